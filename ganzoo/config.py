@@ -1,0 +1,105 @@
+"""Strict, frozen configurations: one way to build them, one place that words what is wrong with them."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from ganzoo.errors import ConfigError, did_you_mean, near
+
+Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
+"""A number of steps or images."""
+Width = Annotated[int, msgspec.Meta(ge=1, le=4096)]
+"""Units of a layer; bounded, so that a small file cannot ask for a giant network."""
+Channels = Annotated[int, msgspec.Meta(ge=1, le=4)]
+Pixels = Annotated[int, msgspec.Meta(ge=4, le=1024)]
+Rate = Annotated[float, msgspec.Meta(gt=0, le=1)]
+"""A learning rate."""
+Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+Positive = Annotated[float, msgspec.Meta(gt=0, le=1e6)]
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of a plugin's configuration. Every field has the paper's default and bounds.
+
+    Raise `ValueError` in `__post_init__` for combinations that make no sense. Build configurations with
+    `convert` or `override` only: plain construction does not check types.
+    """
+
+
+C = TypeVar("C", bound=Config)
+T = TypeVar("T")
+
+
+def convert(data: Any, kind: type[T], where: str, *, text: bool = False) -> T:
+    """`data` (plain dicts, lists, numbers) as a `kind`. `text`: values come from a command line ("64" is a number).
+
+    Raises ConfigError, naming `where`, for unknown keys, wrong types and values out of bounds.
+    """
+    try:
+        return msgspec.convert(data, kind, strict=not text)
+    except msgspec.ValidationError as error:
+        raise ConfigError(where, _worded(str(error), kind)) from None
+
+
+def plain(value: Any) -> Any:
+    """A configuration (or any Struct) as dicts, lists and numbers, ready for JSON."""
+    return msgspec.to_builtins(value)
+
+
+def override(config: C, changes: Mapping[str, Any], where: str = "--set") -> C:
+    """`config` with some fields replaced. Values may be text; a comma makes a list where a list is wanted."""
+    if not changes:
+        return config
+    fields = {field.name: field for field in msgspec.structs.fields(config)}
+    for name in changes:
+        if name not in fields:
+            raise ConfigError(where, f"no setting {name!r}{did_you_mean(near(name, fields))} (there are: {', '.join(fields)})")
+    values = plain(config)
+    for name, value in changes.items():
+        values[name] = _listed(value, values[name]) if isinstance(value, str) else value
+    return convert(values, type(config), where, text=True)
+
+
+def differences(old: C, new: C) -> dict[str, tuple[Any, Any]]:
+    """Fields in which two configurations of one type differ: name -> (old, new)."""
+    return {n: (getattr(old, n), getattr(new, n)) for n in old.__struct_fields__ if getattr(old, n) != getattr(new, n)}
+
+
+def assignments(texts: list[str], where: str = "--set") -> dict[str, str]:
+    """["a=1", "b=x=y"] as {"a": "1", "b": "x=y"}."""
+    pairs = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise ConfigError(where, f"{text!r} is not of the form name=value")
+        pairs[name.strip().replace("-", "_")] = value.strip()
+    return pairs
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file as a dict; ConfigError when it is missing or malformed."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(str(path), str(error)) from None
+
+
+def _listed(text: str, current: Any) -> Any:
+    if isinstance(current, (list, tuple)):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
+
+
+def _worded(message: str, kind: type) -> str:
+    """msgspec's sentence with near names added for an unknown key."""
+    message = message.replace("Object contains unknown field", "unknown setting").replace(" - at `$.", " - at `")
+    unknown = re.search(r"unknown setting `([^`]+)`", message)
+    if unknown and issubclass(kind, msgspec.Struct):
+        message += did_you_mean(near(unknown[1], [f.name for f in msgspec.structs.fields(kind)]))
+    return message

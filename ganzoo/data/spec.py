@@ -1,0 +1,91 @@
+"""What a batch holds, what a model gives, and what is known of a data set. Light: no torch, no numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ganzoo.errors import DataError
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Images in [-1, 1], float (n, channels, size, size). `size` None: any size, for models that keep their input's."""
+
+    channels: int
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points, float (n, dims)."""
+
+    dims: int
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Curves, float (n, length): values at `length` equal steps from `low` to `high`."""
+
+    length: int
+    low: float = -1.0
+    high: float = 1.0
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Class numbers, int64 (n,), in [0, classes)."""
+
+    classes: int
+
+
+@dataclass(frozen=True)
+class Captions:
+    """Token ids, int64 (n, length); 0 pads, 1 is an unknown word. One of an image's captions is drawn each step."""
+
+    vocabulary: tuple[str, ...]
+    length: int
+
+
+Output = Picture | Points | Curve
+Field = Picture | Points | Curve | Labels | Captions
+
+
+@dataclass(frozen=True)
+class Data:
+    """The tensors of one batch by name. `unpaired`: each field is a domain of that name, shuffled on its own."""
+
+    fields: Mapping[str, Field]
+    unpaired: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is known of a data set before a model is built.
+
+    `kind`: "images", "points" or "curves"; `size`: pixels of a side of the stored images, None when they differ;
+    `classes`: names in label order; `dims`: coordinates of a point or values of a curve; `low`, `high`: a curve's domain;
+    `domains`: names of unpaired sets.
+    """
+
+    name: str
+    kind: str
+    count: int
+    channels: int | None = None
+    size: int | None = None
+    classes: tuple[str, ...] = ()
+    dims: int | None = None
+    low: float = -1.0
+    high: float = 1.0
+    domains: tuple[str, ...] = ()
+    sentences: Sequence[Sequence[str]] = field(default=(), repr=False)
+
+    def captions(self) -> Iterator[str]:
+        """Every caption of every image; empty when the set has none."""
+        for group in self.sentences:
+            yield from group
+
+    def require(self, kind: str) -> None:
+        """Raises DataError unless the set holds `kind`."""
+        if self.kind != kind:
+            raise DataError(f"data set {self.name!r} holds {self.kind}, and {kind} are asked for")

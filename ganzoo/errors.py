@@ -1,0 +1,138 @@
+"""Every error a user can cause: what was asked, what is wrong, what to do.
+
+Each exception carries its facts as attributes; the text is complete, so the command line prints `str(error)` as it is.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+
+class GanzooError(Exception):
+    """Base of all errors meant for the user. `exit_code`: 1 the work failed, 2 the request was wrong."""
+
+    exit_code = 1
+
+
+class UsageError(GanzooError):
+    """The request itself is wrong: an option, a value, a combination."""
+
+    exit_code = 2
+
+
+def near(name: str, known: Iterable[str]) -> tuple[str, ...]:
+    """Up to three known names that look like `name`, best first."""
+    return tuple(difflib.get_close_matches(name, list(known), n=3, cutoff=0.6))
+
+
+def did_you_mean(names: Sequence[str]) -> str:
+    """`; did you mean a or b?`, or nothing."""
+    return f"; did you mean {' or '.join(names)}?" if names else ""
+
+
+class UnknownPlugin(UsageError):
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name, self.known = name, tuple(known)
+        self.near = near(name, self.known)
+        super().__init__(
+            f"no plugin {name!r}{did_you_mean(self.near)} (ganzoo list shows all; a plugin added to an editable "
+            "install is seen after it is installed again)"
+        )
+
+
+class BrokenPlugin(GanzooError):
+    """A plugin is announced but cannot be loaded; the others are not affected."""
+
+    def __init__(self, name: str, distribution: str, reason: str) -> None:
+        self.name, self.distribution, self.reason = name, distribution, reason
+        super().__init__(f"plugin {name!r} of {distribution} is broken: {reason}")
+
+
+class PluginClash(GanzooError):
+    def __init__(self, name: str, distributions: Sequence[str]) -> None:
+        self.name, self.distributions = name, tuple(distributions)
+        super().__init__(f"plugin {name!r} is claimed by {' and '.join(self.distributions)}; uninstall all but one of them")
+
+
+class UnknownModel(UsageError):
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name, self.known = name, tuple(known)
+        self.near = near(name, self.known)
+        super().__init__(
+            f"no weights named {name!r}{did_you_mean(self.near)} (ganzoo list shows all; a folder begins with ./ or /)"
+        )
+
+
+class ConfigError(UsageError):
+    """A configuration value is unknown, ill-typed, out of range, or contradicts the data."""
+
+    def __init__(self, where: str, problem: str) -> None:
+        self.where, self.problem = where, problem
+        super().__init__(f"{where}: {problem}")
+
+
+class InputError(UsageError):
+    """An input of `sample` cannot be understood."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        self.name, self.problem = name, problem
+        super().__init__(f"input {name!r}: {problem}")
+
+
+class DataError(GanzooError):
+    """A data set is missing, empty, broken, or does not hold what the plugin asks for."""
+
+
+class ManifestError(GanzooError):
+    """A weights manifest or a model's config.json does not follow its schema."""
+
+    def __init__(self, path: Path | str, problem: str) -> None:
+        self.path, self.problem = Path(path), problem
+        super().__init__(f"{path}: {problem}")
+
+
+class WeightsError(GanzooError):
+    """A weights file is not what it should be. Nothing of it was used."""
+
+    def __init__(self, path: Path | str, problem: str) -> None:
+        self.path, self.problem = Path(path), problem
+        super().__init__(f"{path}: {problem}")
+
+
+class HashMismatch(WeightsError):
+    def __init__(self, path: Path | str, expected: str, actual: str) -> None:
+        self.expected, self.actual = expected, actual
+        super().__init__(path, f"sha256 is {actual[:16]}..., the manifest says {expected[:16]}...; the file was not loaded")
+
+
+class NotAvailable(GanzooError):
+    """Weights are known, but their bytes can be had from nowhere."""
+
+
+class OutputExists(GanzooError):
+    exit_code = 2
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        super().__init__(f"{path} exists; choose another name or give --force")
+
+
+class DeviceError(UsageError):
+    """The asked-for device or precision is not to be had on this machine."""
+
+
+class NonFiniteLoss(GanzooError):
+    """Training met NaN or infinity and stopped; the last checkpoint is from before it."""
+
+    def __init__(self, phase: str, step: int, player: str, value: float) -> None:
+        self.phase, self.step, self.player, self.value = phase, step, player, value
+        super().__init__(
+            f"the loss of player {player!r} is {value} at step {step} of phase {phase!r}; training stopped and the last "
+            "checkpoint is kept. Try a smaller learning rate, --precision fp32, or a gradient clip, and resume or start anew"
+        )
+
+
+class RunError(GanzooError):
+    """A run folder cannot be used as asked."""

@@ -1,0 +1,74 @@
+"""Plugins by name, found through entry points: lazy, and each one's failure is its own.
+
+`GANZOO_PLUGINS=dcgan,wgan` loads only these; set but empty, none.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from ganzoo.errors import BrokenPlugin, PluginClash, UnknownPlugin
+from ganzoo.plugin import Plugin
+
+GROUP = "ganzoo.plugins"
+
+
+def names() -> list[str]:
+    """Names of all announced plugins, sorted; none of them is loaded."""
+    return sorted(_announced())
+
+
+def get(name: str) -> Plugin[Any]:
+    """The plugin called `name`. Raises UnknownPlugin, PluginClash or BrokenPlugin."""
+    found = _announced()
+    if name not in found:
+        raise UnknownPlugin(name, found)
+    if len(found[name]) > 1:
+        raise PluginClash(name, sorted(_distribution(point) for point in found[name]))
+    return _load(found[name][0])
+
+
+def distribution(name: str) -> tuple[str, str]:
+    """Name and version of the distribution that brings the plugin `name`."""
+    found = _announced()
+    if name not in found:
+        raise UnknownPlugin(name, found)
+    dist = found[name][0].dist
+    return (dist.name, dist.version) if dist else ("unknown", "0")
+
+
+@cache
+def _load(point: EntryPoint) -> Plugin[Any]:
+    try:
+        plugin = point.load()
+    except Exception as error:  # whatever a stranger's module raises, the others must go on
+        raise BrokenPlugin(point.name, _distribution(point), f"{type(error).__name__}: {error}") from error
+    if not isinstance(plugin, Plugin):
+        raise BrokenPlugin(
+            point.name, _distribution(point), f"{point.value} is a {type(plugin).__name__}, not a ganzoo.plugin.Plugin"
+        )
+    if plugin.name != point.name:
+        raise BrokenPlugin(point.name, _distribution(point), f"its record is named {plugin.name!r}")
+    return plugin
+
+
+def _announced() -> dict[str, list[EntryPoint]]:
+    wanted = os.environ.get("GANZOO_PLUGINS")
+    allowed = None if wanted is None else {name.strip() for name in wanted.split(",")}
+    found: dict[str, list[EntryPoint]] = {}
+    for point in entry_points(group=GROUP):
+        if allowed is None or point.name in allowed:
+            found.setdefault(point.name, []).append(point)
+    return {name: _distinct(points) for name, points in found.items()}
+
+
+def _distinct(points: list[EntryPoint]) -> list[EntryPoint]:
+    """One entry a distribution: an editable install can announce the same line twice."""
+    return list({(_distribution(point), point.value): point for point in points}.values())
+
+
+def _distribution(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else "an unknown distribution"
