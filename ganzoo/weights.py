@@ -88,7 +88,7 @@ def write_json(path: Path, value: Any) -> None:
         temporary.write_bytes(text)
 
 
-class replacing:  # noqa: N801 - reads as a verb where it is used
+class replacing:
     """Context giving a temporary path; on success it takes the place of `path` at once, on failure it is removed."""
 
     def __init__(self, path: Path) -> None:

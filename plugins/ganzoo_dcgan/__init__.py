@@ -1,0 +1,77 @@
+"""dcgan: deep convolutional GAN for images of 28, 32, 64 or 128 pixels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+
+from ganzoo.config import Channels, Config, Count, Fraction, Rate, convert, plain
+from ganzoo.data.spec import Data, Facts, Picture
+from ganzoo.inputs import Latent
+from ganzoo.plugin import Plugin
+
+if TYPE_CHECKING:
+    from ganzoo.gan import GAN
+
+SIZES = (28, 32, 64, 128)
+Size = Literal[28, 32, 64, 128]
+
+
+class DCGANConfig(Config, frozen=True, kw_only=True):
+    """`width`: channels of the largest feature maps; they double as the maps halve.
+
+    `loss`: bce is the paper's; least-squares and hinge share its networks. `real_target` below 1 is one-sided label
+    smoothing; `label_noise` moves the targets of both sides inwards by a random amount: uniform in [0, noise), or
+    Beta(1, 5) times noise.
+    """
+
+    channels: Channels = 3
+    size: Size = 64
+    latent: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 100
+    latent_law: Literal["normal", "uniform"] = "normal"
+    width: Annotated[int, msgspec.Meta(ge=4, le=256)] = 64
+    loss: Literal["bce", "least-squares", "hinge"] = "bce"
+    real_target: Annotated[float, msgspec.Meta(gt=0.5, le=1)] = 1.0
+    label_noise: Literal["none", "uniform", "beta"] = "none"
+    noise: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.1
+    slope: Fraction = 0.2
+    lr_generator: Rate = 2e-4
+    lr_discriminator: Rate = 2e-4
+    beta1: Fraction = 0.5
+    batch: Annotated[int, msgspec.Meta(ge=1, le=65536)] = 128
+    steps: Count = 10_000
+    ema: Fraction = 0.999
+
+
+def adapt(config: DCGANConfig, facts: Facts) -> DCGANConfig:
+    """Channels as the data have them; the data's size where it is one of ours, else the next smaller one."""
+    facts.require("images")
+    size = max((s for s in SIZES if s <= (facts.size or config.size)), default=SIZES[0])
+    return convert({**plain(config), "channels": facts.channels or config.channels, "size": size}, DCGANConfig, facts.name)
+
+
+def build(config: DCGANConfig) -> GAN[DCGANConfig]:
+    """The networks."""
+    from ganzoo_dcgan.model import DCGAN
+
+    return DCGAN(config)
+
+
+plugin = Plugin(
+    name="dcgan",
+    summary="Deep convolutional GAN for images of 28 to 128 pixels",
+    paper="https://arxiv.org/abs/1511.06434",
+    config=DCGANConfig,
+    tiny=DCGANConfig(channels=1, size=28, latent=4, width=4, batch=4, steps=4),
+    presets={
+        "least-squares": DCGANConfig(loss="least-squares"),
+        "hinge": DCGANConfig(loss="hinge"),
+        "smooth": DCGANConfig(real_target=0.9),
+    },
+    data=lambda config: Data({"image": Picture(config.channels, config.size)}),
+    adapt=adapt,
+    inputs=lambda config: {"latent": Latent(config.latent, config.latent_law)},
+    output=lambda config: Picture(config.channels, config.size),
+    build=build,
+)

@@ -1,0 +1,104 @@
+"""vanilla: the first GAN, two multilayer perceptrons, for small images, points and curves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+
+from ganzoo.config import Channels, Config, Count, Fraction, Pixels, Rate, Width, convert, plain
+from ganzoo.data.spec import Curve, Data, Facts, Output, Picture, Points
+from ganzoo.inputs import Latent
+from ganzoo.plugin import Plugin
+
+if TYPE_CHECKING:
+    from ganzoo.gan import GAN
+
+Layers = Annotated[tuple[Width, ...], msgspec.Meta(min_length=1, max_length=8)]
+
+
+class VanillaConfig(Config, frozen=True, kw_only=True):
+    """Widths of the hidden layers, from input to output, and how they learn. What is made: `kind`, then `channels` and
+    `size` of images, `dims` of points, or `dims` values of a curve from `low` to `high`."""
+
+    kind: Literal["images", "points", "curves"] = "images"
+    channels: Channels = 1
+    size: Pixels = 28
+    dims: Width = 2
+    low: Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)] = -1.0
+    high: Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)] = 1.0
+    latent: Width = 100
+    latent_law: Literal["normal", "uniform"] = "normal"
+    generator: Layers = (256, 512, 1024)
+    discriminator: Layers = (1024, 512, 256)
+    activation: Literal["relu", "leaky"] = "leaky"
+    slope: Fraction = 0.2
+    batch_norm: bool = False
+    generator_dropout: Fraction = 0.0
+    dropout: Fraction = 0.3
+    real_target: Annotated[float, msgspec.Meta(gt=0.5, le=1)] = 1.0
+    lr_generator: Rate = 2e-4
+    lr_discriminator: Rate = 2e-4
+    beta1: Fraction = 0.5
+    batch: Annotated[int, msgspec.Meta(ge=1, le=65536)] = 64
+    steps: Count = 60_000
+    ema: Fraction = 0.999
+
+    @property
+    def values(self) -> int:
+        """Numbers in one example."""
+        return self.channels * self.size**2 if self.kind == "images" else self.dims
+
+
+def adapt(config: VanillaConfig, facts: Facts) -> VanillaConfig:
+    """Kind and shape as the data have them."""
+    shape: dict[str, Any] = {"kind": facts.kind}
+    if facts.kind == "images":
+        shape |= {"channels": facts.channels or config.channels, "size": facts.size or config.size}
+    else:
+        shape |= {"dims": facts.dims or config.dims, "low": facts.low, "high": facts.high}
+    return convert({**plain(config), **shape}, VanillaConfig, f"data set {facts.name}")
+
+
+def output(config: VanillaConfig) -> Output:
+    """What a batch holds, and what `sample` gives: the same kind of thing."""
+    if config.kind == "images":
+        return Picture(config.channels, config.size)
+    return Points(config.dims) if config.kind == "points" else Curve(config.dims, config.low, config.high)
+
+
+def build(config: VanillaConfig) -> GAN[VanillaConfig]:
+    """The networks."""
+    from ganzoo_vanilla.model import Vanilla
+
+    return Vanilla(config)
+
+
+plugin = Plugin(
+    name="vanilla",
+    summary="The first GAN: two multilayer perceptrons, for small images, points and curves",
+    paper="https://arxiv.org/abs/1406.2661",
+    config=VanillaConfig,
+    tiny=VanillaConfig(size=8, latent=4, generator=(16,), discriminator=(16,), batch=4, steps=4),
+    presets={
+        # a sine curve in the plane: 2-16-32-2 against 2-256-128-64-1, as in common tutorials
+        "sine": VanillaConfig(
+            kind="points", latent=2, generator=(16, 32), discriminator=(256, 128, 64), activation="relu",
+            lr_generator=1e-3, lr_discriminator=1e-3, beta1=0.9, batch=32, steps=9_600,
+        ),
+        # sinusoids of 64 values: a small generator of curves
+        "sinusoids": VanillaConfig(
+            kind="curves", dims=64, low=-5, high=5, latent=64, generator=(64, 512), discriminator=(64, 64), dropout=0.4,
+            lr_generator=1e-3, lr_discriminator=1e-3, beta1=0.9, batch=128, steps=16_384,
+        ),
+        # MNIST as the tutorials have it: ReLU, slow and steady
+        "mnist": VanillaConfig(
+            activation="relu", lr_generator=1e-4, lr_discriminator=1e-4, beta1=0.9, batch=32, steps=93_750
+        ),
+    },
+    data=lambda config: Data({"real": output(config)}),
+    adapt=adapt,
+    inputs=lambda config: {"latent": Latent(config.latent, config.latent_law)},
+    output=output,
+    build=build,
+)  # fmt: skip

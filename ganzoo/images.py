@@ -1,0 +1,116 @@
+"""Tensors to pictures and back: 8-bit conversion, grids, PNG, GIF, opening a user's picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
+
+from ganzoo.errors import InputError
+from ganzoo.weights import replacing
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ganzoo.inputs import Image as ImageInput
+
+
+def to_uint8(images: Tensor) -> NDArray[np.uint8]:
+    """Images in [-1, 1], (n, channels, height, width), as 8-bit (n, height, width, channels); -1 is 0, 1 is 255."""
+    levels = ((images.detach().float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def to_float(images: Tensor) -> Tensor:
+    """8-bit levels as floats in [-1, 1]."""
+    return images.float().div_(127.5).sub_(1)
+
+
+def picture(levels: NDArray[np.uint8]) -> Image.Image:
+    """One (height, width, channels) array as a PIL image."""
+    return Image.fromarray(levels[..., 0] if levels.shape[-1] == 1 else levels)
+
+
+def pictures(images: Tensor) -> list[Image.Image]:
+    """Images in [-1, 1] as PIL images."""
+    return [picture(levels) for levels in to_uint8(images)]
+
+
+def columns_for(n: int) -> int:
+    """Columns of a grid that is about square."""
+    return math.ceil(math.sqrt(n))
+
+
+def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Image.Image:
+    """Images in [-1, 1] side by side, row by row, `gap` white pixels apart."""
+    levels = to_uint8(images)
+    n, height, width, channels = levels.shape
+    columns = min(n, columns or columns_for(n))
+    rows = math.ceil(n / columns)
+    sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, dtype=np.uint8)
+    for index, one in enumerate(levels):
+        y, x = (index // columns) * (height + gap) + gap, (index % columns) * (width + gap) + gap
+        sheet[y : y + height, x : x + width] = one
+    return picture(sheet)
+
+
+def save_png(image: Image.Image, path: Path, info: Mapping[str, Any] | None = None) -> None:
+    """PNG, atomically, with text entries (`ganzoo.seed` and the like)."""
+    text = PngInfo()
+    for key, value in (info or {}).items():
+        text.add_itxt(f"ganzoo.{key}", str(value))
+    with replacing(path) as temporary:
+        image.save(temporary, "PNG", pnginfo=text)
+
+
+def save_gif(frames: Sequence[Image.Image], path: Path, seconds: float = 6.0) -> None:
+    """A looping GIF of `seconds`; the last frame stays for one second more."""
+    each = max(40, round(1000 * seconds / len(frames)))
+    times = [each] * (len(frames) - 1) + [each + 1000]
+    with replacing(path) as temporary:
+        frames[0].save(temporary, "GIF", save_all=True, append_images=list(frames[1:]), duration=times, loop=0)
+
+
+def open_picture(source: Any, name: str = "image") -> Image.Image:
+    """A PIL image from a path or a PIL image, upright (EXIF). InputError when it is no picture."""
+    if isinstance(source, Image.Image):
+        return ImageOps.exif_transpose(source)
+    try:
+        with Image.open(source) as image:
+            image.load()
+            return ImageOps.exif_transpose(image)
+    except FileNotFoundError:
+        raise InputError(name, f"no file {source}") from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(name, f"{source} is not a picture that can be read ({error})") from None
+
+
+def to_input(image: Image.Image, spec: ImageInput) -> Tensor:
+    """A picture as (channels, height, width) in [-1, 1], fitted as the input asks."""
+    image = opaque(image).convert("L" if spec.channels == 1 else "RGB")
+    if spec.size is not None:
+        image = ImageOps.fit(image, (spec.size, spec.size), Image.Resampling.LANCZOS)
+    levels = np.asarray(image)
+    levels = levels[..., None] if levels.ndim == 2 else levels
+    below, right = -levels.shape[0] % spec.multiple, -levels.shape[1] % spec.multiple
+    if below or right:
+        levels = np.pad(levels, ((0, below), (0, right), (0, 0)), mode="edge")
+    return to_float(torch.from_numpy(levels.copy()).permute(2, 0, 1))
+
+
+def opaque(image: Image.Image) -> Image.Image:
+    """Transparent pictures laid on white; 16-bit greys brought to 8 bits."""
+    if image.mode.startswith("I;16") or image.mode == "I":
+        return Image.fromarray((np.asarray(image).astype(np.float64) / 257).clip(0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image

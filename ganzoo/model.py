@@ -1,0 +1,122 @@
+"""A trained model in the user's hands: `ganzoo.load("dcgan-mnist").sample(16, seed=0)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganzoo import hub, manifest, registry, sampling, weights
+from ganzoo.config import convert, plain
+from ganzoo.device import Device, Precision, choose_device, choose_precision
+from ganzoo.errors import UsageError
+from ganzoo.gan import GAN
+from ganzoo.inputs import Input, Rows
+from ganzoo.plugin import Plugin
+
+
+class Model:
+    """An architecture with trained weights, in eval mode, on one device. Made by `load`."""
+
+    def __init__(self, name: str, plugin: Plugin[Any], gan: GAN[Any], device: torch.device, precision: str, digest: str) -> None:
+        self.name, self.plugin, self.gan = name, plugin, gan
+        self.device, self.precision, self.digest = device, precision, digest
+
+    def __repr__(self) -> str:
+        return f"<ganzoo model {self.name}: {self.plugin.name}, {self.device}, {self.precision}>"
+
+    @property
+    def config(self) -> Any:
+        """The architecture's configuration."""
+        return self.gan.config
+
+    @property
+    def inputs(self) -> Mapping[str, Input]:
+        """What `sample` takes by keyword, beside n and seed."""
+        return self.plugin.inputs(self.config)
+
+    def sample(
+        self,
+        n: int = 16,
+        *,
+        seed: int | None = None,
+        batch_size: int = 64,
+        columns: int | None = None,
+        progress: Callable[[int], None] | None = None,
+        **inputs: Any,
+    ) -> sampling.Samples:
+        """`n` samples. Row i depends on seed + i alone; `seed` None draws one (see `.seed` of the result).
+
+        `inputs`: by name, as Python values or as text (label=7, text="a red bird", image="x.jpg"); the rest is drawn.
+        """
+        if batch_size < 1:
+            raise UsageError(f"a batch of {batch_size}; at least 1 is needed")
+        seed = sampling.random_seed() if seed is None else seed
+        rows = Rows(seed, n, columns=columns)
+        feed = sampling.batches(self.inputs, inputs, rows, batch_size)
+        made = sampling.run(self.gan, feed, self.device, self.precision, progress)
+        info = {"model": self.name, "weights": self.digest, "seed": seed, "n": n, "precision": self.precision}
+        given = {f"input.{key}": value for key, value in inputs.items() if isinstance(value, (str, int, float))}
+        if isinstance(given.get("input.image"), str):
+            del given["input.image"]  # a path of the user's machine stays there
+        tensor = made.pop(sampling.SAMPLE)
+        return sampling.Samples(tensor, self.plugin.output(self.config), seed, columns, made, {**info, **given})
+
+    @torch.inference_mode()
+    def encode(self, images: Tensor) -> Mapping[str, Tensor]:
+        """Inputs back from images (n, channels, height, width) in [-1, 1]; UsageError where the architecture cannot."""
+        try:
+            return self.gan.encode(images.to(self.device))
+        except NotImplementedError as error:
+            raise UsageError(f"{self.name}: {error}") from None
+
+
+def load(name: str | Path, *, device: Device = "auto", precision: Precision = "auto") -> Model:
+    """A model by manifest name ("dcgan-mnist"), or from a folder (a path, "./runs/x"): hashes and shapes are checked first.
+
+    Raises a GanzooError that says what is wrong; nothing is loaded half.
+    """
+    pulled = hub.pull(str(name.absolute()) if isinstance(name, Path) else name)
+    where = choose_device(device)
+    recorded = weights.read_config(pulled.folder)
+    plugin = registry.get(recorded.plugin)
+    config = convert(recorded.config, plugin.config, str(pulled.folder / weights.CONFIG))
+    path = pulled.folder / weights.MODEL
+    gan = assemble(plugin, config, path).to(where).to(memory_format=torch.channels_last)
+    digest = pulled.entry.files[weights.MODEL].sha256 if pulled.entry else manifest.sha256(path)
+    return Model(pulled.name, plugin, gan, where, choose_precision(precision, where), digest)
+
+
+def assemble(plugin: Plugin[Any], config: Any, path: Path) -> GAN[Any]:
+    """The networks of `config` with a model file's weights, on the CPU, in eval mode.
+
+    Shapes are compared on the meta device first, so a wrong file or a giant configuration costs no memory."""
+    with torch.device("meta"):
+        outline = plugin.build(config)
+    shapes = {key: tuple(tensor.shape) for key, tensor in weights.networks(outline, outline.ema).items()}
+    weights.check_shapes(path, shapes)
+    with torch.random.fork_rng(devices=[]):
+        gan = plugin.build(config)
+    weights.load(path, weights.networks(gan, gan.ema))
+    return gan.eval().requires_grad_(False)
+
+
+def model_config(plugin: Plugin[Any], gan: GAN[Any]) -> weights.ModelConfig:
+    """What config.json says of these networks."""
+    distribution, version = registry.distribution(plugin.name)
+    return weights.ModelConfig(
+        plugin=plugin.name, distribution=distribution, version=version, networks=list(gan.ema), config=plain(gan.config)
+    )
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Names of known weights that match a wildcard."""
+    return list(manifest.models(pattern))
+
+
+def list_plugins() -> list[str]:
+    """Names of installed architectures."""
+    return registry.names()

@@ -1,0 +1,84 @@
+"""Drawings that need axes: points, curves, losses. The only place that knows matplotlib."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from PIL import Image
+from torch import Tensor
+
+from ganzoo.data.spec import Curve
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def points(values: Tensor, low: float | None = None, high: float | None = None) -> Image.Image:
+    """A scatter of (n, d) points, the first two coordinates; `low` and `high` fix both axes."""
+    figure = _figure(4.0, 4.0)
+    axes = figure.add_subplot()
+    xy = values.float().cpu().numpy()
+    axes.scatter(xy[:, 0], xy[:, 1] if xy.shape[1] > 1 else 0 * xy[:, 0], s=6)
+    if low is not None:
+        axes.set_xlim(low, high)
+        axes.set_ylim(low, high)
+    return _drawn(figure)
+
+
+def curves(values: Tensor, output: Curve, columns: int) -> Image.Image:
+    """Curves (n, length) as small multiples that share their axes."""
+    import numpy as np
+
+    n = len(values)
+    rows = -(-n // columns)
+    figure = _figure(1.6 * columns, 1.2 * rows)
+    x = np.linspace(output.low, output.high, output.length)
+    for index, line in enumerate(values.float().cpu().numpy()):
+        axes = figure.add_subplot(rows, columns, index + 1)
+        axes.plot(x, line, linewidth=1)
+        axes.set_ylim(-1.2, 1.2)
+        axes.set_xticks([])
+        axes.set_yticks([])
+    return _drawn(figure)
+
+
+def losses(rows: Sequence[Mapping[str, float]], title: str) -> Image.Image:
+    """Losses above, scores and other logged values below, against the step."""
+    kinds = {
+        "loss": [k for k in _keys(rows) if k.startswith("loss/")],
+        "log": [k for k in _keys(rows) if not k.startswith("loss/")],
+    }
+    shown = [names for names in kinds.values() if names]
+    figure = _figure(8.0, 3.2 * max(1, len(shown)))
+    for place, names in enumerate(shown, start=1):
+        axes = figure.add_subplot(len(shown), 1, place)
+        for name in names:
+            pairs = [(row["step"], row[name]) for row in rows if name in row]
+            axes.plot([p[0] for p in pairs], [p[1] for p in pairs], linewidth=1, label=name.removeprefix("loss/"))
+        axes.legend(fontsize=8)
+        axes.set_xlabel("step")
+        axes.grid(alpha=0.3)
+    figure.suptitle(title)
+    return _drawn(figure)
+
+
+def _keys(rows: Sequence[Mapping[str, float]]) -> list[str]:
+    skipped = {"step", "index", "seconds", "images_per_second", "phase"}
+    return sorted({key for row in rows for key in row} - skipped)
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=100, layout="constrained")
+
+
+def _drawn(figure: Figure) -> Image.Image:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer)
+    buffer.seek(0)
+    return Image.open(buffer).convert("RGB")

@@ -1,0 +1,163 @@
+"""Samples: drawing inputs, running a generator in batches, and what the user gets."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ganzoo import images
+from ganzoo.data.spec import Curve, Output, Picture
+from ganzoo.errors import InputError, OutputExists, UsageError, did_you_mean, near
+from ganzoo.inputs import Input, Rows
+from ganzoo.weights import replacing
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from ganzoo.gan import GAN
+
+SAMPLE = "sample"
+SUFFIXES = (".png", ".npz")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What a model made. `tensor`: images in [-1, 1] (n, channels, height, width), points (n, d) or curves (n, length).
+
+    `seed`: of row 0; row i alone comes again from seed + i. `views`: further pictures of the same rows. `info`: what the
+    PNG carries beside the picture. Shows itself as a grid in a notebook.
+    """
+
+    tensor: Tensor
+    output: Output
+    seed: int
+    columns: int | None = None
+    views: Mapping[str, Tensor] = field(default_factory=dict)
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.tensor)
+
+    def images(self) -> list[Image.Image]:
+        """One PIL image a row; UsageError where the output is points or curves."""
+        if not isinstance(self.output, Picture):
+            raise UsageError(f"this model gives {type(self.output).__name__.lower()}s, not pictures; use .tensor or .grid()")
+        return images.pictures(self.tensor)
+
+    def grid(self, columns: int | None = None) -> Image.Image:
+        """All rows in one picture: a grid of images, a scatter of points, or small plots of curves."""
+        return draw(self.tensor, self.output, columns or self.columns)
+
+    def save(self, path: str | Path, *, columns: int | None = None, force: bool = False) -> Path:
+        """Write by extension: .png a grid, .npz the numbers, no extension a folder with one PNG a row.
+
+        Raises OutputExists unless `force`; UsageError for another extension."""
+        path = Path(path)
+        check_target(path, force)
+        if path.suffix == ".png":
+            images.save_png(self.grid(columns), path, self.info)
+        elif path.suffix == ".npz":
+            self._save_npz(path)
+        else:
+            path.mkdir(parents=True, exist_ok=True)
+            for row, image in enumerate(self.images()):
+                images.save_png(image, path / f"{row:06d}.png", {**self.info, "seed": self.seed + row, "n": 1})
+        return path
+
+    def _save_npz(self, path: Path) -> None:
+        import numpy as np
+
+        arrays = {SAMPLE: self.tensor, **self.views}
+        if isinstance(self.output, Picture):
+            kept = {name: images.to_uint8(tensor) for name, tensor in arrays.items()}
+        else:
+            kept = {name: tensor.float().cpu().numpy() for name, tensor in arrays.items()}
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **kept, seed=np.int64(self.seed))
+
+    def _repr_png_(self) -> bytes:
+        import io
+
+        buffer = io.BytesIO()
+        self.grid().save(buffer, "PNG")
+        return buffer.getvalue()
+
+
+def draw(values: Tensor, output: Output, columns: int | None = None) -> Image.Image:
+    """One picture of many rows, whatever their kind."""
+    if isinstance(output, Picture):
+        return images.grid(values, columns)
+    from ganzoo import plots
+
+    if isinstance(output, Curve):
+        return plots.curves(values, output, columns or images.columns_for(len(values)))
+    return plots.points(values)
+
+
+def check_target(path: Path, force: bool = False) -> None:
+    """Before any work: UsageError for an unknown extension, OutputExists for a file or a non-empty folder in the way."""
+    if path.suffix and path.suffix not in SUFFIXES:
+        raise UsageError(f"{path}: samples are written as {', '.join(SUFFIXES)} or into a folder (a name without extension)")
+    if path.is_dir() and path.suffix:
+        raise UsageError(f"{path} is a folder")
+    in_the_way = any(path.iterdir()) if path.is_dir() else path.exists()
+    if in_the_way and not force:
+        raise OutputExists(path)
+
+
+def random_seed() -> int:
+    """A seed short enough to be typed again."""
+    return secrets.randbelow(2**31)
+
+
+def batches(inputs: Mapping[str, Input], values: Mapping[str, Any], rows: Rows, size: int) -> Iterator[dict[str, Tensor]]:
+    """The inputs of `rows`, `size` at a time: parsed where the user gave a value, else drawn."""
+    for name in values:
+        if name not in inputs:
+            known = ", ".join(f"{key} ({spec.describe()})" for key, spec in inputs.items())
+            raise InputError(name, f"this model has no such input{did_you_mean(near(name, inputs))}; it takes: {known}")
+    for start in range(0, rows.count, size):
+        part = Rows(rows.seed, min(size, rows.count - start), start, rows.count, rows.columns)
+        yield {
+            name: spec.parse(values[name], name, part) if name in values else spec.draw(name, part)
+            for name, spec in inputs.items()
+        }
+
+
+def precise(device: torch.device, precision: str) -> contextlib.AbstractContextManager[Any]:
+    """Autocast to bf16, or nothing."""
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
+
+
+def to_device(inputs: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+    """Inputs where the networks are, pictures channels-last."""
+    moved = {name: tensor.to(device, non_blocking=True) for name, tensor in inputs.items()}
+    return {name: t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t for name, t in moved.items()}
+
+
+@torch.inference_mode()
+def run(
+    gan: GAN[Any],
+    feed: Iterator[dict[str, Tensor]],
+    device: torch.device,
+    precision: str,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, Tensor]:
+    """Every batch of `feed` through `gan.sample`; the parts joined on the CPU as float32, "sample" first."""
+    parts: dict[str, list[Tensor]] = {}
+    for inputs in feed:
+        with precise(device, precision):
+            made = gan.sample(to_device(inputs, device))
+        named = {SAMPLE: made} if isinstance(made, Tensor) else dict(made)
+        for name, tensor in named.items():
+            parts.setdefault(name, []).append(tensor.float().cpu())
+        if progress:
+            progress(len(parts[SAMPLE][-1]))
+    return {name: torch.cat(tensors) for name, tensors in parts.items()}

@@ -1,0 +1,91 @@
+"""Made-up data and built networks for checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganzoo.data.spec import Captions, Curve, Data, Facts, Field, Labels, Picture, Points
+from ganzoo.gan import GAN
+from ganzoo.inputs import Choice, Rows
+from ganzoo.plugin import Plugin
+from ganzoo.sampling import SAMPLE, precise
+
+ROWS = 5
+"""Rows of a checked sample."""
+
+
+class Synthetic:
+    """Made-up examples of a plugin's fields; the one at a position is a function of (seed, position)."""
+
+    count = 64
+
+    def __init__(self, data: Data) -> None:
+        self.fields = data.fields
+
+    def take(self, position: int, size: int, seed: int) -> dict[str, Tensor]:
+        """`size` examples by field name."""
+        places = [(seed + 1000 * (position + row)) % 2**63 for row in range(size)]
+        return {
+            name: torch.stack([example(field, place + number) for place in places])
+            for number, (name, field) in enumerate(self.fields.items())
+        }
+
+
+def example(field: Field, seed: int) -> Tensor:
+    """One example of a field, without the batch dimension."""
+    rng = torch.Generator().manual_seed(seed)
+    match field:
+        case Picture(channels, size):
+            return torch.rand(channels, size or 16, size or 16, generator=rng) * 2 - 1
+        case Points(dims):
+            return torch.randn(dims, generator=rng)
+        case Curve(length):
+            return torch.rand(length, generator=rng) * 2 - 1
+        case Labels(classes):
+            return torch.randint(classes, (), generator=rng)
+        case Captions(vocabulary, length):
+            return torch.randint(len(vocabulary) + 2, (length,), generator=rng)
+
+
+def facts_of(data: Data) -> Facts:
+    """Facts of a set that holds exactly these fields."""
+    known: dict[str, Any] = {"kind": "images"}
+    for field in data.fields.values():
+        match field:
+            case Picture(channels, size):
+                known |= {"channels": channels, "size": size}
+            case Points(dims):
+                known |= {"kind": "points", "dims": dims}
+            case Curve(length, low, high):
+                known |= {"kind": "curves", "dims": length, "low": low, "high": high}
+            case Labels(classes):
+                known["classes"] = tuple(f"class {number}" for number in range(classes))
+            case Captions():
+                known["sentences"] = (("a small red bird", "a bird on a branch"), ("a large blue flower",))
+    domains = tuple(data.fields) if data.unpaired else ()
+    return Facts(name="synthetic", count=Synthetic.count, domains=domains, **known)
+
+
+def built(plugin: Plugin[Any], seed: int = 0) -> GAN[Any]:
+    torch.manual_seed(seed)
+    return plugin.build(plugin.tiny)
+
+
+def inputs_of(plugin: Plugin[Any], n: int) -> dict[str, Tensor]:
+    """Examples of every input; choices go round their options, so that each is tried."""
+    rows = Rows(0, n)
+    return {
+        name: torch.arange(n) % len(spec.options) if isinstance(spec, Choice) else spec.example(name, rows)
+        for name, spec in plugin.inputs(plugin.tiny).items()
+    }
+
+
+def sampled(gan: GAN[Any], inputs: Mapping[str, Tensor], precision: str = "fp32") -> dict[str, Tensor]:
+    gan.eval()
+    with torch.no_grad(), precise(torch.device("cpu"), precision):
+        made = gan.sample(inputs)
+    return {SAMPLE: made} if isinstance(made, Tensor) else dict(made)

@@ -1,0 +1,188 @@
+"""The training loop: phases, steps, events. What it moves is the plugin's; how, the engine's."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from ganzoo.errors import RunError
+from ganzoo.gan import GAN, Phase
+from ganzoo.train import checkpoint, log
+from ganzoo.train.ema import Average
+from ganzoo.train.engine import Engine
+from ganzoo.train.optim import Mover
+
+
+class Batches(Protocol):
+    """An endless stream of examples, each a pure function of (seed, position); `count` of them make an epoch."""
+
+    count: int
+
+    def take(self, position: int, size: int, seed: int) -> dict[str, Tensor]: ...
+
+
+class Events(Protocol):
+    """What happens beside the steps, with the averaged weights at hand."""
+
+    def sample(self, average: Average, step: int) -> None: ...
+
+    def export(self, average: Average, step: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """Every how many steps (of the whole run) to log, to draw samples, to write a checkpoint. 0: only at the end."""
+
+    log: int = 50
+    sample: int = 500
+    checkpoint: int = 500
+
+
+class Trainer:
+    """Trains a GAN on `batches` through all `phases`, restartable from `folder`'s checkpoint at any step."""
+
+    def __init__(
+        self,
+        gan: GAN[Any],
+        phases: tuple[Phase, ...],
+        batches: Batches,
+        engine: Engine,
+        folder: Path,
+        *,
+        rhythm: Rhythm = Rhythm(),
+        reporter: log.Reporter | None = None,
+        events: Events | None = None,
+    ) -> None:
+        self.gan, self.phases, self.batches, self.engine = engine.place(gan), phases, batches, engine
+        self.folder, self.rhythm, self.events = folder, rhythm, events
+        self.reporter: log.Reporter = reporter or log.Silent()
+        self.phase, self.index = 0, 0
+        self.total = sum(phase.steps for phase in phases)
+        self.movers: dict[str, Mover] = {}
+        self.average: Average
+        self._begin(0)
+
+    @property
+    def done(self) -> int:
+        """Steps of the whole run that are done."""
+        return sum(phase.steps for phase in self.phases[: self.phase]) + self.index
+
+    def run(self, until: int | None = None) -> None:
+        """Train to the end, or until `until` steps of the whole run are done; a checkpoint is written there."""
+        until = self.total if until is None else min(until, self.total)
+        self._announce()
+        if self.done == 0:
+            self._sample()
+        buffer, started, since = log.Buffer(), time.perf_counter(), self.done
+        while self.done < until:
+            if self.index == self.phases[self.phase].steps:
+                self._next_phase()
+            self._step(buffer)
+            done, last = self.done, self.done == until
+            saves = last or _due(done, self.rhythm.checkpoint)
+            if saves or self.index == self.phases[self.phase].steps or _due(done, self.rhythm.log):
+                self._log(buffer, time.perf_counter() - started, done - since)
+                started, since = time.perf_counter(), done
+            if last or _due(done, self.rhythm.sample):
+                self._sample()
+            if saves:
+                self.save()
+
+    def save(self) -> None:
+        """Write the checkpoint and the model as it stands (the main process alone)."""
+        if self.engine.main:
+            groups: dict[str, Mapping[str, Tensor]] = {"gan": self.gan.state_dict(), "ema": self.average.state()}
+            groups |= {f"optim/{name}": mover.state() for name, mover in self.movers.items()}
+            if self.events:
+                self.events.export(self.average, self.done)
+            checkpoint.write(self.folder, checkpoint.here(self.phase, self.index, self.engine.machine), groups)
+        self.engine.wait()
+
+    def resume(self) -> None:
+        """Back to the checkpoint in the run folder. RunError when there is none, WeightsError when it does not fit."""
+        if not (self.folder / checkpoint.CHECKPOINT).exists():
+            raise RunError(f"{self.folder} has no checkpoint to resume from; train without --resume")
+        position, groups = checkpoint.read(self.folder)
+        if position.phase >= len(self.phases):
+            raise RunError(f"{self.folder}: its checkpoint stands in phase {position.phase + 1} of {len(self.phases)}")
+        self._begin(position.phase)
+        self.index = position.index
+        _restore(self.gan.state_dict(), groups.get("gan", {}), self.folder)
+        _restore(self.average.state(), groups.get("ema", {}), self.folder)
+        for name, mover in self.movers.items():
+            mover.restore(groups.get(f"optim/{name}", {}))
+        warning = checkpoint.changed(position, self.engine.machine)
+        if warning:
+            self.reporter.note(warning)
+        if self.engine.main:
+            log.cut_rows(self.folder, self.done)
+
+    def _begin(self, number: int) -> None:
+        """Optimizers, modes and averages of phase `number`, from the live weights."""
+        self.phase, self.index = number, 0
+        phase = self.phases[number]
+        moved = {network for player in phase.players.values() for network in player.networks}
+        for name, child in self.gan.named_children():
+            child.train(name in moved)
+        self.movers = {name: Mover(self.gan, player, phase) for name, player in phase.players.items()}
+        self.average = Average(self.gan, [name for name in self.gan.ema if name in moved], phase.ema)
+
+    def _next_phase(self) -> None:
+        """At a phase's end, averaged networks that no later phase moves take their averaged weights."""
+        later = {n for phase in self.phases[self.phase + 1 :] for player in phase.players.values() for n in player.networks}
+        self.average.settle([name for name in self.average.shadows if name not in later])
+        self._begin(self.phase + 1)
+        self._announce()
+
+    def _announce(self) -> None:
+        phase = self.phases[self.phase]
+        self.reporter.phase(phase.name, phase.steps, self.index)
+
+    def _step(self, buffer: log.Buffer) -> None:
+        phase, engine = self.phases[self.phase], self.engine
+        step = engine.step(phase, self.index)
+        position = (self.index * engine.world + engine.rank) * phase.batch
+        batch = engine.batch(self.batches.take(position, phase.batch, _stream(engine.seed, phase.name)))
+        for update in engine.drive(self.gan.losses(batch, step)):
+            engine.move(self.movers[update.player], update.loss, self.index)
+            buffer.add(self.index, f"loss/{update.player}", update.loss)
+            for key, value in update.log.items():
+                buffer.add(self.index, key, value)
+        self.average.update(self.index)
+        self.index += 1
+
+    def _log(self, buffer: log.Buffer, seconds: float, steps: int) -> None:
+        phase = self.phases[self.phase]
+        means = buffer.means(phase.name)
+        rate = steps * phase.batch * self.engine.world / max(seconds, 1e-9)
+        row = {"step": self.done, "phase": phase.name, "index": self.index, **means, "images_per_second": round(rate, 1)}
+        if self.engine.main:
+            log.append_row(self.folder, row)
+            self.reporter.advance(steps)
+            self.reporter.row(row)
+
+    def _sample(self) -> None:
+        if self.events and self.engine.main:
+            self.events.sample(self.average, self.done)
+
+
+def _due(done: int, every: int) -> bool:
+    return every > 0 and done % every == 0
+
+
+def _stream(seed: int, phase: str) -> int:
+    """The seed of a phase's order of examples."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{phase}/data".encode()).digest()[:8], "little") >> 1
+
+
+def _restore(live: Mapping[str, Tensor], saved: Mapping[str, Tensor], folder: Path) -> None:
+    if set(live) != set(saved) or any(live[name].shape != saved[name].shape for name in saved):
+        raise RunError(f"{folder}: its checkpoint belongs to another configuration")
+    for name, tensor in saved.items():
+        live[name].detach().copy_(tensor)

@@ -1,0 +1,55 @@
+"""DCGAN's game: one step for the discriminator, one for the generator on the same fakes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ganzoo_dcgan import DCGANConfig
+from ganzoo_dcgan.networks import Discriminator, Generator
+from torch import Tensor
+
+from ganzoo.gan import GAN, Phase, Player, Step, Update
+from ganzoo.nn import discriminator_loss, generator_loss, init_normal, scores
+
+
+class DCGAN(GAN[DCGANConfig]):
+    """Deep convolutional GAN; all weights start at N(0, 0.02)."""
+
+    def __init__(self, config: DCGANConfig) -> None:
+        super().__init__(config)
+        self.generator = init_normal(Generator(config))
+        self.discriminator = init_normal(Discriminator(config))
+
+    def phases(self) -> tuple[Phase, ...]:
+        c = self.config
+        betas = (c.beta1, 0.999)
+        players = {
+            "discriminator": Player(networks=("discriminator",), lr=c.lr_discriminator, betas=betas),
+            "generator": Player(networks=("generator",), lr=c.lr_generator, betas=betas),
+        }
+        return (Phase(steps=c.steps, batch=c.batch, players=players, ema=c.ema),)
+
+    def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
+        c, real = self.config, batch["image"]
+        fake = self.generator(self._latent(step, len(real)))
+        on_real, on_fake = self.discriminator(real), self.discriminator(fake.detach())
+        real_target = c.real_target - self._label_noise(step, len(real))
+        loss = discriminator_loss(c.loss, on_real, on_fake, real_target, self._label_noise(step, len(real)))
+        yield Update("discriminator", loss, scores(c.loss, on_real, on_fake))
+        yield Update("generator", generator_loss(c.loss, self.discriminator(fake)))
+
+    def sample(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        images: Tensor = self.generator(inputs["latent"])
+        return images
+
+    def _latent(self, step: Step, n: int) -> Tensor:
+        size = self.config.latent
+        return step.noise(n, size) if self.config.latent_law == "normal" else step.uniform(n, size, low=-1, high=1)
+
+    def _label_noise(self, step: Step, n: int) -> Tensor:
+        """How far each target moves inwards, (n,). Beta(1, 5) by its inverse distribution function."""
+        c = self.config
+        if c.label_noise == "none":
+            return step.uniform(1).new_zeros(n)
+        uniform = step.uniform(n)
+        return c.noise * (uniform if c.label_noise == "uniform" else 1 - (1 - uniform) ** 0.2)

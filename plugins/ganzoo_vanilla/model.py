@@ -1,0 +1,46 @@
+"""The game of Goodfellow et al. 2014, algorithm 1, with the non-saturating generator loss of its section 3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ganzoo_vanilla import VanillaConfig
+from ganzoo_vanilla.networks import Discriminator, Generator
+from torch import Tensor
+
+from ganzoo.gan import GAN, Phase, Player, Step, Update
+from ganzoo.nn import discriminator_loss, generator_loss, scores
+
+
+class Vanilla(GAN[VanillaConfig]):
+    """Two perceptrons: one makes examples from noise, the other tells them from real ones."""
+
+    def __init__(self, config: VanillaConfig) -> None:
+        super().__init__(config)
+        self.generator = Generator(config)
+        self.discriminator = Discriminator(config)
+
+    def phases(self) -> tuple[Phase, ...]:
+        c = self.config
+        betas = (c.beta1, 0.999)
+        players = {
+            "discriminator": Player(networks=("discriminator",), lr=c.lr_discriminator, betas=betas),
+            "generator": Player(networks=("generator",), lr=c.lr_generator, betas=betas),
+        }
+        return (Phase(steps=c.steps, batch=c.batch, players=players, ema=c.ema),)
+
+    def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
+        real = batch["real"]
+        fake = self.generator(self._latent(step, len(real)))
+        on_real, on_fake = self.discriminator(real), self.discriminator(fake.detach())
+        loss = discriminator_loss("bce", on_real, on_fake, self.config.real_target)
+        yield Update("discriminator", loss, scores("bce", on_real, on_fake))
+        yield Update("generator", generator_loss("bce", self.discriminator(fake)))
+
+    def sample(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        made: Tensor = self.generator(inputs["latent"])
+        return made
+
+    def _latent(self, step: Step, n: int) -> Tensor:
+        size = self.config.latent
+        return step.noise(n, size) if self.config.latent_law == "normal" else step.uniform(n, size, low=-1, high=1)

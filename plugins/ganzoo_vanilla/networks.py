@@ -1,0 +1,48 @@
+"""The generator and the discriminator of the first GAN."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ganzoo_vanilla import VanillaConfig
+from torch import Tensor, nn
+
+
+def perceptron(widths: Sequence[int], config: VanillaConfig, *, dropout: float, batch_norm: bool = False) -> nn.Sequential:
+    """Linear layers from widths[0] to widths[-1]; all but the last are followed by an activation."""
+    layers: list[nn.Module] = []
+    for before, after in zip(widths[:-2], widths[1:-1], strict=True):
+        layers.append(nn.Linear(before, after))
+        layers.append(nn.ReLU() if config.activation == "relu" else nn.LeakyReLU(config.slope))
+        if batch_norm:
+            layers.append(nn.BatchNorm1d(after, momentum=0.2))
+        if dropout:
+            layers.append(nn.Dropout(dropout))
+    return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
+
+
+class Generator(nn.Module):
+    """latent (n, latent) -> examples; images and curves end in tanh, points are unbounded."""
+
+    def __init__(self, config: VanillaConfig) -> None:
+        super().__init__()
+        widths = (config.latent, *config.generator, config.values)
+        self.layers = perceptron(widths, config, dropout=config.generator_dropout, batch_norm=config.batch_norm)
+        self.bounded = config.kind != "points"
+        self.shape = (config.channels, config.size, config.size) if config.kind == "images" else (config.dims,)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        values: Tensor = self.layers(latent)
+        return (values.tanh() if self.bounded else values).view(-1, *self.shape)
+
+
+class Discriminator(nn.Module):
+    """examples -> (n,) logits."""
+
+    def __init__(self, config: VanillaConfig) -> None:
+        super().__init__()
+        self.layers = perceptron((config.values, *config.discriminator, 1), config, dropout=config.dropout)
+
+    def forward(self, examples: Tensor) -> Tensor:
+        logits: Tensor = self.layers(examples.flatten(1))
+        return logits.squeeze(1)
