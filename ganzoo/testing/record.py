@@ -25,15 +25,13 @@ LIGHT = "torch", "torchvision", "numpy"
 
 
 def record_and_entry_point_agree(plugin: Plugin[Any]) -> None:
-    """The entry point of its name gives this record; name, summary and paper can be shown."""
-    must(
-        bool(re.fullmatch("[a-z0-9][a-z0-9_]*", plugin.name)),
-        f"name {plugin.name!r}: use a-z, 0-9 and _ (weights are <name>-<tag>)",
-    )
-    must(registry.get(plugin.name) is plugin, f"the entry point {plugin.name!r} of group {registry.GROUP} gives another record")
-    shown = plugin.summary.strip()
-    must(bool(shown) and len(shown.splitlines()) == 1 and len(shown) <= 100, "summary: give one line of up to 100 characters")
+    """Name, summary and paper can be shown; the entry point of that name gives this record."""
+    legal = bool(re.fullmatch("[a-z0-9][a-z0-9_]*", plugin.name))
+    must(legal, f"name {plugin.name!r}: use a-z, 0-9 and _ (weights are named <name>-<tag>)")
+    lines = plugin.summary.strip().splitlines()
+    must(len(lines) == 1 and len(lines[0]) <= 100, "summary: give one line of up to 100 characters")
     must(plugin.paper.startswith(("https://", "http://")), f"paper {plugin.paper!r}: give a link")
+    must(registry.get(plugin.name) is plugin, f"the entry point {plugin.name!r} of group {registry.GROUP} gives another record")
 
 
 def import_is_light(plugin: Plugin[Any]) -> None:
@@ -109,7 +107,7 @@ def _unbounded(node: Any, where: str = "") -> Iterator[str]:
         yield where
     for name, part in node.get("properties", {}).items():
         yield from _unbounded(part, f"{where}.{name}".lstrip("."))
-    for key, part in node.get("$defs", {}).items():
-        yield from _unbounded(part, where if where else "" if key in str(node.get("$ref", "")) else key)
+    for part in node.get("$defs", {}).values():
+        yield from _unbounded(part, where)
     for key in ("anyOf", "items", "prefixItems", "additionalProperties"):
         yield from _unbounded(node.get(key), where)

@@ -40,9 +40,9 @@ def sample_changes_nothing(plugin: Plugin[Any]) -> None:
     """The same inputs give the same sample; neither the inputs, nor the state, nor any random generator is touched."""
     gan, inputs = built(plugin), inputs_of(plugin, ROWS)
     kept = {name: tensor.clone() for name, tensor in inputs.items()}
-    state, generators = copies(gan.state_dict()), generators()
+    state, drawn = copies(gan.state_dict()), generators()
     first = sampled(gan, inputs)
-    must(generators() == generators, "sample draws from torch's, numpy's or Python's generator; make it an input")
+    must(generators() == drawn, "sample draws from torch's, numpy's or Python's generator; make it an input")
     torch.manual_seed(1)
     second = sampled(gan, inputs)
     for name in first:

@@ -121,11 +121,11 @@ def _step(
     size = min(phase.batch, 8)
     updates = engine.drive(gan.losses(engine.batch(batches.take(index * size, size, 0)), step))
     while True:
-        before, generators = copies(gan.state_dict()), generators()
+        before, unused = copies(gan.state_dict()), generators()
         update = next(updates, None)
         if update is None:
             return
-        drew, between = generators() != generators, copies(gan.state_dict())
+        drew, between = generators() != unused, copies(gan.state_dict())
         _yielded(update, movers, f"step {index} of phase {phase.name!r}")
         try:
             engine.move(movers[update.player], update.loss, index)
@@ -165,7 +165,10 @@ def _finite(turns: Iterable[Turn]) -> None:
     for turn in turns:
         must(math.isfinite(float(turn.loss)), f"{turn.where}: the loss is {float(turn.loss)} on made-up data")
         for key, value in turn.log.items():
-            must(value.numel() == 1 and math.isfinite(float(value)), f"{turn.where}: logs {key!r}, which is no finite scalar")
+            must(
+                value.numel() == 1 and math.isfinite(float(value.detach())),
+                f"{turn.where}: logs {key!r}, which is no finite scalar",
+            )
 
 
 def _trainer(plugin: Plugin[Any], folder: Path, seed: int) -> Trainer:

@@ -61,6 +61,7 @@ class Trainer:
     ) -> None:
         self.gan, self.phases, self.batches, self.engine = engine.place(gan), phases, batches, engine
         self.folder, self.rhythm, self.events = folder, rhythm, events
+        folder.mkdir(parents=True, exist_ok=True)
         self.reporter: log.Reporter = reporter or log.Silent()
         self.phase, self.index = 0, 0
         self.total = sum(phase.steps for phase in phases)
