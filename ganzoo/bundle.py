@@ -117,5 +117,7 @@ def _write(name: str, entry: Entry) -> None:
     path = manifest.home() / "weights_manifest.json"
     if not path.with_name("pyproject.toml").exists():
         raise WeightsError(path, "an installed package; weights are added in a checkout")
-    weights.write_json(path, Manifest(format=old.format, owner=old.owner, default=old.default, models=dict(sorted(models.items()))))
+    weights.write_json(
+        path, Manifest(format=old.format, owner=old.owner, default=old.default, models=dict(sorted(models.items())))
+    )
     manifest.official.cache_clear()

@@ -65,7 +65,7 @@ def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor, share: Tenso
     share = share.view(-1, *[1] * (real.ndim - 1))
     mixed = (share * real + (1 - share) * fake).detach().requires_grad_(True)
     (gradient,) = torch.autograd.grad(critic(mixed).sum(), mixed, create_graph=True)
-    norm = gradient.float().flatten(1).norm(dim=1)
+    norm: Tensor = gradient.float().flatten(1).norm(dim=1)
     return (norm - 1).square().mean()
 
 

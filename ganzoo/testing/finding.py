@@ -30,7 +30,7 @@ def few(names: Iterable[str]) -> str:
 
 def same(a: Tensor, b: Tensor) -> bool:
     """Bit for bit, NaN included."""
-    return a.shape == b.shape and a.dtype == b.dtype and bool(torch.equal(torch.nan_to_num(a), torch.nan_to_num(b)))
+    return a.shape == b.shape and a.dtype == b.dtype and torch.allclose(a, b, rtol=0, atol=0, equal_nan=True)
 
 
 def distance(a: Tensor, b: Tensor) -> float:

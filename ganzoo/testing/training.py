@@ -129,10 +129,18 @@ def _step(
         _yielded(update, movers, f"step {index} of phase {phase.name!r}")
         try:
             engine.move(movers[update.player], update.loss, index)
+            _marked_moved(movers[update.player])
         except RuntimeError as error:
             raise Nonconforming(_explained(error, update.player, phase.name)) from error
         touched, moved = _changed(gan, before, between), _changed(gan, between, gan.state_dict())
         yield Turn(phase.name, index, update.player, update.loss.detach(), update.log, touched, moved, drew)
+
+
+def _marked_moved(mover: Mover) -> None:
+    """Fused optimizers move weights without telling autograd, so a loss through old weights would pass unnoticed."""
+    for parameter in mover.parameters:
+        if parameter.grad is not None:
+            torch.autograd.graph.increment_version(parameter)
 
 
 def _yielded(update: Update, movers: Iterable[str], where: str) -> None:

@@ -1,0 +1,38 @@
+"""In which order examples come: pure functions of (seed, position), so that training can go on anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def generator(*keys: object) -> np.random.Generator:
+    """A stream of its own for each combination of keys."""
+    digest = hashlib.sha256("/".join(map(str, keys)).encode()).digest()
+    return np.random.Generator(np.random.Philox(key=np.frombuffer(digest[:16], dtype="<u8").astype(np.uint64)))
+
+
+@lru_cache(maxsize=8)
+def permutation(seed: int, epoch: int, domain: str, count: int) -> NDArray[np.int64]:
+    """The order of one pass over `count` examples."""
+    return generator(seed, epoch, domain).permutation(count)
+
+
+def indices(position: int, size: int, count: int, seed: int, domain: str = "") -> NDArray[np.int64]:
+    """Examples [position, position + size) of the endless stream that joins one permutation an epoch."""
+    parts, end = [], position + size
+    while position < end:
+        epoch, start = divmod(position, count)
+        part = permutation(seed, epoch, domain, count)[start : start + end - position]
+        parts.append(part)
+        position += len(part)
+    return np.concatenate(parts)
+
+
+def choices(position: int, sizes: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """For each place of the stream from `position` on, one of `sizes` things: which caption is drawn there."""
+    drawn = [int(generator(seed, place, "caption").integers(size)) for place, size in enumerate(sizes, start=position)]
+    return np.asarray(drawn, dtype=np.int64)

@@ -1,0 +1,317 @@
+"""Data sets by name, folder or archive, and the batches that training takes from them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ganzoo.data import files, named, synthetic
+from ganzoo.data.files import Entry
+from ganzoo.data.order import choices, indices
+from ganzoo.data.pictures import Pictures, Stored, common_size
+from ganzoo.data.spec import Captions, Curve, Data, Facts, Field, Labels, Picture, Points
+from ganzoo.errors import ConfigError, DataError, UsageError, did_you_mean, near
+from ganzoo.text import encode, positions
+
+OWN = "unknown: your own data"
+Taker = Callable[[NDArray[np.int64], int, int], Tensor]
+
+
+class DataSet:
+    """A data set that is found but not yet decoded. `licence` and `source`: its terms and its home."""
+
+    def __init__(self, facts: Facts, content: Content, licence: str, source: str) -> None:
+        self.facts, self.content, self.licence, self.source = facts, content, licence, source
+        self._digest: str | None = None
+
+    def digest(self) -> str:
+        """sha256 over names and bytes of its files (or over generated numbers), independent of where they lie."""
+        if self._digest is None:
+            self._digest = self.content.digest()
+        return self._digest
+
+    def bind(self, data: Data) -> Batches:
+        """Batches as a plugin asks for them. DataError or ConfigError, naming both sides, where the set cannot give that."""
+        domains = {key: key if data.unpaired else "" for key in data.fields}
+        takers = {key: self.content.taker(field, self.facts, domains[key], key) for key, field in data.fields.items()}
+        counts = {key: self.content.count(domain) for key, domain in domains.items()}
+        return Batches(takers, domains, counts)
+
+
+class Batches:
+    """An endless stream of examples; `count` of them make an epoch (of unpaired sets: the longer one)."""
+
+    def __init__(self, takers: Mapping[str, Taker], domains: Mapping[str, str], counts: Mapping[str, int]) -> None:
+        self.takers, self.domains, self.counts = takers, domains, counts
+        self.count = max(counts.values())
+
+    def take(self, position: int, size: int, seed: int) -> dict[str, Tensor]:
+        """Examples [position, position + size): a pure function of (seed, position). Pictures uint8 channels-last."""
+        return {
+            key: taker(indices(position, size, self.counts[key], seed, self.domains[key]), position, seed)
+            for key, taker in self.takers.items()
+        }
+
+
+class Content:
+    """What a set holds, by domain ("" where there is one)."""
+
+    def count(self, domain: str) -> int:
+        """Examples of a domain."""
+        raise NotImplementedError
+
+    def digest(self) -> str:
+        raise NotImplementedError
+
+    def taker(self, field: Field, facts: Facts, domain: str, key: str) -> Taker:
+        """What gives the field's tensor for some examples; DataError when the set has no such thing."""
+        raise NotImplementedError
+
+
+class Values(Content):
+    """Points or curves in memory."""
+
+    def __init__(self, values: NDArray[np.float32]) -> None:
+        self.values = values
+
+    def count(self, domain: str) -> int:
+        return len(self.values)
+
+    def digest(self) -> str:
+        return hashlib.sha256(self.values.tobytes()).hexdigest()
+
+    def taker(self, field: Field, facts: Facts, domain: str, key: str) -> Taker:
+        wanted = field.dims if isinstance(field, Points) else field.length if isinstance(field, Curve) else None
+        if wanted is None or (facts.kind == "points") != isinstance(field, Points):
+            raise _lacks(facts, key, field)
+        if wanted != facts.dims:
+            raise ConfigError(key, f"the configuration asks for {wanted} values, data set {facts.name!r} has {facts.dims}")
+        values = torch.from_numpy(self.values)
+        return lambda chosen, position, seed: values[torch.from_numpy(chosen)]
+
+
+class Gallery(Content):
+    """Pictures by domain, with labels and captions where there are any. `load` decodes a domain for a Picture field."""
+
+    def __init__(
+        self,
+        counts: Mapping[str, int],
+        load: Callable[[Picture, str], Pictures | Stored],
+        digest: Callable[[], str],
+        labels: NDArray[np.int64] | None = None,
+    ) -> None:
+        self.counts, self.load, self._digest, self.labels = counts, load, digest, labels
+
+    def count(self, domain: str) -> int:
+        return self.counts[domain]
+
+    def digest(self) -> str:
+        return self._digest()
+
+    def taker(self, field: Field, facts: Facts, domain: str, key: str) -> Taker:
+        if domain not in self.counts:
+            there = f"domains {', '.join(facts.domains)}" if facts.domains else "no domains (folders trainA and trainB make them)"
+            raise DataError(f"domain {domain!r} is asked for, data set {facts.name!r} has {there}")
+        if isinstance(field, Picture):
+            pictures = self.load(field, domain)
+            return lambda chosen, position, seed: pictures.take(chosen)
+        if isinstance(field, Labels) and self.labels is not None:
+            return self._labels(field, facts, key)
+        if isinstance(field, Captions) and facts.sentences:
+            return _captions(field, facts)
+        raise _lacks(facts, key, field)
+
+    def _labels(self, field: Labels, facts: Facts, key: str) -> Taker:
+        if field.classes != len(facts.classes):
+            raise ConfigError(
+                key, f"the configuration asks for {field.classes} classes, data set {facts.name!r} has {len(facts.classes)}"
+            )
+        labels = torch.from_numpy(np.asarray(self.labels))
+        return lambda chosen, position, seed: labels[torch.from_numpy(chosen)]
+
+
+def open_set(
+    name: str,
+    *,
+    root: Path | None = None,
+    only: str | None = None,
+    split: str = "train",
+    download: bool = False,
+    seed: int = 0,
+) -> DataSet:
+    """A named set, a folder or an archive. `only`: one class of it; `root`: where named sets lie; `seed`: of made-up data.
+
+    Raises DataError or UsageError that say what is looked for and what to do.
+    """
+    if name in synthetic.SETS:
+        if only is not None:
+            raise UsageError(f"--only {only}: data set {name!r} has no classes")
+        values, facts = synthetic.SETS[name](seed)
+        return DataSet(facts, Values(values), synthetic.LICENCE, "generated")
+    if name in named.SETS:
+        return _named(name, (root or named.default_root()).expanduser(), only, split, download)
+    path = Path(name).expanduser()
+    if not path.exists():
+        known = [*synthetic.SETS, *named.SETS]
+        raise DataError(f"no data set, folder or archive {name!r}{did_you_mean(near(name, known))} (sets: {', '.join(known)})")
+    return _gallery([path], path.name, OWN, "", only, split)
+
+
+def _named(name: str, root: Path, only: str | None, split: str, download: bool) -> DataSet:
+    found = named.SETS[name]
+    stored = _stored(name, root, split)
+    if stored is None and not named.places(name, root) and download:
+        named.download(name, root)
+        stored = _stored(name, root, split)
+    if stored is not None:
+        return _in_memory(name, *stored, only)
+    places = named.places(name, root)
+    if name in ("mnist", "fashion-mnist") or not places:
+        raise named.missing(name, root)
+    return _gallery(places, name, found.licence, found.source, only, split)
+
+
+def _stored(name: str, root: Path, split: str) -> tuple[list[Path], NDArray[np.uint8], NDArray[np.int64]] | None:
+    if name == "cifar10":
+        return named.cifar_batches(root, split)
+    return named.idx_pair(name, root, split) if name != "celeba" else None
+
+
+def _in_memory(name: str, paths: list[Path], levels: NDArray[np.uint8], labels: NDArray[np.int64], only: str | None) -> DataSet:
+    found = named.SETS[name]
+    classes = found.classes
+    if only is not None:
+        chosen = _class_number(only, classes, name)
+        levels, labels, classes = (
+            levels[labels == chosen],
+            np.zeros(int((labels == chosen).sum()), dtype=np.int64),
+            (classes[chosen],),
+        )
+    facts = Facts(name=name, kind="images", count=len(levels), channels=levels.shape[-1], size=levels.shape[1], classes=classes)
+
+    def digest() -> str:
+        total = hashlib.sha256()
+        for path in paths:
+            total.update(f"{path.name.removesuffix('.gz')}\0".encode())
+        return hashlib.sha256(total.digest() + levels.tobytes() + labels.tobytes()).hexdigest()
+
+    content = Gallery({"": len(levels)}, lambda spec, domain: Stored(levels, spec), digest, labels)
+    return DataSet(facts, content, found.licence, found.source)
+
+
+def _gallery(places: list[Path], name: str, licence: str, source: str, only: str | None, split: str) -> DataSet:
+    found = [entry for place in places for entry in files.entries(place)]
+    lists = [entry for entry in found if entry.path.name in files.LISTS]
+    if not lists and len(places) == 1 and places[0].is_file():
+        lists = [e for e in files.entries(places[0].parent) if e.name in files.LISTS]
+    domains, labels, classes = _layout([e for e in found if e not in lists], split)
+    if name in named.SETS and not named.SETS[name].classes:
+        classes = ()  # folders of a set that has no classes are only folders
+    if not any(domains.values()):
+        raise DataError(f"{name} holds no pictures ({', '.join(files.PICTURES)}) for the split {split!r}")
+    if only is not None:
+        number = _class_number(only, classes, name)
+        domains = {"": [entry for entry, label in zip(domains[""], labels, strict=True) if label == number]}
+        labels, classes = [0] * len(domains[""]), (classes[number],)
+    channels, size = common_size([entry for part in domains.values() for entry in part])
+    facts = Facts(
+        name=name,
+        kind="images",
+        count=max(len(part) for part in domains.values()),
+        channels=channels,
+        size=size,
+        classes=classes,
+        domains=tuple(domain for domain in domains if domain),
+        sentences=_sentences(lists, domains.get("", [])),
+    )
+    content = Gallery(
+        {domain: len(part) for domain, part in domains.items()},
+        lambda spec, domain: Pictures(domains[domain], spec),
+        lambda: files.digest([entry for part in domains.values() for entry in part] + lists),
+        np.asarray(labels, dtype=np.int64) if classes else None,
+    )
+    return DataSet(facts, content, licence, source)
+
+
+def _layout(found: list[Entry], split: str) -> tuple[dict[str, list[Entry]], list[int], tuple[str, ...]]:
+    """Domains (trainA, trainB), else classes (one folder each), else a plain heap; a common outer folder is looked through."""
+    parts = {entry: list(entry.path.parts) for entry in found}
+    while found and all(len(p) > 1 for p in parts.values()) and len({p[0] for p in parts.values()}) == 1:
+        parts = {entry: p[1:] for entry, p in parts.items()}
+    for letter in ("A", "B"):
+        if not any(p[0] == f"{split}{letter}" for p in parts.values()):
+            break
+    else:
+        return {letter: [e for e in found if parts[e][0] == f"{split}{letter}"] for letter in ("A", "B")}, [], ()
+    if any(p[0] in ("train", "test") and len(p) > 1 for p in parts.values()):
+        found = [entry for entry in found if parts[entry][0] == split]
+        parts = {entry: parts[entry][1:] for entry in found}
+    folders = sorted({p[0] for p in parts.values() if len(p) > 1})
+    if len(folders) > 1 and all(len(p) == 2 for p in parts.values()):
+        return {"": found}, [folders.index(parts[entry][0]) for entry in found], tuple(folders)
+    return {"": found}, [], ()
+
+
+def _sentences(lists: list[Entry], pictures: list[Entry]) -> list[list[str]]:
+    """Captions in the order of the pictures; every picture must have one as soon as there is a list."""
+    if not lists:
+        return []
+    captions: dict[str, list[str]] = {}
+    for entry in lists:
+        for number, line in enumerate(entry.read().decode("utf-8", "replace").splitlines(), start=1):
+            if line.strip():
+                file, texts = _caption(line, f"{entry.shown}:{number}")
+                if texts:
+                    captions[PurePosixPath(file).name] = texts
+    if not captions:
+        return []
+    without = [entry.shown for entry in pictures if entry.path.name not in captions]
+    if without:
+        raise DataError(f"{len(without)} pictures have no caption in {lists[0].path.name}, the first is {without[0]}")
+    return [captions[entry.path.name] for entry in pictures]
+
+
+def _caption(line: str, where: str) -> tuple[str, list[str]]:
+    try:
+        row: dict[str, Any] = json.loads(line)
+        text = row.get("text", row.get("caption", row.get("captions", [])))
+        return str(row["file_name"]), [text] if isinstance(text, str) else [str(part) for part in text]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise DataError(f'{where} is not a line like {{"file_name": "1.png", "text": ["a red bird"]}}') from None
+
+
+def _captions(field: Captions, facts: Facts) -> Taker:
+    index = positions(field.vocabulary)
+    tokens = [torch.tensor([encode(s, field.vocabulary, field.length, index) for s in group]) for group in facts.sentences]
+    sizes = np.asarray([len(group) for group in tokens])
+
+    def take(chosen: NDArray[np.int64], position: int, seed: int) -> Tensor:
+        drawn = choices(position, sizes[chosen], seed)
+        return torch.stack([tokens[int(i)][int(j)] for i, j in zip(chosen, drawn, strict=True)])
+
+    return take
+
+
+def _class_number(only: str, classes: tuple[str, ...], name: str) -> int:
+    wanted = named.ALIASES.get(only, only)
+    if wanted in classes:
+        return classes.index(wanted)
+    if wanted.isdecimal() and int(wanted) < len(classes):
+        return int(wanted)
+    if not classes:
+        raise UsageError(f"--only {only}: data set {name!r} has no classes")
+    raise UsageError(f"--only {only}: {name!r} has no such class{did_you_mean(near(wanted, classes))} ({', '.join(classes)})")
+
+
+def _lacks(facts: Facts, key: str, field: Field) -> DataError:
+    wanted = {Picture: "pictures", Points: "points", Curve: "curves", Labels: "labels", Captions: "captions"}[type(field)]
+    has = [facts.kind, *(["labels"] if facts.classes else []), *(["captions"] if facts.sentences else [])]
+    return DataError(f"the plugin asks for {wanted} (as {key!r}), data set {facts.name!r} holds {', '.join(has)}")

@@ -1,0 +1,145 @@
+"""Shared mathematics against independent references."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.distributions import Normal, kl_divergence
+
+from ganzoo.nn import Adversarial, discriminator_loss, generator_loss, gradient_penalty, init_normal, kl_to_normal, scores
+
+RNG = np.random.default_rng(0)
+REAL, FAKE = RNG.normal(size=(2, 7, 3)) * 3
+KINDS: tuple[Adversarial, ...] = ("bce", "least-squares", "hinge")
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def bce(logits: np.ndarray, target: float) -> float:
+    p = sigmoid(logits)
+    return float(-(target * np.log(p) + (1 - target) * np.log(1 - p)).mean())
+
+
+def tensors() -> tuple[Tensor, Tensor]:
+    return torch.tensor(REAL), torch.tensor(FAKE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "targets", "expected"),
+    [
+        ("bce", (1.0, 0.0), bce(REAL, 1) + bce(FAKE, 0)),
+        ("bce", (0.9, 0.1), bce(REAL, 0.9) + bce(FAKE, 0.1)),
+        ("least-squares", (1.0, 0.0), ((REAL - 1) ** 2).mean() + (FAKE**2).mean()),
+        ("least-squares", (0.5, -1.0), ((REAL - 0.5) ** 2).mean() + ((FAKE + 1) ** 2).mean()),
+        ("hinge", (1.0, 0.0), np.maximum(0, 1 - REAL).mean() + np.maximum(0, 1 + FAKE).mean()),
+    ],
+)
+def test_discriminator_losses(kind: Adversarial, targets: tuple[float, float], expected: float) -> None:
+    assert float(discriminator_loss(kind, *tensors(), *targets)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("bce", -np.log(sigmoid(FAKE)).mean()), ("least-squares", ((FAKE - 1) ** 2).mean()), ("hinge", -FAKE.mean())],
+)
+def test_generator_losses(kind: Adversarial, expected: float) -> None:
+    assert float(generator_loss(kind, tensors()[1])) == pytest.approx(expected, rel=1e-5)
+
+
+def test_targets_may_differ_by_example() -> None:
+    real, fake = tensors()
+    smooth = torch.rand(7, 3, dtype=torch.float64)
+    expected = np.mean([(REAL[i, j] - float(smooth[i, j])) ** 2 for i in range(7) for j in range(3)]) + (FAKE**2).mean()
+    assert float(discriminator_loss("least-squares", real, fake, smooth)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_losses_of_bf16_outputs_are_float32(kind: Adversarial) -> None:
+    real, fake = (tensor.bfloat16() for tensor in tensors())
+    assert discriminator_loss(kind, real, fake).dtype == generator_loss(kind, fake).dtype == torch.float32
+    expected = discriminator_loss(kind, real.double(), fake.double())
+    assert float(discriminator_loss(kind, real, fake)) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_bce_does_not_overflow() -> None:
+    large = torch.tensor([[200.0]])
+    assert float(discriminator_loss("bce", -large, large)) == pytest.approx(400)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_scores_are_detached_probabilities(kind: Adversarial) -> None:
+    real, fake = (tensor.requires_grad_() for tensor in tensors())
+    found = scores(kind, real, fake)
+    probability = (lambda x: np.clip(x, 0, 1)) if kind == "least-squares" else sigmoid
+    assert set(found) == {"score/real", "score/fake"}
+    assert float(found["score/real"]) == pytest.approx(probability(REAL).mean(), rel=1e-5)
+    assert float(found["score/fake"]) == pytest.approx(probability(FAKE).mean(), rel=1e-5)
+    assert not found["score/real"].requires_grad
+
+
+def test_the_penalty_of_a_linear_critic_and_its_gradient_are_known() -> None:
+    critic = nn.Linear(3, 1, bias=False)
+    share = torch.rand(7)
+    penalty = gradient_penalty(critic, *(tensor.float() for tensor in tensors()), share)
+    weight = critic.weight.detach()
+    norm = weight.norm()
+    assert float(penalty.detach()) == pytest.approx(float((norm - 1) ** 2), rel=1e-5)
+    penalty.backward()
+    assert critic.weight.grad is not None
+    assert torch.allclose(critic.weight.grad, 2 * (norm - 1) * weight / norm, rtol=1e-4)
+
+
+class Cubic(nn.Module):
+    """sum of a x^3 over an image; its gradient is 3 a x^2."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Parameter(torch.tensor(0.7))
+
+    def forward(self, image: Tensor) -> Tensor:
+        return (self.a * image**3).flatten(1).sum(dim=1, keepdim=True)
+
+
+def test_the_penalty_is_taken_at_each_examples_own_mix() -> None:
+    real, fake = torch.randn(2, 5, 2, 4, 4)
+    share = torch.tensor([0.0, 0.25, 0.5, 0.75, 1.0])
+    norms = []
+    for i in range(5):
+        mixed = float(share[i]) * real[i].numpy() + (1 - float(share[i])) * fake[i].numpy()
+        norms.append(np.sqrt(((3 * 0.7 * mixed**2) ** 2).sum()))
+    expected = np.mean((np.array(norms) - 1) ** 2)
+    assert float(gradient_penalty(Cubic(), real, fake, share).detach()) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_penalty_does_not_reach_the_generator() -> None:
+    real, fake = torch.randn(2, 4, 3)
+    fake.requires_grad_()
+    gradient_penalty(nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1)), real, fake, torch.rand(4)).backward()
+    assert fake.grad is None
+
+
+def test_kl_against_torch_distributions() -> None:
+    mean, log_variance = torch.randn(2, 6, 4, dtype=torch.float64)
+    law = Normal(mean, (log_variance / 2).exp())
+    expected = kl_divergence(law, Normal(torch.zeros_like(mean), torch.ones_like(mean))).sum(dim=1)
+    assert torch.allclose(kl_to_normal(mean, log_variance).double(), expected, rtol=1e-5)
+    assert kl_to_normal(torch.zeros(2, 3), torch.zeros(2, 3)).tolist() == [0, 0]
+
+
+def test_initialisation() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(16, 32, 4), nn.BatchNorm2d(4096), nn.ConvTranspose2d(32, 16, 4, bias=False), nn.Linear(64, 64)
+    )
+    nn.init.ones_(network[1].bias)
+    assert init_normal(network.requires_grad_(False), std=0.05) is network
+    for layer in (network[0], network[2], network[3]):
+        assert float(layer.weight.std()) == pytest.approx(0.05, rel=0.05)
+        assert abs(float(layer.weight.mean())) < 0.003
+    assert float(network[1].weight.mean()) == pytest.approx(1, abs=0.005)
+    assert float(network[1].weight.std()) == pytest.approx(0.05, rel=0.05)
+    assert all(float(layer.bias.abs().sum()) == 0 for layer in (network[0], network[1], network[3]))
