@@ -49,7 +49,7 @@ def convert(data: Any, kind: type[T], where: str, *, text: bool = False) -> T:
 
 def plain(value: Any) -> Any:
     """A configuration (or any Struct) as dicts, lists and numbers, ready for JSON."""
-    return msgspec.to_builtins(value)
+    return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def override(config: C, changes: Mapping[str, Any], where: str = "--set") -> C:

@@ -28,6 +28,8 @@ class Mover:
         if self.player.clip_grad is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.player.clip_grad)
         self.optimizer.step()
+        # fused optimizers leave autograd's version counters alone; a loss through weights that moved must raise
+        torch.autograd.graph.increment_version(self.parameters)
         if self.player.clip_weights is not None:
             with torch.no_grad():
                 for parameter in self.parameters:
