@@ -9,9 +9,6 @@ import torch
 
 from ganzoo.errors import DeviceError
 
-Device = Literal["auto", "cpu", "cuda", "mps"]
-Precision = Literal["auto", "bf16", "fp32"]
-
 
 def choose_device(name: str = "auto") -> torch.device:
     """`auto`: CUDA, else Apple's GPU, else the CPU. DeviceError when the asked-for one is not there."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganzoo import hub, manifest, registry, sampling, weights
 from ganzoo.config import convert, plain
-from ganzoo.device import Device, Precision, choose_device, choose_precision
+from ganzoo.device import choose_device, choose_precision
 from ganzoo.errors import UsageError
 from ganzoo.gan import GAN
 from ganzoo.inputs import Input, Rows
@@ -74,7 +74,7 @@ class Model:
             raise UsageError(f"{self.name}: {error}") from None
 
 
-def load(name: str | Path, *, device: Device = "auto", precision: Precision = "auto") -> Model:
+def load(name: str | Path, *, device: str = "auto", precision: str = "auto") -> Model:
     """A model by manifest name ("dcgan-mnist"), or from a folder (a path, "./runs/x"): hashes and shapes are checked first.
 
     Raises a GanzooError that says what is wrong; nothing is loaded half.

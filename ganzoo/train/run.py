@@ -73,6 +73,8 @@ def train(
         if out is None:
             raise UsageError("--resume needs --out RUN, the folder to go on with")
         recipe = _recorded(recipe, out)
+    if recipe.plugin is not None:
+        registry.get(recipe.plugin)
     if recipe.plugin is None or recipe.data is None:
         raise UsageError(
             "a plugin and --data are needed: ganzoo train dcgan --data mnist"

@@ -1,0 +1,1 @@
+"""The command line. The only place, with its progress display, that prints."""
