@@ -40,6 +40,14 @@ def distribution(name: str) -> tuple[str, str]:
     return (dist.name, dist.version) if dist else ("unknown", "0")
 
 
+def origin(name: str) -> str:
+    """Name of the distribution that brings the plugin `name`; cheaper than `distribution`, which looks for the version."""
+    found = _announced()
+    if name not in found:
+        raise UnknownPlugin(name, found)
+    return " and ".join(_distribution(point) for point in found[name])
+
+
 @cache
 def _load(point: EntryPoint) -> Plugin[Any]:
     try:

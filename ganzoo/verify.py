@@ -1,72 +1,139 @@
-"""Golden samples: rows that published weights must give, on any machine."""
+"""Golden samples: do a model's bytes give, on this machine, the rows they gave when they were published?
+
+Light until a model is loaded: torch and numpy are imported inside.
+"""
 
 from __future__ import annotations
 
+import math
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ganzoo import hub, images
+from ganzoo import card, hub, manifest, registry
+from ganzoo.config import convert
 from ganzoo.data.spec import Picture
-from ganzoo.errors import NotAvailable, WeightsError
-from ganzoo.model import Model, load
-from ganzoo.weights import replacing
+from ganzoo.errors import GanzooError, WeightsError
+from ganzoo.inputs import Rows
+from ganzoo.manifest import Entry
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ganzoo.model import Model
 
 GOLDEN = "golden.npz"
-MEAN_LIMIT, WORST_LIMIT = 0.5, 3.0
-"""Grey levels of 255 by which float32 on another CPU may differ."""
+MEAN, WORST = 0.5, 3.0
+"""Grey levels of 255 by which rows may differ: machines round differently, and nothing else may."""
+LEVEL = 2 / 255
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`mean` and `worst`: differences in grey levels of 255 (of the range [-1, 1] for points and curves)."""
+    """`mean`, `worst`: differences in grey levels (2/255 of what is not a picture), NaN where nothing could be compared.
+    `detail`: what is wrong, empty when it passed."""
 
     name: str
     passed: bool
     mean: float
     worst: float
-
-    @property
-    def text(self) -> str:
-        return f"differs by {self.mean:.3f} grey levels in the mean, {self.worst:.2f} at most (limits {MEAN_LIMIT} and {WORST_LIMIT:g})"
+    detail: str = ""
 
 
 def verify(name: str) -> Verdict:
-    """Check a known model's hashes, then its golden rows in float32 on the CPU. Raises what `pull` and `load` raise."""
-    pulled = hub.pull(name)
-    if pulled.entry is None:
-        raise NotAvailable(f"{name}: a folder has no golden rows in a manifest; verify takes names from `ganzoo list`")
-    golden = pulled.entry.golden
-    expected = _read(pulled.folder / GOLDEN)
-    model = load(name, device="cpu", precision="fp32")
-    found = _rows(model, golden.seed, golden.n, golden.inputs)
-    if found.shape != expected.shape:
-        raise WeightsError(pulled.folder / GOLDEN, f"holds shape {expected.shape}, the model gives {found.shape}")
-    unit = 1.0 if expected.dtype == np.uint8 else 127.5
-    difference = np.abs(found.astype(np.float64) - expected.astype(np.float64)) * unit
-    mean, worst = float(difference.mean()), float(difference.max())
-    return Verdict(name, bool(mean <= MEAN_LIMIT and worst <= WORST_LIMIT), mean, worst)
-
-
-def write_golden(model: Model, path: Path, *, seed: int, n: int) -> None:
-    """The rows that `verify` will expect."""
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, sample=_rows(model, seed, n, {}))
-
-
-def _rows(model: Model, seed: int, n: int, inputs: dict[str, Any]) -> NDArray[Any]:
-    tensor = model.sample(n, seed=seed, **inputs).tensor
-    if isinstance(model.plugin.output(model.config), Picture):
-        return images.to_uint8(tensor)
-    return tensor.numpy()
-
-
-def _read(path: Path) -> NDArray[Any]:
+    """Hashes, strict load, eval mode and normalisation of a known model, in float32 on the CPU. Raises UnknownModel only."""
+    entry = manifest.entry(name)
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            return np.asarray(stored["sample"])
-    except (OSError, ValueError, KeyError) as error:
-        raise WeightsError(path, f"its golden rows cannot be read ({error})") from None
+        stored = _stored(hub.pull(name).folder / GOLDEN)
+        mean, worst = difference(_made(name, entry), stored)
+    except GanzooError as error:
+        return Verdict(name, False, math.nan, math.nan, str(error))
+    if mean <= MEAN and worst <= WORST:
+        return Verdict(name, True, mean, worst)
+    detail = f"differs from {GOLDEN} by {mean:.2f} grey levels on average (at most {MEAN}), {worst:.1f} at worst (at most {WORST:g})"
+    return Verdict(name, False, mean, worst, detail)
+
+
+def golden(model: Model, seed: int, n: int, inputs: Mapping[str, str] | None = None) -> NDArray[Any]:
+    """Rows to compare: 8-bit (n, height, width, channels) for pictures, else float32 as `sample` gives them.
+
+    `inputs`: as text; the rest is drawn, and where only a user can say (a picture, a sentence) made up from the seed."""
+    from ganzoo import images, sampling
+
+    given, rows = inputs or {}, Rows(seed, n)
+    feed = {
+        name: spec.parse(given[name], name, rows) if name in given else spec.example(name, rows)
+        for name, spec in model.inputs.items()
+    }
+    made = sampling.run(model.gan, iter([feed]), model.device, model.precision)[sampling.SAMPLE]
+    return images.to_uint8(made) if isinstance(model.plugin.output(model.config), Picture) else made.numpy()
+
+
+def write_golden(model: Model, path: Path, *, seed: int, n: int, inputs: Mapping[str, str] | None = None) -> None:
+    """The file that `verify` compares with."""
+    import numpy as np
+
+    from ganzoo.weights import replacing
+
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, sample=golden(model, seed, n, inputs))
+
+
+def difference(made: NDArray[Any], stored: NDArray[Any]) -> tuple[float, float]:
+    """Mean and greatest absolute difference in grey levels; WeightsError when the arrays are not of one kind."""
+    if made.shape != stored.shape or made.dtype != stored.dtype:
+        raise WeightsError(
+            GOLDEN, f"holds {stored.dtype} {list(stored.shape)}, the model gives {made.dtype} {list(made.shape)}"
+        )
+    apart = abs(made.astype("float64") - stored.astype("float64")) / (1 if made.dtype == "uint8" else LEVEL)
+    return float(apart.mean()), float(apart.max())
+
+
+def problems() -> list[str]:
+    """What is wrong with the project's manifest and the files that came with it. ManifestError when it breaks its schema."""
+    official = manifest.official()
+    found = [problem for name, entry in official.models.items() for problem in _of_model(name, entry)]
+    if official.default is not None and official.default not in official.models:
+        found.insert(0, f"the default model {official.default!r} is not among the models")
+    return found
+
+
+def _of_model(name: str, entry: Entry) -> list[str]:
+    found = []
+    if not name.startswith(f"{entry.plugin}-"):
+        found.append(f"{name}: is named after another plugin than its own, {entry.plugin!r}")
+    try:
+        convert(entry.config, registry.get(entry.plugin).config, f"{name}: config")
+    except GanzooError as error:
+        found.append(f"{name}: {error}")
+    folder = manifest.bundled(name)
+    if not folder.is_dir():
+        return found if entry.revision else [*found, f"{name}: not published, and {folder} is missing"]
+    for file, expected in entry.files.items():
+        try:
+            hub.check(folder / file, expected)
+        except GanzooError as error:
+            found.append(str(error))
+    extra = {path.name for path in folder.iterdir()} - set(entry.files) - {card.CARD}
+    return found + [f"{folder / file}: not in the manifest" for file in sorted(extra)]
+
+
+def _made(name: str, entry: Entry) -> NDArray[Any]:
+    from ganzoo.model import load
+
+    return golden(load(name, device="cpu", precision="fp32"), entry.golden.seed, entry.golden.n, entry.golden.inputs)
+
+
+def _stored(path: Path) -> NDArray[Any]:
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            sample: NDArray[Any] = arrays["sample"]
+    except FileNotFoundError:
+        raise WeightsError(path, "no such file: nothing to compare with") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise WeightsError(path, f"cannot be read ({error})") from None
+    return sample

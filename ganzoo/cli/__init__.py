@@ -1,1 +1,1 @@
-"""The command line. The only place, with its progress display, that prints."""
+"""The `ganzoo` command: one small file a command."""

@@ -1,34 +1,76 @@
-"""`ganzoo`: registers the commands and words the errors."""
+"""The command line: registers the commands and words whatever goes wrong."""
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from ganzoo.cli import check, info, manifest, output, pull, sample, train, verify
-from ganzoo.cli import list as listing
+from ganzoo.cli import check, info, list, manifest, output, pull, sample, train, verify
 from ganzoo.errors import GanzooError
 from ganzoo.version import VERSION
 
+INTERRUPTED = 130
+
+
+class Worded(TyperGroup):
+    """The group of all commands. Exit codes: 0 done, 1 the work failed, 2 the request was wrong, 130 interrupted.
+
+    An error is one line on stderr; with GANZOO_DEBUG=1 its traceback comes first."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command and end the process."""
+        try:
+            return super().main(*args, **extra)
+        except GanzooError as error:
+            _tell(str(error))
+            code = error.exit_code
+        except OSError as error:
+            _tell(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
+            code = 1
+        except Exception as error:  # the last resort: nobody else will word it
+            _tell(f"internal error: {type(error).__name__}: {error} (GANZOO_DEBUG=1 shows the traceback)")
+            code = 1
+        sys.exit(code)
+
+    def invoke(self, ctx: Any) -> Any:
+        """A command, its output flushed here so that a closed pipe is noticed while typer can still keep quiet about it."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            _tell("interrupted")
+            raise typer.Exit(INTERRUPTED) from None
+        return result
+
+
+def _tell(text: str) -> None:
+    if os.environ.get("GANZOO_DEBUG", "0") not in ("", "0"):
+        import traceback
+
+        traceback.print_exc()
+    output.error(text)
+
+
 app = typer.Typer(
     name="ganzoo",
-    help="GAN architectures as plugins, weights by name. `ganzoo sample` makes a picture at once.",
+    cls=Worded,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("list")(listing.list_)
-app.command("info")(info.info)
-app.command("pull")(pull.pull)
-app.command("sample")(sample.sample)
-app.command("train")(train.train)
-app.command("check")(check.check)
-app.command("verify")(verify.verify)
-app.add_typer(manifest.app, name="manifest")
+USE, MAKE, PROVE = "Use models", "Make models", "Prove"
+app.command("list", rich_help_panel=USE)(list.command)
+app.command("info", rich_help_panel=USE)(info.command)
+app.command("pull", rich_help_panel=USE)(pull.command)
+app.command("sample", rich_help_panel=USE)(sample.command)
+app.command("train", rich_help_panel=MAKE)(train.command)
+app.command("check", rich_help_panel=PROVE)(check.command)
+app.command("verify", rich_help_panel=PROVE)(verify.command)
+app.add_typer(manifest.app, name="manifest", rich_help_panel=PROVE)
 
 
 def _version(asked: bool) -> None:
@@ -39,26 +81,20 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show log messages.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log to stderr; -vv logs more.")] = 0,
 ) -> None:
+    """GAN architectures as plugins, weights by name."""
     if verbose:
-        logging.basicConfig(stream=sys.stderr, format="%(name)s: %(message)s")
-        logging.getLogger("ganzoo").setLevel(logging.DEBUG)
+        import logging
+
+        logger = logging.getLogger("ganzoo")
+        logger.setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+        logger.handlers = [handler]
 
 
 def main() -> None:
-    """The console command. Exit codes: 0 done, 1 the work failed, 2 the request was wrong."""
-    debug = bool(os.environ.get("GANZOO_DEBUG"))
-    try:
-        app()
-    except GanzooError as error:
-        if debug:
-            raise
-        output.error(str(error))
-        sys.exit(error.exit_code)
-    except Exception as error:
-        if debug:
-            raise
-        output.error(f"{type(error).__name__}: {error} (this should not happen; GANZOO_DEBUG=1 shows where)")
-        sys.exit(1)
+    """The entry point of the `ganzoo` script."""
+    app()

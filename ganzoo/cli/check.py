@@ -1,4 +1,4 @@
-"""`ganzoo check`."""
+"""`ganzoo check`: does an architecture keep the contract?"""
 
 from __future__ import annotations
 
@@ -6,28 +6,39 @@ from typing import Annotated
 
 import typer
 
-from ganzoo import registry
 from ganzoo.cli import output
+from ganzoo.errors import GanzooError, UsageError
 
 
-def check(
-    names: Annotated[list[str] | None, typer.Argument(help="Plugins; none: every installed one.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only what fails.")] = False,
+def command(
+    names: Annotated[list[str] | None, typer.Argument(help="Architectures of `ganzoo list`.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every installed architecture.")] = False,
 ) -> None:
-    """Run the conformance checks that every architecture must pass."""
-    chosen = names or registry.names()
-    for name in chosen:
+    """Run the conformance checks on architectures: one line a check, exit code 1 when one fails."""
+    from ganzoo import registry
+
+    if bool(names) == all_:
+        raise UsageError("give names of architectures, or --all")
+    for name in names or []:
         registry.get(name)
-
-    from ganzoo.testing import run
-
-    failed = 0
-    for name in chosen:
-        for result in run(name):
-            failed += not result.passed
-            if not (quiet and result.passed):
-                mark = "ok    " if result.passed else "FAILED"
-                output.data(f"{mark} {name}: {result.name}" + ("" if result.passed else f": {result.detail}"))
-    output.say(f"{failed} checks failed" if failed else f"all checks passed for {', '.join(chosen)}")
+    failed = sum(_check(name) for name in names or registry.names())
     if failed:
+        output.say(f"{failed} failed")
         raise typer.Exit(1)
+
+
+def _check(name: str) -> int:
+    """How many checks of one architecture failed; each one's line is printed when it is done."""
+    from ganzoo import registry, testing
+
+    try:
+        plugin = registry.get(name)
+    except GanzooError as error:
+        output.data(f"FAIL  {name}  {output.clean(str(error))}")
+        return 1
+    failed = 0
+    for check in testing.checks():
+        result = testing.outcome(check, plugin)
+        failed += not result.passed
+        output.data(f"ok    {name}  {result.name}" if result.passed else f"FAIL  {name}  {result.name}: {output.clean(result.detail)}")
+    return failed

@@ -22,7 +22,7 @@ def info(
     """Show all that is known of an architecture, of weights, or of a file."""
     found = _found(name)
     if as_json:
-        output.json(found)
+        output.as_json(found)
     else:
         _show(found)
 
@@ -105,3 +105,6 @@ def _show(found: dict[str, Any], indent: str = "") -> None:
         else:
             text = ", ".join(map(str, value)) if isinstance(value, list) else "" if value in (None, {}) else str(value)
             output.data(f"{indent}{str(key).ljust(width)}  {text}".rstrip())
+
+
+command = info

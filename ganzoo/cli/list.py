@@ -1,62 +1,97 @@
-"""`ganzoo list`."""
+"""`ganzoo list`: what is installed and what can be pulled."""
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganzoo import manifest, registry
 from ganzoo.cli import output
-from ganzoo.errors import GanzooError
+
+if TYPE_CHECKING:
+    from ganzoo.manifest import Entry
 
 
-def list_(
-    pattern: Annotated[str, typer.Argument(help="A wildcard, such as 'dcgan*'.")] = "*",
-    plugins: Annotated[bool, typer.Option("--plugins", help="Architectures only.")] = False,
-    weights: Annotated[bool, typer.Option("--weights", help="Weights only.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+def command(
+    pattern: Annotated[str, typer.Argument(help="Names to show; * and ? are wildcards.")] = "*",
+    plugins: Annotated[bool, typer.Option("--plugins", help="Only architectures.")] = False,
+    weights: Annotated[bool, typer.Option("--weights", help="Only trained models.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show installed architectures and known weights."""
+    """List architectures and trained models.
+
+    A pattern is compared with a model's own name and with that of its architecture: `dcgan` shows both."""
     both = plugins == weights
     found: dict[str, list[dict[str, Any]]] = {}
     if plugins or both:
-        found["plugins"] = [_plugin(name) for name in registry.names() if fnmatchcase(name, pattern)]
+        found["plugins"] = _plugins(pattern)
     if weights or both:
-        found["weights"] = [_weights(name, entry) for name, entry in manifest.models(pattern).items()]
-    if as_json:
-        output.json(found)
-        return
-    if not any(found.values()):
-        output.say(f"nothing matches {pattern!r}")
-        raise typer.Exit(1)
-    _tables(found)
+        found["weights"] = _weights(pattern)
+    if json:
+        output.as_json(found)
+    elif any(found.values()):
+        _show(found)
+    else:
+        output.say(_nothing(pattern))
 
 
-def _tables(found: dict[str, list[dict[str, Any]]]) -> None:
-    rows = [[row["name"], row["summary"] or f"broken: {row['broken']}"] for row in found.get("plugins", [])]
-    output.table(["PLUGIN", "SUMMARY"], rows)
-    rows = [[row["name"], output.size(row["bytes"]), row["data"], row["summary"]] for row in found.get("weights", [])]
-    if rows and found.get("plugins"):
-        output.data("")
-    output.table(["WEIGHTS", "SIZE", "DATA", "SUMMARY"], rows)
+def _plugins(pattern: str) -> list[dict[str, Any]]:
+    from fnmatch import fnmatchcase
+
+    from ganzoo import registry
+
+    return [_plugin(name) for name in registry.names() if fnmatchcase(name, pattern)]
 
 
 def _plugin(name: str) -> dict[str, Any]:
+    from ganzoo import registry
+    from ganzoo.errors import BrokenPlugin, PluginClash
+
     try:
-        plugin = registry.get(name)
-    except GanzooError as error:
-        return {"name": name, "summary": "", "paper": "", "broken": getattr(error, "reason", str(error))}
-    return {"name": name, "summary": plugin.summary, "paper": plugin.paper, "broken": None}
+        return {"name": name, "distribution": registry.origin(name), "summary": registry.get(name).summary, "broken": None}
+    except BrokenPlugin as error:
+        return {"name": name, "distribution": error.distribution, "summary": "", "broken": error.reason}
+    except PluginClash as error:
+        return {"name": name, "distribution": " and ".join(error.distributions), "summary": "", "broken": str(error)}
 
 
-def _weights(name: str, entry: manifest.Entry) -> dict[str, Any]:
+def _weights(pattern: str) -> list[dict[str, Any]]:
+    from fnmatch import fnmatchcase
+
+    from ganzoo import manifest
+
+    return [
+        _model(name, entry)
+        for name, entry in manifest.models().items()
+        if fnmatchcase(name, pattern) or fnmatchcase(entry.plugin, pattern)
+    ]
+
+
+def _model(name: str, entry: Entry) -> dict[str, Any]:
     return {
         "name": name,
         "plugin": entry.plugin,
-        "summary": entry.summary,
+        "bytes": sum(file.bytes for file in entry.files.values()),
         "data": entry.data.name,
         "licence": entry.licence,
-        "bytes": sum(file.bytes for file in entry.files.values()),
+        "summary": entry.summary,
     }
+
+
+def _show(found: dict[str, list[dict[str, Any]]]) -> None:
+    plugins, weights = found.get("plugins", []), found.get("weights", [])
+    if plugins:
+        rows = [[p["name"], p["distribution"], f"broken: {p['broken']}" if p["broken"] else p["summary"]] for p in plugins]
+        output.table(["PLUGIN", "DISTRIBUTION", "SUMMARY"], rows)
+    if plugins and weights:
+        output.data("")
+    if weights:
+        models = [[w["name"], w["plugin"], output.size(w["bytes"]), w["data"], w["licence"], w["summary"]] for w in weights]
+        output.table(["WEIGHTS", "PLUGIN", "SIZE", "DATA", "LICENCE", "SUMMARY"], models)
+
+
+def _nothing(pattern: str) -> str:
+    from ganzoo import manifest, registry
+    from ganzoo.errors import did_you_mean, near
+
+    return f"nothing is named {pattern!r}{did_you_mean(near(pattern.strip('*'), [*registry.names(), *manifest.models()]))}"

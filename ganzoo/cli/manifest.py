@@ -1,4 +1,4 @@
-"""`ganzoo manifest`: for maintainers of weights."""
+"""`ganzoo manifest`: for those who publish weights."""
 
 from __future__ import annotations
 
@@ -7,62 +7,45 @@ from typing import Annotated
 
 import typer
 
-from ganzoo import hub, manifest
 from ganzoo.cli import output
-from ganzoo.errors import GanzooError
 
-app = typer.Typer(help="For maintainers: add weights to the manifest, check them, show the schema.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, help="Add weights to the manifest, check it, print its schema (maintainers).")
 
 
-@app.command("add")
+@app.command()
 def add(
     run: Annotated[Path, typer.Argument(help="A finished run folder.")],
-    name: Annotated[str, typer.Argument(help="<plugin>-<tag>.")],
+    name: Annotated[str, typer.Argument(help="<plugin>-<tag>")],
     summary: Annotated[str, typer.Option(help="One line for `ganzoo list`.")],
-    licence: Annotated[str, typer.Option(help="Of the weights, as an SPDX id or a name.")],
-    metrics: Annotated[Path | None, typer.Option(help="JSON: a list of {name, value, protocol, command}.")] = None,
-    notes: Annotated[str, typer.Option(help="Limits that a user should know.")] = "",
-    fine_tune: Annotated[bool, typer.Option("--fine-tune", help="Keep the networks that fine-tuning needs.")] = False,
+    licence: Annotated[str, typer.Option(help="Licence of the weights.")],
+    metrics: Annotated[Path | None, typer.Option(help="JSON list of {name, value, protocol, command}.")] = None,
+    notes: Annotated[str, typer.Option(help="Limits of the model, for its card.")] = "",
+    fine_tune: Annotated[bool, typer.Option("--fine-tune", help="Keep the networks that only training needs.")] = False,
 ) -> None:
-    """Copy a run to weights/NAME/ and write its manifest entry, card, sample sheet and golden rows."""
-    from ganzoo import bundle
+    """Copy a finished run into weights/NAME and write its manifest entry."""
+    from ganzoo import bundle, manifest
 
-    entry = bundle.add(run, name, summary=summary, licence=licence, metrics=metrics, notes=notes, fine_tune=fine_tune)
-    output.say(f"{name}: {output.size(sum(file.bytes for file in entry.files.values()))}; look at samples.png before you commit")
+    bundle.add(run, name, summary=summary, licence=licence, metrics=metrics, notes=notes, fine_tune=fine_tune)
     output.data(str(manifest.bundled(name)))
 
 
-@app.command("check")
+@app.command()
 def check() -> None:
-    """Check the manifest's schema and every bundled file against its hash, and every model card against its entry."""
-    from ganzoo import card
+    """Check the manifest against its schema, and every file that came with the package against its hash."""
+    from ganzoo import manifest
+    from ganzoo.verify import problems
 
-    failed = 0
-    for name, entry in manifest.official().models.items():
-        problem = None
-        try:
-            hub.pull(name)
-            path = manifest.bundled(name) / card.CARD
-            if path.read_text("utf-8") != card.render(name, entry):
-                problem = "its card does not follow from its entry (ganzoo manifest cards)"
-        except (GanzooError, OSError) as error:
-            problem = str(error)
-        failed += problem is not None
-        output.data(f"{'ok    ' if problem is None else 'FAILED'} {name}" + (f": {problem}" if problem else ""))
-    if failed:
+    found = problems()
+    for problem in found:
+        output.data(f"FAIL  {output.clean(problem)}")
+    if found:
         raise typer.Exit(1)
+    output.say(f"{len(manifest.official().models)} models, nothing wrong")
 
 
-@app.command("cards")
-def cards() -> None:
-    """Write anew every model card that does not follow from its manifest entry."""
-    from ganzoo import bundle
-
-    for name in bundle.refresh_cards():
-        output.data(name)
-
-
-@app.command("schema")
+@app.command()
 def schema() -> None:
-    """The JSON schema of a weights manifest."""
-    output.json(manifest.schema())
+    """Print the JSON schema of a manifest."""
+    from ganzoo import manifest
+
+    output.as_json(manifest.schema())

@@ -1,4 +1,4 @@
-"""`ganzoo pull`."""
+"""`ganzoo pull`: a model's files, every hash checked."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from typing import Annotated
 
 import typer
 
-from ganzoo import hub
 from ganzoo.cli import output
 
+ORIGINS = {"bundle": "came with the package", "folder": "a folder of yours, no hashes to check"}
 
-def pull(name: Annotated[str, typer.Argument(help="A name from `ganzoo list`.")]) -> None:
-    """Bring weights to this machine, check every file against its hash, and print their folder."""
+
+def command(name: Annotated[str, typer.Argument(help="A model of `ganzoo list`.")]) -> None:
+    """Check a model's files and print the folder they lie in."""
+    from ganzoo import hub
+
     pulled = hub.pull(name)
-    files = pulled.entry.files if pulled.entry else {}
-    output.say(
-        f"{pulled.name}: {len(files)} files checked, from the {pulled.origin}" if files else f"{pulled.name}: your own folder"
-    )
+    files = f", {len(pulled.entry.files)} files checked" if pulled.entry else ""
+    output.say(f"{pulled.name}: {ORIGINS.get(pulled.origin, pulled.origin)}{files}")
     output.data(str(pulled.folder))

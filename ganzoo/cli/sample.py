@@ -106,3 +106,6 @@ def _view(made: Samples, view: str) -> Samples:
     if view not in made.views:
         raise UsageError(f"--show {view}: this model gives {', '.join(made.views) or 'no other views'}")
     return dataclasses.replace(made, tensor=made.views[view])
+
+
+command = sample

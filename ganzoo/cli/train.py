@@ -50,3 +50,6 @@ def train(
             reporter=shown,
         )  # fmt: skip
     output.data(str(folder))
+
+
+command = train

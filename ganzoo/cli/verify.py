@@ -1,4 +1,4 @@
-"""`ganzoo verify`."""
+"""`ganzoo verify`: does a model give on this machine what it gave when it was published?"""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from typing import Annotated
 
 import typer
 
-from ganzoo import manifest
 from ganzoo.cli import output
-from ganzoo.errors import GanzooError, UsageError
+from ganzoo.errors import UsageError
 
 
-def verify(
-    names: Annotated[list[str] | None, typer.Argument(help="Weights by name.")] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Every bundled model.")] = False,
+def command(
+    names: Annotated[list[str] | None, typer.Argument(help="Models of `ganzoo list`.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every known model.")] = False,
 ) -> None:
-    """Prove on this machine that weights give the pictures they must: bytes, loading, eval mode, normalisation."""
+    """Compare models with their golden samples: hashes, loading, eval mode and normalisation in one."""
+    from ganzoo import manifest
+
     if bool(names) == all_:
-        raise UsageError("name some weights, or --all")
+        raise UsageError("give names of models, or --all")
     for name in names or []:
         manifest.entry(name)
-
-    from ganzoo.verify import verify as prove
-
-    failed = 0
-    for name in names or list(manifest.models()):
-        try:
-            verdict = prove(name)
-            passed, text = verdict.passed, verdict.text
-        except GanzooError as error:
-            passed, text = False, str(error)
-        failed += not passed
-        output.data(f"{'ok    ' if passed else 'FAILED'} {name}: {text}")
+    failed = [name for name in names or manifest.models() if not _verify(name)]
     if failed:
+        output.say(f"{len(failed)} failed")
         raise typer.Exit(1)
+
+
+def _verify(name: str) -> bool:
+    from ganzoo.verify import verify
+
+    verdict = verify(name)
+    figures = f"mean {verdict.mean:.3f}, maximum {verdict.worst:.3f} grey levels of 255"
+    output.data(f"ok    {name}  {figures}" if verdict.passed else f"FAIL  {name}  {output.clean(verdict.detail)}")
+    return verdict.passed
