@@ -7,6 +7,7 @@ from typing import Literal
 
 import torch
 
+from ganzoo.data.spec import Output, Picture
 from ganzoo.errors import DeviceError
 
 
@@ -29,15 +30,18 @@ def choose_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
-def choose_precision(name: str, device: torch.device) -> Literal["bf16", "fp32"]:
-    """`auto`: bf16 where it is native (CUDA 8.0 and later, CPUs with avx512_bf16 or amx), else fp32."""
+def choose_precision(name: str, device: torch.device, output: Output | None = None) -> Literal["bf16", "fp32"]:
+    """`auto`: bf16 where it is native (CUDA 8.0 and later, CPUs with avx512_bf16 or amx), else fp32.
+
+    Points and curves stay in fp32: bf16 would round their coordinates to three digits, which pictures do not show."""
     if name == "fp32":
         return "fp32"
     if name == "bf16":
         return "bf16"
     if name != "auto":
         raise DeviceError(f"no precision {name!r} (auto, bf16, fp32)")
-    return "bf16" if _native_bf16(device) else "fp32"
+    pictures = output is None or isinstance(output, Picture)
+    return "bf16" if pictures and _native_bf16(device) else "fp32"
 
 
 def describe(device: torch.device) -> str:

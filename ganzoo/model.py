@@ -97,7 +97,7 @@ def load(name: str | Path, *, device: str = "auto", precision: str = "auto") -> 
     path = pulled.folder / weights.MODEL
     gan = assemble(plugin, config, path).to(where).to(memory_format=torch.channels_last)
     digest = pulled.entry.files[weights.MODEL].sha256 if pulled.entry else manifest.sha256(path)
-    return Model(pulled.name, plugin, gan, where, choose_precision(precision, where), digest)
+    return Model(pulled.name, plugin, gan, where, choose_precision(precision, where, plugin.output(config)), digest)
 
 
 def assemble(plugin: Plugin[Any], config: Any, path: Path) -> GAN[Any]:

@@ -52,7 +52,9 @@ def verify(name: str) -> Verdict:
         return Verdict(name, False, math.nan, math.nan, str(error))
     if mean <= MEAN and worst <= WORST:
         return Verdict(name, True, mean, worst)
-    detail = f"differs from {GOLDEN} by {mean:.2f} grey levels on average (at most {MEAN}), {worst:.1f} at worst (at most {WORST:g})"
+    detail = (
+        f"differs from {GOLDEN} by {mean:.2f} grey levels on average (at most {MEAN}), {worst:.1f} at worst (at most {WORST:g})"
+    )
     return Verdict(name, False, mean, worst, detail)
 
 
@@ -84,9 +86,7 @@ def write_golden(model: Model, path: Path, *, seed: int, n: int, inputs: Mapping
 def difference(made: NDArray[Any], stored: NDArray[Any]) -> tuple[float, float]:
     """Mean and greatest absolute difference in grey levels; WeightsError when the arrays are not of one kind."""
     if made.shape != stored.shape or made.dtype != stored.dtype:
-        raise WeightsError(
-            GOLDEN, f"holds {stored.dtype} {list(stored.shape)}, the model gives {made.dtype} {list(made.shape)}"
-        )
+        raise WeightsError(GOLDEN, f"holds {stored.dtype} {list(stored.shape)}, the model gives {made.dtype} {list(made.shape)}")
     apart = abs(made.astype("float64") - stored.astype("float64")) / (1 if made.dtype == "uint8" else LEVEL)
     return float(apart.mean()), float(apart.max())
 

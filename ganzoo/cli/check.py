@@ -40,5 +40,7 @@ def _check(name: str) -> int:
     for check in testing.checks():
         result = testing.outcome(check, plugin)
         failed += not result.passed
-        output.data(f"ok    {name}  {result.name}" if result.passed else f"FAIL  {name}  {result.name}: {output.clean(result.detail)}")
+        output.data(
+            f"ok    {name}  {result.name}" if result.passed else f"FAIL  {name}  {result.name}: {output.clean(result.detail)}"
+        )
     return failed

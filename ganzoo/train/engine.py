@@ -10,6 +10,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from ganzoo.data.spec import Output
 from ganzoo.device import choose_device, choose_precision, describe
 from ganzoo.gan import GAN, Phase, Step, Update
 from ganzoo.images import to_float
@@ -24,11 +25,11 @@ class Engine:
     on the gradients themselves, not by wrapping networks, so penalties, partly used networks and n_critic need no care.
     """
 
-    def __init__(self, device: str = "auto", precision: str = "auto", seed: int = 0) -> None:
+    def __init__(self, device: str = "auto", precision: str = "auto", seed: int = 0, output: Output | None = None) -> None:
         wanted = choose_device(device)
         self.accelerator = Accelerator(cpu=wanted.type == "cpu")
         self.device: torch.device = self.accelerator.device
-        self.precision = choose_precision(precision, self.device)
+        self.precision = choose_precision(precision, self.device, output)
         self.seed = seed
         self.rank, self.world = self.accelerator.process_index, self.accelerator.num_processes
         self.main = self.accelerator.is_main_process

@@ -103,7 +103,7 @@ class _Session:
         if not resume:
             _clear(folder, force)
         batches: Batches = self.data.bind(self.plugin.data(built))
-        engine = Engine(recipe.device or "auto", recipe.precision or "auto", recipe.seed or 0)
+        engine = Engine(recipe.device or "auto", recipe.precision or "auto", recipe.seed or 0, self.plugin.output(built))
         gan = self._built(built)
         phases = _phases(gan, recipe, batches.count, engine.world)
         if resume:

@@ -1,0 +1,87 @@
+"""Facts of the first-party architectures: parameter counts, shapes, targets, recovery of simple data."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import ganzoo
+from ganzoo import registry
+from ganzoo.config import override
+from ganzoo.data.spec import Facts
+from ganzoo.gan import Step
+from ganzoo.train.run import train
+
+
+def built(name: str, **settings: Any) -> Any:
+    plugin = registry.get(name)
+    return plugin.build(override(plugin.config(), settings))
+
+
+def count(network: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_dcgan_has_the_parameters_of_the_well_known_example() -> None:
+    gan = built("dcgan", channels=3, size=64, width=64)
+    convolutions = [m for m in gan.modules() if isinstance(m, (torch.nn.Conv2d, torch.nn.ConvTranspose2d))]
+    biases = sum(m.bias.numel() for m in convolutions if m.bias is not None)
+    assert count(gan.generator) + count(gan.discriminator) - biases == 3_576_704 + 2_765_568
+
+
+@pytest.mark.parametrize("size", [28, 32, 64, 128])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_dcgan_shapes(size: int, channels: int) -> None:
+    gan = built("dcgan", size=size, channels=channels, width=4)
+    images = gan.generator(torch.zeros(2, 100))
+    assert images.shape == (2, channels, size, size)
+    assert gan.discriminator(images).shape == (2,)
+
+
+def test_dcgan_starts_as_the_paper_says() -> None:
+    torch.manual_seed(0)
+    gan = built("dcgan", size=64)
+    weights = gan.generator.layers[3].weight
+    assert float(weights.detach().mean()) == pytest.approx(0, abs=1e-3)
+    assert float(weights.detach().std()) == pytest.approx(0.02, rel=0.02)
+    assert float(gan.generator.layers[1].weight.detach().mean()) == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("size", [(28, 28), (30, 28), (32, 32), (96, 64), (500, 128), (8, 28)])
+def test_dcgan_takes_the_size_of_the_data(size: tuple[int, int]) -> None:
+    plugin = registry.get("dcgan")
+    adapted = plugin.adapt(plugin.config(), Facts(name="x", kind="images", count=1, channels=1, size=size[0]))
+    assert (adapted.size, adapted.channels) == (size[1], 1)
+
+
+@pytest.mark.parametrize(("law", "mean"), [("uniform", 0.5), ("beta", 1 / 6), ("none", 0.0)])
+def test_label_noise_follows_its_law(law: str, mean: float) -> None:
+    gan = built("dcgan", size=28, width=4, label_noise=law, noise=1.0)
+    noise = gan._label_noise(Step(0, "train", 1, torch.Generator().manual_seed(0)), 100_000)
+    assert float(noise.mean()) == pytest.approx(mean, abs=0.005)
+    if law == "beta":
+        assert float((noise < 0.1).float().mean()) == pytest.approx(1 - 0.9**5, abs=0.01)
+
+
+def test_vanilla_counts_of_its_presets() -> None:
+    plugin = registry.get("vanilla")
+    counts = {name: plugin.build(preset) for name, preset in plugin.presets.items()}
+    assert {name: (count(gan.generator), count(gan.discriminator)) for name, gan in counts.items()} == {
+        "sine": (658, 41_985),
+        "sinusoids": (70_272, 8_385),
+        "mnist": (1_486_352, 1_460_225),
+    }
+
+
+def test_vanilla_learns_the_sine(tmp_path: Path) -> None:
+    run = train("vanilla", "sine", preset="sine", steps=2_000, out=tmp_path / "run", device="cpu", sample_every=0)
+    points = ganzoo.load(run).sample(1000, seed=0).tensor
+    distance = (points[:, 1] - points[:, 0].sin()).abs().mean()
+    assert float(distance) < 0.25
+    low, high = points[:, 0].quantile(torch.tensor([0.05, 0.95])).tolist()
+    assert -0.5 < low < 1.2
+    assert 5 < high < 2 * math.pi + 0.5
