@@ -27,7 +27,7 @@ def reporter() -> Iterator[Reporter]:
         yield Plain()
         return
     bar = Bar()
-    with bar.progress:
+    with bar.live:
         yield bar
 
 
@@ -67,26 +67,29 @@ class Plain:
 
 
 class Bar(Plain):
-    """A bar with step, rate, losses and time left."""
+    """A bar with step, rate and time left; below it the losses and scores."""
 
     def __init__(self) -> None:
-        from rich.console import Console
+        from rich.console import Console, Group
+        from rich.live import Live
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.text import Text
 
         super().__init__()
         self.progress: Progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[figures]}"),
+            TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
         )
-        self.task = self.progress.add_task("starting", total=None, figures="")
+        self.task = self.progress.add_task("starting", total=None, rate="")
+        self.losses = Text("", no_wrap=True, overflow="ellipsis")
+        self.live = Live(Group(self.progress, self.losses), console=Console(stderr=True), refresh_per_second=4)
 
     def start(self, plan: Plan) -> None:
         super().start(plan)
-        self.progress.reset(self.task, total=plan.total, completed=plan.resumed_at)
+        self.progress.update(self.task, total=plan.total, completed=plan.resumed_at)
 
     def phase(self, name: str, steps: int, done: int) -> None:
         self.progress.update(self.task, description=name)
@@ -95,7 +98,8 @@ class Bar(Plain):
         self.progress.advance(self.task, steps)
 
     def row(self, row: Mapping[str, Any]) -> None:
-        self.progress.update(self.task, figures=f"{row['images_per_second']:,.0f} images/s  {figures(row)}")
+        self.progress.update(self.task, rate=f"{row['images_per_second']:,.0f}/s")
+        self.losses.plain = figures(row)
 
 
 def figures(row: Mapping[str, Any]) -> str:
