@@ -87,7 +87,7 @@ def main() -> None:
     for name, share in zip(classes, shares.tolist(), strict=True):
         print(f"{name:>12} {100 * share:5.1f} % {'#' * round(200 * share)}")
     command = f"python benchmarks/class_balance.py {asked.model} --data {asked.data}"
-    protocol = f"{SAMPLES:,} samples, seed {asked.seed}; convolutional classifier trained apart, {100 * accuracy:.2f} % on the test split"
+    protocol = f"{SAMPLES:,} samples, seed {asked.seed}; classifier trained apart, {100 * accuracy:.2f} % right on the test split"
     metrics = [
         {"name": "smallest class share", "value": round(float(shares.min()), 4), "protocol": protocol, "command": command},
         {"name": "largest class share", "value": round(float(shares.max()), 4), "protocol": protocol, "command": command},

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
 
 Adversarial = Literal["bce", "least-squares", "hinge"]
 
@@ -23,6 +24,14 @@ def init_normal(module: nn.Module, std: float = 0.02) -> nn.Module:
             continue
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
+    return module
+
+
+def spectral(module: nn.Module) -> nn.Module:
+    """Every convolution and linear layer divided by its largest singular value (Miyato et al. 2018)."""
+    for layer in list(module.modules()):
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+            spectral_norm(layer)
     return module
 
 

@@ -51,7 +51,7 @@ def outline(facts: Mapping[str, Any]) -> None:
 def size(count: int) -> str:
     """Bytes for a reader: 512 B, 4.2 MB."""
     number, unit = float(count), "B"
-    for unit in ("B", "kB", "MB", "GB"):  # noqa: B007
+    for unit in ("B", "kB", "MB", "GB"):
         if number < 1000 or unit == "GB":
             break
         number /= 1000

@@ -142,11 +142,9 @@ class _Session:
         config = convert({}, plugin.config, plugin.name)
         if recipe.preset is not None:
             if recipe.preset not in plugin.presets:
+                hint = did_you_mean(near(recipe.preset, plugin.presets))
                 known = ", ".join(plugin.presets) or "none"
-                raise ConfigError(
-                    "--preset",
-                    f"{plugin.name!r} has no preset {recipe.preset!r}{did_you_mean(near(recipe.preset, plugin.presets))} (there are: {known})",
-                )
+                raise ConfigError("--preset", f"{plugin.name!r} has no preset {recipe.preset!r}{hint} (there are: {known})")
             config = plugin.presets[recipe.preset]
         adapted = convert(
             msgspec.to_builtins(plugin.adapt(config, self.data.facts)),

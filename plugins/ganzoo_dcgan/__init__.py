@@ -23,7 +23,7 @@ class DCGANConfig(Config, frozen=True, kw_only=True):
 
     `loss`: bce is the paper's; least-squares and hinge share its networks. `real_target` below 1 is one-sided label
     smoothing; `label_noise` moves the targets of both sides inwards by a random amount: uniform in [0, noise), or
-    Beta(1, 5) times noise.
+    Beta(1, 5) times noise. `discriminator_norm`: batch is the paper's; spectral is Miyato et al. 2018's.
     """
 
     channels: Channels = 3
@@ -35,10 +35,12 @@ class DCGANConfig(Config, frozen=True, kw_only=True):
     real_target: Annotated[float, msgspec.Meta(gt=0.5, le=1)] = 1.0
     label_noise: Literal["none", "uniform", "beta"] = "none"
     noise: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.1
+    discriminator_norm: Literal["batch", "spectral", "none"] = "batch"
     slope: Fraction = 0.2
     lr_generator: Rate = 2e-4
     lr_discriminator: Rate = 2e-4
     beta1: Fraction = 0.5
+    schedule: Literal["constant", "linear"] = "constant"
     batch: Annotated[int, msgspec.Meta(ge=1, le=65536)] = 128
     steps: Count = 10_000
     ema: Fraction = 0.999

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ganzoo_dcgan import DCGANConfig
-from ganzoo_dcgan.networks import Discriminator, Generator
 from torch import Tensor
 
 from ganzoo.gan import GAN, Phase, Player, Step, Update
-from ganzoo.nn import discriminator_loss, generator_loss, init_normal, scores
+from ganzoo.nn import discriminator_loss, generator_loss, init_normal, scores, spectral
+from ganzoo_dcgan import DCGANConfig
+from ganzoo_dcgan.networks import Discriminator, Generator
 
 
 class DCGAN(GAN[DCGANConfig]):
@@ -19,13 +19,15 @@ class DCGAN(GAN[DCGANConfig]):
         super().__init__(config)
         self.generator = init_normal(Generator(config))
         self.discriminator = init_normal(Discriminator(config))
+        if config.discriminator_norm == "spectral":
+            spectral(self.discriminator)
 
     def phases(self) -> tuple[Phase, ...]:
         c = self.config
         betas = (c.beta1, 0.999)
         players = {
-            "discriminator": Player(networks=("discriminator",), lr=c.lr_discriminator, betas=betas),
-            "generator": Player(networks=("generator",), lr=c.lr_generator, betas=betas),
+            "discriminator": Player(networks=("discriminator",), lr=c.lr_discriminator, betas=betas, schedule=c.schedule),
+            "generator": Player(networks=("generator",), lr=c.lr_generator, betas=betas, schedule=c.schedule),
         }
         return (Phase(steps=c.steps, batch=c.batch, players=players, ema=c.ema),)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ganzoo_dcgan import DCGANConfig
 from torch import Tensor, nn
+
+from ganzoo_dcgan import DCGANConfig
 
 
 def halvings(size: int) -> tuple[int, int]:
@@ -37,10 +38,11 @@ class Discriminator(nn.Module):
     def __init__(self, config: DCGANConfig) -> None:
         super().__init__()
         smallest, doublings = halvings(config.size)
-        width = config.width
+        width, norm = config.width, config.discriminator_norm
         layers: list[nn.Module] = [nn.Conv2d(config.channels, width, 4, 2, 1), nn.LeakyReLU(config.slope, True)]
         for _ in range(doublings - 1):
-            layers += [nn.Conv2d(width, 2 * width, 4, 2, 1, bias=False), nn.BatchNorm2d(2 * width)]
+            layers.append(nn.Conv2d(width, 2 * width, 4, 2, 1, bias=norm != "batch"))
+            layers += [nn.BatchNorm2d(2 * width)] if norm == "batch" else []
             layers.append(nn.LeakyReLU(config.slope, True))
             width *= 2
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, 1, smallest))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ganzoo_vanilla import VanillaConfig
-from ganzoo_vanilla.networks import Discriminator, Generator
 from torch import Tensor
 
 from ganzoo.gan import GAN, Phase, Player, Step, Update
 from ganzoo.nn import discriminator_loss, generator_loss, scores
+from ganzoo_vanilla import VanillaConfig
+from ganzoo_vanilla.networks import Discriminator, Generator
 
 
 class Vanilla(GAN[VanillaConfig]):

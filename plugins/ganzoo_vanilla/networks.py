@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import Tensor, nn
 
 from ganzoo_vanilla import VanillaConfig
-from torch import Tensor, nn
 
 
 def perceptron(widths: Sequence[int], config: VanillaConfig, *, dropout: float, batch_norm: bool = False) -> nn.Sequential:
     """Linear layers from widths[0] to widths[-1]; all but the last are followed by an activation."""
     layers: list[nn.Module] = []
-    for before, after in zip(widths[:-2], widths[1:-1], strict=True):
+    for before, after in pairwise(widths[:-1]):
         layers.append(nn.Linear(before, after))
         layers.append(nn.ReLU() if config.activation == "relu" else nn.LeakyReLU(config.slope))
         if batch_norm:

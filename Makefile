@@ -1,0 +1,43 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+
+.PHONY: help sample test test-slow lint format check verify docs clean
+
+help:            ## Show the targets
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[data,dev]"
+	@touch $(STAMP)
+
+sample: $(STAMP)  ## Samples of the default model: sample.png
+	$(BIN)/ganzoo sample --out sample.png --force
+
+test: $(STAMP)  ## The fast tests
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(STAMP)  ## The tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+lint: $(STAMP)  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)  ## Let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+verify: $(STAMP)  ## Manifest, hashes and golden samples of every bundled model
+	$(BIN)/ganzoo manifest check
+	$(BIN)/ganzoo verify --all
+
+check: lint test  ## lint and test
+
+clean:           ## Remove what was built
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache sample.png
