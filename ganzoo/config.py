@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -84,6 +83,8 @@ def assignments(texts: list[str], where: str = "--set") -> dict[str, str]:
 
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file as a dict; ConfigError when it is missing or malformed."""
+    import tomllib
+
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

@@ -6,12 +6,11 @@ number of rows or batch size, on any device, and giving `--label` does not move 
 
 from __future__ import annotations
 
-import hashlib
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
 
 from ganzoo.errors import InputError, did_you_mean, near
 from ganzoo.text import encode
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@dataclass(frozen=True)
-class Rows:
+class Rows(msgspec.Struct, frozen=True):
     """Rows [start, start + count) of `total` samples that begin at `seed`; `columns` of the grid they will stand in."""
 
     seed: int
@@ -48,6 +46,8 @@ class Rows:
     def streams(self, name: str) -> Iterator[np.random.Generator]:
         """One generator a row, valid until the next is taken. Philox takes all 128 bits of its key; torch's CPU
         generator would keep 32 of a seed, which makes equal rows likely among a million."""
+        import hashlib
+
         import numpy as np
 
         bits = np.random.Philox(key=0)
@@ -59,28 +59,27 @@ class Rows:
             yield generator
 
 
-class Input(ABC):
+class Input(msgspec.Struct, frozen=True):
     """One named input of `sample`."""
 
-    @abstractmethod
     def draw(self, name: str, rows: Rows) -> Tensor:
         """Random values, first dimension `rows.count`, on the CPU. InputError where only the user can say."""
+        raise NotImplementedError
 
-    @abstractmethod
     def parse(self, value: Any, name: str, rows: Rows) -> Tensor:
         """What the user gave (text from a command line, or Python values), first dimension `rows.count`."""
+        raise NotImplementedError
 
-    @abstractmethod
     def describe(self) -> str:
         """A few words for `ganzoo info`."""
+        raise NotImplementedError
 
     def example(self, name: str, rows: Rows) -> Tensor:
         """Any valid value, for checks."""
         return self.draw(name, rows)
 
 
-@dataclass(frozen=True)
-class Latent(Input):
+class Latent(Input, frozen=True):
     """float (n, size): N(0, 1), or uniform in [-1, 1]."""
 
     size: int
@@ -113,8 +112,7 @@ class Latent(Input):
         return f"{self.size} numbers, {'N(0, 1)' if self.law == 'normal' else 'uniform in [-1, 1]'}, drawn from the seed"
 
 
-@dataclass(frozen=True)
-class Label(Input):
+class Label(Input, frozen=True):
     """int64 (n,): a class number, by number or name; `all` or `cat,dog` shares the rows out in equal runs."""
 
     classes: tuple[str, ...]
@@ -147,8 +145,7 @@ class Label(Input):
         return f"one of {len(self.classes)} classes: {_few(self.classes)}; or all"
 
 
-@dataclass(frozen=True)
-class Codes(Input):
+class Codes(Input, frozen=True):
     """float (n, sum(categories) + continuous): one-hot categories (k1, k2, ...), then codes in [-1, 1] (c1, c2, ...).
 
     Text `k1=3,c2=-2..2` sets some; a range runs along the rows of the grid; the others stay drawn.
@@ -206,8 +203,7 @@ class Codes(Input):
         return ", ".join(kinds + [f"c{i} (in [-1, 1])" for i in range(1, self.continuous + 1)])
 
 
-@dataclass(frozen=True)
-class Choice(Input):
+class Choice(Input, frozen=True):
     """int64 (n,): which of `options`; the first unless told."""
 
     options: tuple[str, ...]
@@ -228,8 +224,7 @@ class Choice(Input):
         return f"one of {_few(self.options)}"
 
 
-@dataclass(frozen=True)
-class Text(Input):
+class Text(Input, frozen=True):
     """int64 (n, length): token ids of sentences; several sentences share the rows out in equal runs."""
 
     vocabulary: tuple[str, ...]
@@ -256,8 +251,7 @@ class Text(Input):
         return torch.tensor([[int(t) for t in s.integers(0, len(self.vocabulary) + 2, self.length)] for s in rows.streams(name)])
 
 
-@dataclass(frozen=True)
-class Image(Input):
+class Image(Input, frozen=True):
     """float (n, channels, height, width) in [-1, 1]: a picture from a file or a PIL image.
 
     `size` fits it into a square; None keeps its own size, padded to a `multiple`. `halo`: how many pixels around a place

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -159,6 +158,8 @@ def bundled(name: str) -> Path:
 
 def sha256(path: Path) -> str:
     """Hex digest of a file."""
+    import hashlib
+
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

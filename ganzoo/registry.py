@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -64,13 +65,18 @@ def _load(point: EntryPoint) -> Plugin[Any]:
 
 
 def _announced() -> dict[str, list[EntryPoint]]:
-    wanted = os.environ.get("GANZOO_PLUGINS")
+    return _found(os.environ.get("GANZOO_PLUGINS"), tuple(sys.path))
+
+
+@cache
+def _found(wanted: str | None, _: tuple[str, ...]) -> dict[str, list[EntryPoint]]:
+    """Announced plugins by name; looked for once for each search path, since that reads a file of every distribution."""
     allowed = None if wanted is None else {name.strip() for name in wanted.split(",")}
     found: dict[str, list[EntryPoint]] = {}
     for point in entry_points(group=GROUP):
         if allowed is None or point.name in allowed:
             found.setdefault(point.name, []).append(point)
-    return {name: _distinct(points) for name, points in found.items()}
+    return {name: _distinct(points) if len(points) > 1 else points for name, points in found.items()}
 
 
 def _distinct(points: list[EntryPoint]) -> list[EntryPoint]:
@@ -79,4 +85,8 @@ def _distinct(points: list[EntryPoint]) -> list[EntryPoint]:
 
 
 def _distribution(point: EntryPoint) -> str:
-    return point.dist.name if point.dist else "an unknown distribution"
+    """The distribution's name, taken from its folder's where that is possible: reading its metadata takes 10 ms."""
+    if point.dist is None:
+        return "an unknown distribution"
+    folder = getattr(point.dist, "_normalized_name", None)
+    return folder.replace("_", "-") if isinstance(folder, str) else point.dist.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +93,7 @@ class Nested(Config, frozen=True, kw_only=True):
     part: Part = Part()
 
 
-@dataclass(frozen=True)
-class OneStream(Input):
+class OneStream(Input, frozen=True):
     """All rows from the first row's stream."""
 
     def draw(self, name: str, rows: Rows) -> torch.Tensor:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from ganzoo.cli import check, info, list, manifest, output, pull, sample, train, verify
+from ganzoo.cli import output
 from ganzoo.errors import GanzooError
 from ganzoo.version import VERSION
 
@@ -63,14 +65,17 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 USE, MAKE, PROVE = "Use models", "Make models", "Prove"
-app.command("list", rich_help_panel=USE)(list.command)
-app.command("info", rich_help_panel=USE)(info.command)
-app.command("pull", rich_help_panel=USE)(pull.command)
-app.command("sample", rich_help_panel=USE)(sample.command)
-app.command("train", rich_help_panel=MAKE)(train.command)
-app.command("check", rich_help_panel=PROVE)(check.command)
-app.command("verify", rich_help_panel=PROVE)(verify.command)
-app.add_typer(manifest.app, name="manifest", rich_help_panel=PROVE)
+COMMANDS = {
+    "list": USE,
+    "info": USE,
+    "pull": USE,
+    "sample": USE,
+    "train": MAKE,
+    "check": PROVE,
+    "verify": PROVE,
+    "manifest": PROVE,
+}
+"""Name of a command, which is its module's, and the panel of the help page it stands in."""
 
 
 def _version(asked: bool) -> None:
@@ -95,6 +100,18 @@ def options(
         logger.handlers = [handler]
 
 
+def register(names: Iterable[str]) -> None:
+    """Import these commands and add them to the app: every option of every command costs time at the start."""
+    for name in names:
+        module = import_module(f"ganzoo.cli.{name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name, rich_help_panel=COMMANDS[name])
+        else:
+            app.command(name, rich_help_panel=COMMANDS[name])(module.command)
+
+
 def main() -> None:
     """The entry point of the `ganzoo` script."""
+    asked = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
+    register([asked] if asked in COMMANDS else COMMANDS)
     app()

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from ganzoo.errors import DataError
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(msgspec.Struct, frozen=True):
     """Images in [-1, 1], float (n, channels, size, size). `size` None: any size, for models that keep their input's."""
 
     channels: int
     size: int | None = None
 
 
-@dataclass(frozen=True)
-class Points:
+class Points(msgspec.Struct, frozen=True):
     """Points, float (n, dims)."""
 
     dims: int
 
 
-@dataclass(frozen=True)
-class Curve:
+class Curve(msgspec.Struct, frozen=True):
     """Curves, float (n, length): values at `length` equal steps from `low` to `high`."""
 
     length: int
@@ -32,15 +30,13 @@ class Curve:
     high: float = 1.0
 
 
-@dataclass(frozen=True)
-class Labels:
+class Labels(msgspec.Struct, frozen=True):
     """Class numbers, int64 (n,), in [0, classes)."""
 
     classes: int
 
 
-@dataclass(frozen=True)
-class Captions:
+class Captions(msgspec.Struct, frozen=True):
     """Token ids, int64 (n, length); 0 pads, 1 is an unknown word. One of an image's captions is drawn each step."""
 
     vocabulary: tuple[str, ...]
@@ -51,16 +47,14 @@ Output = Picture | Points | Curve
 Field = Picture | Points | Curve | Labels | Captions
 
 
-@dataclass(frozen=True)
-class Data:
+class Data(msgspec.Struct, frozen=True):
     """The tensors of one batch by name. `unpaired`: each field is a domain of that name, shuffled on its own."""
 
     fields: Mapping[str, Field]
     unpaired: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a data set before a model is built.
 
     `kind`: "images", "points" or "curves"; `size`: pixels of a side of the stored images, None when they differ;
@@ -78,7 +72,7 @@ class Facts:
     low: float = -1.0
     high: float = 1.0
     domains: tuple[str, ...] = ()
-    sentences: Sequence[Sequence[str]] = field(default=(), repr=False)
+    sentences: Sequence[Sequence[str]] = ()
 
     def captions(self) -> Iterator[str]:
         """Every caption of every image; empty when the set has none."""

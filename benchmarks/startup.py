@@ -1,0 +1,47 @@
+"""Start-up times: commands against an empty typer application, a cold sample against `import torch`; in turn, medians.
+
+python benchmarks/startup.py
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+EMPTY = "import typer\napp = typer.Typer()\n@app.command()\ndef one(): pass\n@app.command()\ndef two(): pass\napp()\n"
+ROUNDS = 11
+
+
+def seconds(command: list[str], cwd: str) -> float:
+    started = time.perf_counter()
+    subprocess.run(command, capture_output=True, check=True, cwd=cwd)
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "empty.py").write_text(EMPTY)
+        empty, ours = [sys.executable, "empty.py"], [sys.executable, "-c", "from ganzoo.cli.app import main; main()"]
+        pairs = {
+            "list": ([*ours, "list"], [*empty, "one"], 2.0),
+            "info dcgan": ([*ours, "info", "dcgan"], [*empty, "one"], 2.0),
+            "--help": ([*ours, "--help"], [*empty, "--help"], 2.0),
+            "sample (64 images, cold)": (
+                [*ours, "sample", "--seed", "0", "--force"],
+                [sys.executable, "-c", "import torch"],
+                1.3,
+            ),
+        }
+        print(f"{'command':<26}{'ours':>8}{'base':>8}{'ratio':>8}{'bar':>6}")
+        for name, (command, base, bar) in pairs.items():
+            times = [(seconds(command, folder), seconds(base, folder)) for _ in range(ROUNDS)]
+            ratio = median(a / b for a, b in times)
+            print(f"{name:<26}{median(a for a, _ in times):>7.2f}s{median(b for _, b in times):>7.2f}s{ratio:>8.2f}{bar:>6}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Commands that compute nothing import nothing heavy, and start as fast as an empty application."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+HEAVY = ["torch", "numpy", "torchvision", "huggingface_hub", "pydantic", "PIL", "matplotlib", "accelerate", "safetensors"]
+COMMANDS = (["list"], ["list", "--json"], ["info", "dcgan"], ["--help"], ["sample", "--help"], ["train", "--help"], ["--version"])
+PROBE = """
+import atexit, json, sys
+atexit.register(lambda: print(json.dumps([n for n in {heavy} if n in sys.modules]), file=sys.stderr))
+sys.argv = ["ganzoo", *{arguments}]
+from ganzoo.cli.app import main
+main()
+"""
+EMPTY = """
+import typer
+app = typer.Typer()
+@app.command()
+def one() -> None: pass
+@app.command()
+def two() -> None: pass
+app()
+"""
+OURS = "from ganzoo.cli.app import main\nmain()\n"
+ROUNDS = 9
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_nothing_heavy_is_imported(arguments: list[str], tmp_path: Path) -> None:
+    code = PROBE.format(heavy=HEAVY, arguments=arguments)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert json.loads(done.stderr.splitlines()[-1]) == []
+    assert done.stdout
+
+
+def seconds(*command: object) -> float:
+    """CPU seconds of a process, which a busy machine does not stretch as it does the clock's."""
+    process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_utime + usage.ru_stime
+
+
+@pytest.mark.parametrize(
+    ("ours", "empty"), [(["list"], ["one"]), (["info", "dcgan"], ["one"]), (["--help"], ["--help"])], ids=["list", "info", "help"]
+)
+def test_twice_an_empty_application_at_most(ours: list[str], empty: list[str], tmp_path: Path) -> None:
+    (tmp_path / "empty.py").write_text(EMPTY)
+    (tmp_path / "ours.py").write_text(OURS)
+    ratios = []
+    for _ in range(ROUNDS):
+        base = seconds(sys.executable, tmp_path / "empty.py", *empty)
+        ratios.append(seconds(sys.executable, tmp_path / "ours.py", *ours) / base)
+    assert median(ratios) <= 2.0, f"{median(ratios):.2f} times an empty application; see benchmarks/startup.py"
