@@ -37,8 +37,7 @@ def distribution(name: str) -> tuple[str, str]:
     found = _announced()
     if name not in found:
         raise UnknownPlugin(name, found)
-    dist = found[name][0].dist
-    return (dist.name, dist.version) if dist else ("unknown", "0")
+    return _identity(found[name][0])
 
 
 def origin(name: str) -> str:
@@ -85,8 +84,15 @@ def _distinct(points: list[EntryPoint]) -> list[EntryPoint]:
 
 
 def _distribution(point: EntryPoint) -> str:
-    """The distribution's name, taken from its folder's where that is possible: reading its metadata takes 10 ms."""
+    return _identity(point)[0]
+
+
+def _identity(point: EntryPoint) -> tuple[str, str]:
+    """Name and version of a distribution, from its folder's name where there is one: reading its metadata takes 10 ms."""
     if point.dist is None:
-        return "an unknown distribution"
-    folder = getattr(point.dist, "_normalized_name", None)
-    return folder.replace("_", "-") if isinstance(folder, str) else point.dist.name
+        return "an unknown distribution", "0"
+    folder = getattr(getattr(point.dist, "_path", None), "name", "")
+    name, _, version = folder.removesuffix(".dist-info").partition("-")
+    if folder.endswith(".dist-info") and version:
+        return name.replace("_", "-"), version
+    return point.dist.name, point.dist.version
