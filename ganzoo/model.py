@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from ganzoo import hub, manifest, registry, sampling, weights
+from ganzoo import hub, images, manifest, registry, sampling, weights
 from ganzoo.config import convert, plain
 from ganzoo.device import choose_device, choose_precision
 from ganzoo.errors import UsageError
@@ -65,7 +65,7 @@ class Model:
         if batch_size < 1:
             raise UsageError(f"a batch of {batch_size}; at least 1 is needed")
         seed = sampling.random_seed() if seed is None else seed
-        rows = Rows(seed, n, columns=columns)
+        rows = Rows(seed, n, columns=columns or images.columns_for(max(1, n)))
         feed = sampling.batches(self.inputs, inputs, rows, batch_size)
         made = sampling.run(self.gan, feed, self.device, self.precision, progress)
         info = {"model": self.name, "weights": self.digest, "seed": seed, "n": n, "precision": self.precision}

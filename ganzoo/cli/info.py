@@ -12,7 +12,18 @@ import typer
 from ganzoo import hub, manifest, registry, weights
 from ganzoo.cli import output
 from ganzoo.config import convert, plain
-from ganzoo.errors import UnknownModel, UsageError
+from ganzoo.errors import GanzooError, UnknownModel, UsageError, WeightsError
+from ganzoo.plugin import Plugin
+
+BOUNDS = {
+    "minimum": "at least {}",
+    "exclusiveMinimum": "above {}",
+    "maximum": "at most {}",
+    "exclusiveMaximum": "below {}",
+    "minItems": "at least {} values",
+    "maxItems": "at most {} values",
+    "maxLength": "at most {} characters",
+}
 
 
 def info(
@@ -24,24 +35,21 @@ def info(
     if as_json:
         output.as_json(found)
     else:
-        _show(found)
+        output.outline({**found, "settings": _settings(found["settings"])} if "settings" in found else found)
 
 
 def _found(name: str) -> dict[str, Any]:
     if name.endswith(".safetensors"):
-        return _file(Path(name))
+        return _file(Path(name).expanduser())
     if hub.is_path(name):
-        if not Path(name).is_dir():
-            raise UsageError(f"no folder {name}")
-        config = weights.read_config(Path(name))
-        return {"folder": name, **plain(config), **_inputs(config.plugin, config.config)}
+        return _folder(Path(name).expanduser())
     if name in registry.names():
         return _plugin(name)
     try:
         entry = manifest.entry(name)
     except UnknownModel:
         raise UnknownModel(name, [*registry.names(), *manifest.models()]) from None
-    return {"weights": name, **plain(entry), **_inputs(entry.plugin, entry.config)}
+    return {"weights": name, **plain(entry), "inputs": _inputs_of(entry.plugin, entry.config)}
 
 
 def _plugin(name: str) -> dict[str, Any]:
@@ -49,25 +57,35 @@ def _plugin(name: str) -> dict[str, Any]:
     distribution, version = registry.distribution(name)
     default = convert({}, plugin.config, name)
     schema = msgspec.json.schema(plugin.config)
-    fields = next(iter(schema["$defs"].values()))["properties"]
+    fields = schema["$defs"][plugin.config.__name__]["properties"]
     return {
         "plugin": name,
         "summary": plugin.summary,
         "paper": plugin.paper,
         "distribution": f"{distribution} {version}",
-        "settings": {key: _field(plain(default)[key], field) for key, field in fields.items()},
+        "settings": {key: {**field, "default": plain(default)[key]} for key, field in fields.items()},
         "presets": {key: _changes(default, preset) for key, preset in plugin.presets.items()},
-        "inputs": {key: spec.describe() for key, spec in plugin.inputs(default).items()},
+        "inputs": _inputs(plugin, default),
         "output": repr(plugin.output(default)),
         "weights": [key for key, entry in manifest.models().items() if entry.plugin == name],
     }
 
 
-def _field(value: Any, field: dict[str, Any]) -> str:
+def _settings(fields: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """`64, integer, at least 1, at most 4096` for each setting."""
+    return {key: ", ".join([_value(field["default"]), *_kind(field)]) for key, field in fields.items()}
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value[:12])) + (",..." if len(value) > 12 else "")
+    return str(value)
+
+
+def _kind(field: dict[str, Any]) -> list[str]:
     if "enum" in field:
-        return f"{value}  (one of {', '.join(map(str, field['enum']))})"
-    low, high = (field.get(k, field.get(e)) for k, e in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")))
-    return f"{value}  ({low} to {high})" if low is not None and high is not None else str(value)
+        return [f"one of {_value(field['enum'])}"]
+    return [str(field.get("type", "any")), *(words.format(field[key]) for key, words in BOUNDS.items() if key in field)]
 
 
 def _changes(default: Any, preset: Any) -> str:
@@ -75,10 +93,33 @@ def _changes(default: Any, preset: Any) -> str:
     return ", ".join(f"{key}={value}" for key, value in pairs.items()) or "the defaults"
 
 
-def _inputs(name: str, config: dict[str, Any]) -> dict[str, Any]:
-    plugin = registry.get(name)
-    built = convert(config, plugin.config, name)
-    return {"inputs": {key: spec.describe() for key, spec in plugin.inputs(built).items()}}
+def _inputs(plugin: Plugin[Any], config: Any) -> dict[str, str]:
+    return {key: spec.describe() for key, spec in plugin.inputs(config).items()}
+
+
+def _inputs_of(name: str, settings: dict[str, Any]) -> dict[str, str] | str:
+    """What a model's `sample` takes, or why that is not known: its plugin may be missing here, or another version."""
+    try:
+        plugin = registry.get(name)
+        return _inputs(plugin, convert(settings, plugin.config, name))
+    except GanzooError as error:
+        return f"not known: {error}"
+
+
+def _folder(folder: Path) -> dict[str, Any]:
+    """config.json of a model or run, with run.json where there is one."""
+    if not folder.is_dir():
+        raise UsageError(f"no folder {folder}")
+    config = weights.read_config(folder)
+    return {"folder": str(folder), **plain(config), **_record(folder), "inputs": _inputs_of(config.plugin, config.config)}
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    path = folder / "run.json"
+    try:
+        return {"run": msgspec.json.decode(path.read_bytes())} if path.is_file() else {}
+    except (OSError, msgspec.DecodeError) as error:
+        raise WeightsError(path, str(error)) from None
 
 
 def _file(path: Path) -> dict[str, Any]:
@@ -90,21 +131,6 @@ def _file(path: Path) -> dict[str, Any]:
         "metadata": header.metadata,
         "tensors": {name: f"{kind} {list(shape)}" for name, (kind, shape) in header.tensors.items()},
     }
-
-
-def _show(found: dict[str, Any], indent: str = "") -> None:
-    width = max((len(str(key)) for key in found), default=0)
-    for key, value in found.items():
-        if isinstance(value, dict) and value:
-            output.data(f"{indent}{key}")
-            _show(value, indent + "  ")
-        elif isinstance(value, list) and value and isinstance(value[0], dict):
-            output.data(f"{indent}{key}")
-            for item in value:
-                _show(item, indent + "  ")
-        else:
-            text = ", ".join(map(str, value)) if isinstance(value, list) else "" if value in (None, {}) else str(value)
-            output.data(f"{indent}{str(key).ljust(width)}  {text}".rstrip())
 
 
 command = info

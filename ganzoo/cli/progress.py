@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +23,12 @@ HIDDEN = ("step", "phase", "index", "images_per_second")
 
 @contextmanager
 def reporter() -> Iterator[Reporter]:
-    """A reporter for this terminal."""
+    """A reporter for this terminal; of several processes only the first talks."""
+    if not first():
+        from ganzoo.train.log import Silent
+
+        yield Silent()
+        return
     if not sys.stderr.isatty():
         yield Plain()
         return
@@ -31,15 +37,23 @@ def reporter() -> Iterator[Reporter]:
         yield bar
 
 
+def first() -> bool:
+    """Whether this is the only process of a run, or the first of several: torchrun and accelerate number them in RANK."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 class Plain:
     """A line at the start, one every ten seconds or so, one at the end."""
 
     def __init__(self) -> None:
-        self.shown = 0.0
-        self.total = 0
+        self.shown = -PLAIN_EVERY
+        self.total = self.before = 0
+        self.begun = time.monotonic()
+        self.unit = "images"
 
     def start(self, plan: Plan) -> None:
-        self.total = plan.total
+        self.total, self.before, self.begun = plan.total, plan.resumed_at, time.monotonic()
+        self.unit = plan.data.rsplit(" ", 1)[-1]  # "mnist, 60,000 images"
         networks = ", ".join(f"{name} {count:,}" for name, count in plan.parameters.items())
         resumed = f", from step {plan.resumed_at:,}" if plan.resumed_at else ""
         output.say(
@@ -57,13 +71,19 @@ class Plain:
         now = time.monotonic()
         if now - self.shown >= PLAIN_EVERY or row["step"] == self.total:
             self.shown = now
-            output.say(f"step {row['step']:,}  {row['images_per_second']:,.0f} images/s  {figures(row)}")
+            rate = f"{row['images_per_second']:,.0f} {self.unit}/s"
+            output.say(f"step {row['step']:,}/{self.total:,}  {rate}  {figures(row)}  {self.left(row['step'])} left")
 
     def note(self, text: str) -> None:
         output.say(text)
 
     def done(self, folder: Path) -> None:
         pass
+
+    def left(self, step: int) -> str:
+        """Time to go at the pace of this sitting."""
+        made = max(1, step - self.before)
+        return clock((time.monotonic() - self.begun) / made * (self.total - step))
 
 
 class Bar(Plain):
@@ -72,7 +92,7 @@ class Bar(Plain):
     def __init__(self) -> None:
         from rich.console import Console, Group
         from rich.live import Live
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
         from rich.text import Text
 
         super().__init__()
@@ -81,9 +101,9 @@ class Bar(Plain):
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
         )
-        self.task = self.progress.add_task("starting", total=None, rate="")
+        self.task = self.progress.add_task("starting", total=None, rate="", left="")
         self.losses = Text("", no_wrap=True, overflow="ellipsis")
         self.live = Live(Group(self.progress, self.losses), console=Console(stderr=True), refresh_per_second=4)
 
@@ -98,13 +118,20 @@ class Bar(Plain):
         self.progress.advance(self.task, steps)
 
     def row(self, row: Mapping[str, Any]) -> None:
-        self.progress.update(self.task, rate=f"{row['images_per_second']:,.0f}/s")
+        rate = f"{row['images_per_second']:,.0f} {self.unit}/s"
+        self.progress.update(self.task, rate=rate, left=f"{self.left(row['step'])} left")
         self.losses.plain = figures(row)
 
 
 def figures(row: Mapping[str, Any]) -> str:
     """Losses and scores of a log row, short."""
     return "  ".join(f"{key.removeprefix('loss/')} {value:.3f}" for key, value in row.items() if key not in HIDDEN)
+
+
+def clock(seconds: float) -> str:
+    """h:mm:ss."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def counter(what: str, total: int) -> tuple[Callable[[int], None], Callable[[], None]]:

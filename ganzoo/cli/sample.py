@@ -13,13 +13,15 @@ import typer
 from ganzoo import manifest
 from ganzoo.cli import output
 from ganzoo.config import assignments
-from ganzoo.errors import UsageError
+from ganzoo.errors import GanzooError, UsageError
 
 if TYPE_CHECKING:
     from ganzoo.model import Model
     from ganzoo.sampling import Samples
 
 BAR_FROM = 512
+LINE = 8
+"""Pictures of one class where several classes are asked for: one line of the grid."""
 
 
 def sample(
@@ -32,8 +34,8 @@ def sample(
     batch_size: Annotated[int, typer.Option(help="How many at a time.")] = 64,
     columns: Annotated[int | None, typer.Option(help="Of the grid.")] = None,
     label: Annotated[str | None, typer.Option(help="A class by name or number, several (1,2,3), or all.")] = None,
-    text: Annotated[str | None, typer.Option(help="A sentence.")] = None,
-    image: Annotated[str | None, typer.Option(help="A picture file.")] = None,
+    text: Annotated[list[str] | None, typer.Option(help="A sentence; may be repeated.")] = None,
+    image: Annotated[list[str] | None, typer.Option(help="A picture file; may be repeated.")] = None,
     code: Annotated[str | None, typer.Option(help="Codes: c1=0.5, c1=-2..2 along each row, k1=3.")] = None,
     direction: Annotated[str | None, typer.Option(help="Of a translation: A2B or B2A.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Any input: name=value.")] = None,
@@ -51,7 +53,7 @@ def sample(
     if columns is not None and columns < 1:
         raise UsageError(f"--columns {columns}: at least 1 is needed")
     given = {"label": label, "text": text, "image": image, "code": code, "direction": direction}
-    inputs = {**{key: value for key, value in given.items() if value is not None}, **assignments(set_ or [])}
+    inputs = {**{key: _single(value) for key, value in given.items() if value not in (None, [])}, **assignments(set_ or [])}
 
     from ganzoo import sampling
 
@@ -61,9 +63,12 @@ def sample(
     made = _made(name, n, seed, batch_size, columns, inputs, device, precision)
     if show is not None:
         made = _view(made, show)
-    made.save(target, force=force)
+    try:
+        made.save(target, force=force)
+    except OSError as error:
+        raise GanzooError(f"{target} cannot be written ({error.strerror or error})") from None
     if not seed_given:
-        output.say(f"seed {seed}; again: ganzoo sample {shlex.quote(name)} --n {len(made)} --seed {seed}")
+        output.say(f"seed {seed}; again: {_again(name, len(made), seed, inputs)}")
     output.data(str(target))
 
 
@@ -73,7 +78,7 @@ def _made(
     from ganzoo.model import load
 
     loaded = load(name, device=device, precision=precision)
-    count = n or _default_count(loaded)
+    count = n or _default_count(loaded, inputs)
     progress, finish = _bar(count)
     try:
         return loaded.sample(count, seed=seed, batch_size=batch_size, columns=columns, progress=progress, **inputs)
@@ -81,12 +86,33 @@ def _made(
         finish()
 
 
-def _default_count(model: Model) -> int:
-    from ganzoo.data.spec import Picture, Points
-    from ganzoo.inputs import Image
+def _single(value: Any) -> Any:
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
-    if any(isinstance(spec, Image) for spec in model.inputs.values()):
-        return 1
+
+def _again(name: str, n: int, seed: int, inputs: dict[str, Any]) -> str:
+    """The command that makes the same samples again."""
+    values = {key: value if isinstance(value, list) else [value] for key, value in inputs.items()}
+    options = [
+        word
+        for key, texts in values.items()
+        for text in texts
+        for word in ([f"--{key}", text] if key in ("text", "image") else ["--set", f"{key}={text}"])
+    ]
+    return shlex.join(["ganzoo", "sample", name, "--n", str(n), "--seed", str(seed), *options])
+
+
+def _default_count(model: Model, given: dict[str, Any]) -> int:
+    """One for each picture given, a line for each class given, else by what the model makes."""
+    from ganzoo.data.spec import Picture, Points
+    from ganzoo.inputs import Image, Label
+
+    for name, spec in model.inputs.items():
+        value = given.get(name)
+        if isinstance(spec, Image):
+            return len(value) if isinstance(value, list) else 1
+        if isinstance(spec, Label) and value is not None and (value == "all" or "," in value):
+            return LINE * (len(spec.classes) if value == "all" else value.count(",") + 1)
     output_kind = model.plugin.output(model.config)
     return 64 if isinstance(output_kind, Picture) else 1000 if isinstance(output_kind, Points) else 16
 

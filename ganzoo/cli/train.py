@@ -39,7 +39,7 @@ def train(
     """Train an architecture on data; prints the run folder, which `ganzoo sample ./FOLDER` takes."""
     settings = assignments(set_ or [])
 
-    from ganzoo.cli.progress import reporter
+    from ganzoo.cli.progress import first, reporter
     from ganzoo.train.run import train as run
 
     with reporter() as shown:
@@ -49,7 +49,8 @@ def train(
             log_every=log_every, sample_every=sample_every, checkpoint_every=checkpoint_every, resume=resume, force=force,
             reporter=shown,
         )  # fmt: skip
-    output.data(str(folder))
+    if first():
+        output.data(str(folder))
 
 
 command = train

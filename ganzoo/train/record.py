@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from ganzoo.errors import RunError
+from ganzoo.errors import OutputExists, RunError
 from ganzoo.manifest import DataSet, Record
 from ganzoo.weights import write_json
 
@@ -95,6 +96,35 @@ def command(recipe: Recipe, data: str, out: str) -> str:
     ]
     words += [part for key, value in recipe.config.items() for part in ("--set", f"{key}={_text(value)}")]
     return shlex.join([*words, "--seed", str(recipe.seed or 0), "--out", out])
+
+
+def extended(text: str, steps: int) -> str:
+    """The command of a run that was made longer."""
+    words = shlex.split(text)
+    for option in ("--steps", "--epochs"):
+        if option in words:
+            place = words.index(option)
+            del words[place : place + 2]
+    return shlex.join([*words[:5], "--steps", str(steps), *words[5:]])
+
+
+def check_room(folder: Path, force: bool) -> None:
+    """OutputExists where something stands in a new run's way; by `force` an old run may go, and nothing else ever."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if not force:
+            raise OutputExists(folder)
+        if not (folder / RUN).exists():
+            raise RunError(f"{folder} exists and is not a run folder; choose another --out")
+
+
+def make_room(folder: Path) -> None:
+    """An empty folder."""
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise RunError(f"{folder} cannot be made ({error.strerror})") from None
 
 
 def read(folder: Path) -> tuple[Run, Local]:

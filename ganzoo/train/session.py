@@ -1,0 +1,171 @@
+"""One sitting of a run: from a recipe to the networks, the loop and the files of its folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+from ganzoo import registry, weights
+from ganzoo.config import convert, override
+from ganzoo.data.sources import Batches, DataSet, open_set
+from ganzoo.errors import ConfigError, RunError, did_you_mean, near
+from ganzoo.gan import GAN, Phase
+from ganzoo.manifest import DataSet as DataRecord
+from ganzoo.model import model_config
+from ganzoo.plugin import Plugin
+from ganzoo.train import record
+from ganzoo.train.artifacts import Artifacts
+from ganzoo.train.engine import Engine
+from ganzoo.train.log import Plan, Reporter
+from ganzoo.train.loop import Rhythm, Trainer
+from ganzoo.train.record import Local, Recipe, Run
+from ganzoo.version import VERSION
+
+
+class Session:
+    """Opens what the recipe names; `begin` starts a run in an empty folder, `resume` goes on with one."""
+
+    def __init__(self, recipe: Recipe, out: Path | None, download: bool, reporter: Reporter) -> None:
+        self.recipe, self.reporter = recipe, reporter
+        self.plugin: Plugin[Any] = registry.get(str(recipe.plugin))
+        root = Path(recipe.data_root) if recipe.data_root else None
+        self.data: DataSet = open_set(str(recipe.data), root=root, only=recipe.only, download=download)
+        self.name = Path(self.data.facts.name).name
+        self.folder = out or Path("runs") / f"{self.plugin.name}-{Path(self.name).stem}"
+
+    def begin(self, force: bool) -> None:
+        """Everything that can be wrong is found before the folder is touched; `force` replaces a run that is there."""
+        config = self._configured()
+        gan, engine = self._built(config)
+        if engine.main:
+            record.check_room(self.folder, force)
+        batches = self.data.bind(self.plugin.data(config))
+        phases = _phases(gan, self.recipe, batches.count, engine.world)
+        run = self._record(gan, phases, engine)
+        if engine.main:
+            record.make_room(self.folder)
+            weights.write_json(self.folder / weights.CONFIG, model_config(self.plugin, gan))
+            record.write(self.folder, run, self._local())
+        self._train(run, gan, phases, batches, engine, resume=False)
+
+    def resume(self) -> None:
+        """Go on from the checkpoint, with the configuration and the lengths that the folder records."""
+        run, _ = record.read(self.folder)
+        if self.data.digest() != run.data.digest:
+            raise RunError(f"{self.folder} was trained on other data (name {run.data.name}, digest {run.data.digest[:12]}...)")
+        config = convert(weights.read_config(self.folder).config, self.plugin.config, str(self.folder / weights.CONFIG))
+        batches = self.data.bind(self.plugin.data(config))
+        gan, engine = self._built(config)
+        lengths = {name: self.recipe.steps or steps for name, steps in run.phases.items()}
+        phases = tuple(dataclasses.replace(p, steps=lengths[p.name], batch=run.batch[p.name]) for p in gan.phases())
+        if lengths != run.phases:
+            command = record.extended(run.command, int(self.recipe.steps or 0))
+            run = msgspec.structs.replace(run, phases=lengths, command=command, done=False)
+        self._train(run, gan, phases, batches, engine, resume=True)
+
+    def _train(
+        self, run: Run, gan: GAN[Any], phases: tuple[Phase, ...], batches: Batches, engine: Engine, *, resume: bool
+    ) -> None:
+        artifacts = Artifacts(self.plugin, engine.place(gan), batches, engine, self.folder)
+        rhythm = Rhythm(**run.rhythm)
+        trainer = Trainer(gan, phases, batches, engine, self.folder, rhythm=rhythm, reporter=self.reporter, events=artifacts)
+        if resume:
+            trainer.resume()
+        self.reporter.start(self._plan(run, phases, engine, trainer))
+        started = time.perf_counter()
+        try:
+            trainer.run()
+        finally:
+            run = msgspec.structs.replace(run, seconds=round(run.seconds + time.perf_counter() - started, 1))
+            if engine.main:
+                record.write(self.folder, run)
+        if engine.main:
+            artifacts.finish(trainer.average, run.seed)
+            record.write(self.folder, msgspec.structs.replace(run, done=True))
+        self.reporter.done(self.folder)
+
+    def _configured(self) -> Any:
+        """Default < preset < adapt < settings."""
+        plugin, recipe = self.plugin, self.recipe
+        config = convert({}, plugin.config, plugin.name)
+        if recipe.preset is not None:
+            if recipe.preset not in plugin.presets:
+                hint = did_you_mean(near(recipe.preset, plugin.presets))
+                known = ", ".join(plugin.presets) or "none"
+                raise ConfigError("--preset", f"{plugin.name!r} has no preset {recipe.preset!r}{hint} (there are: {known})")
+            config = plugin.presets[recipe.preset]
+        adapted = plugin.adapt(config, self.data.facts)
+        checked = convert(msgspec.to_builtins(adapted), plugin.config, f"{plugin.name} with {self.data.facts.name}")
+        return override(checked, recipe.config)
+
+    def _built(self, config: Any) -> tuple[GAN[Any], Engine]:
+        """The networks, from the run's seed, and what runs them."""
+        recipe = self.recipe
+        engine = Engine(recipe.device or "auto", recipe.precision or "auto", recipe.seed or 0, self.plugin.output(config))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed or 0)
+            return self.plugin.build(config), engine
+
+    def _record(self, gan: GAN[Any], phases: tuple[Phase, ...], engine: Engine) -> Run:
+        facts, recipe, data = self.data.facts, self.recipe, self.data
+        return Run(
+            plugin=self.plugin.name,
+            data=DataRecord(name=self.name, count=facts.count, digest=data.digest(), licence=data.licence, source=data.source),
+            only=recipe.only,
+            preset=recipe.preset,
+            settings=recipe.config,
+            phases={phase.name: phase.steps for phase in phases},
+            batch={phase.name: phase.batch for phase in phases},
+            seed=recipe.seed or 0,
+            precision=engine.precision,
+            rhythm=_rhythm(recipe),
+            machine=engine.machine,
+            torch=str(torch.__version__),
+            version=VERSION,
+            date=datetime.date.today().isoformat(),
+            command=record.command(recipe, self.name, f"runs/{self.folder.name}"),
+            parameters={name: sum(p.numel() for p in child.parameters()) for name, child in gan.named_children()},
+        )
+
+    def _local(self) -> Local:
+        data, root = str(self.recipe.data), self.recipe.data_root
+        place = str(Path(data).expanduser().absolute()) if Path(data).expanduser().exists() else data
+        return Local(data=place, data_root=str(Path(root).expanduser().absolute()) if root else None)
+
+    def _plan(self, run: Run, phases: tuple[Phase, ...], engine: Engine, trainer: Trainer) -> Plan:
+        return Plan(
+            folder=self.folder,
+            plugin=self.plugin.name,
+            data=f"{self.name}, {self.data.facts.count:,} {self.data.facts.kind}",
+            phases=tuple((phase.name, phase.steps, phase.batch) for phase in phases),
+            parameters=run.parameters,
+            device=engine.machine,
+            precision=engine.precision,
+            seed=run.seed,
+            resumed_at=trainer.done,
+            total=trainer.total,
+        )
+
+
+def _phases(gan: GAN[Any], recipe: Recipe, count: int, world: int) -> tuple[Phase, ...]:
+    """The plugin's phases with the user's length and batch; `epochs` counts passes over the data in each phase."""
+    phases = []
+    for phase in gan.phases():
+        batch = recipe.batch_size or phase.batch
+        steps = recipe.steps or phase.steps
+        if recipe.epochs is not None:
+            steps = max(1, math.ceil(recipe.epochs * count / (batch * world)))
+        phases.append(dataclasses.replace(phase, steps=steps, batch=batch))
+    return tuple(phases)
+
+
+def _rhythm(recipe: Recipe) -> dict[str, int]:
+    asked = {"log": recipe.log_every, "sample": recipe.sample_every, "checkpoint": recipe.checkpoint_every}
+    return {name: getattr(Rhythm(), name) if value is None else value for name, value in asked.items()}
