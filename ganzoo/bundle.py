@@ -41,17 +41,16 @@ def add(
     return manifest.entry(name)
 
 
-def refresh_cards() -> list[str]:
-    """Names of bundled models whose card does not follow from the manifest; their cards are written anew."""
-    stale = []
-    for name, entry in manifest.official().models.items():
-        path = manifest.bundled(name) / card.CARD
-        text = card.render(name, entry)
-        if path.is_file() and path.read_text("utf-8") != text:
-            path.write_text(text, "utf-8")
-            _write(name, msgspec.structs.replace(entry, files=_files(path.parent)))
-            stale.append(name)
-    return stale
+def refresh() -> list[str]:
+    """Write anew what follows from the manifest and no longer does: model cards and the README's table. Names of what changed."""
+    models = manifest.official().models
+    wanted = {manifest.bundled(name) / card.CARD: card.render(name, entry) for name, entry in models.items()}
+    readme = manifest.home() / card.CARD
+    wanted[readme] = card.with_table(readme.read_text("utf-8"), models)
+    stale = [path for path, text in wanted.items() if path.read_text("utf-8") != text]
+    for path in stale:
+        path.write_text(wanted[path], "utf-8")
+    return [str(path.relative_to(manifest.home())) for path in stale]
 
 
 def _pictures(folder: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ganzoo import registry
 from ganzoo.manifest import Entry
 
 CARD = "README.md"
+BEGIN, END = "<!-- models: written by `ganzoo manifest cards` -->", "<!-- /models -->"
 TASKS = {"image": "image-to-image", "text": "text-to-image"}
 
 
@@ -40,6 +43,22 @@ def render(name: str, entry: Entry) -> str:
             "",
         ]
     )
+
+
+def table(models: Mapping[str, Entry]) -> str:
+    """The weights table of README.md, with its markers."""
+    rows = [
+        f"| [{name}](weights/{name}/{CARD}) | {_safe(entry.summary)} | {_safe(entry.data.name)} "
+        f"| {sum(file.bytes for file in entry.files.values()) / 1e6:.1f} MB |"
+        for name, entry in models.items()
+    ]
+    return "\n".join([BEGIN, "| name | what | data | size |", "|---|---|---|---|", *rows, END])
+
+
+def with_table(readme: str, models: Mapping[str, Entry]) -> str:
+    """README.md with its weights table as the manifest has it."""
+    before, _, rest = readme.partition(BEGIN)
+    return before + table(models) + rest.partition(END)[2]
 
 
 def _front(name: str, entry: Entry) -> list[str]:

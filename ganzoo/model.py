@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from ganzoo.errors import UsageError
 from ganzoo.gan import GAN
 from ganzoo.inputs import Input, Rows
 from ganzoo.plugin import Plugin
+
+LOG = logging.getLogger(__name__)
 
 
 class _Unfilled(TorchFunctionMode):
@@ -97,7 +100,9 @@ def load(name: str | Path, *, device: str = "auto", precision: str = "auto") -> 
     path = pulled.folder / weights.MODEL
     gan = assemble(plugin, config, path).to(where).to(memory_format=torch.channels_last)
     digest = pulled.entry.files[weights.MODEL].sha256 if pulled.entry else manifest.sha256(path)
-    return Model(pulled.name, plugin, gan, where, choose_precision(precision, where, plugin.output(config)), digest)
+    model = Model(pulled.name, plugin, gan, where, choose_precision(precision, where, plugin.output(config)), digest)
+    LOG.info("%r: weights %s from the %s", model, digest[:12], pulled.origin)
+    return model
 
 
 def assemble(plugin: Plugin[Any], config: Any, path: Path) -> GAN[Any]:

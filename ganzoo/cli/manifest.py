@@ -44,6 +44,15 @@ def check() -> None:
 
 
 @app.command()
+def cards() -> None:
+    """Write anew the model cards and the README's table where they no longer follow from the manifest."""
+    from ganzoo import bundle
+
+    for name in bundle.refresh():
+        output.data(name)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON schema of a manifest."""
     from ganzoo import manifest

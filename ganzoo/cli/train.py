@@ -21,7 +21,9 @@ def train(
     only: Annotated[str | None, typer.Option(help="One class of the set, such as airplane.")] = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch mnist, fashion-mnist or cifar10 if missing.")] = False,
     preset: Annotated[str | None, typer.Option(help="A named recipe of the plugin (ganzoo info PLUGIN).")] = None,
-    config: Annotated[Path | None, typer.Option(help="A TOML file: these options, and plugin settings in [config].")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A TOML file: these options, and plugin settings in a table named config.")
+    ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="A setting of the plugin: name=value.")] = None,
     steps: Annotated[int | None, typer.Option(help="Length; of each phase where there are several.")] = None,
     epochs: Annotated[float | None, typer.Option(help="Length as passes over the data.")] = None,

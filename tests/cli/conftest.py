@@ -1,0 +1,104 @@
+"""The command line in this process, which is fast, and a made-up third party that publishes models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from ganzoo import manifest, verify, weights
+from ganzoo.cli import app as cli
+from ganzoo.manifest import DataSet, Entry, File, Golden, Manifest, Training
+from ganzoo.model import load, model_config
+from ganzoo.registry import get
+
+PLUGIN = """
+from dataclasses import replace
+from pathlib import Path
+import tiny_class
+plugin = replace(tiny_class.plugin, name="shapes", manifest=Path(__file__).parent / "shapes.json")
+"""
+TRAINING = Training(
+    command="ganzoo train shapes --data pictures", seed=0, steps=1, batch=8, precision="fp32", machine="cpu", minutes=0.1,
+    date="2026-01-01", version="0.1.0", torch="2.4",
+)  # fmt: skip
+Call = Callable[..., Any]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands() -> None:
+    """Every command, registered once."""
+    cli.register(cli.COMMANDS)
+
+
+@pytest.fixture
+def ganzoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Runs a command in an empty folder; the exit code must be `code`."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: object, code: int = 0) -> Any:
+        done = CliRunner().invoke(cli.app, [str(word) for word in words])
+        assert done.exit_code == code, done.output
+        assert "Traceback" not in done.stderr
+        return done
+
+    return call
+
+
+def publish(folder: Path, plugin: str, name: str, change: Callable[[Any], Any] = lambda rows: rows) -> Entry:
+    """weights/<name>/ of an untrained tiny model, and its entry. `change`: what is done to its golden rows."""
+    record = get(plugin)
+    place = folder / "weights" / name
+    torch.manual_seed(0)
+    gan = record.build(record.tiny)
+    config = model_config(record, gan)
+    weights.save(place / weights.MODEL, weights.networks(gan, gan.ema), weights.metadata(config))
+    weights.write_json(place / weights.CONFIG, config)
+    rows = verify.golden(load(place.absolute(), device="cpu", precision="fp32"), 3, 4)
+    np.savez_compressed(place / verify.GOLDEN, sample=change(rows))
+    files = {p.name: File(sha256=manifest.sha256(p), bytes=p.stat().st_size) for p in sorted(place.iterdir())}
+    return Entry(
+        plugin=plugin, distribution=config.distribution, summary="Shapes", repository=f"somebody/{name}", revision=None,
+        files=files, config=config.config, licence="mit", parameters={"generator": 1}, training=TRAINING,
+        data=DataSet(name="pictures", count=8, digest="0" * 64, licence="own"), golden=Golden(seed=3, n=4),
+    )  # fmt: skip
+
+
+class Site:
+    """A folder on the search path with the distribution ganzoo-shapes, its plugin and its models."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.module = folder / f"ganzoo_shapes_{folder.parent.name}.py"  # loaded plugins are kept by their module's name
+        self.models: dict[str, Entry] = {}
+        info = folder / "ganzoo_shapes-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ganzoo-shapes\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[ganzoo.plugins]\nshapes = {self.module.stem}:plugin\n")
+        self.module.write_text(PLUGIN)
+        self.write()
+
+    def publish(self, name: str, change: Callable[[Any], Any] = lambda rows: rows) -> Path:
+        """One more model; gives its folder."""
+        self.models[name] = publish(self.folder, "shapes", name, change)
+        self.write()
+        return self.folder / "weights" / name
+
+    def write(self) -> None:
+        whole = Manifest(format=1, owner="somebody", models=self.models)
+        (self.folder / "shapes.json").write_bytes(msgspec.json.encode(whole))
+
+
+@pytest.fixture
+def site(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A third party, there for one test."""
+    folder = tmp_path_factory.mktemp("site") / "lib"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    return Site(folder)

@@ -1,0 +1,62 @@
+"""The frame of the command line: help, version, unknown commands, errors, checks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ganzoo.cli import app as cli
+from ganzoo.version import VERSION
+from tests.cli.conftest import Call, Site
+
+
+@pytest.mark.parametrize("name", [*cli.COMMANDS, "manifest add", "manifest check", "manifest schema"])
+def test_every_command_explains_itself(ganzoo: Call, name: str) -> None:
+    shown = ganzoo(*name.split(), "--help").stdout
+    assert f"Usage: ganzoo {name}" in shown
+    assert ganzoo(*name.split(), "-h").stdout == shown
+
+
+def test_version_and_overview(ganzoo: Call) -> None:
+    assert ganzoo("--version").stdout == f"ganzoo {VERSION}\n"
+    overview = ganzoo("--help").stdout
+    assert all(f" {name} " in overview for name in cli.COMMANDS)
+
+
+@pytest.mark.parametrize("words", [["lsit"], ["list", "--jsn"], ["sample", "--n", "many"], ["pull"]])
+def test_usage_errors(ganzoo: Call, words: list[str]) -> None:
+    done = ganzoo(*words, code=2)
+    assert done.stdout == ""
+    assert done.stderr
+
+
+def test_an_error_of_ours_is_worded_too(ganzoo: Call, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plugin whose record is fine and whose functions crash: nobody expects it, and it is still one line."""
+    with site.module.open("a") as file:
+        file.write("plugin = replace(plugin, inputs=lambda config: 1 / 0)\n")
+    done = ganzoo("info", "shapes", code=1)
+    assert done.stderr == "ganzoo: internal error: ZeroDivisionError: division by zero (GANZOO_DEBUG=1 shows the traceback)\n"
+    monkeypatch.setenv("GANZOO_DEBUG", "1")
+    with pytest.raises(AssertionError):  # the fixture allows no traceback
+        ganzoo("info", "shapes", code=1)
+
+
+def test_a_failing_check_fails_the_command(ganzoo: Call, site: Site) -> None:
+    with site.module.open("a") as file:
+        file.write("plugin = replace(plugin, paper='a book')\n")
+    done = ganzoo("check", "shapes", code=1)
+    failed = [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
+    assert len(failed) == 1
+    assert "record_and_entry_point_agree" in failed[0]
+    assert done.stderr == "1 failed\n"
+
+
+def test_schema_fits_the_manifest(ganzoo: Call) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads(ganzoo("manifest", "schema").stdout)
+    found = json.loads((Path(__file__).parents[2] / "weights_manifest.json").read_text())
+    jsonschema.validate(found, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**found, "format": 2}, schema)

@@ -1,0 +1,68 @@
+"""`ganzoo info` of files, folders and plugins, some of them odd."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+
+from ganzoo import weights
+from ganzoo.cli import output
+from tests.cli.conftest import Call, Site, publish
+
+
+def test_settings_have_defaults_and_bounds(ganzoo: Call) -> None:
+    settings = json.loads(ganzoo("info", "tiny_class", "--json").stdout)["settings"]
+    assert settings["latent"] == {"type": "integer", "minimum": 1, "maximum": 4096, "default": 8}
+    text = ganzoo("info", "tiny_class").stdout
+    assert "8, integer, at least 1, at most 4096" in text
+    assert "wide  width=64" in text
+    assert "one of 10 classes" in text
+
+
+def test_a_files_text_cannot_command_the_terminal(ganzoo: Call, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    weights.save(path, {"a": torch.zeros(2, 3)}, {"note": "\x1b[2Jgone\nfaked: line"})
+    shown = ganzoo("info", path).stdout
+    assert "\x1b" not in shown
+    assert "\\x1b[2Jgone faked: line" in shown
+    assert json.loads(ganzoo("info", path, "--json").stdout)["metadata"]["note"].startswith("\x1b")
+    assert json.loads(ganzoo("info", path, "--json").stdout)["parameters"] == 6
+
+
+def test_a_file_that_is_cut_or_missing(ganzoo: Call, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    weights.save(path, {"a": torch.zeros(2, 3)}, {})
+    path.write_bytes(path.read_bytes()[:-1])
+    assert "cut short" in ganzoo("info", path, code=1).stderr
+    assert "no such file" in ganzoo("info", "gone.safetensors", code=1).stderr
+
+
+def test_a_model_whose_plugin_is_not_here(ganzoo: Call, site: Site) -> None:
+    folder = site.publish("shapes-small")
+    found = weights.read_config(folder)
+    weights.write_json(folder / "config.json", {**json.loads((folder / "config.json").read_text()), "plugin": "gone"})
+    shown = json.loads(ganzoo("info", folder, "--json").stdout)
+    assert shown["config"] == found.config
+    assert shown["inputs"].startswith("not known: no plugin 'gone'")
+
+
+def test_a_folder_that_is_none(ganzoo: Call, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    assert "no folder" in ganzoo("info", "./file", code=2).stderr
+    assert "config.json: no such file" in ganzoo("info", tmp_path, code=1).stderr
+    publish(tmp_path, "tiny_vae", "tiny_vae-x")
+    place = tmp_path / "weights" / "tiny_vae-x"
+    (place / "run.json").write_text("{")
+    assert "run.json" in ganzoo("info", place, code=1).stderr
+
+
+def test_sizes_for_a_reader() -> None:
+    assert [output.size(n) for n in (0, 999, 1000, 4_200_000, 3_000_000_000_000)] == [
+        "0 B",
+        "999 B",
+        "1.0 kB",
+        "4.2 MB",
+        "3000.0 GB",
+    ]
