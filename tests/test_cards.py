@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from ganzoo import card, manifest
@@ -28,3 +30,9 @@ def test_weights_stay_in_their_budget() -> None:
     assert {name for name, size in sizes.items() if size > 4 * 2**20 and "mnist" in name} == set()
     assert max(sizes.values()) <= 14 * 2**20
     assert sum(sizes.values()) <= 90 * 2**20
+
+
+def test_the_manifests_schema_is_written_down() -> None:
+    stored = json.loads((ROOT / "docs" / "weights_manifest.schema.json").read_text("utf-8"))
+    assert stored == manifest.schema(), "run `ganzoo manifest schema > docs/weights_manifest.schema.json`"
+    jsonschema.validate(json.loads((ROOT / "weights_manifest.json").read_text("utf-8")), stored)
