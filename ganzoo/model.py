@@ -16,7 +16,7 @@ from ganzoo.config import convert, plain
 from ganzoo.device import choose_device, choose_precision
 from ganzoo.errors import UsageError
 from ganzoo.gan import GAN
-from ganzoo.inputs import Input, Rows
+from ganzoo.inputs import Image, Input, Rows
 from ganzoo.plugin import Plugin
 
 LOG = logging.getLogger(__name__)
@@ -72,9 +72,9 @@ class Model:
         feed = sampling.batches(self.inputs, inputs, rows, batch_size)
         made = sampling.run(self.gan, feed, self.device, self.precision, progress)
         info = {"model": self.name, "weights": self.digest, "seed": seed, "n": n, "precision": self.precision}
-        given = {f"input.{key}": value for key, value in inputs.items() if isinstance(value, (str, int, float))}
-        if isinstance(given.get("input.image"), str):
-            del given["input.image"]  # a path of the user's machine stays there
+        # pictures are left out: their paths stay on the user's machine
+        told = {key: value for key, value in inputs.items() if not isinstance(self.inputs[key], Image)}
+        given = {f"input.{key}": value for key, value in told.items() if isinstance(value, (str, int, float))}
         tensor = made.pop(sampling.SAMPLE)
         return sampling.Samples(tensor, self.plugin.output(self.config), seed, columns, made, {**info, **given})
 

@@ -103,6 +103,7 @@ class replacing:
         if kind is not None:
             self.temporary.unlink(missing_ok=True)
             return
+        self.temporary.chmod(0o644)  # safetensors writes for the owner alone
         with self.temporary.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(self.temporary, self.path)

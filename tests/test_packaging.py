@@ -107,7 +107,7 @@ def test_the_fresh_install_samples_the_default_model_and_verifies(installed: Pat
 def test_a_strangers_plugin_trains_and_samples(installed: Path, tmp_path: Path) -> None:
     run(installed / "ganzoo", "check", "example", cwd=tmp_path)
     trained = run(installed / "ganzoo", "train", "example", "--data", "gaussians", "--steps", "4", "--out", "run", cwd=tmp_path)
-    assert trained.strip() == "run"
+    assert trained.strip() == "./run"
     assert json.loads((tmp_path / "run" / "config.json").read_text())["distribution"] == "ganzoo-example"
     assert run(installed / "ganzoo", "sample", "./run", "-o", "x.png", cwd=tmp_path).strip() == "x.png"
     with Image.open(tmp_path / "x.png") as image:

@@ -52,7 +52,7 @@ def train(
             reporter=shown,
         )  # fmt: skip
     if first():
-        output.data(str(folder))
+        output.data(str(folder) if folder.is_absolute() else f"./{folder}")  # as `ganzoo sample` takes it
 
 
 command = train
