@@ -77,7 +77,7 @@ def test_a_terminal_sees_progress_and_a_pipe_sees_the_folder(tmp_path: Path) -> 
             break
         seen += part
     assert done.stdout is not None
-    assert done.stdout.read() == b"run\n"
+    assert done.stdout.read() == b"./run\n"
     assert done.wait() == 0
     text = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", seen).decode()
     assert "30/30" in text
