@@ -136,6 +136,12 @@ def models(pattern: str = "*") -> dict[str, Entry]:
     return {name: found[name] for name in sorted(found) if fnmatchcase(name, pattern)}
 
 
+def of_plugin(name: str) -> dict[str, Entry]:
+    """Entries of one plugin; no other plugin is loaded."""
+    found = {**official().models, **_of_plugin(name)}
+    return {model: found[model] for model in sorted(found) if found[model].plugin == name}
+
+
 def entry(name: str) -> Entry:
     """The entry called `name`, or UnknownModel with near names."""
     if name in official().models:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from ganzoo import hub, manifest, registry, weights
+from ganzoo import hub, manifest, registry
 from ganzoo.cli import output
 from ganzoo.config import convert, plain
 from ganzoo.errors import GanzooError, UnknownModel, UsageError, WeightsError
@@ -56,6 +56,7 @@ def _plugin(name: str) -> dict[str, Any]:
     plugin = registry.get(name)
     distribution, version = registry.distribution(name)
     default = convert({}, plugin.config, name)
+    values = plain(default)
     schema = msgspec.json.schema(plugin.config)
     fields = schema["$defs"][plugin.config.__name__]["properties"]
     return {
@@ -63,11 +64,11 @@ def _plugin(name: str) -> dict[str, Any]:
         "summary": plugin.summary,
         "paper": plugin.paper,
         "distribution": f"{distribution} {version}",
-        "settings": {key: {**field, "default": plain(default)[key]} for key, field in fields.items()},
-        "presets": {key: _changes(default, preset) for key, preset in plugin.presets.items()},
+        "settings": {key: {**field, "default": values[key]} for key, field in fields.items()},
+        "presets": {key: _changes(values, preset) for key, preset in plugin.presets.items()},
         "inputs": _inputs(plugin, default),
         "output": repr(plugin.output(default)),
-        "weights": [key for key, entry in manifest.models().items() if entry.plugin == name],
+        "weights": list(manifest.of_plugin(name)),
     }
 
 
@@ -88,8 +89,8 @@ def _kind(field: dict[str, Any]) -> list[str]:
     return [str(field.get("type", "any")), *(words.format(field[key]) for key, words in BOUNDS.items() if key in field)]
 
 
-def _changes(default: Any, preset: Any) -> str:
-    pairs = {key: value for key, value in plain(preset).items() if value != plain(default)[key]}
+def _changes(default: dict[str, Any], preset: Any) -> str:
+    pairs = {key: value for key, value in plain(preset).items() if value != default[key]}
     return ", ".join(f"{key}={value}" for key, value in pairs.items()) or "the defaults"
 
 
@@ -108,6 +109,8 @@ def _inputs_of(name: str, settings: dict[str, Any]) -> dict[str, str] | str:
 
 def _folder(folder: Path) -> dict[str, Any]:
     """config.json of a model or run, with run.json where there is one."""
+    from ganzoo import weights
+
     if not folder.is_dir():
         raise UsageError(f"no folder {folder}")
     config = weights.read_config(folder)
@@ -123,6 +126,8 @@ def _record(folder: Path) -> dict[str, Any]:
 
 
 def _file(path: Path) -> dict[str, Any]:
+    from ganzoo import weights
+
     header = weights.read_header(path)
     return {
         "file": path.name,
