@@ -114,9 +114,9 @@ class NotAvailable(GanzooError):
 class OutputExists(GanzooError):
     exit_code = 2
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, remedy: str = "choose another name or give --force") -> None:
         self.path = Path(path)
-        super().__init__(f"{path} exists; choose another name or give --force")
+        super().__init__(f"{path} exists; {remedy}")
 
 
 class DeviceError(UsageError):

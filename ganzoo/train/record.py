@@ -112,7 +112,7 @@ def check_room(folder: Path, force: bool) -> None:
     """OutputExists where something stands in a new run's way; by `force` an old run may go, and nothing else ever."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         if not force:
-            raise OutputExists(folder)
+            raise OutputExists(folder, "go on with it by --resume, choose another --out, or replace it by --force")
         if not (folder / RUN).exists():
             raise RunError(f"{folder} exists and is not a run folder; choose another --out")
 
