@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ganzoo.cli import output
+from ganzoo.cli import output, started
 from ganzoo.errors import GanzooError, UsageError
 
 
@@ -31,6 +31,7 @@ def _check(name: str) -> int:
     """How many checks of one architecture failed; each one's line is printed when it is done."""
     from ganzoo import registry, testing
 
+    started()
     try:
         plugin = registry.get(name)
     except GanzooError as error:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganzoo import manifest
-from ganzoo.cli import output
+from ganzoo.cli import output, started
 from ganzoo.config import assignments
 from ganzoo.errors import GanzooError, UsageError
 
@@ -77,6 +77,7 @@ def _made(
 ) -> Samples:
     from ganzoo.model import load
 
+    started()
     loaded = load(name, device=device, precision=precision)
     count = n or _default_count(loaded, inputs)
     progress, finish = _bar(count)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ganzoo.cli import output
+from ganzoo.cli import output, started
 from ganzoo.config import assignments
 
 
@@ -44,6 +44,7 @@ def train(
     from ganzoo.cli.progress import first, reporter
     from ganzoo.train.run import train as run
 
+    started()
     with reporter() as shown:
         folder = run(
             plugin, data, out=out, data_root=data_root, only=only, download=download, preset=preset, config=config,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ganzoo.cli import output
+from ganzoo.cli import output, started
 from ganzoo.errors import UsageError
 
 
@@ -30,6 +30,7 @@ def command(
 def _verify(name: str) -> bool:
     from ganzoo.verify import verify
 
+    started()
     verdict = verify(name)
     figures = f"mean {verdict.mean:.3f}, maximum {verdict.worst:.3f} grey levels of 255"
     output.data(f"ok    {name}  {figures}" if verdict.passed else f"FAIL  {name}  {output.clean(verdict.detail)}")
