@@ -11,7 +11,7 @@ help:            ## Show the targets
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 $(STAMP): pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[data,dev]"
 	@touch $(STAMP)
 
@@ -39,5 +39,9 @@ verify: $(STAMP)  ## Manifest, hashes and golden samples of every bundled model
 
 check: lint test  ## lint and test
 
+docs: $(STAMP)  ## The documentation as a site: site/index.html
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
+	$(BIN)/mkdocs build --strict
+
 clean:           ## Remove what was built
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache sample.png
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache sample.png

@@ -29,7 +29,9 @@ def main() -> None:
         pairs = {
             "list": ([*ours, "list"], [*empty, "one"], 2.0),
             "info dcgan": ([*ours, "info", "dcgan"], [*empty, "one"], 2.0),
+            "info dcgan-mnist": ([*ours, "info", "dcgan-mnist"], [*empty, "one"], 2.0),
             "--help": ([*ours, "--help"], [*empty, "--help"], 2.0),
+            "sample --help": ([*ours, "sample", "--help"], [*empty, "one", "--help"], 2.0),
             "sample (64 images, cold)": (
                 [*ours, "sample", "--seed", "0", "--force"],
                 [sys.executable, "-c", "import torch"],

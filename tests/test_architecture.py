@@ -1,12 +1,10 @@
-"""The floors of docs/design.md: who may import whom, and what may stand nowhere.
+"""The floors of docs/design.md: who may import whom, and what code may not do.
 
 All of it is read, none of it imported, so that a broken floor is reported as such and not as a crash."""
 
 from __future__ import annotations
 
 import ast
-import re
-import subprocess
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 CORE = sorted((ROOT / "ganzoo").rglob("*.py"))
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
+EXAMPLE = sorted((ROOT / "tests" / "fixtures" / "ganzoo-example").rglob("*.py"))
 FIRST_PARTY = sorted(path.name.removeprefix("ganzoo_") for path in (ROOT / "plugins").glob("ganzoo_*"))
 HEAVY = {"torch", "torchvision", "numpy", "PIL", "huggingface_hub", "accelerate", "matplotlib", "safetensors", "pydantic"}
 LIGHT = {"ganzoo"} | {
@@ -36,9 +35,6 @@ OWNERS = {
 PUBLIC = {f"ganzoo.{name}" for name in ("config", "data.spec", "errors", "gan", "inputs", "nn", "plugin", "text")}
 """What a plugin may import of ganzoo."""
 PICKLES = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
-FOREIGN = re.compile(r"pip install(?:\s+-\S+)*\s+[\"'`]?ganzoo(?![-\w])")
-"""The index name `ganzoo` belongs to somebody else's empty package."""
-MACHINE = re.compile(r"(?<![\w.:/-])/(?:home|work|Users|root|tmp|mnt|scratch)/\w")
 
 
 def module_name(path: Path) -> str:
@@ -62,12 +58,15 @@ def imports(tree: ast.AST, *, top_level: bool) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif top_level and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            continue
-        elif top_level and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            continue
-        else:
+        elif not (top_level and _is_deferred(node)):
             yield from imports(node, top_level=top_level)
+
+
+def _is_deferred(node: ast.AST) -> bool:
+    """Whether importing the module leaves the body of this statement alone."""
+    if isinstance(node, ast.If):
+        return "TYPE_CHECKING" in ast.dump(node.test)
+    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
 
 
 def is_light(name: str) -> bool:
@@ -135,22 +134,6 @@ def _dangerous_call(call: ast.Call) -> str | None:
     return "allow_pickle" if options.get("allow_pickle", "False") != "False" else None
 
 
-def misleading(text: str) -> set[str]:
-    """Advice to install the foreign package, and paths of somebody's machine."""
-    return {match[0] for pattern in (FOREIGN, MACHINE) for match in pattern.finditer(text)}
-
-
-def texts() -> list[Path]:
-    """Every text file that is or will be committed; of an unpacked sdist, every text file."""
-    if (ROOT / ".git").exists():
-        listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-        names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-        paths = [ROOT / name for name in names]
-    else:
-        paths = sorted(path for path in ROOT.rglob("*") if not {".venv", "__pycache__"} & set(path.parts))
-    return [path for path in paths if path.is_file() and b"\0" not in path.read_bytes()]
-
-
 @pytest.mark.parametrize("path", [path for path in CORE if is_light(module_name(path))], ids=module_name)
 def test_light_modules_stay_light(path: Path) -> None:
     found = heavy_imports(parsed(path))
@@ -163,7 +146,7 @@ def test_one_owner_for_each_outsider(path: Path) -> None:
     assert not found, f"{place(path)} imports {sorted(found)}"
 
 
-@pytest.mark.parametrize("path", PLUGINS, ids=module_name)
+@pytest.mark.parametrize("path", PLUGINS + EXAMPLE, ids=module_name)
 def test_plugins_keep_to_the_public_floor(path: Path) -> None:
     found = plugin_violations(parsed(path), path.parent.name)
     assert not found, f"{place(path)} imports {sorted(found)}; a plugin may import of ganzoo: {sorted(PUBLIC)}"
@@ -181,12 +164,6 @@ def test_nothing_dangerous(path: Path) -> None:
     assert not found, f"{place(path)}: {sorted(found)}"
 
 
-@pytest.mark.parametrize("path", texts(), ids=place)
-def test_no_text_misleads(path: Path) -> None:
-    found = misleading(path.read_text("utf-8"))
-    assert not found, f"{place(path)} says {sorted(found)}; the distribution is ganzoo-torch, and paths are the reader's own"
-
-
 def test_every_first_party_folder_is_announced_and_of_one_shape() -> None:
     announced = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"]["ganzoo.plugins"]
     assert announced == {name: f"ganzoo_{name}:plugin" for name in FIRST_PARTY}
@@ -199,7 +176,6 @@ def test_there_is_something_to_check() -> None:
     assert len(CORE) > 30
     assert FIRST_PARTY
     assert {"ganzoo.load", "ganzoo.train", "ganzoo.GAN"} <= lazy_names()
-    assert {"README.md", "Makefile", ".ci/run", "pyproject.toml"} <= {place(path) for path in texts()}
     assert {module_name(path) for path in CORE} >= LIGHT | PUBLIC
 
 
@@ -267,24 +243,3 @@ def test_the_checks_catch_what_they_are_for(check: Callable[[ast.Module], set[st
 )
 def test_the_checks_let_pass_what_is_allowed(check: Callable[[ast.Module], set[str]], source: str) -> None:
     assert check(ast.parse(source)) == set()
-
-
-INSTALL = "pip " + "install "
-SLASH = "/"
-
-
-@pytest.mark.parametrize("name", ["ganzoo", "'ganzoo[data]'", "-U ganzoo", "--upgrade --pre ganzoo==1", "`ganzoo`"])
-def test_advice_to_install_the_foreign_package_is_caught(name: str) -> None:
-    assert misleading(INSTALL + name)
-
-
-@pytest.mark.parametrize("name", ["ganzoo-torch", "'ganzoo-torch[data]'", "ganzoo-yourgan", "./ganzoo-example", "-e . # ganzoo"])
-def test_advice_to_install_ours_is_not(name: str) -> None:
-    assert not misleading(INSTALL + name)
-
-
-@pytest.mark.parametrize("folder", ["home", "work", "Users", "root", "tmp"])
-def test_paths_of_a_machine_are_caught(folder: str) -> None:
-    assert misleading(f"see {SLASH}{folder}/somebody/runs")
-    assert misleading(f'path = "{SLASH}{folder}/x"')
-    assert not misleading(f"https:{SLASH}{SLASH}example.org{SLASH}{folder}/x and ./{folder}/x")

@@ -12,7 +12,10 @@ from statistics import median
 import pytest
 
 HEAVY = ["torch", "numpy", "torchvision", "huggingface_hub", "pydantic", "PIL", "matplotlib", "accelerate", "safetensors"]
-COMMANDS = (["list"], ["list", "--json"], ["info", "dcgan"], ["--help"], ["sample", "--help"], ["train", "--help"], ["--version"])
+COMMANDS = (
+    *(["list"], ["list", "--json"], ["info", "dcgan"], ["info", "dcgan-mnist"], ["--version"]),
+    *(["--help"], ["sample", "--help"], ["train", "--help"]),
+)
 PROBE = """
 import atexit, json, sys
 atexit.register(lambda: print(json.dumps([n for n in {heavy} if n in sys.modules]), file=sys.stderr))
@@ -30,7 +33,10 @@ def two() -> None: pass
 app()
 """
 OURS = "from ganzoo.cli.app import main\nmain()\n"
-ROUNDS = 9
+BAR = 2.0
+ROUNDS, MORE = 9, 27
+"""Rounds that suffice, and rounds that decide where those end within NOISE of the bar."""
+NOISE = 0.2
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
@@ -51,13 +57,28 @@ def seconds(*command: object) -> float:
 
 
 @pytest.mark.parametrize(
-    ("ours", "empty"), [(["list"], ["one"]), (["info", "dcgan"], ["one"]), (["--help"], ["--help"])], ids=["list", "info", "help"]
+    ("ours", "empty"),
+    [
+        (["list"], ["one"]),
+        (["info", "dcgan"], ["one"]),
+        (["info", "dcgan-mnist"], ["one"]),
+        (["--help"], ["--help"]),
+        (["sample", "--help"], ["one", "--help"]),
+    ],
+    ids=" ".join,
 )
 def test_twice_an_empty_application_at_most(ours: list[str], empty: list[str], tmp_path: Path) -> None:
     (tmp_path / "empty.py").write_text(EMPTY)
     (tmp_path / "ours.py").write_text(OURS)
-    ratios = []
-    for _ in range(ROUNDS):
-        base = seconds(sys.executable, tmp_path / "empty.py", *empty)
-        ratios.append(seconds(sys.executable, tmp_path / "ours.py", *ours) / base)
-    assert median(ratios) <= 2.0, f"{median(ratios):.2f} times an empty application; see benchmarks/startup.py"
+    ratios: list[float] = []
+
+    def measure(rounds: int) -> float:
+        for _ in range(rounds):
+            base = seconds(sys.executable, tmp_path / "empty.py", *empty)
+            ratios.append(seconds(sys.executable, tmp_path / "ours.py", *ours) / base)
+        return median(ratios)
+
+    ratio = measure(ROUNDS)
+    if abs(ratio - BAR) < NOISE:
+        ratio = measure(MORE)
+    assert ratio <= BAR, f"{ratio:.2f} times an empty application in {len(ratios)} rounds; see benchmarks/startup.py"
