@@ -48,11 +48,15 @@ def render(name: str, entry: Entry) -> str:
 def table(models: Mapping[str, Entry]) -> str:
     """The weights table of README.md, with its markers."""
     rows = [
-        f"| [{name}](weights/{name}/{CARD}) | {_safe(entry.summary)} | {_safe(entry.data.name)} "
-        f"| {sum(file.bytes for file in entry.files.values()) / 1e6:.1f} MB |"
+        f"| [{name}](weights/{name}/{CARD}) | {_safe(entry.summary)} | {_safe(entry.data.name)} | {_size(entry)} |"
         for name, entry in models.items()
     ]
     return "\n".join([BEGIN, "| name | what | data | size |", "|---|---|---|---|", *rows, END])
+
+
+def _size(entry: Entry) -> str:
+    total = sum(file.bytes for file in entry.files.values())
+    return f"{total / 1e6:.1f} MB" if total >= 1e6 else f"{total / 1e3:.0f} kB"
 
 
 def with_table(readme: str, models: Mapping[str, Entry]) -> str:
