@@ -119,7 +119,7 @@ class Pair(GAN[Toy]):
     def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
         x = torch.ones(4, 1)
         self.modes.append((step.phase, self.a.training, self.b.training))
-        before = float(self.a.weight)
+        before = float(self.a.weight.detach())
         yield Update("a", self.a(x).mean() * (float("nan") if step.index == self.poison else 1.0))
         self.seen.append((before, float(self.a(x).float().mean())))
         if step.phase == "both":
