@@ -26,7 +26,7 @@ def pull(name: str) -> Pulled:
 
     Raises UnknownModel, NotAvailable, or HashMismatch before a wrong byte is loaded."""
     if is_path(name):
-        folder = Path(name).expanduser()
+        folder = expanded(name)
         if not folder.is_dir():
             raise UsageError(f"no folder {name}")
         return Pulled(folder.resolve().name, folder, "folder", None)
@@ -44,6 +44,14 @@ def pull(name: str) -> Pulled:
 def is_path(name: str) -> bool:
     """A path begins with ./ ../ / or ~."""
     return name.startswith(("./", "../", "/", "~")) or name in (".", "..")
+
+
+def expanded(name: str) -> Path:
+    """A path with its ~ resolved; UsageError for the home of a user who is not here."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        raise UsageError(f"no folder {name}") from None
 
 
 def check(path: Path, expected: manifest.File) -> None:

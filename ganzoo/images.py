@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
@@ -88,7 +88,7 @@ def open_picture(source: Any, name: str = "image") -> Image.Image:
             return ImageOps.exif_transpose(image)
     except FileNotFoundError:
         raise InputError(name, f"no file {source}") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, TypeError, AttributeError, Image.DecompressionBombError) as error:
         raise InputError(name, f"{source} is not a picture that can be read ({error})") from None
 
 

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+MOST = 1e6
+"""The greatest code: one that is not a finite number gives no picture."""
+
+
 class Rows(msgspec.Struct, frozen=True):
     """Rows [start, start + count) of `total` samples that begin at `seed`; `columns` of the grid they will stand in."""
 
@@ -98,15 +102,9 @@ class Latent(Input, frozen=True):
         return torch.from_numpy(out)
 
     def parse(self, value: Any, name: str, rows: Rows) -> Tensor:
-        import torch
-
         if isinstance(value, str):
             raise InputError(name, "a latent is given as a tensor from Python, or drawn from the seed")
-        tensor = torch.as_tensor(value, dtype=torch.float32)
-        tensor = tensor.expand(rows.whole, -1) if tensor.ndim == 1 else tensor
-        if tuple(tensor.shape) != (rows.whole, self.size):
-            raise InputError(name, f"shape {tuple(tensor.shape)}, expected ({rows.whole}, {self.size})")
-        return tensor[rows.start : rows.start + rows.count]
+        return _numbers(value, name, rows, self.size)
 
     def describe(self) -> str:
         return f"{self.size} numbers, {'N(0, 1)' if self.law == 'normal' else 'uniform in [-1, 1]'}, drawn from the seed"
@@ -131,7 +129,10 @@ class Label(Input, frozen=True):
     def _numbers(self, value: Any, name: str) -> list[int]:
         if isinstance(value, str):
             return list(range(len(self.classes))) if value == "all" else [self._number(v.strip(), name) for v in value.split(",")]
-        values = [value] if isinstance(value, int) else list(value)
+        values = value.tolist() if hasattr(value, "tolist") else value  # a tensor or an array
+        values = [values] if isinstance(values, int) else list(values)
+        if not values:
+            raise InputError(name, "no class is given")
         return [self._number(str(v), name) for v in values]
 
     def _number(self, text: str, name: str) -> int:
@@ -167,14 +168,9 @@ class Codes(Input, frozen=True):
         return torch.tensor(lines, dtype=torch.float32).reshape(rows.count, sum(self.categories) + self.continuous)
 
     def parse(self, value: Any, name: str, rows: Rows) -> Tensor:
-        import torch
-
-        codes = self.draw(name, rows)
         if not isinstance(value, str):
-            given = torch.as_tensor(value, dtype=torch.float32)
-            if given.shape[-1] != codes.shape[-1]:
-                raise InputError(name, f"{given.shape[-1]} numbers, expected {codes.shape[-1]}")
-            return given.expand(rows.whole, -1)[rows.start : rows.start + rows.count]
+            return _numbers(value, name, rows, sum(self.categories) + self.continuous)
+        codes = self.draw(name, rows)
         for part in value.split(","):
             key, sign, text = part.strip().partition("=")
             if not sign:
@@ -275,9 +271,15 @@ class Image(Input, frozen=True):
         if isinstance(value, torch.Tensor):
             pictures = value[None] if value.ndim == 3 else value
         else:
-            pictures = torch.stack([to_input(open_picture(v, name), self) for v in values])
-        if pictures.ndim != 4 or pictures.shape[1] != self.channels:
+            opened = [to_input(open_picture(v, name), self) for v in values]
+            if len({one.shape for one in opened}) != 1:
+                sizes = ", ".join(f"{one.shape[2]} x {one.shape[1]}" for one in opened)
+                raise InputError(name, f"pictures of one size are needed at a time, not {sizes or 'none'}")
+            pictures = torch.stack(opened)
+        if pictures.ndim != 4 or pictures.shape[1] != self.channels or not len(pictures):
             raise InputError(name, f"shape {tuple(pictures.shape)}, expected (n, {self.channels}, height, width)")
+        if not pictures.is_floating_point():
+            raise InputError(name, f"{pictures.dtype}, expected numbers in [-1, 1]")
         return pictures[[row * len(pictures) // rows.whole for row in rows]]
 
     def describe(self) -> str:
@@ -292,14 +294,29 @@ class Image(Input, frozen=True):
         return torch.stack([torch.from_numpy(s.uniform(-1, 1, shape).astype("float32")) for s in rows.streams(name)])
 
 
+def _numbers(value: Any, name: str, rows: Rows, size: int) -> Tensor:
+    """What Python gave as float32 (rows.count, size): one line for all rows, or one for each."""
+    import torch
+
+    try:
+        tensor = torch.as_tensor(value, dtype=torch.float32)
+    except (TypeError, ValueError) as error:
+        raise InputError(name, f"not a tensor of numbers ({error})") from None
+    tensor = tensor.expand(rows.whole, -1) if tensor.ndim == 1 else tensor
+    if tuple(tensor.shape) != (rows.whole, size):
+        raise InputError(name, f"shape {tuple(tensor.shape)}, expected ({rows.whole}, {size})")
+    return tensor[rows.start : rows.start + rows.count]
+
+
 def _few(names: Sequence[str], most: int = 12) -> str:
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
 def _sweep(text: str, rows: Rows) -> list[float]:
     """`0.5` for every row, or `-2..2` in equal steps along each line of the grid."""
-    low, dots, high = text.partition("..")
-    if not dots:
-        return [float(low)] * rows.count
+    first, dots, last = text.partition("..")
+    low, high = float(first), float(last if dots else first)
+    if not max(abs(low), abs(high)) <= MOST:
+        raise ValueError(text)
     steps = rows.columns or rows.whole
-    return [float(low) + (float(high) - float(low)) * (row % steps) / max(1, steps - 1) for row in rows]
+    return [low + (high - low) * (row % steps) / max(1, steps - 1) for row in rows]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,9 @@ class Model:
         """
         if batch_size < 1:
             raise UsageError(f"a batch of {batch_size}; at least 1 is needed")
-        seed = sampling.random_seed() if seed is None else seed
+        if columns is not None and columns < 1:
+            raise UsageError(f"{columns} columns; at least 1 is needed")
+        n, seed = index(n), sampling.random_seed() if seed is None else index(seed)
         rows = Rows(seed, n, columns=columns or images.columns_for(max(1, n)))
         feed = sampling.batches(self.inputs, inputs, rows, batch_size)
         made = sampling.run(self.gan, feed, self.device, self.precision, progress)

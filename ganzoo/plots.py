@@ -32,6 +32,7 @@ def curves(values: Tensor, output: Curve, columns: int) -> Image.Image:
     import numpy as np
 
     n = len(values)
+    columns = min(n, columns)
     rows = -(-n // columns)
     figure = _figure(1.6 * columns, 1.2 * rows)
     x = np.linspace(output.low, output.high, output.length)

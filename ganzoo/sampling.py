@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,12 +53,13 @@ class Samples:
 
     def grid(self, columns: int | None = None) -> Image.Image:
         """All rows in one picture: a grid of images, a scatter of points, or small plots of curves."""
-        return draw(self.tensor, self.output, columns or self.columns)
+        return draw(self.tensor, self.output, self.columns if columns is None else columns)
 
     def save(self, path: str | Path, *, columns: int | None = None, force: bool = False) -> Path:
         """Write by extension: .png a grid, .npz the numbers, no extension a folder with one PNG a row.
 
-        Raises OutputExists unless `force`; UsageError for another extension."""
+        Raises OutputExists unless `force`; UsageError for another extension. `force` replaces pictures of the same names: a
+        folder that holds anything else would mix two sets, and is refused."""
         path = Path(path)
         check_target(path, force)
         if path.suffix == ".png":
@@ -66,10 +67,15 @@ class Samples:
         elif path.suffix == ".npz":
             self._save_npz(path)
         else:
-            path.mkdir(parents=True, exist_ok=True)
-            for row, image in enumerate(self.images()):
-                images.save_png(image, path / f"{row:06d}.png", {**self.info, "seed": self.seed + row, "n": 1})
+            self._save_folder(path)
         return path
+
+    def _save_folder(self, path: Path) -> None:
+        pictures = {f"{row:06d}.png": image for row, image in enumerate(self.images())}
+        if path.is_dir() and {other.name for other in path.iterdir()} - set(pictures):
+            raise OutputExists(path, "it holds more than these pictures would replace; empty it or choose another name")
+        for row, (name, image) in enumerate(pictures.items()):
+            images.save_png(image, path / name, {**self.info, "seed": self.seed + row, "n": 1})
 
     def _save_npz(self, path: Path) -> None:
         import numpy as np
@@ -91,7 +97,9 @@ class Samples:
 
 
 def draw(values: Tensor, output: Output, columns: int | None = None) -> Image.Image:
-    """One picture of many rows, whatever their kind."""
+    """One picture of many rows, whatever their kind. UsageError for less than one column."""
+    if columns is not None and columns < 1:
+        raise UsageError(f"{columns} columns; at least 1 is needed")
     if isinstance(output, Picture):
         return images.grid(values, columns)
     from ganzoo import plots
@@ -117,12 +125,17 @@ def random_seed() -> int:
     return secrets.randbelow(2**31)
 
 
-def batches(inputs: Mapping[str, Input], values: Mapping[str, Any], rows: Rows, size: int) -> Iterator[dict[str, Tensor]]:
-    """The inputs of `rows`, `size` at a time: parsed where the user gave a value, else drawn."""
-    for name in values:
+def check_names(inputs: Mapping[str, Input], given: Iterable[str]) -> None:
+    """InputError for a name that the model does not take."""
+    for name in given:
         if name not in inputs:
             known = ", ".join(f"{key} ({spec.describe()})" for key, spec in inputs.items())
             raise InputError(name, f"this model has no such input{did_you_mean(near(name, inputs))}; it takes: {known}")
+
+
+def batches(inputs: Mapping[str, Input], values: Mapping[str, Any], rows: Rows, size: int) -> Iterator[dict[str, Tensor]]:
+    """The inputs of `rows`, `size` at a time: parsed where the user gave a value, else drawn."""
+    check_names(inputs, values)
     for start in range(0, rows.count, size):
         part = Rows(rows.seed, min(size, rows.count - start), start, rows.count, rows.columns)
         yield {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,6 +135,6 @@ def _stored(path: Path) -> NDArray[Any]:
             sample: NDArray[Any] = arrays["sample"]
     except FileNotFoundError:
         raise WeightsError(path, "no such file: nothing to compare with") from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise WeightsError(path, f"cannot be read ({error})") from None
     return sample

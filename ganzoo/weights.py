@@ -8,7 +8,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MODEL, TRAINING, CONFIG = "model.safetensors", "training.safetensors", "config.json"
 HEADER_LIMIT = 25_000_000
+_Size = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class ModelConfig(Record, frozen=True, kw_only=True):
@@ -35,6 +36,14 @@ class ModelConfig(Record, frozen=True, kw_only=True):
     version: str
     networks: list[str]
     config: dict[str, Any]
+
+
+class _Place(Record, frozen=True):
+    """What a safetensors header says of one tensor; the offsets count from the header's end."""
+
+    dtype: str
+    shape: tuple[_Size, ...]
+    data_offsets: tuple[_Size, _Size]
 
 
 @dataclass(frozen=True)
@@ -54,17 +63,17 @@ def read_header(path: Path) -> Header:
             length = struct.unpack("<Q", first)[0] if len(first) == 8 else 0
             if not 2 <= length <= min(HEADER_LIMIT, size - 8):
                 raise WeightsError(path, "not a safetensors file, or cut short; pull it again")
-            raw = json.loads(file.read(length))
-        metadata = raw.pop("__metadata__", {})
-        ends = [entry["data_offsets"][1] for entry in raw.values()]
-        tensors = {name: (entry["dtype"], tuple(entry["shape"])) for name, entry in raw.items()}
+            raw = msgspec.json.decode(file.read(length), type=dict[str, Any])
+        metadata = msgspec.convert(raw.pop("__metadata__", {}), dict[str, str])
+        entries = msgspec.convert(raw, dict[str, _Place])
     except FileNotFoundError:
         raise WeightsError(path, "no such file") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (OSError, msgspec.DecodeError, RecursionError) as error:
         raise WeightsError(path, f"not a readable safetensors file ({error})") from None
-    if size != 8 + length + max(ends, default=0):
-        raise WeightsError(path, f"{size} bytes, its header says {8 + length + max(ends, default=0)}: cut short or altered")
-    return Header(tensors, metadata)
+    whole = 8 + length + max((entry.data_offsets[1] for entry in entries.values()), default=0)
+    if size != whole:
+        raise WeightsError(path, f"{size} bytes, its header says {whole}: cut short or altered")
+    return Header({name: (entry.dtype, entry.shape) for name, entry in entries.items()}, metadata)
 
 
 def read_config(folder: Path) -> ModelConfig:
@@ -99,9 +108,11 @@ class replacing:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         return self.temporary
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if error is not None:
             self.temporary.unlink(missing_ok=True)
+            if isinstance(error, OSError) and error.filename is None:  # a full disk names no file
+                error.filename = str(self.path)
             return
         self.temporary.chmod(0o644)  # safetensors writes for the owner alone
         with self.temporary.open("rb") as file:
@@ -112,6 +123,7 @@ class replacing:
 def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], *, half: bool = True) -> None:
     """Write tensors atomically. `half`: matrices and kernels as float16 where that is finite, vectors as they are."""
     import torch
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     def stored(tensor: Tensor) -> Tensor:
@@ -122,7 +134,10 @@ def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str],
         return tensor.contiguous().clone()
 
     with replacing(path) as temporary:
-        save_file({name: stored(t) for name, t in tensors.items()}, temporary, {"format": "pt", **metadata})
+        try:
+            save_file({name: stored(t) for name, t in tensors.items()}, temporary, {"format": "pt", **metadata})
+        except SafetensorError as error:
+            raise WeightsError(path, f"cannot be written ({error})") from None
 
 
 def load(path: Path, into: Mapping[str, Tensor]) -> None:

@@ -40,9 +40,9 @@ def info(
 
 def _found(name: str) -> dict[str, Any]:
     if name.endswith(".safetensors"):
-        return _file(Path(name).expanduser())
+        return _file(hub.expanded(name))
     if hub.is_path(name):
-        return _folder(Path(name).expanduser())
+        return _folder(hub.expanded(name))
     if name in registry.names():
         return _plugin(name)
     try:

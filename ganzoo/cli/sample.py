@@ -68,17 +68,20 @@ def sample(
     except OSError as error:
         raise GanzooError(f"{target} cannot be written ({error.strerror or error})") from None
     if not seed_given:
-        output.say(f"seed {seed}; again: {_again(name, len(made), seed, inputs)}")
+        options = {"columns": columns, "show": show, "device": device, "precision": precision}
+        output.say(f"seed {seed}; again: {_again(name, len(made), seed, inputs, options)}")
     output.data(str(target))
 
 
 def _made(
     name: str, n: int | None, seed: int, batch_size: int, columns: int | None, inputs: dict[str, Any], device: str, precision: str
 ) -> Samples:
+    from ganzoo import sampling
     from ganzoo.model import load
 
     started()
     loaded = load(name, device=device, precision=precision)
+    sampling.check_names(loaded.inputs, inputs)
     count = n or _default_count(loaded, inputs)
     progress, finish = _bar(count)
     try:
@@ -91,16 +94,17 @@ def _single(value: Any) -> Any:
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
-def _again(name: str, n: int, seed: int, inputs: dict[str, Any]) -> str:
-    """The command that makes the same samples again."""
+def _again(name: str, n: int, seed: int, inputs: dict[str, Any], options: dict[str, Any]) -> str:
+    """The command that makes the same samples again. `options`: those that bear on them, None or auto where not given."""
+    chosen = [word for key, value in options.items() if value not in (None, "auto") for word in (f"--{key}", str(value))]
     values = {key: value if isinstance(value, list) else [value] for key, value in inputs.items()}
-    options = [
+    given = [
         word
         for key, texts in values.items()
         for text in texts
         for word in ([f"--{key}", text] if key in ("text", "image") else ["--set", f"{key}={text}"])
     ]
-    return shlex.join(["ganzoo", "sample", name, "--n", str(n), "--seed", str(seed), *options])
+    return shlex.join(["ganzoo", "sample", name, "--n", str(n), "--seed", str(seed), *given, *chosen])
 
 
 def _default_count(model: Model, given: dict[str, Any]) -> int:

@@ -42,6 +42,7 @@ def train(
     settings = assignments(set_ or [])
 
     from ganzoo.cli.progress import first, reporter
+    from ganzoo.hub import is_path
     from ganzoo.train.run import train as run
 
     started()
@@ -53,7 +54,7 @@ def train(
             reporter=shown,
         )  # fmt: skip
     if first():
-        output.data(str(folder) if folder.is_absolute() else f"./{folder}")  # as `ganzoo sample` takes it
+        output.data(str(folder) if is_path(str(folder)) else f"./{folder}")  # as `ganzoo sample` takes it
 
 
 command = train

@@ -32,6 +32,17 @@ def indices(position: int, size: int, count: int, seed: int, domain: str = "") -
     return np.concatenate(parts)
 
 
+@lru_cache(maxsize=8)
+def _coins(seed: int, epoch: int, domain: str, count: int) -> NDArray[np.bool_]:
+    return generator(seed, epoch, domain, "flip").integers(2, size=count).astype(np.bool_)
+
+
+def coins(position: int, size: int, count: int, seed: int, domain: str = "") -> NDArray[np.bool_]:
+    """For places [position, position + size) of that stream: whether the example there is mirrored."""
+    places = np.arange(position, position + size)
+    return np.asarray([_coins(seed, epoch, domain, count)[place] for epoch, place in zip(*divmod(places, count), strict=True)])
+
+
 def choices(position: int, sizes: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     """For each place of the stream from `position` on, one of `sizes` things: which caption is drawn there."""
     drawn = [int(generator(seed, place, "caption").integers(size)) for place, size in enumerate(sizes, start=position)]

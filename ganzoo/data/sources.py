@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from ganzoo.data import files, named, synthetic
 from ganzoo.data.layout import layout, sentences
-from ganzoo.data.order import choices, indices
+from ganzoo.data.order import choices, coins, indices
 from ganzoo.data.pictures import Pictures, Stored, common_size
 from ganzoo.data.spec import Captions, Curve, Data, Facts, Field, Labels, Picture, Points
 from ganzoo.errors import ConfigError, DataError, UsageError, did_you_mean, near
@@ -120,7 +121,7 @@ class Gallery(Content):
             raise DataError(f"domain {domain!r} is asked for, data set {facts.name!r} has {there}")
         if isinstance(field, Picture):
             pictures = self.load(field, domain)
-            return lambda chosen, position, seed: pictures.take(chosen)
+            return _mirroring(pictures, self.counts[domain], domain) if field.flip else lambda chosen, place, seed: pictures.take(chosen)
         if isinstance(field, Labels) and self.labels is not None:
             return self._labels(field, facts, key)
         if isinstance(field, Captions) and facts.sentences:
@@ -160,7 +161,7 @@ def open_set(
     if not path.exists():
         known = [*synthetic.SETS, *named.SETS]
         raise DataError(f"no data set, folder or archive {name!r}{did_you_mean(near(name, known))} (sets: {', '.join(known)})")
-    return _gallery([path], path.name, OWN, "", only, split)
+    return _gallery([path], Path(os.path.abspath(path)).name, OWN, "", only, split)
 
 
 def _named(name: str, root: Path, only: str | None, split: str, download: bool) -> DataSet:
@@ -237,6 +238,16 @@ def _gallery(places: list[Path], name: str, licence: str, source: str, only: str
         np.asarray(labels, dtype=np.int64) if classes else None,
     )
     return DataSet(facts, content, licence, source)
+
+
+def _mirroring(pictures: Pictures | Stored, count: int, domain: str) -> Taker:
+    def take(chosen: NDArray[np.int64], position: int, seed: int) -> Tensor:
+        images = pictures.take(chosen)
+        mirrored = torch.from_numpy(coins(position, len(chosen), count, seed, domain))
+        images[mirrored] = images[mirrored].flip(3)
+        return images
+
+    return take
 
 
 def _captions(field: Captions, facts: Facts) -> Taker:

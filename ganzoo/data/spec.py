@@ -10,10 +10,13 @@ from ganzoo.errors import DataError
 
 
 class Picture(msgspec.Struct, frozen=True):
-    """Images in [-1, 1], float (n, channels, size, size). `size` None: any size, for models that keep their input's."""
+    """Images in [-1, 1], float (n, channels, size, size). `size` None: any size, for models that keep their input's.
+
+    `flip`, of training data: every second one, by chance, is mirrored left to right."""
 
     channels: int
     size: int | None = None
+    flip: bool = False
 
 
 class Points(msgspec.Struct, frozen=True):

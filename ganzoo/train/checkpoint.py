@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ganzoo.errors import WeightsError
+from ganzoo.errors import RunError, WeightsError
 from ganzoo.weights import read_header, save
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -41,20 +41,29 @@ def write(folder: Path, position: Position, groups: Mapping[str, Mapping[str, Te
     save(folder / CHECKPOINT, tensors, {"position": json.dumps(asdict(position))}, half=False)
 
 
-def read(folder: Path) -> tuple[Position, dict[str, dict[str, Tensor]]]:
-    """The position and the groups. WeightsError for a file that is not a checkpoint."""
+def position(folder: Path) -> Position:
+    """Where a run stands. RunError when it has no checkpoint, WeightsError for a file that is none."""
     path = folder / CHECKPOINT
-    header = read_header(path)
+    if not path.exists():
+        raise RunError(f"{folder} has no checkpoint to resume from; train without --resume")
     try:
-        position = Position(**json.loads(header.metadata["position"]))
+        return Position(**json.loads(read_header(path).metadata["position"]))
+    except (KeyError, ValueError, TypeError) as error:
+        raise WeightsError(path, f"not a checkpoint of ganzoo ({error})") from None
+
+
+def read(folder: Path) -> tuple[Position, dict[str, dict[str, Tensor]]]:
+    """The position and the groups, with the errors of `position`."""
+    path, found = folder / CHECKPOINT, position(folder)
+    try:
         tensors = load_file(path)
-    except (KeyError, ValueError, TypeError, SafetensorError, OSError) as error:
+    except (SafetensorError, OSError) as error:
         raise WeightsError(path, f"not a checkpoint of ganzoo ({error})") from None
     groups: dict[str, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         group, _, name = key.partition(":")
         groups.setdefault(group, {})[name] = tensor
-    return position, groups
+    return found, groups
 
 
 def changed(position: Position, machine: str) -> str | None:

@@ -107,8 +107,6 @@ class Trainer:
 
     def resume(self) -> None:
         """Back to the checkpoint in the run folder. RunError when there is none, WeightsError when it does not fit."""
-        if not (self.folder / checkpoint.CHECKPOINT).exists():
-            raise RunError(f"{self.folder} has no checkpoint to resume from; train without --resume")
         position, groups = checkpoint.read(self.folder)
         if position.phase >= len(self.phases):
             raise RunError(f"{self.folder}: its checkpoint stands in phase {position.phase + 1} of {len(self.phases)}")

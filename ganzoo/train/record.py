@@ -72,8 +72,9 @@ def merged(recipe: Recipe, toml: dict[str, Any], where: str) -> Recipe:
     from ganzoo.config import convert
 
     given = {key: value for key, value in msgspec.to_builtins(recipe).items() if value not in (None, {})}
-    config = {**toml.get("config", {}), **given.pop("config", {})}
-    return convert({**toml, **given, "config": config}, Recipe, where)
+    config = given.pop("config", {})
+    asked = convert({**toml, **given}, Recipe, where)
+    return msgspec.structs.replace(asked, config={**asked.config, **config})
 
 
 def command(recipe: Recipe, data: str, out: str) -> str:
@@ -88,12 +89,7 @@ def command(recipe: Recipe, data: str, out: str) -> str:
         "precision": recipe.precision,
         "sample-every": recipe.sample_every,
     }
-    words += [
-        part
-        for key, value in options.items()
-        if value is not None
-        for part in (f"--{key}", f"{value:g}" if isinstance(value, float) else str(value))
-    ]
+    words += [part for key, value in options.items() if value is not None for part in (f"--{key}", str(value).removesuffix(".0"))]
     words += [part for key, value in recipe.config.items() for part in ("--set", f"{key}={_text(value)}")]
     return shlex.join([*words, "--seed", str(recipe.seed or 0), "--out", out])
 
@@ -118,11 +114,11 @@ def check_room(folder: Path, force: bool) -> None:
 
 
 def make_room(folder: Path) -> None:
-    """An empty folder."""
+    """An empty folder. One that is there stays, as a link or a mounted volume may, and loses what it holds."""
     try:
-        if folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.iterdir():
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     except OSError as error:
         raise RunError(f"{folder} cannot be made ({error.strerror})") from None
 

@@ -16,6 +16,9 @@ from ganzoo.train.log import Reporter, Silent
 from ganzoo.train.record import Recipe
 from ganzoo.train.session import Session
 
+MOST = 10**12
+"""Steps, epochs and batches are below it, if only to refuse infinity."""
+
 
 def train(
     plugin: str | None = None,
@@ -57,6 +60,8 @@ def train(
     if resume:
         if out is None:
             raise UsageError("--resume needs --out RUN, the folder to go on with")
+        if force:
+            raise UsageError("--resume and --force exclude each other: one goes on with a run, the other replaces it")
         recipe = _recorded(recipe, out)
     if recipe.plugin is not None:
         registry.get(recipe.plugin)
@@ -100,11 +105,13 @@ def _recorded(recipe: Recipe, folder: Path) -> Recipe:
 def _check(recipe: Recipe) -> None:
     for name in ("steps", "epochs", "batch_size", "log_every"):
         value = getattr(recipe, name)
-        if value is not None and value <= 0:
-            raise UsageError(f"--{name.replace('_', '-')} {value}: more than 0 is needed")
-    for name in ("seed", "sample_every", "checkpoint_every"):
+        if value is not None and not 0 < value < MOST:
+            raise UsageError(f"--{name.replace('_', '-')} {value}: more than 0 and less than {MOST:,} is needed")
+    for name in ("sample_every", "checkpoint_every"):
         value = getattr(recipe, name)
         if value is not None and value < 0:
             raise UsageError(f"--{name.replace('_', '-')} {value}: 0 or more is needed")
+    if recipe.seed is not None and not 0 <= recipe.seed < 2**63:
+        raise UsageError(f"--seed {recipe.seed} is not in 0 .. 2**63 - 1")
     if recipe.steps is not None and recipe.epochs is not None:
         raise UsageError("--steps and --epochs exclude each other")

@@ -20,7 +20,7 @@ from ganzoo.gan import GAN, Phase
 from ganzoo.manifest import DataSet as DataRecord
 from ganzoo.model import model_config
 from ganzoo.plugin import Plugin
-from ganzoo.train import record
+from ganzoo.train import checkpoint, record
 from ganzoo.train.artifacts import Artifacts
 from ganzoo.train.engine import Engine
 from ganzoo.train.log import Plan, Reporter
@@ -63,12 +63,23 @@ class Session:
         config = convert(weights.read_config(self.folder).config, self.plugin.config, str(self.folder / weights.CONFIG))
         batches = self.data.bind(self.plugin.data(config))
         gan, engine = self._built(config)
-        lengths = {name: self.recipe.steps or steps for name, steps in run.phases.items()}
+        lengths = self._lengths(run)
         phases = tuple(dataclasses.replace(p, steps=lengths[p.name], batch=run.batch[p.name]) for p in gan.phases())
         if lengths != run.phases:
             command = record.extended(run.command, int(self.recipe.steps or 0))
             run = msgspec.structs.replace(run, phases=lengths, command=command, done=False)
+        run = msgspec.structs.replace(run, precision=engine.precision, rhythm={**run.rhythm, **_asked(self.recipe)})
         self._train(run, gan, phases, batches, engine, resume=True)
+
+    def _lengths(self, run: Run) -> dict[str, int]:
+        """Steps by phase: those asked for from the phase on in which the run stands. RunError when more are done already."""
+        steps = self.recipe.steps
+        if steps is None:
+            return run.phases
+        here = checkpoint.position(self.folder)
+        if steps < here.index:
+            raise RunError(f"{self.folder} has done {here.index} steps already; it cannot be resumed with --steps {steps}")
+        return {name: length if number < here.phase else steps for number, (name, length) in enumerate(run.phases.items())}
 
     def _train(
         self, run: Run, gan: GAN[Any], phases: tuple[Phase, ...], batches: Batches, engine: Engine, *, resume: bool
@@ -125,7 +136,7 @@ class Session:
             batch={phase.name: phase.batch for phase in phases},
             seed=recipe.seed or 0,
             precision=engine.precision,
-            rhythm=_rhythm(recipe),
+            rhythm=dataclasses.asdict(Rhythm()) | _asked(recipe),
             machine=engine.machine,
             torch=str(torch.__version__),
             version=VERSION,
@@ -136,7 +147,7 @@ class Session:
 
     def _local(self) -> Local:
         data, root = str(self.recipe.data), self.recipe.data_root
-        place = str(Path(data).expanduser().absolute()) if Path(data).expanduser().exists() else data
+        place = data if self.data.source else str(Path(data).expanduser().absolute())  # only named sets have a source
         return Local(data=place, data_root=str(Path(root).expanduser().absolute()) if root else None)
 
     def _plan(self, run: Run, phases: tuple[Phase, ...], engine: Engine, trainer: Trainer) -> Plan:
@@ -166,6 +177,7 @@ def _phases(gan: GAN[Any], recipe: Recipe, count: int, world: int) -> tuple[Phas
     return tuple(phases)
 
 
-def _rhythm(recipe: Recipe) -> dict[str, int]:
+def _asked(recipe: Recipe) -> dict[str, int]:
+    """What the user says of the rhythm."""
     asked = {"log": recipe.log_every, "sample": recipe.sample_every, "checkpoint": recipe.checkpoint_every}
-    return {name: getattr(Rhythm(), name) if value is None else value for name, value in asked.items()}
+    return {name: value for name, value in asked.items() if value is not None}

@@ -23,11 +23,13 @@ class DCGANConfig(Config, frozen=True, kw_only=True):
 
     `loss`: bce is the paper's; least-squares and hinge share its networks. `real_target` below 1 is one-sided label
     smoothing; `label_noise` moves the targets of both sides inwards by a random amount: uniform in [0, noise), or
-    Beta(1, 5) times noise. `discriminator_norm`: batch is the paper's; spectral is Miyato et al. 2018's.
+    Beta(1, 5) times noise. `discriminator_norm`: batch is the paper's; spectral is Miyato et al. 2018's. `flip`: mirrors half of
+    the pictures, for sets where left and right do not matter.
     """
 
     channels: Channels = 3
     size: Size = 64
+    flip: bool = False
     latent: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 100
     latent_law: Literal["normal", "uniform"] = "normal"
     width: Annotated[int, msgspec.Meta(ge=4, le=256)] = 64
@@ -71,7 +73,7 @@ plugin = Plugin(
         "hinge": DCGANConfig(loss="hinge"),
         "smooth": DCGANConfig(real_target=0.9),
     },
-    data=lambda config: Data({"image": Picture(config.channels, config.size)}),
+    data=lambda config: Data({"image": Picture(config.channels, config.size, config.flip)}),
     adapt=adapt,
     inputs=lambda config: {"latent": Latent(config.latent, config.latent_law)},
     output=lambda config: Picture(config.channels, config.size),
