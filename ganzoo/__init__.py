@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ganzoo.model import load as load
     from ganzoo.plugin import Plugin as Plugin
     from ganzoo.sampling import Samples as Samples
-    from ganzoo.train.run import train as train
+    from ganzoo.training.run import train as train
 
 _HOMES = {
     "Config": "config",
@@ -43,7 +43,7 @@ _HOMES = {
     "list_models": "model",
     "list_plugins": "model",
     "load": "model",
-    "train": "train.run",
+    "train": "training.run",
 }
 __all__ = ["__version__", *_HOMES]
 

@@ -12,8 +12,8 @@ from ganzoo import card, manifest, registry, verify, weights
 from ganzoo.errors import ManifestError, RunError, UsageError, WeightsError
 from ganzoo.manifest import Entry, File, Golden, Manifest, Metric, Training
 from ganzoo.model import load
-from ganzoo.train import record
-from ganzoo.train.record import Run
+from ganzoo.training import record
+from ganzoo.training.record import Run
 
 GOLDEN_ROWS = {"Picture": 8, "Points": 256, "Curve": 16}
 SHEET_ROWS = {"Picture": 64, "Points": 1024, "Curve": 16}

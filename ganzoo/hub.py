@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -41,6 +42,11 @@ def pull(name: str) -> Pulled:
     return Pulled(name, folder, "bundle", entry)
 
 
+def is_here(name: str) -> bool:
+    """Whether the model of this name can be loaded without asking the network."""
+    return manifest.bundled(name).is_dir()
+
+
 def is_path(name: str) -> bool:
     """A path begins with ./ ../ / or ~."""
     return name.startswith(("./", "../", "/", "~")) or name in (".", "..")
@@ -65,3 +71,36 @@ def check(path: Path, expected: manifest.File) -> None:
     actual = manifest.sha256(path)
     if actual != expected.sha256:
         raise HashMismatch(path, expected.sha256, actual)
+
+
+def cache_folder() -> Path:
+    """Where the Hub client keeps what it downloaded: HF_HUB_CACHE, else hub/ in HF_HOME. It need not exist."""
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE)
+
+
+def is_offline() -> bool:
+    """Whether HF_HUB_OFFLINE keeps the Hub client from the network."""
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
+
+
+def forget(repositories: Iterable[Path]) -> None:
+    """Delete folders of the cache as the client does it, blobs that several repositories share when the last one goes.
+
+    The client reports nothing: what could not be deleted is still there."""
+    import logging
+    from dataclasses import fields
+
+    from huggingface_hub import DeleteCacheStrategy
+
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it would warn with a traceback
+    nothing: frozenset[Path] = frozenset()
+    facts = {
+        "expected_freed_size": 0, "repos": frozenset(repositories), "blobs": nothing, "refs": nothing, "snapshots": nothing,
+        "cache_dir": cache_folder().resolve(),
+    }  # fmt: skip
+    known = {field.name for field in fields(DeleteCacheStrategy)}  # 1.x has no cache_dir
+    DeleteCacheStrategy(**{key: value for key, value in facts.items() if key in known}).execute()  # type: ignore[arg-type]

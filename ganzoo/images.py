@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import math
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +15,18 @@ from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from ganzoo.errors import InputError
+from ganzoo.errors import InputError, UsageError
+from ganzoo.origin import KEY, Origin
 from ganzoo.weights import replacing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ganzoo.inputs import Image as ImageInput
+
+
+LARGEST = 32_768
+"""Pixels of a grid's side that programs still open."""
 
 
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:
@@ -54,6 +61,8 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Image.Imag
     n, height, width, channels = levels.shape
     columns = min(n, columns or columns_for(n))
     rows = math.ceil(n / columns)
+    if max(rows * (height + gap), columns * (width + gap)) > LARGEST:
+        raise UsageError(f"a grid of {n:,} pictures would be more than {LARGEST:,} pixels wide or high; write a folder or .tar files")
     sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, dtype=np.uint8)
     for index, one in enumerate(levels):
         y, x = (index // columns) * (height + gap) + gap, (index % columns) * (width + gap) + gap
@@ -61,13 +70,25 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Image.Imag
     return picture(sheet)
 
 
-def save_png(image: Image.Image, path: Path, info: Mapping[str, Any] | None = None) -> None:
-    """PNG, atomically, with text entries (`ganzoo.seed` and the like)."""
-    text = PngInfo()
-    for key, value in (info or {}).items():
-        text.add_itxt(f"ganzoo.{key}", str(value))
+def save_png(image: Image.Image, path: Path, origin: Origin | None = None) -> None:
+    """PNG, atomically; it says how it was made."""
     with replacing(path) as temporary:
-        image.save(temporary, "PNG", pnginfo=text)
+        image.save(temporary, "PNG", pnginfo=_told(origin))
+
+
+def png(image: Image.Image, origin: Origin | None = None) -> bytes:
+    """The bytes of a PNG, packed by run lengths: for generated pictures as small as the default, in two thirds of the time."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", pnginfo=_told(origin), compress_type=zlib.Z_RLE, compress_level=1)
+    return buffer.getvalue()
+
+
+def _told(origin: Origin | None) -> PngInfo | None:
+    if origin is None:
+        return None
+    text = PngInfo()
+    text.add_itxt(KEY, origin.text())
+    return text
 
 
 def save_gif(frames: Sequence[Image.Image], path: Path, seconds: float = 6.0) -> None:

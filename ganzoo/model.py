@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from operator import index
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,18 @@ from torch.overrides import TorchFunctionMode
 
 from ganzoo import hub, images, manifest, registry, sampling, weights
 from ganzoo.config import convert, plain
-from ganzoo.device import choose_device, choose_precision
+from ganzoo.device import choose_device, choose_precision, describe
 from ganzoo.errors import UsageError
+from ganzoo.fold import folded
 from ganzoo.gan import GAN
-from ganzoo.inputs import Image, Input, Rows
+from ganzoo.inputs import Input, Rows
+from ganzoo.origin import Origin, told
 from ganzoo.plugin import Plugin
+from ganzoo.version import VERSION
 
 LOG = logging.getLogger(__name__)
+BATCH = 64
+"""Samples at a time on a CPU; four times as many on other devices."""
 
 
 class _Unfilled(TorchFunctionMode):
@@ -57,7 +64,7 @@ class Model:
         n: int = 16,
         *,
         seed: int | None = None,
-        batch_size: int = 64,
+        batch_size: int | None = None,
         columns: int | None = None,
         progress: Callable[[int], None] | None = None,
         **inputs: Any,
@@ -66,20 +73,57 @@ class Model:
 
         `inputs`: by name, as Python values or as text (label=7, text="a red bird", image="x.jpg"); the rest is drawn.
         """
-        if batch_size < 1:
-            raise UsageError(f"a batch of {batch_size}; at least 1 is needed")
+        parts = []
+        for part in self.stream(n, seed=seed, batch_size=batch_size, columns=columns, **inputs):
+            parts.append(part)
+            if progress:
+                progress(len(part))
+        views = {name: torch.cat([part.views[name] for part in parts]) for name in parts[0].views}
+        tensor = torch.cat([part.tensor for part in parts])
+        return dataclasses.replace(parts[0], tensor=tensor, columns=columns, views=views)
+
+    def stream(
+        self,
+        n: int = 16,
+        *,
+        seed: int | None = None,
+        batch_size: int | None = None,
+        columns: int | None = None,
+        start: int = 0,
+        rows: int | None = None,
+        **inputs: Any,
+    ) -> Iterator[sampling.Samples]:
+        """The samples of `sample(n)`, a batch at a time, so that memory does not grow; from row `start` on, `rows` of them."""
+        size = (BATCH if self.device.type == "cpu" else 4 * BATCH) if batch_size is None else index(batch_size)
+        if size < 1:
+            raise UsageError(f"a batch of {size}; at least 1 is needed")
         if columns is not None and columns < 1:
             raise UsageError(f"{columns} columns; at least 1 is needed")
         n, seed = index(n), sampling.random_seed() if seed is None else index(seed)
-        rows = Rows(seed, n, columns=columns or images.columns_for(max(1, n)))
-        feed = sampling.batches(self.inputs, inputs, rows, batch_size)
-        made = sampling.run(self.gan, feed, self.device, self.precision, progress)
-        info = {"model": self.name, "weights": self.digest, "seed": seed, "n": n, "precision": self.precision}
-        # pictures are left out: their paths stay on the user's machine
-        told = {key: value for key, value in inputs.items() if not isinstance(self.inputs[key], Image)}
-        given = {f"input.{key}": value for key, value in told.items() if isinstance(value, (str, int, float))}
-        tensor = made.pop(sampling.SAMPLE)
-        return sampling.Samples(tensor, self.plugin.output(self.config), seed, columns, made, {**info, **given})
+        wide = columns or images.columns_for(max(1, n))
+        asked = Rows(seed, (n - start) if rows is None else rows, start, n, wide)
+        sampling.check_names(self.inputs, inputs)
+        return self._parts(asked, sampling.batches(self.inputs, inputs, asked, size), self.origin(seed, n, wide, inputs))
+
+    def _parts(self, rows: Rows, feed: Iterator[dict[str, Tensor]], origin: Origin) -> Iterator[sampling.Samples]:
+        first, output = rows.start, self.plugin.output(self.config)
+        for part in sampling.parts(self.fast, feed, self.device, self.precision):
+            tensor = part.pop(sampling.SAMPLE)
+            yield sampling.Samples(tensor, output, rows.seed + first, rows.columns, part, origin, first)
+            first += len(tensor)
+
+    @cached_property
+    def fast(self) -> GAN[Any]:
+        """A private copy for sampling, its BatchNorm folded; `gan` stays as it was loaded."""
+        return folded(self.gan).to(memory_format=torch.channels_last)
+
+    def origin(self, seed: int, n: int, columns: int, inputs: Mapping[str, Any]) -> Origin:
+        """What pictures of these samples say of their making."""
+        return Origin(
+            model=self.name, plugin=self.plugin.name, weights=self.digest, seed=seed, n=n, columns=columns,
+            inputs=told(inputs, self.inputs), precision=self.precision, device=describe(self.device), version=VERSION,
+            torch=str(torch.__version__),
+        )  # fmt: skip
 
     @torch.inference_mode()
     def encode(self, images: Tensor) -> Mapping[str, Tensor]:

@@ -56,6 +56,11 @@ def generator_loss(kind: Adversarial, fake: Tensor, target: float | Tensor = 1.0
     return -fake.mean() if kind == "hinge" else _distance(kind)(fake, _target(target, fake))
 
 
+def bce(raw: Tensor, target: float | Tensor) -> Tensor:
+    """Mean binary cross-entropy of raw outputs (logits) and one target for all or one for each, in float32."""
+    return generator_loss("bce", raw, target)
+
+
 def scores(kind: Adversarial, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
     """`score/real` and `score/fake` for the log: mean probabilities, whatever the loss."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import torch
 from torch import Tensor
 
@@ -16,6 +17,7 @@ from ganzoo import images
 from ganzoo.data.spec import Curve, Output, Picture
 from ganzoo.errors import InputError, OutputExists, UsageError, did_you_mean, near
 from ganzoo.inputs import Input, Rows
+from ganzoo.origin import Origin
 from ganzoo.weights import replacing
 
 if TYPE_CHECKING:
@@ -24,15 +26,15 @@ if TYPE_CHECKING:
     from ganzoo.gan import GAN
 
 SAMPLE = "sample"
-SUFFIXES = (".png", ".npz")
+SUFFIXES = (".png", ".npz", ".tar")
 
 
 @dataclass(frozen=True)
 class Samples:
     """What a model made. `tensor`: images in [-1, 1] (n, channels, height, width), points (n, d) or curves (n, length).
 
-    `seed`: of row 0; row i alone comes again from seed + i. `views`: further pictures of the same rows. `info`: what the
-    PNG carries beside the picture. Shows itself as a grid in a notebook.
+    `seed`: of row 0; row i alone comes again from seed + i. `views`: further pictures of the same rows. `origin`: what a PNG
+    says of its making; these are its rows from `first` on. Shows itself as a grid in a notebook.
     """
 
     tensor: Tensor
@@ -40,42 +42,61 @@ class Samples:
     seed: int
     columns: int | None = None
     views: Mapping[str, Tensor] = field(default_factory=dict)
-    info: Mapping[str, Any] = field(default_factory=dict)
+    origin: Origin | None = None
+    first: int = 0
 
     def __len__(self) -> int:
         return len(self.tensor)
 
     def images(self) -> list[Image.Image]:
         """One PIL image a row; UsageError where the output is points or curves."""
-        if not isinstance(self.output, Picture):
-            raise UsageError(f"this model gives {type(self.output).__name__.lower()}s, not pictures; use .tensor or .grid()")
+        self._require_pictures()
         return images.pictures(self.tensor)
 
     def grid(self, columns: int | None = None) -> Image.Image:
         """All rows in one picture: a grid of images, a scatter of points, or small plots of curves."""
         return draw(self.tensor, self.output, self.columns if columns is None else columns)
 
+    def view(self, name: str) -> Samples:
+        """The same rows seen otherwise; UsageError where the model gives no such view."""
+        if name not in self.views:
+            raise UsageError(f"--show {name}: this model gives {', '.join(self.views) or 'no other views'}")
+        origin = msgspec.structs.replace(self.origin, view=name) if self.origin else None
+        return Samples(self.views[name], self.output, self.seed, self.columns, {}, origin, self.first)
+
+    def single(self, place: int) -> Origin | None:
+        """What the picture of one of these rows says of its making."""
+        return msgspec.structs.replace(self.origin, row=self.first + place) if self.origin else None
+
     def save(self, path: str | Path, *, columns: int | None = None, force: bool = False) -> Path:
         """Write by extension: .png a grid, .npz the numbers, no extension a folder with one PNG a row.
 
         Raises OutputExists unless `force`; UsageError for another extension. `force` replaces pictures of the same names: a
-        folder that holds anything else would mix two sets, and is refused."""
+        folder that holds anything else would mix two sets, and is refused. Millions of rows are written by `Model.write`."""
         path = Path(path)
         check_target(path, force)
         if path.suffix == ".png":
-            images.save_png(self.grid(columns), path, self.info)
+            images.save_png(self.grid(columns), path, self._of_grid(columns))
         elif path.suffix == ".npz":
             self._save_npz(path)
+        elif path.suffix:
+            raise UsageError(f"{path}: .tar files are written by Model.write or `ganzoo sample`")
         else:
             self._save_folder(path)
         return path
 
+    def _of_grid(self, columns: int | None) -> Origin | None:
+        return msgspec.structs.replace(self.origin, columns=columns) if self.origin and columns else self.origin
+
+    def _require_pictures(self) -> None:
+        if not isinstance(self.output, Picture):
+            raise UsageError(f"this model gives {type(self.output).__name__.lower()}s, not pictures; use .tensor or .grid()")
+
     def _save_folder(self, path: Path) -> None:
-        pictures = {f"{row:06d}.png": image for row, image in enumerate(self.images())}
-        if path.is_dir() and {other.name for other in path.iterdir()} - set(pictures):
-            raise OutputExists(path, "it holds more than these pictures would replace; empty it or choose another name")
+        pictures = {row_name(row) + ".png": image for row, image in enumerate(self.images())}
+        check_folder(path, pictures)
         for row, (name, image) in enumerate(pictures.items()):
-            images.save_png(image, path / name, {**self.info, "seed": self.seed + row, "n": 1})
+            images.save_png(image, path / name, self.single(row))
 
     def _save_npz(self, path: Path) -> None:
         import numpy as np
@@ -109,6 +130,11 @@ def draw(values: Tensor, output: Output, columns: int | None = None) -> Image.Im
     return plots.points(values)
 
 
+def row_name(row: int) -> str:
+    """Of a row's file, without extension."""
+    return f"{row:06d}"
+
+
 def check_target(path: Path, force: bool = False) -> None:
     """Before any work: UsageError for an unknown extension, OutputExists for a file or a non-empty folder in the way."""
     if path.suffix and path.suffix not in SUFFIXES:
@@ -118,6 +144,12 @@ def check_target(path: Path, force: bool = False) -> None:
     in_the_way = any(path.iterdir()) if path.is_dir() else path.exists()
     if in_the_way and not force:
         raise OutputExists(path)
+
+
+def check_folder(path: Path, names: Iterable[str]) -> None:
+    """OutputExists where a folder holds more than what is about to be replaced."""
+    if path.is_dir() and {other.name for other in path.iterdir()} - set(names):
+        raise OutputExists(path, "it holds more than these pictures would replace; empty it or choose another name")
 
 
 def random_seed() -> int:
@@ -136,8 +168,8 @@ def check_names(inputs: Mapping[str, Input], given: Iterable[str]) -> None:
 def batches(inputs: Mapping[str, Input], values: Mapping[str, Any], rows: Rows, size: int) -> Iterator[dict[str, Tensor]]:
     """The inputs of `rows`, `size` at a time: parsed where the user gave a value, else drawn."""
     check_names(inputs, values)
-    for start in range(0, rows.count, size):
-        part = Rows(rows.seed, min(size, rows.count - start), start, rows.count, rows.columns)
+    for start in range(rows.start, rows.start + rows.count, size):
+        part = Rows(rows.seed, min(size, rows.start + rows.count - start), start, rows.whole, rows.columns)
         yield {
             name: spec.parse(values[name], name, part) if name in values else spec.draw(name, part)
             for name, spec in inputs.items()
@@ -156,21 +188,29 @@ def to_device(inputs: Mapping[str, Tensor], device: torch.device) -> dict[str, T
 
 
 @torch.inference_mode()
-def run(
-    gan: GAN[Any],
-    feed: Iterator[dict[str, Tensor]],
-    device: torch.device,
-    precision: str,
-    progress: Callable[[int], None] | None = None,
-) -> dict[str, Tensor]:
-    """Every batch of `feed` through `gan.sample`; the parts joined on the CPU as float32, "sample" first."""
-    parts: dict[str, list[Tensor]] = {}
+def parts(
+    gan: GAN[Any], feed: Iterable[dict[str, Tensor]], device: torch.device, precision: str
+) -> Iterator[dict[str, Tensor]]:
+    """Every batch of `feed` through `gan.sample`, on the CPU as float32; "sample" is one of the names."""
     for inputs in feed:
         with precise(device, precision):
             made = gan.sample(to_device(inputs, device))
         named = {SAMPLE: made} if isinstance(made, Tensor) else dict(made)
-        for name, tensor in named.items():
-            parts.setdefault(name, []).append(tensor.float().cpu())
+        yield {name: tensor.float().cpu() for name, tensor in named.items()}
+
+
+def run(
+    gan: GAN[Any],
+    feed: Iterable[dict[str, Tensor]],
+    device: torch.device,
+    precision: str,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, Tensor]:
+    """All parts joined."""
+    found: dict[str, list[Tensor]] = {}
+    for part in parts(gan, feed, device, precision):
+        for name, tensor in part.items():
+            found.setdefault(name, []).append(tensor)
         if progress:
-            progress(len(parts[SAMPLE][-1]))
-    return {name: torch.cat(tensors) for name, tensors in parts.items()}
+            progress(len(part[SAMPLE]))
+    return {name: torch.cat(tensors) for name, tensors in found.items()}

@@ -51,9 +51,10 @@ def test_samples(tmp_path: Path) -> None:
 def test_row_i_is_that_of_seed_plus_i(tmp_path: Path) -> None:
     model = ganzoo.load(folder(tmp_path), device="cpu", precision="fp32")
     whole = model.sample(9, seed=100, batch_size=4).tensor
-    assert torch.equal(whole, model.sample(9, seed=100, batch_size=9).tensor)
-    assert torch.equal(whole[7:8], model.sample(1, seed=107).tensor)
-    assert not torch.equal(whole[0], whole[1])
+    for again, rows in [(model.sample(9, seed=100, batch_size=9), whole), (model.sample(1, seed=107), whole[7:8])]:
+        assert torch.allclose(again.tensor, rows, atol=1e-6), "sums are taken in another order, and nothing else"
+        assert (images.to_uint8(again.tensor) == images.to_uint8(rows)).all()
+    assert not torch.allclose(whole[0], whole[1], atol=1e-3)
 
 
 def test_sampling_leaves_torchs_generator_alone(tmp_path: Path) -> None:

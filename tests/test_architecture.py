@@ -25,7 +25,7 @@ LIGHT = {"ganzoo"} | {
     )
 }
 OWNERS = {
-    "accelerate": ("ganzoo/train/engine.py",),
+    "accelerate": ("ganzoo/training/engine.py",),
     "huggingface_hub": ("ganzoo/hub.py",),
     "typer": ("ganzoo/cli/",),
     "rich": ("ganzoo/cli/",),
@@ -184,7 +184,7 @@ def in_dcgan(tree: ast.Module) -> set[str]:
 
 
 def in_the_loop(tree: ast.Module) -> set[str]:
-    return foreign_imports(tree, "ganzoo/train/loop.py")
+    return foreign_imports(tree, "ganzoo/training/loop.py")
 
 
 def in_core(tree: ast.Module) -> set[str]:
@@ -200,11 +200,11 @@ def in_core(tree: ast.Module) -> set[str]:
         (heavy_imports, "class A:\n    import PIL"),
         (heavy_imports, "from ganzoo import sampling"),
         (heavy_imports, "from ganzoo import load"),
-        (heavy_imports, "from ganzoo.train.loop import Trainer"),
+        (heavy_imports, "from ganzoo.training.loop import Trainer"),
         (in_the_loop, "def f():\n    import accelerate"),
         (in_the_loop, "from rich.table import Table"),
         (in_dcgan, "from ganzoo_vanilla import plugin"),
-        (in_dcgan, "from ganzoo.train.loop import Trainer"),
+        (in_dcgan, "from ganzoo.training.loop import Trainer"),
         (in_dcgan, "from ganzoo import hub"),
         (in_dcgan, "from ganzoo import load"),
         (in_dcgan, "import ganzoo.cli.app"),
@@ -235,7 +235,7 @@ def test_the_checks_catch_what_they_are_for(check: Callable[[ast.Module], set[st
         (heavy_imports, "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch"),
         (heavy_imports, "def f():\n    import numpy"),
         (heavy_imports, "from ganzoo import manifest, registry"),
-        (in_the_loop, "from ganzoo.train import engine"),
+        (in_the_loop, "from ganzoo.training import engine"),
         (in_dcgan, "from ganzoo_dcgan.networks import Generator\nfrom ganzoo.data.spec import Picture\nfrom torch import nn"),
         (in_core, 'def f():\n    """dcgan"""'),
         (dangerous, "m.load_state_dict(s, strict=True)\nnp.load(path, allow_pickle=False)\njson.load(file)\nmodel.eval()"),

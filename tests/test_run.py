@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 import ganzoo
 from ganzoo.errors import RunError, WeightsError
 from ganzoo.manifest import Entry
-from ganzoo.train.run import train
+from ganzoo.training.run import train
 from ganzoo.weights import read_header
 
 

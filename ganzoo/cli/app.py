@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -16,6 +18,15 @@ from ganzoo.errors import GanzooError
 from ganzoo.version import VERSION
 
 INTERRUPTED = 130
+COMPLETION = "_GANZOO_COMPLETE"
+"""The variable in which a shell asks what could come next."""
+NO_MEMORY = r"(?i)out of memory|not enough memory|(?:can't|cannot|unable to) allocate|alloc_failed|bad_alloc"
+GPU = r"(?i)\b(?:cuda|hip|mps|gpu)\b|cublas|cudnn"
+ALLOCATION = r"allocate ([\d.]+) ?(bytes|[KMGTPE]i?B)"
+REMEDIES = {
+    "sample": "give a smaller --batch-size",
+    "train": "give a smaller --batch-size, --precision bf16, or narrower networks (--set; ganzoo info PLUGIN names the settings)",
+}
 
 
 class Worded(TyperGroup):
@@ -30,13 +41,21 @@ class Worded(TyperGroup):
         except GanzooError as error:
             _tell(str(error))
             code = error.exit_code
-        except OSError as error:
-            _tell(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
-            code = 1
         except Exception as error:  # the last resort: nobody else will word it
-            _tell(f"internal error: {type(error).__name__}: {error} (GANZOO_DEBUG=1 shows the traceback)")
+            _tell(_out_of_memory(error, extra.get("args") or sys.argv[1:]) or _unforeseen(error))
             code = 1
         sys.exit(code)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A command; while a shell completes a line, with names to offer."""
+        command = super().get_command(ctx, cmd_name)
+        if command is not None and ctx.resilient_parsing:
+            from ganzoo.cli.completion import prepare
+
+            for name, part in getattr(command, "commands", {}).items():
+                prepare(part, f"{cmd_name} {name}")
+            prepare(command, cmd_name)
+        return command
 
     def invoke(self, ctx: Any) -> Any:
         """A command, its output flushed here so that a closed pipe is noticed while typer can still keep quiet about it."""
@@ -47,6 +66,33 @@ class Worded(TyperGroup):
             _tell("interrupted")
             raise typer.Exit(INTERRUPTED) from None
         return result
+
+
+def _unforeseen(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+    return f"internal error: {type(error).__name__}: {error} (GANZOO_DEBUG=1 shows the traceback)"
+
+
+def _out_of_memory(error: Exception, words: Sequence[str]) -> str | None:
+    """What to do when memory is used up, by the command of these words; None for any other error. torch is not imported."""
+    text = str(error)
+    if isinstance(error, OSError):
+        used_up = error.errno == errno.ENOMEM
+    else:
+        kinds = type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError)
+        used_up = kinds or re.search(NO_MEMORY, text) is not None
+    if not used_up:
+        return None
+    where = "the GPU's memory" if re.search(GPU, text) else "this machine's memory"
+    asked = re.search(ALLOCATION, text)
+    size = f" ({_amount(asked[1], asked[2])} asked for at once)" if asked else ""
+    command = next((word for word in words if not word.startswith("-")), "")
+    return f"{where} is used up{size}; {REMEDIES.get(command, 'close other programs, or use a smaller model')}"
+
+
+def _amount(number: str, unit: str) -> str:
+    return output.size(int(number)) if unit == "bytes" else f"{number.rstrip('.')} {unit}"
 
 
 def _tell(text: str) -> None:
@@ -70,7 +116,10 @@ COMMANDS = {
     "info": USE,
     "pull": USE,
     "sample": USE,
+    "replay": USE,
+    "cache": USE,
     "train": MAKE,
+    "doctor": PROVE,
     "check": PROVE,
     "verify": PROVE,
     "manifest": PROVE,
@@ -112,6 +161,11 @@ def register(names: Iterable[str]) -> None:
 
 def main() -> None:
     """The entry point of the `ganzoo` script."""
-    asked = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
+    words = sys.argv[1:]
+    if COMPLETION in os.environ:
+        from ganzoo.cli import completion
+
+        words = completion.words()
+    asked = next((word for word in words if not word.startswith("-")), None)
     register([asked] if asked in COMMANDS else COMMANDS)
     app()

@@ -15,7 +15,7 @@ from ganzoo.cli import output
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from ganzoo.train.log import Plan, Reporter
+    from ganzoo.training.log import Plan, Reporter
 
 PLAIN_EVERY = 10.0
 HIDDEN = ("step", "phase", "index", "images_per_second")
@@ -25,7 +25,7 @@ HIDDEN = ("step", "phase", "index", "images_per_second")
 def reporter() -> Iterator[Reporter]:
     """A reporter for this terminal; of several processes only the first talks."""
     if not first():
-        from ganzoo.train.log import Silent
+        from ganzoo.training.log import Silent
 
         yield Silent()
         return

@@ -26,12 +26,14 @@ LINE = 8
 
 def sample(
     model: Annotated[str | None, typer.Argument(help="Weights by name, or a folder (./runs/x). Default: the manifest's.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="x.png: a grid; x.npz: numbers; x: a folder of PNGs.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="x.png: a grid; x.npz: numbers; x: a folder of PNGs; x.tar: shards.")
+    ] = None,
     n: Annotated[int | None, typer.Option("--n", "-n", help="How many. Default: 64 pictures, 1000 points, 16 curves.")] = None,
     seed: Annotated[
         int | None, typer.Option(help="Of the first sample; sample i is that of seed + i. Drawn when absent.")
     ] = None,
-    batch_size: Annotated[int, typer.Option(help="How many at a time.")] = 64,
+    batch_size: Annotated[int | None, typer.Option(help="How many at a time. Default: 64, on a GPU 256.")] = None,
     columns: Annotated[int | None, typer.Option(help="Of the grid.")] = None,
     label: Annotated[str | None, typer.Option(help="A class by name or number, several (1,2,3), or all.")] = None,
     text: Annotated[list[str] | None, typer.Option(help="A sentence; may be repeated.")] = None,
@@ -42,52 +44,94 @@ def sample(
     show: Annotated[str | None, typer.Option(help="Another view that the model gives beside its samples.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the folder or shards in --out.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
 ) -> None:
     """Make samples and write them; prints where."""
+    _check(n, seed, batch_size, columns)
+    given = {"label": label, "text": text, "image": image, "code": code, "direction": direction}
+    inputs = {**{key: _single(value) for key, value in given.items() if value not in (None, [])}, **assignments(set_ or [])}
     name = model or manifest.official().default
     if name is None:
         raise UsageError("the manifest has no default model; name one (ganzoo list)")
-    if n is not None and n < 1:
-        raise UsageError(f"--n {n}: at least 1 is needed")
-    if columns is not None and columns < 1:
-        raise UsageError(f"--columns {columns}: at least 1 is needed")
-    given = {"label": label, "text": text, "image": image, "code": code, "direction": direction}
-    inputs = {**{key: _single(value) for key, value in given.items() if value not in (None, [])}, **assignments(set_ or [])}
 
-    from ganzoo import sampling
+    from ganzoo import bulk, sampling
 
     target = out or Path(f"{Path(name).resolve().name if '/' in name or name == '.' else name}.png")
-    sampling.check_target(target, force)
-    seed_given, seed = seed is not None, sampling.random_seed() if seed is None else seed
-    made = _made(name, n, seed, batch_size, columns, inputs, device, precision)
-    if show is not None:
-        made = _view(made, show)
-    try:
-        made.save(target, force=force)
-    except OSError as error:
-        raise GanzooError(f"{target} cannot be written ({error.strerror or error})") from None
-    if not seed_given:
-        options = {"columns": columns, "show": show, "device": device, "precision": precision}
-        output.say(f"seed {seed}; again: {_again(name, len(made), seed, inputs, options)}")
-    output.data(str(target))
+    if resume:
+        if out is None or not bulk.is_bulk(out) or force:
+            raise UsageError("--resume goes on with a folder or .tar files in --out, and does not go with --force")
+        job = bulk.recorded(out).origin
+        name, n, seed, inputs = _resumed(job, model, n, seed, inputs)
+        columns, show, precision = columns or job.columns, show or job.view, job.precision if precision == "auto" else precision
+    elif not bulk.is_bulk(target):
+        sampling.check_target(target, force)
+    drawn, seed = seed is None, sampling.random_seed() if seed is None else seed
+    loaded = _loaded(name, device, precision, inputs)
+    count = n or _default_count(loaded, inputs)
+    options = {"batch_size": batch_size, "columns": columns, **inputs}
+    if bulk.is_bulk(target):
+        written = _write(loaded, target, count, seed, options, show, resume, force)
+    else:
+        written = str(_save(loaded, target, count, seed, options, show, force))
+    if drawn:
+        again = {"columns": columns, "show": show, "device": device, "precision": precision}
+        output.say(f"seed {seed}; again: {_again(name, count, seed, inputs, again)}")
+    output.data(written)
 
 
-def _made(
-    name: str, n: int | None, seed: int, batch_size: int, columns: int | None, inputs: dict[str, Any], device: str, precision: str
-) -> Samples:
+def _check(n: int | None, seed: int | None, batch_size: int | None, columns: int | None) -> None:
+    for option, value in {"n": n, "batch-size": batch_size, "columns": columns}.items():
+        if value is not None and value < 1:
+            raise UsageError(f"--{option} {value}: at least 1 is needed")
+    if seed is not None and not 0 <= seed < 2**63:
+        raise UsageError(f"--seed {seed} is not in 0 .. 2**63 - 1")
+
+
+def _resumed(job: Any, model: str | None, n: int | None, seed: int | None, inputs: dict[str, Any]) -> tuple[Any, ...]:
+    """What was recorded, where nothing else is asked for. Pictures are not recorded: they have to be given again."""
+    if model is None and job.model not in manifest.models():
+        raise UsageError(f"these are samples of {job.model!r}, which is no name of the manifest; give its folder as the model")
+    kept = {key: value for key, value in job.inputs.items() if isinstance(value, (str, int, float, list))}
+    return model or job.model, n or job.n, job.seed if seed is None else seed, {**kept, **inputs}
+
+
+def _loaded(name: str, device: str, precision: str, inputs: dict[str, Any]) -> Model:
     from ganzoo import sampling
     from ganzoo.model import load
 
     started()
     loaded = load(name, device=device, precision=precision)
     sampling.check_names(loaded.inputs, inputs)
-    count = n or _default_count(loaded, inputs)
-    progress, finish = _bar(count)
+    return loaded
+
+
+def _write(
+    model: Model, target: Path, n: int, seed: int, options: dict[str, Any], show: str | None, resume: bool, force: bool
+) -> str:
+    from ganzoo import bulk
+
+    batch_size, columns = options.pop("batch_size"), options.pop("columns")
+    progress, finish = _bar(n)
     try:
-        return loaded.sample(count, seed=seed, batch_size=batch_size, columns=columns, progress=progress, **inputs)
+        return bulk.write(
+            model, target, n, seed=seed, batch_size=batch_size, columns=columns, view=show, resume=resume, force=force,
+            progress=progress, inputs=options,
+        )  # fmt: skip
     finally:
         finish()
+
+
+def _save(model: Model, target: Path, n: int, seed: int, options: dict[str, Any], show: str | None, force: bool) -> Path:
+    progress, finish = _bar(n)
+    try:
+        made: Samples = model.sample(n, seed=seed, progress=progress, **options)
+    finally:
+        finish()
+    try:
+        return (made if show is None else made.view(show)).save(target, force=force)
+    except OSError as error:
+        raise GanzooError(f"{target} cannot be written ({error.strerror or error})") from None
 
 
 def _single(value: Any) -> Any:
@@ -129,14 +173,6 @@ def _bar(count: int) -> tuple[Callable[[int], None] | None, Callable[[], None]]:
     from ganzoo.cli.progress import counter
 
     return counter("sampling", count)
-
-
-def _view(made: Samples, view: str) -> Samples:
-    import dataclasses
-
-    if view not in made.views:
-        raise UsageError(f"--show {view}: this model gives {', '.join(made.views) or 'no other views'}")
-    return dataclasses.replace(made, tensor=made.views[view])
 
 
 command = sample

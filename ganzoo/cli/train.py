@@ -43,7 +43,7 @@ def train(
 
     from ganzoo.cli.progress import first, reporter
     from ganzoo.hub import is_path
-    from ganzoo.train.run import train as run
+    from ganzoo.training.run import train as run
 
     started()
     with reporter() as shown:

@@ -16,9 +16,9 @@ from ganzoo.gan import GAN, Phase, Update
 from ganzoo.plugin import Plugin
 from ganzoo.testing.finding import Nonconforming, copies, few, generators, must, same
 from ganzoo.testing.synthetic import ROWS, Synthetic, built, inputs_of, sampled
-from ganzoo.train.engine import Engine
-from ganzoo.train.loop import Rhythm, Trainer
-from ganzoo.train.optim import Mover
+from ganzoo.training.engine import Engine
+from ganzoo.training.loop import Rhythm, Trainer
+from ganzoo.training.optim import Mover
 
 MOST_STEPS = 12
 """In so many steps every player of a phase must have moved at least once."""

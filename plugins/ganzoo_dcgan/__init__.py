@@ -19,12 +19,17 @@ Size = Literal[28, 32, 64, 128]
 
 
 class DCGANConfig(Config, frozen=True, kw_only=True):
-    """`width`: channels of the largest feature maps; they double as the maps halve.
+    """`width`: channels of the largest feature maps; they double as the maps halve. `discriminator_width`: its own, if any.
 
-    `loss`: bce is the paper's; least-squares and hinge share its networks. `real_target` below 1 is one-sided label
-    smoothing; `label_noise` moves the targets of both sides inwards by a random amount: uniform in [0, noise), or
-    Beta(1, 5) times noise. `discriminator_norm`: batch is the paper's; spectral is Miyato et al. 2018's. `flip`: mirrors half of
-    the pictures, for sets where left and right do not matter.
+    `start`: how the latent becomes maps; "linear": by a linear layer, "linear-half": by one to maps of half the usual side,
+    with nothing between it and the first up-sampling. `bias`: "needed" where no BatchNorm follows, "all", or "linear": in no
+    convolution but the discriminator's last, which is a linear layer by another name.
+
+    `loss`: bce is the paper's; least-squares and hinge share its networks; squared-score is least-squares on the
+    discriminator's sigmoid. `real_target` below 1 is one-sided label smoothing; `label_noise` moves the targets of both sides
+    inwards by a random amount: uniform in [0, noise), or Beta(1, 5) times noise; `noisy_generator`: the generator's too.
+    `discriminator_norm`: batch is the paper's; spectral is Miyato et al. 2018's; `first_norm`: BatchNorm on its first layer
+    as well. `flip`: mirrors half of the pictures, for sets where left and right do not matter.
     """
 
     channels: Channels = 3
@@ -33,11 +38,17 @@ class DCGANConfig(Config, frozen=True, kw_only=True):
     latent: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 100
     latent_law: Literal["normal", "uniform"] = "normal"
     width: Annotated[int, msgspec.Meta(ge=4, le=256)] = 64
-    loss: Literal["bce", "least-squares", "hinge"] = "bce"
+    discriminator_width: Annotated[int, msgspec.Meta(ge=4, le=256)] | None = None
+    start: Literal["convolution", "linear", "linear-half"] = "convolution"
+    kernel: Literal[4, 5] = 4
+    bias: Literal["needed", "all", "linear"] = "needed"
+    loss: Literal["bce", "least-squares", "hinge", "squared-score"] = "bce"
     real_target: Annotated[float, msgspec.Meta(gt=0.5, le=1)] = 1.0
     label_noise: Literal["none", "uniform", "beta"] = "none"
     noise: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.1
+    noisy_generator: bool = False
     discriminator_norm: Literal["batch", "spectral", "none"] = "batch"
+    first_norm: bool = False
     slope: Fraction = 0.2
     lr_generator: Rate = 2e-4
     lr_discriminator: Rate = 2e-4
@@ -47,11 +58,16 @@ class DCGANConfig(Config, frozen=True, kw_only=True):
     steps: Count = 10_000
     ema: Fraction = 0.999
 
+    def __post_init__(self) -> None:
+        if self.size == 28 and self.start == "linear-half":
+            raise ValueError("start=linear-half halves the smallest maps, which is not possible at size 28 (7 x 7)")
+
 
 def adapt(config: DCGANConfig, facts: Facts) -> DCGANConfig:
     """Channels as the data have them; the data's size where it is one of ours, else the next smaller one."""
     facts.require("images")
-    size = max((s for s in SIZES if s <= (facts.size or config.size)), default=SIZES[0])
+    sizes = SIZES[1:] if config.start == "linear-half" else SIZES
+    size = max((s for s in sizes if s <= (facts.size or config.size)), default=sizes[0])
     return convert({**plain(config), "channels": facts.channels or config.channels, "size": size}, DCGANConfig, facts.name)
 
 
@@ -72,10 +88,23 @@ plugin = Plugin(
         "least-squares": DCGANConfig(loss="least-squares"),
         "hinge": DCGANConfig(loss="hinge"),
         "smooth": DCGANConfig(real_target=0.9),
+        # anime faces: least squares on a sigmoid, Beta(1, 5) noise on every target
+        "anime": DCGANConfig(
+            latent=128, bias="all", loss="squared-score", label_noise="beta", noise=1.0, noisy_generator=True, first_norm=True,
+            steps=11_482,
+        ),
+        # faces at 32 pixels: from 2 x 2 maps, no bias in the convolutions
+        "celeba-32": DCGANConfig(
+            size=32, latent_law="uniform", start="linear-half", bias="linear", slope=0.01, batch=256, steps=31_657
+        ),
+        # faces at 64 pixels, from TensorFlow: kernels of 5, a linear start, half as wide a discriminator
+        "celeba-tensorflow": DCGANConfig(
+            latent_law="uniform", discriminator_width=32, start="linear", kernel=5, bias="all", real_target=0.9, steps=23_438
+        ),
     },
     data=lambda config: Data({"image": Picture(config.channels, config.size, config.flip)}),
     adapt=adapt,
     inputs=lambda config: {"latent": Latent(config.latent, config.latent_law)},
     output=lambda config: Picture(config.channels, config.size),
     build=build,
-)
+)  # fmt: skip

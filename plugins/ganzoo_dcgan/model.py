@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from torch import Tensor
 
 from ganzoo.gan import GAN, Phase, Player, Step, Update
-from ganzoo.nn import discriminator_loss, generator_loss, init_normal, scores, spectral
+from ganzoo.nn import Adversarial, discriminator_loss, generator_loss, init_normal, scores, spectral
 from ganzoo_dcgan import DCGANConfig
 from ganzoo_dcgan.networks import Discriminator, Generator
 
@@ -17,6 +17,7 @@ class DCGAN(GAN[DCGANConfig]):
 
     def __init__(self, config: DCGANConfig) -> None:
         super().__init__(config)
+        self.kind: Adversarial = "least-squares" if config.loss == "squared-score" else config.loss
         self.generator = init_normal(Generator(config))
         self.discriminator = init_normal(Discriminator(config))
         if config.discriminator_norm == "spectral":
@@ -34,15 +35,21 @@ class DCGAN(GAN[DCGANConfig]):
     def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
         c, real = self.config, batch["image"]
         fake = self.generator(self._latent(step, len(real)))
-        on_real, on_fake = self.discriminator(real), self.discriminator(fake.detach())
+        on_real, on_fake = self._judged(real), self._judged(fake.detach())
         real_target = c.real_target - self._label_noise(step, len(real))
-        loss = discriminator_loss(c.loss, on_real, on_fake, real_target, self._label_noise(step, len(real)))
-        yield Update("discriminator", loss, scores(c.loss, on_real, on_fake))
-        yield Update("generator", generator_loss(c.loss, self.discriminator(fake)))
+        loss = discriminator_loss(self.kind, on_real, on_fake, real_target, self._label_noise(step, len(real)))
+        yield Update("discriminator", loss, scores(self.kind, on_real, on_fake))
+        target = 1 - self._label_noise(step, len(real)) if c.noisy_generator else 1.0
+        yield Update("generator", generator_loss(self.kind, self._judged(fake), target))
 
     def sample(self, inputs: Mapping[str, Tensor]) -> Tensor:
         images: Tensor = self.generator(inputs["latent"])
         return images
+
+    def _judged(self, images: Tensor) -> Tensor:
+        """What the loss is taken of, (n,): logits, or their sigmoid."""
+        logits: Tensor = self.discriminator(images)
+        return logits.float().sigmoid() if self.config.loss == "squared-score" else logits
 
     def _latent(self, step: Step, n: int) -> Tensor:
         size = self.config.latent

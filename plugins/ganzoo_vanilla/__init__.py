@@ -19,7 +19,12 @@ Layers = Annotated[tuple[Width, ...], msgspec.Meta(min_length=1, max_length=8)]
 
 class VanillaConfig(Config, frozen=True, kw_only=True):
     """Widths of the hidden layers, from input to output, and how they learn. What is made: `kind`, then `channels` and
-    `size` of images, `dims` of points, or `dims` values of a curve from `low` to `high`."""
+    `size` of images, `dims` of points, or `dims` values of a curve from `low` to `high`.
+
+    `batch_norm`: in the generator, after the activation; `batch_norm_momentum` is the share of the newest batch, 1 less what
+    Keras calls so. `split_updates`: the discriminator moves twice a step, on real and then on generated examples.
+    `new_latent`: the generator is judged by examples that the discriminator has not just seen.
+    """
 
     kind: Literal["images", "points", "curves"] = "images"
     channels: Channels = 1
@@ -32,11 +37,18 @@ class VanillaConfig(Config, frozen=True, kw_only=True):
     generator: Layers = (256, 512, 1024)
     discriminator: Layers = (1024, 512, 256)
     activation: Literal["relu", "leaky"] = "leaky"
+    discriminator_activation: Literal["same", "relu", "leaky"] = "same"
     slope: Fraction = 0.2
     batch_norm: bool = False
+    batch_norm_momentum: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.2
+    batch_norm_epsilon: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1e-5
     generator_dropout: Fraction = 0.0
     dropout: Fraction = 0.3
     real_target: Annotated[float, msgspec.Meta(gt=0.5, le=1)] = 1.0
+    split_updates: bool = False
+    generator_steps: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
+    new_latent: bool = False
+    optimizer: Literal["adam", "sgd"] = "adam"
     lr_generator: Rate = 2e-4
     lr_discriminator: Rate = 2e-4
     beta1: Fraction = 0.5
@@ -89,11 +101,36 @@ plugin = Plugin(
         # sinusoids of 64 values: a small generator of curves
         "sinusoids": VanillaConfig(
             kind="curves", dims=64, low=-5, high=5, latent=64, generator=(64, 512), discriminator=(64, 64), dropout=0.4,
-            lr_generator=1e-3, lr_discriminator=1e-3, beta1=0.9, batch=128, steps=16_384,
+            discriminator_activation="relu", lr_generator=1e-3, lr_discriminator=1e-3, beta1=0.9, batch=128, steps=16_384,
         ),
         # MNIST as the tutorials have it: ReLU, slow and steady
         "mnist": VanillaConfig(
             activation="relu", lr_generator=1e-4, lr_discriminator=1e-4, beta1=0.9, batch=32, steps=93_750
+        ),
+        # MNIST in Keras: BatchNorm after the activation, two updates of the discriminator a step
+        "mnist-keras": VanillaConfig(
+            discriminator=(512, 256), dropout=0.0, batch_norm=True, batch_norm_epsilon=1e-3, split_updates=True,
+            new_latent=True, steps=10_000,
+        ),
+        # the same with two steps of the generator for each of the discriminator
+        "mnist-two-steps": VanillaConfig(
+            discriminator=(512, 256), dropout=0.0, batch_norm=True, batch_norm_momentum=0.3, batch_norm_epsilon=1e-3,
+            split_updates=True, generator_steps=2, new_latent=True, batch=32, steps=12_000,
+        ),
+        # small networks with dropout on both sides, one-sided label smoothing
+        "mnist-dropout": VanillaConfig(
+            latent_law="uniform", generator=(32, 64, 128), discriminator=(128, 64, 32), generator_dropout=0.3,
+            real_target=0.9, lr_generator=2e-3, lr_discriminator=2e-3, beta1=0.9, steps=93_750,
+        ),
+        # one hidden layer each; the discriminator learns ten times as fast
+        "mnist-minimal": VanillaConfig(
+            generator=(128,), discriminator=(128,), slope=0.01, dropout=0.0, real_target=0.9, split_updates=True,
+            lr_generator=1e-4, lr_discriminator=1e-3, beta1=0.9, steps=93_750,
+        ),
+        # plain stochastic gradient descent at Keras' default rate
+        "mnist-sgd": VanillaConfig(
+            discriminator=(512, 256), dropout=0.0, batch_norm=True, batch_norm_epsilon=1e-3, split_updates=True,
+            optimizer="sgd", lr_generator=0.01, lr_discriminator=0.01, batch=32, steps=10_000,
         ),
     },
     data=lambda config: Data({"real": output(config)}),

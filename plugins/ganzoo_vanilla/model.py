@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from torch import Tensor
 
 from ganzoo.gan import GAN, Phase, Player, Step, Update
-from ganzoo.nn import discriminator_loss, generator_loss, scores
+from ganzoo.nn import bce, scores
 from ganzoo_vanilla import VanillaConfig
 from ganzoo_vanilla.networks import Discriminator, Generator
 
@@ -24,18 +24,25 @@ class Vanilla(GAN[VanillaConfig]):
         c = self.config
         betas = (c.beta1, 0.999)
         players = {
-            "discriminator": Player(networks=("discriminator",), lr=c.lr_discriminator, betas=betas),
-            "generator": Player(networks=("generator",), lr=c.lr_generator, betas=betas),
+            "discriminator": Player(networks=("discriminator",), optimizer=c.optimizer, lr=c.lr_discriminator, betas=betas),
+            "generator": Player(networks=("generator",), optimizer=c.optimizer, lr=c.lr_generator, betas=betas),
         }
         return (Phase(steps=c.steps, batch=c.batch, players=players, ema=c.ema),)
 
     def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
-        real = batch["real"]
+        c, real = self.config, batch["real"]
         fake = self.generator(self._latent(step, len(real)))
-        on_real, on_fake = self.discriminator(real), self.discriminator(fake.detach())
-        loss = discriminator_loss("bce", on_real, on_fake, self.config.real_target)
+        on_real = self.discriminator(real)
+        loss = bce(on_real, c.real_target)
+        if c.split_updates:
+            yield Update("discriminator", loss)
+        on_fake = self.discriminator(fake.detach())
+        loss = bce(on_fake, 0) if c.split_updates else loss + bce(on_fake, 0)
         yield Update("discriminator", loss, scores("bce", on_real, on_fake))
-        yield Update("generator", generator_loss("bce", self.discriminator(fake)))
+        for turn in range(c.generator_steps):
+            if turn or c.new_latent:
+                fake = self.generator(self._latent(step, len(real)))
+            yield Update("generator", bce(self.discriminator(fake), 1))
 
     def sample(self, inputs: Mapping[str, Tensor]) -> Tensor:
         made: Tensor = self.generator(inputs["latent"])

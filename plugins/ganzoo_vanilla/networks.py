@@ -10,14 +10,16 @@ from torch import Tensor, nn
 from ganzoo_vanilla import VanillaConfig
 
 
-def perceptron(widths: Sequence[int], config: VanillaConfig, *, dropout: float, batch_norm: bool = False) -> nn.Sequential:
-    """Linear layers from widths[0] to widths[-1]; all but the last are followed by an activation."""
+def perceptron(
+    widths: Sequence[int], config: VanillaConfig, activation: str, *, dropout: float, batch_norm: bool = False
+) -> nn.Sequential:
+    """Linear layers from widths[0] to widths[-1]; all but the last are followed by `activation`, "relu" or "leaky"."""
     layers: list[nn.Module] = []
     for before, after in pairwise(widths[:-1]):
         layers.append(nn.Linear(before, after))
-        layers.append(nn.ReLU() if config.activation == "relu" else nn.LeakyReLU(config.slope))
+        layers.append(nn.ReLU() if activation == "relu" else nn.LeakyReLU(config.slope))
         if batch_norm:
-            layers.append(nn.BatchNorm1d(after, momentum=0.2))
+            layers.append(nn.BatchNorm1d(after, config.batch_norm_epsilon, config.batch_norm_momentum))
         if dropout:
             layers.append(nn.Dropout(dropout))
     return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
@@ -29,7 +31,9 @@ class Generator(nn.Module):
     def __init__(self, config: VanillaConfig) -> None:
         super().__init__()
         widths = (config.latent, *config.generator, config.values)
-        self.layers = perceptron(widths, config, dropout=config.generator_dropout, batch_norm=config.batch_norm)
+        self.layers = perceptron(
+            widths, config, config.activation, dropout=config.generator_dropout, batch_norm=config.batch_norm
+        )
         self.bounded = config.kind != "points"
         self.shape = (config.channels, config.size, config.size) if config.kind == "images" else (config.dims,)
 
@@ -43,7 +47,9 @@ class Discriminator(nn.Module):
 
     def __init__(self, config: VanillaConfig) -> None:
         super().__init__()
-        self.layers = perceptron((config.values, *config.discriminator, 1), config, dropout=config.dropout)
+        own = config.discriminator_activation
+        activation = config.activation if own == "same" else own
+        self.layers = perceptron((config.values, *config.discriminator, 1), config, activation, dropout=config.dropout)
 
     def forward(self, examples: Tensor) -> Tensor:
         logits: Tensor = self.layers(examples.flatten(1))

@@ -91,7 +91,7 @@ def test_sample_prints_the_path_and_a_seed_that_repeats_it(home: Path, tmp_path:
     process("sample", home / "classes", "-o", "b.png", "-n", 6, "--seed", seed, cwd=tmp_path)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     with Image.open(tmp_path / "a.png") as image:
-        assert image.info["ganzoo.seed"] == seed
+        assert json.loads(image.info["ganzoo"])["seed"] == int(seed)
         assert str(tmp_path) not in str(image.info)
         assert str(home) not in str(image.info)
 
@@ -101,7 +101,8 @@ def test_sample_writes_by_extension_and_refuses_to_overwrite(ganzoo: Call, home:
     with np.load(tmp_path / "x.npz", allow_pickle=False) as arrays:
         assert arrays["sample"].shape == (5, 8, 8, 1)
     ganzoo("sample", home / "classes", "-o", "many", "-n", 5, "--seed", 1)
-    assert sorted(path.name for path in (tmp_path / "many").iterdir()) == [f"{i:06d}.png" for i in range(5)]
+    files = sorted(path.name for path in (tmp_path / "many").iterdir())
+    assert files == [*(f"{i:06d}.png" for i in range(5)), "samples.json"]
     assert "exists" in ganzoo("sample", home / "classes", "-o", "x.npz", code=2).stderr
     assert "exists" in ganzoo("sample", home / "classes", "-o", "many", code=2).stderr
     ganzoo("sample", home / "classes", "-o", "x.npz", "-n", 1, "--seed", 1, "--force")

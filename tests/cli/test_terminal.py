@@ -18,7 +18,7 @@ import pytest
 import ganzoo
 from ganzoo.cli.progress import Plain, reporter
 from ganzoo.manifest import Manifest
-from ganzoo.train.log import Plan, Silent
+from ganzoo.training.log import Plan, Silent
 from tests.cli.conftest import publish
 
 RUN = [sys.executable, "-c", "from ganzoo.cli.app import main; main()"]

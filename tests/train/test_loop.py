@@ -23,12 +23,12 @@ from ganzoo.config import Config
 from ganzoo.data.sources import open_set
 from ganzoo.errors import NonFiniteLoss, RunError
 from ganzoo.gan import GAN, Phase, Player, Step, Update
-from ganzoo.train.checkpoint import CHECKPOINT
-from ganzoo.train.ema import Average
-from ganzoo.train.engine import Engine
-from ganzoo.train.log import Buffer, append_row, cut_rows, read_rows
-from ganzoo.train.loop import Rhythm, Trainer
-from ganzoo.train.optim import Mover, linear
+from ganzoo.training.checkpoint import CHECKPOINT
+from ganzoo.training.ema import Average
+from ganzoo.training.engine import Engine
+from ganzoo.training.log import Buffer, append_row, cut_rows, read_rows
+from ganzoo.training.loop import Rhythm, Trainer
+from ganzoo.training.optim import Mover, linear
 
 
 class Noise:
@@ -235,7 +235,7 @@ def test_buffer_averages_and_forgets() -> None:
 
 TRAIN = """
 import sys
-from ganzoo.train.run import train
+from ganzoo.training.run import train
 train("vanilla", "sine", out=sys.argv[1], steps=400, settings={"generator": "8", "discriminator": "8"},
       checkpoint_every=20, sample_every=0, log_every=10, resume="--resume" in sys.argv, device="cpu")
 """

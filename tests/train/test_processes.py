@@ -16,8 +16,8 @@ import dataclasses, sys, msgspec, torch
 from pathlib import Path
 from safetensors.torch import save_file
 from ganzoo import registry
-from ganzoo.train.engine import Engine
-from ganzoo.train.loop import Rhythm, Trainer
+from ganzoo.training.engine import Engine
+from ganzoo.training.loop import Rhythm, Trainer
 
 class Stream:
     count = 64

@@ -18,10 +18,10 @@ from ganzoo.inputs import Image as ImageInput
 from ganzoo.inputs import Input, Label, Rows, Text
 from ganzoo.model import model_config
 from ganzoo.plugin import Plugin
-from ganzoo.train import log
-from ganzoo.train.ema import Average, reestimate
-from ganzoo.train.engine import Engine
-from ganzoo.train.loop import Batches
+from ganzoo.training import log
+from ganzoo.training.ema import Average, reestimate
+from ganzoo.training.engine import Engine
+from ganzoo.training.loop import Batches
 
 SAMPLES = "samples"
 FIXED = 64

@@ -15,7 +15,7 @@ from ganzoo.device import choose_device, choose_precision, describe
 from ganzoo.gan import GAN, Phase, Step, Update
 from ganzoo.images import to_float
 from ganzoo.sampling import precise
-from ganzoo.train.optim import Mover
+from ganzoo.training.optim import Mover
 
 
 class Engine:

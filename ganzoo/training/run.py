@@ -11,10 +11,10 @@ import msgspec
 from ganzoo import registry
 from ganzoo.config import read_toml
 from ganzoo.errors import RunError, UsageError
-from ganzoo.train import record
-from ganzoo.train.log import Reporter, Silent
-from ganzoo.train.record import Recipe
-from ganzoo.train.session import Session
+from ganzoo.training import record
+from ganzoo.training.log import Reporter, Silent
+from ganzoo.training.record import Recipe
+from ganzoo.training.session import Session
 
 MOST = 10**12
 """Steps, epochs and batches are below it, if only to refuse infinity."""

@@ -20,12 +20,12 @@ from ganzoo.gan import GAN, Phase
 from ganzoo.manifest import DataSet as DataRecord
 from ganzoo.model import model_config
 from ganzoo.plugin import Plugin
-from ganzoo.train import checkpoint, record
-from ganzoo.train.artifacts import Artifacts
-from ganzoo.train.engine import Engine
-from ganzoo.train.log import Plan, Reporter
-from ganzoo.train.loop import Rhythm, Trainer
-from ganzoo.train.record import Local, Recipe, Run
+from ganzoo.training import checkpoint, record
+from ganzoo.training.artifacts import Artifacts
+from ganzoo.training.engine import Engine
+from ganzoo.training.log import Plan, Reporter
+from ganzoo.training.loop import Rhythm, Trainer
+from ganzoo.training.record import Local, Recipe, Run
 from ganzoo.version import VERSION
 
 

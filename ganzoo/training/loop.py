@@ -13,10 +13,10 @@ from torch import Tensor
 
 from ganzoo.errors import RunError
 from ganzoo.gan import GAN, Phase
-from ganzoo.train import checkpoint, log
-from ganzoo.train.ema import Average
-from ganzoo.train.engine import Engine
-from ganzoo.train.optim import Mover
+from ganzoo.training import checkpoint, log
+from ganzoo.training.ema import Average
+from ganzoo.training.engine import Engine
+from ganzoo.training.optim import Mover
 
 
 class Batches(Protocol):

@@ -1,0 +1,278 @@
+"""Any number of samples on disk in constant memory: a folder of PNGs, or .tar shards as WebDataset reads them.
+
+Pictures are packed by a pool of threads while the next batch is computed. A record beside them says what is being made and how
+far it is, so that work that was cut off goes on where it stood and ends in the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import tarfile
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from ganzoo import images
+from ganzoo.errors import GanzooError, OutputExists, RunError
+from ganzoo.origin import Origin, unlike
+from ganzoo.sampling import Samples, check_folder, check_target, row_name
+from ganzoo.weights import write_json
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from ganzoo.model import Model
+
+RECORD = "samples.json"
+SHARD = 10_000
+"""Rows of one .tar."""
+AHEAD = 2
+"""Batches that may wait to be packed."""
+EVERY = 2.0
+"""Seconds between two notes of how far the work is."""
+TASK = 16
+"""Pictures a thread packs at a time."""
+
+Packed = tuple[str, bytes]
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is being made, and how many rows of it are safe on disk."""
+
+    origin: Origin
+    done: int = 0
+
+
+class Place(Protocol):
+    """Where rows go. `put` may come again for rows that were written but not yet noted as done."""
+
+    record: Path
+
+    def safe(self, done: int) -> int:
+        """How many of `done` rows need not be made again."""
+
+    def put(self, first: int, packed: Sequence[Packed]) -> int:
+        """Write rows from `first` on; how many rows are safe now."""
+
+    def close(self, n: int) -> None:
+        """All rows are there."""
+
+    def drop(self) -> None:
+        """Take away what is half written."""
+
+
+class Folder:
+    """`000000.png`, `000001.png`, ..."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.record = path, path / RECORD
+        path.mkdir(parents=True, exist_ok=True)
+
+    def safe(self, done: int) -> int:
+        return done
+
+    def put(self, first: int, packed: Sequence[Packed]) -> int:
+        for name, data in packed:
+            hidden = self.path / f".{name}.tmp"
+            try:
+                hidden.write_bytes(data)
+                hidden.replace(self.path / f"{name}.png")
+            except OSError:
+                hidden.unlink(missing_ok=True)
+                raise
+        return first + len(packed)
+
+    def close(self, n: int) -> None:
+        pass
+
+    def drop(self) -> None:
+        pass
+
+
+class Shards:
+    """`x-000000.tar`, ... of 10,000 rows: `000000.png` and `000000.json`, its origin. A shard is named when it is whole."""
+
+    def __init__(self, path: Path, origin: Origin) -> None:
+        self.path, self.origin = path, origin
+        self.record = path.with_name(f"{path.stem}.{RECORD}")
+        self.open: tarfile.TarFile | None = None
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def shard(self, number: int) -> Path:
+        return self.path.with_name(f"{self.path.stem}-{number:06d}.tar")
+
+    def safe(self, done: int) -> int:
+        return done - done % SHARD if done < self.origin.n else done
+
+    def put(self, first: int, packed: Sequence[Packed]) -> int:
+        for row, (name, data) in enumerate(packed, start=first):
+            if self.open is None:
+                self.open = tarfile.open(self._hidden(row // SHARD), "w", format=tarfile.USTAR_FORMAT)
+            origin = msgspec.structs.replace(self.origin, row=row).text().encode()
+            for suffix, content in (("png", data), ("json", origin)):
+                member = tarfile.TarInfo(f"{name}.{suffix}")
+                member.size = len(content)
+                self.open.addfile(member, io.BytesIO(content))
+            if (row + 1) % SHARD == 0:
+                self._seal(row // SHARD)
+        last = first + len(packed)
+        return last - last % SHARD
+
+    def close(self, n: int) -> None:
+        if self.open is not None:
+            self._seal((n - 1) // SHARD)
+
+    def drop(self) -> None:
+        if self.open is not None:
+            with contextlib.suppress(OSError):  # what is still buffered may not fit either
+                self.open.fileobj.close()  # type: ignore[union-attr]
+            Path(self.open.name).unlink(missing_ok=True)
+
+    def _hidden(self, number: int) -> Path:
+        return self.path.with_name(f".{self.shard(number).name}.tmp")
+
+    def _seal(self, number: int) -> None:
+        if self.open is not None:
+            shard, self.open = self.open, None
+            shard.close()
+            with self._hidden(number).open("rb") as file:
+                os.fsync(file.fileno())
+            self._hidden(number).replace(self.shard(number))
+
+
+def is_bulk(path: Path) -> bool:
+    """Whether this target is a folder or .tar files."""
+    return path.suffix in ("", ".tar")
+
+
+def record_of(path: Path) -> Path:
+    """Where the record of a target lies."""
+    return path / RECORD if path.suffix != ".tar" else path.with_name(f"{path.stem}.{RECORD}")
+
+
+def recorded(path: Path) -> Job:
+    """What a target says of its making; RunError when it says nothing."""
+    record = record_of(path)
+    try:
+        return msgspec.json.decode(record.read_bytes(), type=Job)
+    except FileNotFoundError:
+        raise RunError(f"{path} holds no samples to go on with (no {record.name})") from None
+    except (OSError, msgspec.MsgspecError) as error:
+        raise RunError(f"{record}: cannot be read ({error})") from None
+
+
+def write(
+    model: Model,
+    path: Path,
+    n: int,
+    *,
+    seed: int,
+    batch_size: int | None = None,
+    columns: int | None = None,
+    view: str | None = None,
+    resume: bool = False,
+    force: bool = False,
+    progress: Callable[[int], None] | None = None,
+    inputs: Mapping[str, Any] | None = None,
+) -> str:
+    """Write `n` samples as pictures and say where: a folder, or `x-{000000..000003}.tar`. `resume` goes on with what `path`
+    records, and may raise `n` where no input depends on it.
+
+    Raises OutputExists, RunError for a record of something else, UsageError where the model gives no pictures."""
+    given = dict(inputs or {})
+    origin = msgspec.structs.replace(model.origin(seed, n, columns or images.columns_for(n), given), view=view)
+    done = _begun(model, path, origin, given) if resume else 0
+    if not resume:
+        _check_room(path, n, force)
+    place: Place = Shards(path, origin) if path.suffix == ".tar" else Folder(path)
+    done = place.safe(done)
+    if progress:
+        progress(done)
+    write_json(place.record, Job(origin=origin, done=done))
+    if done < n:
+        feed = model.stream(n, seed=seed, batch_size=batch_size, columns=columns, start=done, **given)
+        _pour(feed, place, Job(origin=origin, done=done), view, progress)
+    write_json(place.record, Job(origin=origin, done=n))
+    return str(path) if path.suffix != ".tar" else _pattern(path, n)
+
+
+def _pour(feed: Any, place: Place, job: Job, view: str | None, progress: Callable[[int], None] | None) -> None:
+    """Batches to packers to disk, at most AHEAD of them waiting."""
+    waiting: deque[tuple[int, list[Future[list[Packed]]]]] = deque()
+    noted, done = 0.0, job.done
+
+    def settle() -> None:
+        nonlocal noted, done
+        first, tasks = waiting.popleft()
+        packed = [one for task in tasks for one in task.result()]
+        done = place.put(first, packed)
+        if time.monotonic() - noted > EVERY:
+            write_json(place.record, msgspec.structs.replace(job, done=done))
+            noted = time.monotonic()
+        if progress:
+            progress(len(packed))
+
+    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="png") as pool:
+        try:
+            for part in feed:
+                seen = part if view is None else part.view(view)
+                pictures = seen.images()
+                tasks = [pool.submit(_pack, seen, pictures, start) for start in range(0, len(pictures), TASK)]
+                waiting.append((seen.first, tasks))
+                if len(waiting) > AHEAD:
+                    settle()
+            while waiting:
+                settle()
+            place.close(job.origin.n)
+        except OSError as error:
+            raise GanzooError(f"{error.filename or place.record.parent} cannot be written ({error.strerror or error})") from None
+        finally:
+            pool.shutdown(cancel_futures=True)
+            place.drop()
+
+
+def _pack(part: Samples, pictures: Sequence[Image.Image], start: int) -> list[Packed]:
+    chosen = range(start, min(start + TASK, len(pictures)))
+    return [(row_name(part.first + place), images.png(pictures[place], part.single(place))) for place in chosen]
+
+
+def _begun(model: Model, path: Path, origin: Origin, given: Mapping[str, Any]) -> int:
+    """Rows that are done; RunError where the record is of something else."""
+    job = recorded(path)
+    before = job.origin
+    for name in ("weights", "seed", "view", "precision"):
+        if getattr(before, name) != getattr(origin, name):
+            raise RunError(f"{path} was begun with {name} {getattr(before, name)}; it cannot go on with {getattr(origin, name)}")
+    if name := unlike(before.inputs, given, model.inputs):
+        raise RunError(f"{path} was begun with another {name!r}; give the same")
+    if before.n != origin.n and (before.inputs or origin.n < before.n):
+        why = "it has inputs that are shared out over all rows" if before.inputs else "that is less"
+        raise RunError(f"{path} was begun for {before.n:,} samples; it cannot go on to {origin.n:,}: {why}")
+    return job.done
+
+
+def _check_room(path: Path, n: int, force: bool) -> None:
+    if path.suffix == ".tar":
+        there = [*path.parent.glob(f"{path.stem}-*.tar"), *path.parent.glob(record_of(path).name)]
+        if there and not force:
+            raise OutputExists(there[0], "choose another name, --resume it, or give --force")
+        if len(there) > -(-n // SHARD) + 1:
+            raise OutputExists(there[0], "there are more such files than would be replaced; remove them or choose another name")
+        return
+    if not force and record_of(path).exists():
+        raise OutputExists(path, "--resume goes on with it, --force makes it anew")
+    check_target(path, force)
+    check_folder(path, [RECORD, *(f"{row_name(row)}.png" for row in range(n))])
+
+
+def _pattern(path: Path, n: int) -> str:
+    last = (n - 1) // SHARD
+    numbers = f"{{000000..{last:06d}}}" if last else "000000"
+    return str(path.with_name(f"{path.stem}-{numbers}.tar"))

@@ -1,0 +1,95 @@
+"""What a shell may offer for the words of a command. Imported only when a shell asks."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+Source = Callable[[Any], Iterable[str]]
+"""Names to offer, from the context of the words so far."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One offer, as click's shells read it."""
+
+    value: str
+    help: str | None = None
+    type: str = "plain"
+
+
+def words() -> list[str]:
+    """The words on the command line that a shell asks about, without `ganzoo`."""
+    text = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or ""
+    try:
+        return shlex.split(text)[1:]
+    except ValueError:  # a quote is still open
+        return text.split()[1:]
+
+
+def prepare(command: Any, path: str) -> None:
+    """Let the parameters of the command `path` (as `cache rm`) offer names."""
+    for parameter in command.params:
+        source = SOURCES.get(f"{path} {parameter.name}") or SOURCES.get(parameter.name or "")
+        if source is not None:
+            parameter.shell_complete = _completer(source)
+
+
+def _completer(source: Source) -> Callable[[Any, str], list[Item]]:
+    def complete(context: Any, incomplete: str) -> list[Item]:
+        try:
+            return [Item(name) for name in source(context) if name.startswith(incomplete)]
+        except Exception:  # a shell that completes has no place for an error
+            return []
+
+    return complete
+
+
+def _plugins(_: Any) -> list[str]:
+    from ganzoo import registry
+
+    return registry.names()
+
+
+def _weights(_: Any) -> list[str]:
+    from ganzoo import manifest
+
+    return list(manifest.models())
+
+
+def _both(context: Any) -> list[str]:
+    return [*_plugins(context), *_weights(context)]
+
+
+def _presets(_: Any) -> list[str]:
+    """Those of the plugin on the line, which click has not read yet where the last word is an option's name."""
+    from ganzoo import registry
+
+    return list(registry.get(next(word for word in words() if word in registry.names())).presets)
+
+
+def _cached(_: Any) -> list[str]:
+    from ganzoo import cache
+
+    models, _unreadable = cache.scan()
+    return [name for model in models for name in (model.repository, *model.names)]
+
+
+SOURCES: dict[str, Source] = {
+    "list pattern": _both,
+    "info name": _both,
+    "pull name": _weights,
+    "sample model": _weights,
+    "train plugin": _plugins,
+    "train preset": _presets,
+    "check names": _plugins,
+    "verify names": _weights,
+    "cache rm names": _cached,
+    "cache verify names": _cached,
+    "device": lambda _: ("auto", "cpu", "cuda", "mps"),
+    "precision": lambda _: ("auto", "bf16", "fp32"),
+}
+"""By command and parameter, or by the parameter alone."""

@@ -1,0 +1,123 @@
+"""`ganzoo replay`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ganzoo import hub, manifest, origin
+from ganzoo.cli import output, started
+from ganzoo.errors import GanzooError, RunError, UsageError
+from ganzoo.origin import Origin
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from ganzoo.model import Model
+
+
+def replay(
+    picture: Annotated[Path, typer.Argument(help="A PNG that ganzoo wrote.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Default: <picture>-again.png.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The model, where it came from a folder or is known by another name here.")
+    ] = None,
+    image: Annotated[list[str] | None, typer.Option(help="The picture files that were translated; they are not kept.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+) -> None:
+    """Make a picture again from what it says of its making, and say how near it comes."""
+    told = origin.read(picture)
+    rows = told.n if told.row is None else 1
+    if rows > origin.MOST or told.columns > origin.MOST or (told.row or 0) >= told.n:
+        raise UsageError(f"{picture} speaks of {told.n:,} rows in {told.columns:,} columns; at most {origin.MOST:,} are replayed")
+    target = out or picture.with_name(f"{picture.stem}-again.png")
+    if target.suffix != ".png":
+        raise UsageError(f"{target}: a replay is written as .png")
+
+    from ganzoo import sampling
+
+    sampling.check_target(target, force)
+    loaded = _loaded(told, model, device)
+    made = _made(loaded, told, _inputs(told, loaded, image))
+    try:
+        made.save(target, force=force) if told.row is None else _save_row(made, target)
+    except OSError as error:
+        raise GanzooError(f"{target} cannot be written ({error.strerror or error})") from None
+    output.say(_compared(picture, target, told, loaded))
+    output.data(str(target))
+
+
+def _loaded(told: Origin, model: str | None, device: str) -> Model:
+    from ganzoo.model import load
+
+    if model is None:
+        if told.model not in manifest.models():
+            raise UsageError(f"the picture is of {told.model!r}, which is no name of the manifest; give its model by --model ./FOLDER")
+        if not hub.is_here(told.model):
+            raise RunError(f"{told.model} is not on this machine, and replay fetches nothing: ganzoo pull {told.model}")
+    started()
+    precision = told.precision if told.precision in ("bf16", "fp32") else "auto"
+    loaded = load(model or told.model, device=device, precision=precision)
+    if loaded.digest != told.weights:
+        raise RunError(
+            f"the picture was made with other weights ({told.weights[:12]}...) than {loaded.name} has here ({loaded.digest[:12]}...)"
+        )
+    return loaded
+
+
+def _inputs(told: Origin, model: Model, image: list[str] | None) -> dict[str, Any]:
+    """What was given then; pictures have to be given again, and must be the same."""
+    given = dict(told.inputs)
+    for name, value in told.inputs.items():
+        if isinstance(value, dict):
+            if not image:
+                raise UsageError(f"the picture was made from {name} files, which it does not carry: give them by --image FILE")
+            given[name] = image
+            if origin.unlike(told.inputs, given, model.inputs) == name:
+                raise UsageError(f"--image: not the files it was made from (their hashes differ), or in another order")
+        elif value is None:
+            raise UsageError(f"input {name!r} was given from Python and is too large for the picture to carry")
+    return given
+
+
+def _made(model: Model, told: Origin, inputs: dict[str, Any]) -> Any:
+    where = {"start": told.row, "rows": 1} if told.row is not None else {}
+    if told.row is None:
+        made = model.sample(told.n, seed=told.seed, columns=told.columns, **inputs)
+    else:
+        made = next(model.stream(told.n, seed=told.seed, columns=told.columns, **where, **inputs))
+    return made if told.view is None else made.view(told.view)
+
+
+def _save_row(made: Any, target: Path) -> None:
+    from ganzoo import images
+
+    images.save_png(made.images()[0], target, made.single(0))
+
+
+def _compared(before: Path, after: Path, told: Origin, model: Model) -> str:
+    """`the same, pixel by pixel`, or by how much it differs and what is not as it was."""
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    from ganzoo.device import describe
+
+    try:
+        with Image.open(before) as old, Image.open(after) as new:
+            if old.size != new.size:
+                return f"the picture was {old.size[0]} x {old.size[1]}, now it is {new.size[0]} x {new.size[1]}"
+            apart = abs(np.asarray(old.convert("RGB"), dtype=np.int16) - np.asarray(new.convert("RGB"), dtype=np.int16))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        return f"{before} cannot be compared ({error})"
+    if not apart.any():
+        return "the same, pixel by pixel"
+    now = {"precision": model.precision, "device": describe(model.device), "torch": str(torch.__version__)}
+    other = [f"{name} {getattr(told, name)} then, {value} now" for name, value in now.items() if getattr(told, name) != value]
+    return f"differs by {apart.mean():.2f} grey levels in the mean, {apart.max()} at worst ({'; '.join(other) or 'all as it was'})"
+
+
+command = replay

@@ -1,0 +1,149 @@
+"""conv: the convolutional GANs of tutorials, layer by layer, for small images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+
+import msgspec
+
+from ganzoo.config import Channels, Config, Count, Fraction, Rate, convert, plain
+from ganzoo.data.spec import Data, Facts, Picture
+from ganzoo.errors import ConfigError
+from ganzoo.inputs import Latent
+from ganzoo.plugin import Plugin
+
+if TYPE_CHECKING:
+    from ganzoo.gan import GAN
+
+WIDEST, LARGEST = 512, 65_536
+"""Channels of a convolution, and numbers that the generator's linear layer gives, at most."""
+Kernel = Annotated[int, msgspec.Meta(ge=1, le=7)]
+Layers = Annotated[
+    tuple[Annotated[str, msgspec.Meta(pattern="^[1-9][0-9]{0,2}k[1-7](s2)?$")], ...], msgspec.Meta(min_length=1, max_length=8)
+]
+"""Convolutions from input to output: 128k5 has 128 channels and kernels of 5 x 5; s2 doubles the maps in a generator and
+halves them in a discriminator."""
+
+
+class Layer(NamedTuple):
+    """One convolution; `scale` is 1 or 2."""
+
+    channels: int
+    kernel: int
+    scale: int
+
+
+def layers(texts: Layers) -> list[Layer]:
+    """The layers that a setting spells."""
+    parts = [text.removesuffix("s2").split("k") for text in texts]
+    return [Layer(int(c), int(k), 2 if text.endswith("s2") else 1) for text, (c, k) in zip(texts, parts, strict=True)]
+
+
+class ConvConfig(Config, frozen=True, kw_only=True):
+    """Layers as text, `128k5s2`: 128 channels, kernels of 5 x 5, stride 2. No BatchNorm anywhere.
+
+    Generator: a linear layer to `start` maps, then `generator`, where s2 doubles the maps, by nearest neighbours before the
+    convolution or by a transposed one; then a convolution to the image with kernels of `last_kernel`. Discriminator: its
+    convolutions, each with `layer_dropout`, then `dropout` and a linear layer; `padding` "valid" pads nothing.
+    `label_noise`: the discriminator's targets move inwards by up to so much. `split_updates`: it moves twice a step, on real
+    and then on generated examples. `pretraining`: steps in which it alone learns, real pictures against uniform noise.
+    """
+
+    channels: Channels = 1
+    size: Annotated[int, msgspec.Meta(ge=4, le=128)] = 28
+    latent: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 128
+    start: Annotated[int, msgspec.Meta(ge=1, le=512)] = 128
+    upsampling: Literal["nearest", "transposed"] = "nearest"
+    generator: Layers = ("128k5s2", "128k5s2", "128k4", "128k4")
+    last_kernel: Kernel = 4
+    discriminator: Layers = ("32k5", "64k5", "128k5", "256k5")
+    padding: Literal["same", "valid"] = "valid"
+    slope: Fraction = 0.2
+    layer_dropout: Fraction = 0.4
+    dropout: Fraction = 0.4
+    label_noise: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.15
+    split_updates: bool = False
+    pretraining: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
+    lr_generator: Rate = 1e-4
+    lr_discriminator: Rate = 1e-5
+    beta1: Fraction = 0.9
+    batch: Annotated[int, msgspec.Meta(ge=1, le=65536)] = 128
+    steps: Count = 9_375
+    ema: Fraction = 0.999
+
+    def __post_init__(self) -> None:
+        if max(layer.channels for layer in layers((*self.generator, *self.discriminator))) > WIDEST:
+            raise ValueError(f"a layer of more than {WIDEST} channels")
+        if self.size % self.growth:
+            raise ValueError(f"size {self.size} is not a multiple of {self.growth}, by which the generator's layers enlarge")
+        if self.start * self.smallest**2 > LARGEST:
+            raise ValueError(
+                f"{self.start} maps of {self.smallest} x {self.smallest} to start from: more than {LARGEST:,} numbers"
+            )
+        if self.sides[-1] < 1:
+            raise ValueError(
+                f"the discriminator's maps vanish at size {self.size}: their sides are {', '.join(map(str, self.sides))}"
+            )
+
+    @property
+    def growth(self) -> int:
+        """How much larger the image is than the generator's first maps."""
+        return 1 << sum(layer.scale == 2 for layer in layers(self.generator))
+
+    @property
+    def smallest(self) -> int:
+        """Side of the generator's first maps."""
+        return self.size // self.growth
+
+    @property
+    def sides(self) -> list[int]:
+        """Side of the maps after each layer of the discriminator."""
+        found, side = [], self.size
+        for _, kernel, scale in layers(self.discriminator):
+            side = -(-(side if self.padding == "same" else side - kernel + 1) // scale)
+            found.append(side)
+        return found
+
+
+def adapt(config: ConvConfig, facts: Facts) -> ConvConfig:
+    """Channels as the data have them, and their size where the layers allow it."""
+    facts.require("images")
+    values = {**plain(config), "channels": facts.channels or config.channels}
+    try:
+        return convert({**values, "size": facts.size or config.size}, ConvConfig, facts.name)
+    except ConfigError:
+        return convert(values, ConvConfig, facts.name)
+
+
+def build(config: ConvConfig) -> GAN[ConvConfig]:
+    """The networks."""
+    from ganzoo_conv.model import Conv
+
+    return Conv(config)
+
+
+plugin = Plugin(
+    name="conv",
+    summary="Convolutional GANs of the tutorials, layer by layer, without BatchNorm",
+    paper="https://arxiv.org/abs/1406.2661",
+    config=ConvConfig,
+    tiny=ConvConfig(
+        size=8, latent=4, start=4, generator=("4k3s2", "4k4"), discriminator=("4k3s2", "4k2"), pretraining=2, batch=4, steps=4
+    ),
+    presets={
+        # Fashion-MNIST from TensorFlow: the defaults
+        "fashion": ConvConfig(),
+        # aeroplanes of CIFAR-10 from Keras; the discriminator first learns what pictures are
+        "cifar-airplanes": ConvConfig(
+            channels=3, size=32, latent=100, start=256, upsampling="transposed", generator=("128k3s2", "128k3s2", "128k3s2"),
+            last_kernel=3, discriminator=("64k3", "128k3s2", "128k3s2", "256k3s2"), padding="same", layer_dropout=0.0,
+            label_noise=0.0, split_updates=True, pretraining=20, lr_generator=2e-4, lr_discriminator=2e-4, beta1=0.5, batch=64,
+            steps=38_400,
+        ),
+    },
+    data=lambda config: Data({"image": Picture(config.channels, config.size)}),
+    adapt=adapt,
+    inputs=lambda config: {"latent": Latent(config.latent)},
+    output=lambda config: Picture(config.channels, config.size),
+    build=build,
+)  # fmt: skip
