@@ -21,7 +21,8 @@ LIGHT = {"ganzoo"} | {
     f"ganzoo.{name}"
     for name in (
         *("errors", "version", "config", "text", "inputs", "plugin", "registry", "manifest", "weights"),
-        *("card", "hub", "verify", "data", "data.spec", "cli"),
+        *("card", "hub", "verify", "origin", "cache", "doctor", "doctor.install", "doctor.machine", "doctor.zoo"),
+        *("data", "data.spec", "cli"),
     )
 }
 OWNERS = {
