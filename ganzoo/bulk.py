@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import msgspec
 
@@ -103,6 +103,7 @@ class Shards:
         self.path, self.origin = path, origin
         self.record = path.with_name(f"{path.stem}.{RECORD}")
         self.open: tarfile.TarFile | None = None
+        self.file: BinaryIO
         path.parent.mkdir(parents=True, exist_ok=True)
 
     def shard(self, number: int) -> Path:
@@ -114,7 +115,8 @@ class Shards:
     def put(self, first: int, packed: Sequence[Packed]) -> int:
         for row, (name, data) in enumerate(packed, start=first):
             if self.open is None:
-                self.open = tarfile.open(self._hidden(row // SHARD), "w", format=tarfile.USTAR_FORMAT)
+                self.file = self._hidden(row // SHARD).open("wb")
+                self.open = tarfile.TarFile(fileobj=self.file, mode="w", format=tarfile.USTAR_FORMAT)
             origin = msgspec.structs.replace(self.origin, row=row).text().encode()
             for suffix, content in (("png", data), ("json", origin)):
                 member = tarfile.TarInfo(f"{name}.{suffix}")
@@ -132,18 +134,19 @@ class Shards:
     def drop(self) -> None:
         if self.open is not None:
             with contextlib.suppress(OSError):  # what is still buffered may not fit either
-                self.open.fileobj.close()  # type: ignore[union-attr]
-            Path(self.open.name).unlink(missing_ok=True)
+                self.file.close()
+            Path(self.file.name).unlink(missing_ok=True)
 
     def _hidden(self, number: int) -> Path:
         return self.path.with_name(f".{self.shard(number).name}.tmp")
 
     def _seal(self, number: int) -> None:
         if self.open is not None:
-            shard, self.open = self.open, None
-            shard.close()
-            with self._hidden(number).open("rb") as file:
-                os.fsync(file.fileno())
+            self.open.close()
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            self.file.close()
+            self.open = None
             self._hidden(number).replace(self.shard(number))
 
 
@@ -250,8 +253,8 @@ def _begun(model: Model, path: Path, origin: Origin, given: Mapping[str, Any]) -
     for name in ("weights", "seed", "view", "precision"):
         if getattr(before, name) != getattr(origin, name):
             raise RunError(f"{path} was begun with {name} {getattr(before, name)}; it cannot go on with {getattr(origin, name)}")
-    if name := unlike(before.inputs, given, model.inputs):
-        raise RunError(f"{path} was begun with another {name!r}; give the same")
+    if other := unlike(before.inputs, given, model.inputs):
+        raise RunError(f"{path} was begun with another {other!r}; give the same")
     if before.n != origin.n and (before.inputs or origin.n < before.n):
         why = "it has inputs that are shared out over all rows" if before.inputs else "that is less"
         raise RunError(f"{path} was begun for {before.n:,} samples; it cannot go on to {origin.n:,}: {why}")

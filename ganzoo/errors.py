@@ -134,6 +134,17 @@ class NonFiniteLoss(GanzooError):
         )
 
 
+class Collapsed(GanzooError):
+    """Training was told to stop where its samples collapse, and did; the checkpoint is of that step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+        super().__init__(
+            f"stopped at step {step:,}: the samples have collapsed. The checkpoint is kept: --resume goes on without "
+            "--stop-on-collapse; better begin anew with a lower learning rate or another loss"
+        )
+
+
 class RunError(GanzooError):
     """A run folder cannot be used as asked."""
 

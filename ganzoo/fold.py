@@ -78,7 +78,9 @@ class Spread(nn.Module):
         kernel = layer.weight.permute(2, 3, 1, 0)  # (height, width, out, in)
         self.shape = kernel.shape[:3]
         self.matrix = nn.Parameter(kernel.reshape(-1, layer.in_channels).contiguous(), requires_grad=False)
-        self.bias = None if layer.bias is None else nn.Parameter(layer.bias.repeat(self.shape[0] * self.shape[1]), requires_grad=False)
+        self.bias = (
+            None if layer.bias is None else nn.Parameter(layer.bias.repeat(self.shape[0] * self.shape[1]), requires_grad=False)
+        )
 
     def forward(self, maps: Tensor) -> Tensor:
         if maps.shape[2:] != (1, 1):

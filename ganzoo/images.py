@@ -62,7 +62,9 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Image.Imag
     columns = min(n, columns or columns_for(n))
     rows = math.ceil(n / columns)
     if max(rows * (height + gap), columns * (width + gap)) > LARGEST:
-        raise UsageError(f"a grid of {n:,} pictures would be more than {LARGEST:,} pixels wide or high; write a folder or .tar files")
+        raise UsageError(
+            f"a grid of {n:,} pictures would be more than {LARGEST:,} pixels wide or high; write a folder or .tar files"
+        )
     sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, dtype=np.uint8)
     for index, one in enumerate(levels):
         y, x = (index // columns) * (height + gap) + gap, (index % columns) * (width + gap) + gap

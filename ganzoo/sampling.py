@@ -188,9 +188,7 @@ def to_device(inputs: Mapping[str, Tensor], device: torch.device) -> dict[str, T
 
 
 @torch.inference_mode()
-def parts(
-    gan: GAN[Any], feed: Iterable[dict[str, Tensor]], device: torch.device, precision: str
-) -> Iterator[dict[str, Tensor]]:
+def parts(gan: GAN[Any], feed: Iterable[dict[str, Tensor]], device: torch.device, precision: str) -> Iterator[dict[str, Tensor]]:
     """Every batch of `feed` through `gan.sample`, on the CPU as float32; "sample" is one of the names."""
     for inputs in feed:
         with precise(device, precision):

@@ -40,7 +40,9 @@ def test_a_folder(model: Any, tmp_path: Path) -> None:
     whole = to_uint8(model.sample(100, seed=7).tensor)
     for row in (0, 23, 24, 99):
         path = tmp_path / "x" / f"{row:06d}.png"
-        assert abs(np.asarray(Image.open(path)).astype(int) - whole[row, ..., 0]).max() <= 2, "batches of another size round alike"
+        assert abs(np.asarray(Image.open(path)).astype(int) - whole[row, ..., 0]).max() <= 2, (
+            "batches of another size round alike"
+        )
         told = origin.read(path)
         assert (told.seed, told.row, told.n, told.model) == (7, row, 100, "dcgan-mnist")
     assert json.loads((tmp_path / "x" / "samples.json").read_text())["done"] == 100
@@ -135,7 +137,9 @@ def test_points_are_no_pictures(tmp_path: Path) -> None:
 def test_killed_and_gone_on(tmp_path: Path) -> None:
     """A real process, killed; the same command with --resume; and the same again uncut."""
     words = ["sample", "vanilla-mnist", "--seed", "3", "-n"]
-    child = subprocess.Popen([*RUN, *words, "100000", "-o", "x"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    child = subprocess.Popen(
+        [*RUN, *words, "100000", "-o", "x"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     deadline = time.monotonic() + 60
     while not (tmp_path / "x" / "000500.png").exists() and child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -164,7 +168,9 @@ def test_memory_does_not_grow(tmp_path: Path) -> None:
     )
 
     def peak(name: str, n: int) -> int:
-        done = subprocess.run([sys.executable, "-c", code, name, str(n)], cwd=tmp_path, check=True, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code, name, str(n)], cwd=tmp_path, check=True, capture_output=True, text=True
+        )
         return int(done.stdout)
 
     assert peak("many.tar", 6_000) < 1.1 * peak("few.tar", 600)
@@ -178,7 +184,9 @@ def test_a_full_disk(model: Any, tmp_path: Path) -> None:
         pytest.skip("mounting a tmpfs needs root")
     try:
         done = subprocess.run(
-            [*RUN, "sample", "vanilla-mnist", "-n", "3000", "--seed", "1", "-o", mounted / "x.tar"], capture_output=True, text=True
+            [*RUN, "sample", "vanilla-mnist", "-n", "3000", "--seed", "1", "-o", mounted / "x.tar"],
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 1
         assert "No space left" in done.stderr

@@ -126,4 +126,3 @@ def test_the_fast_path_is_near_float32() -> None:
     apart = abs(plain - quick).reshape(256, -1)
     assert apart.mean() <= 0.5
     assert apart.mean(axis=1).max() <= 1.5
-

@@ -13,8 +13,6 @@ from ganzoo.errors import GanzooError, RunError, UsageError
 from ganzoo.origin import Origin
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from ganzoo.model import Model
 
 
@@ -55,7 +53,9 @@ def _loaded(told: Origin, model: str | None, device: str) -> Model:
 
     if model is None:
         if told.model not in manifest.models():
-            raise UsageError(f"the picture is of {told.model!r}, which is no name of the manifest; give its model by --model ./FOLDER")
+            raise UsageError(
+                f"the picture is of {told.model!r}, which is no name of the manifest; give its model by --model ./FOLDER"
+            )
         if not hub.is_here(told.model):
             raise RunError(f"{told.model} is not on this machine, and replay fetches nothing: ganzoo pull {told.model}")
     started()
@@ -63,7 +63,8 @@ def _loaded(told: Origin, model: str | None, device: str) -> Model:
     loaded = load(model or told.model, device=device, precision=precision)
     if loaded.digest != told.weights:
         raise RunError(
-            f"the picture was made with other weights ({told.weights[:12]}...) than {loaded.name} has here ({loaded.digest[:12]}...)"
+            f"the picture was made with other weights ({told.weights[:12]}...) than those of {loaded.name} here "
+            f"({loaded.digest[:12]}...)"
         )
     return loaded
 
@@ -77,7 +78,7 @@ def _inputs(told: Origin, model: Model, image: list[str] | None) -> dict[str, An
                 raise UsageError(f"the picture was made from {name} files, which it does not carry: give them by --image FILE")
             given[name] = image
             if origin.unlike(told.inputs, given, model.inputs) == name:
-                raise UsageError(f"--image: not the files it was made from (their hashes differ), or in another order")
+                raise UsageError("--image: not the files it was made from (their hashes differ), or in another order")
         elif value is None:
             raise UsageError(f"input {name!r} was given from Python and is too large for the picture to carry")
     return given
@@ -117,7 +118,9 @@ def _compared(before: Path, after: Path, told: Origin, model: Model) -> str:
         return "the same, pixel by pixel"
     now = {"precision": model.precision, "device": describe(model.device), "torch": str(torch.__version__)}
     other = [f"{name} {getattr(told, name)} then, {value} now" for name, value in now.items() if getattr(told, name) != value]
-    return f"differs by {apart.mean():.2f} grey levels in the mean, {apart.max()} at worst ({'; '.join(other) or 'all as it was'})"
+    return (
+        f"differs by {apart.mean():.2f} grey levels in the mean, {apart.max()} at worst ({'; '.join(other) or 'all as it was'})"
+    )
 
 
 command = replay

@@ -32,6 +32,9 @@ def train(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The run folder. Default: runs/<plugin>-<data>.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a run that is there.")] = False,
+    stop_on_collapse: Annotated[
+        bool, typer.Option("--stop-on-collapse", help="End a run whose samples have collapsed; the checkpoint is kept.")
+    ] = False,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
     precision: Annotated[str | None, typer.Option(help="auto, bf16 or fp32.")] = None,
     log_every: Annotated[int | None, typer.Option(help="Steps between log rows. Default: 50.")] = None,
@@ -51,7 +54,7 @@ def train(
             plugin, data, out=out, data_root=data_root, only=only, download=download, preset=preset, config=config,
             settings=settings, steps=steps, epochs=epochs, batch_size=batch_size, seed=seed, device=device, precision=precision,
             log_every=log_every, sample_every=sample_every, checkpoint_every=checkpoint_every, resume=resume, force=force,
-            reporter=shown,
+            stop_on_collapse=stop_on_collapse, reporter=shown,
         )  # fmt: skip
     if first():
         output.data(str(folder) if is_path(str(folder)) else f"./{folder}")  # as `ganzoo sample` takes it

@@ -121,7 +121,11 @@ class Gallery(Content):
             raise DataError(f"domain {domain!r} is asked for, data set {facts.name!r} has {there}")
         if isinstance(field, Picture):
             pictures = self.load(field, domain)
-            return _mirroring(pictures, self.counts[domain], domain) if field.flip else lambda chosen, place, seed: pictures.take(chosen)
+            return (
+                _mirroring(pictures, self.counts[domain], domain)
+                if field.flip
+                else lambda chosen, place, seed: pictures.take(chosen)
+            )
         if isinstance(field, Labels) and self.labels is not None:
             return self._labels(field, facts, key)
         if isinstance(field, Captions) and facts.sentences:

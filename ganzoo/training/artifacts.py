@@ -32,17 +32,27 @@ class Artifacts:
     """Draws and exports from a run's averaged weights; `fixed` inputs are the same at every step."""
 
     def __init__(self, plugin: Plugin[Any], gan: GAN[Any], batches: Batches, engine: Engine, folder: Path) -> None:
-        self.plugin, self.gan, self.engine, self.folder = plugin, gan, engine, folder
+        self.plugin, self.gan, self.engine, self.folder, self.batches = plugin, gan, engine, folder, batches
         self.output = plugin.output(gan.config)
         many = FIXED if isinstance(self.output, Picture) else 16 * FIXED if isinstance(self.output, Points) else 16
         self.fixed = fixed_inputs(plugin, gan.config, batches, engine.seed, many)
 
-    def sample(self, average: Average, step: int) -> None:
-        """samples/step-000500.png."""
+    def sample(self, average: Average, step: int) -> Tensor:
+        """samples/step-0000500.png, and what it shows."""
         with average.applied() as gan:
             made = sampling.run(gan, iter(_split(self.fixed, FIXED)), self.engine.device, self.engine.precision)
         sheet = sampling.draw(made[sampling.SAMPLE], self.output)
         images.save_png(sheet, self.folder / SAMPLES / f"step-{step:07d}.png")
+        return made[sampling.SAMPLE]
+
+    def real(self) -> Tensor | None:
+        """As many examples of the data as samples are drawn, to compare them with; None where the data have no such thing."""
+        fields = self.plugin.data(self.gan.config).fields
+        key = next((key for key, field in fields.items() if type(field) is type(self.output)), None)
+        if key is None:
+            return None
+        taken = self.batches.take(0, len(next(iter(self.fixed.values()))), 0)[key]
+        return images.to_float(taken) if taken.dtype == torch.uint8 else taken
 
     def export(self, average: Average, step: int) -> None:
         """model.safetensors as it stands, so that an unfinished run can be sampled."""

@@ -74,6 +74,12 @@ class Engine:
             self._average([p.grad for p in mover.parameters if p.grad is not None])
         mover.step(index)
 
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is up in any process."""
+        if self.world == 1:
+            return flag
+        return bool(self.accelerator.reduce(torch.tensor(float(flag), device=self.device)) > 0)
+
     def wait(self) -> None:
         """Until every process is here."""
         self.accelerator.wait_for_everyone()

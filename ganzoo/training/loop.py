@@ -11,11 +11,12 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from ganzoo.errors import RunError
+from ganzoo.errors import Collapsed, RunError
 from ganzoo.gan import GAN, Phase
 from ganzoo.training import checkpoint, log
 from ganzoo.training.ema import Average
 from ganzoo.training.engine import Engine
+from ganzoo.training.health import Health
 from ganzoo.training.optim import Mover
 
 
@@ -30,7 +31,8 @@ class Batches(Protocol):
 class Events(Protocol):
     """What happens beside the steps, with the averaged weights at hand."""
 
-    def sample(self, average: Average, step: int) -> None: ...
+    def sample(self, average: Average, step: int) -> Tensor | None:
+        """Samples of fixed inputs, which are drawn on the way; None where nothing is made."""
 
     def export(self, average: Average, step: int) -> None: ...
 
@@ -58,9 +60,12 @@ class Trainer:
         rhythm: Rhythm = Rhythm(),
         reporter: log.Reporter | None = None,
         events: Events | None = None,
+        health: Health | None = None,
+        stop_on_collapse: bool = False,
     ) -> None:
         self.gan, self.phases, self.batches, self.engine = engine.place(gan), phases, batches, engine
         self.folder, self.rhythm, self.events = folder, rhythm, events
+        self.health, self.stop_on_collapse = health or Health(), stop_on_collapse
         folder.mkdir(parents=True, exist_ok=True)
         self.reporter: log.Reporter = reporter or log.Silent()
         self.phase, self.index = 0, 0
@@ -165,10 +170,20 @@ class Trainer:
             log.append_row(self.folder, row)
             self.reporter.advance(steps)
             self.reporter.row(row)
+            self._warn(self.health.row(row))
 
     def _sample(self) -> None:
+        """Collapsed when asked to stop there: the checkpoint is written first. All processes stop together."""
         if self.events and self.engine.main:
-            self.events.sample(self.average, self.done)
+            made = self.events.sample(self.average, self.done)
+            self._warn(self.health.samples(made) if made is not None else [])
+        if self.stop_on_collapse and self.engine.any(self.health.collapsed):
+            self.save()
+            raise Collapsed(self.done)
+
+    def _warn(self, texts: list[str]) -> None:
+        for text in texts:
+            self.reporter.note(f"warning: step {self.done:,}: {text}")
 
 
 def _due(done: int, every: int) -> bool:

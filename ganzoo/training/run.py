@@ -42,12 +42,14 @@ def train(
     checkpoint_every: int | None = None,
     resume: bool = False,
     force: bool = False,
+    stop_on_collapse: bool = False,
     reporter: Reporter | None = None,
 ) -> Path:
     """Train an architecture and give back its run folder (default runs/<plugin>-<data>).
 
     `config`: a TOML file whose top-level keys are these options and whose [config] table holds plugin settings, as
     `settings` does. `resume` goes on from the folder's checkpoint with the recorded options; `steps` may be raised.
+    `stop_on_collapse` raises Collapsed where the samples have lost their variety.
     Raises a GanzooError for anything the user can mend.
     """
     recipe = Recipe(
@@ -72,7 +74,7 @@ def train(
             else "--data is needed: a set's name, a folder or an archive"
         )
     _check(recipe)
-    session = Session(recipe, out, download, reporter or Silent())
+    session = Session(recipe, out, download, reporter or Silent(), stop_on_collapse=stop_on_collapse)
     if resume:
         session.resume()
     else:

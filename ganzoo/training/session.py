@@ -23,6 +23,7 @@ from ganzoo.plugin import Plugin
 from ganzoo.training import checkpoint, record
 from ganzoo.training.artifacts import Artifacts
 from ganzoo.training.engine import Engine
+from ganzoo.training.health import Health
 from ganzoo.training.log import Plan, Reporter
 from ganzoo.training.loop import Rhythm, Trainer
 from ganzoo.training.record import Local, Recipe, Run
@@ -32,8 +33,10 @@ from ganzoo.version import VERSION
 class Session:
     """Opens what the recipe names; `begin` starts a run in an empty folder, `resume` goes on with one."""
 
-    def __init__(self, recipe: Recipe, out: Path | None, download: bool, reporter: Reporter) -> None:
-        self.recipe, self.reporter = recipe, reporter
+    def __init__(
+        self, recipe: Recipe, out: Path | None, download: bool, reporter: Reporter, *, stop_on_collapse: bool = False
+    ) -> None:
+        self.recipe, self.reporter, self.stop_on_collapse = recipe, reporter, stop_on_collapse
         self.plugin: Plugin[Any] = registry.get(str(recipe.plugin))
         root = Path(recipe.data_root) if recipe.data_root else None
         self.data: DataSet = open_set(str(recipe.data), root=root, only=recipe.only, download=download)
@@ -86,7 +89,10 @@ class Session:
     ) -> None:
         artifacts = Artifacts(self.plugin, engine.place(gan), batches, engine, self.folder)
         rhythm = Rhythm(**run.rhythm)
-        trainer = Trainer(gan, phases, batches, engine, self.folder, rhythm=rhythm, reporter=self.reporter, events=artifacts)
+        trainer = Trainer(
+            gan, phases, batches, engine, self.folder, rhythm=rhythm, reporter=self.reporter, events=artifacts,
+            health=Health(artifacts.real()), stop_on_collapse=self.stop_on_collapse,
+        )  # fmt: skip
         if resume:
             trainer.resume()
         self.reporter.start(self._plan(run, phases, engine, trainer))
