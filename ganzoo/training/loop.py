@@ -14,6 +14,7 @@ from torch import Tensor
 from ganzoo.errors import Collapsed, RunError
 from ganzoo.gan import GAN, Phase
 from ganzoo.training import checkpoint, log
+from ganzoo.training.ahead import Ahead
 from ganzoo.training.ema import Average
 from ganzoo.training.engine import Engine
 from ganzoo.training.health import Health
@@ -68,6 +69,7 @@ class Trainer:
         self.health, self.stop_on_collapse = health or Health(), stop_on_collapse
         folder.mkdir(parents=True, exist_ok=True)
         self.reporter: log.Reporter = reporter or log.Silent()
+        self.ahead = Ahead(batches, pin=engine.device.type == "cuda")
         self.phase, self.index = 0, 0
         self.total = sum(phase.steps for phase in phases)
         self.movers: dict[str, Mover] = {}
@@ -81,7 +83,13 @@ class Trainer:
 
     def run(self, until: int | None = None) -> None:
         """Train to the end, or until `until` steps of the whole run are done; a checkpoint is written there."""
-        until = self.total if until is None else min(until, self.total)
+        try:
+            self._run(self.total if until is None else min(until, self.total))
+        finally:
+            self.ahead.stop()
+            self.ahead = Ahead(self.batches, pin=self.ahead.pin)
+
+    def _run(self, until: int) -> None:
         self._announce()
         if self.done == 0:
             self._sample()
@@ -152,7 +160,8 @@ class Trainer:
         phase, engine = self.phases[self.phase], self.engine
         step = engine.step(phase, self.index)
         position = (self.index * engine.world + engine.rank) * phase.batch
-        batch = engine.batch(self.batches.take(position, phase.batch, _stream(engine.seed, phase.name)))
+        taken = self.ahead.take(position, phase.batch, _stream(engine.seed, phase.name), engine.world * phase.batch)
+        batch = engine.batch(taken)
         for update in engine.drive(self.gan.losses(batch, step)):
             engine.move(self.movers[update.player], update.loss, self.index)
             buffer.add(self.index, f"loss/{update.player}", update.loss)

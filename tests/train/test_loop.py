@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from ganzoo.config import Config
 from ganzoo.data.sources import open_set
 from ganzoo.errors import NonFiniteLoss, RunError
 from ganzoo.gan import GAN, Phase, Player, Step, Update
+from ganzoo.training.ahead import Ahead
 from ganzoo.training.checkpoint import CHECKPOINT
 from ganzoo.training.ema import Average
 from ganzoo.training.engine import Engine
@@ -235,37 +237,65 @@ def test_buffer_averages_and_forgets() -> None:
 
 TRAIN = """
 import sys
+from pathlib import Path
 from ganzoo.training.run import train
-train("vanilla", "sine", out=sys.argv[1], steps=400, settings={"generator": "8", "discriminator": "8"},
-      checkpoint_every=20, sample_every=0, log_every=10, resume="--resume" in sys.argv, device="cpu")
+folder, resume = Path(sys.argv[1]), "--resume" in sys.argv
+begin = {"steps": int(sys.argv[2]), "settings": {"generator": "8", "discriminator": "8"}}
+train("vanilla", "sine", out=folder, checkpoint_every=20, sample_every=0, log_every=10, resume=resume, device="cpu",
+      **({} if resume else begin))
 """
 
 
+class Runs:
+    """One run in processes of its own: begun, killed, gone on with."""
+
+    def __init__(self, tmp_path: Path, steps: int) -> None:
+        (tmp_path / "run.py").write_text(TRAIN)
+        self.command = [sys.executable, str(tmp_path / "run.py")]
+        self.environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        self.steps = steps
+
+    def start(self, folder: Path, *more: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([*self.command, str(folder), str(self.steps), *more], env=self.environment)
+
+    def kill(self, folder: Path, after: float = 0.0, *more: str) -> bool:
+        """Start, wait until this sitting has written a checkpoint and `after` seconds more; whether there was one to kill."""
+        checkpoint = folder / CHECKPOINT
+        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+        process = self.start(folder, *more)
+        while process.poll() is None and not (checkpoint.exists() and checkpoint.stat().st_mtime_ns > before):
+            time.sleep(0.01)
+        time.sleep(after)
+        killed = process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        return killed
+
+    def equal(self, whole: Path, killed: Path) -> None:
+        for file in (CHECKPOINT, "model.safetensors", "training.safetensors"):
+            expected, found = load_file(whole / file), load_file(killed / file)
+            assert expected.keys() == found.keys()
+            assert all(torch.equal(expected[key], found[key]) for key in expected), file
+        assert [row["step"] for row in read_rows(killed)] == list(range(10, self.steps + 1, 10))
+
+
 def test_kill_and_resume_equal_the_uninterrupted_run(tmp_path: Path) -> None:
-    script = tmp_path / "run.py"
-    script.write_text(
-        TRAIN.replace("sys.argv[1]", "__import__('pathlib').Path(sys.argv[1])")
-        .replace(
-            'settings={"generator": "8", "discriminator": "8"}',
-            'settings=None if "--resume" in sys.argv else {"generator": "8", "discriminator": "8"}',
-        )
-        .replace("steps=400", 'steps=None if "--resume" in sys.argv else 400')
-    )
-    command = [sys.executable, str(script)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run([*command, str(tmp_path / "whole")], check=True, env=environment)
-    process = subprocess.Popen([*command, str(tmp_path / "killed")], env=environment)
-    checkpoint = tmp_path / "killed" / CHECKPOINT
-    while not checkpoint.exists() and process.poll() is None:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    subprocess.run([*command, str(tmp_path / "killed"), "--resume"], check=True, env=environment)
-    for file in (CHECKPOINT, "model.safetensors", "training.safetensors"):
-        expected, found = load_file(tmp_path / "whole" / file), load_file(tmp_path / "killed" / file)
-        assert all(torch.equal(expected[key], found[key]) for key in expected), file
-    steps = [row["step"] for row in read_rows(tmp_path / "killed")]
-    assert steps == list(range(10, 401, 10))
+    runs = Runs(tmp_path, 400)
+    assert runs.start(tmp_path / "whole").wait() == 0
+    assert runs.kill(tmp_path / "killed")
+    assert runs.start(tmp_path / "killed", "--resume").wait() == 0
+    runs.equal(tmp_path / "whole", tmp_path / "killed")
+
+
+@pytest.mark.slow
+def test_twenty_kills_at_random_moments(tmp_path: Path) -> None:
+    runs, moments = Runs(tmp_path, 12_000), random.Random(0)
+    assert runs.start(tmp_path / "whole").wait() == 0
+    assert runs.kill(tmp_path / "killed", moments.random())
+    for _ in range(19):
+        assert runs.kill(tmp_path / "killed", moments.random(), "--resume"), "the run ended before it was killed"
+    assert runs.start(tmp_path / "killed", "--resume").wait() == 0
+    runs.equal(tmp_path / "whole", tmp_path / "killed")
 
 
 def test_real_set_is_a_batch_stream() -> None:
@@ -274,3 +304,25 @@ def test_real_set_is_a_batch_stream() -> None:
     batches = data.bind(plugin.data(plugin.adapt(plugin.config(), data.facts)))
     points = batches.take(0, 1024, 7)["real"]
     assert torch.allclose(points[:, 1], points[:, 0].sin(), atol=1e-6)
+
+
+def test_batches_ahead_are_the_same() -> None:
+    ahead = Ahead(Noise())
+    for position in (0, 8, 16, 40, 48):  # 40: a jump, as a resumed run makes
+        assert torch.equal(ahead.take(position, 8, 3, 8)["real"], Noise().take(position, 8, 3)["real"])
+    ahead.stop()
+
+
+def test_what_goes_wrong_ahead_is_told_in_its_turn() -> None:
+    class Broken(Noise):
+        def take(self, position: int, size: int, seed: int) -> dict[str, Tensor]:
+            if position >= 16:
+                raise RunError("the file is gone")
+            return super().take(position, size, seed)
+
+    ahead = Ahead(Broken())
+    ahead.take(0, 8, 3, 8)
+    ahead.take(8, 8, 3, 8)
+    with pytest.raises(RunError, match="gone"):
+        ahead.take(16, 8, 3, 8)
+    ahead.stop()
