@@ -17,7 +17,9 @@ from ganzoo.training.record import Recipe
 from ganzoo.training.session import Session
 
 MOST = 10**12
-"""Steps, epochs and batches are below it, if only to refuse infinity."""
+"""Steps and epochs are below it, if only to refuse infinity."""
+LARGEST = 2**24
+"""So are batches: whoever asks for more has mistaken the option."""
 
 
 def train(
@@ -107,8 +109,9 @@ def _recorded(recipe: Recipe, folder: Path) -> Recipe:
 def _check(recipe: Recipe) -> None:
     for name in ("steps", "epochs", "batch_size", "log_every"):
         value = getattr(recipe, name)
-        if value is not None and not 0 < value < MOST:
-            raise UsageError(f"--{name.replace('_', '-')} {value}: more than 0 and less than {MOST:,} is needed")
+        most = LARGEST if name == "batch_size" else MOST
+        if value is not None and not 0 < value < most:
+            raise UsageError(f"--{name.replace('_', '-')} {value}: more than 0 and less than {most:,} is needed")
     for name in ("sample_every", "checkpoint_every"):
         value = getattr(recipe, name)
         if value is not None and value < 0:
