@@ -190,6 +190,25 @@ def write(
 
     Raises OutputExists, RunError for a record of something else, UsageError where the model gives no pictures."""
     given = dict(inputs or {})
+    try:
+        return _write(model, path, n, seed, batch_size, columns, view, resume, force, progress, given)
+    except OSError as error:
+        raise GanzooError(f"{path} cannot be written ({error.strerror or error})") from None
+
+
+def _write(
+    model: Model,
+    path: Path,
+    n: int,
+    seed: int,
+    batch_size: int | None,
+    columns: int | None,
+    view: str | None,
+    resume: bool,
+    force: bool,
+    progress: Callable[[int], None] | None,
+    given: Mapping[str, Any],
+) -> str:
     origin = msgspec.structs.replace(model.origin(seed, n, columns or images.columns_for(n), given), view=view)
     done = _begun(model, path, origin, given) if resume else 0
     if not resume:
@@ -234,8 +253,6 @@ def _pour(feed: Any, place: Place, job: Job, view: str | None, progress: Callabl
             while waiting:
                 settle()
             place.close(job.origin.n)
-        except OSError as error:
-            raise GanzooError(f"{error.filename or place.record.parent} cannot be written ({error.strerror or error})") from None
         finally:
             pool.shutdown(cancel_futures=True)
             place.drop()

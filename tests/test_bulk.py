@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from ganzoo import bulk, load, origin
-from ganzoo.errors import OutputExists, RunError, UsageError
+from ganzoo.errors import GanzooError, OutputExists, RunError, UsageError
 from ganzoo.images import to_uint8
 
 RUN = [sys.executable, "-c", "from ganzoo.cli.app import main; main()"]
@@ -127,6 +127,13 @@ def test_what_is_in_the_way(model: Any, tmp_path: Path) -> None:
     (tmp_path / "y.samples.json").write_text("{")
     with pytest.raises(RunError, match="cannot be read"):
         bulk.write(model, tmp_path / "y.tar", 3, seed=7, resume=True)
+
+
+@pytest.mark.parametrize("name", ["x", "x.tar"])
+def test_a_place_that_cannot_be_written(model: Any, tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(GanzooError, match=f"file/{name} cannot be written"):
+        bulk.write(model, tmp_path / "file" / name, 3, seed=7)
 
 
 def test_points_are_no_pictures(tmp_path: Path) -> None:
