@@ -70,6 +70,18 @@ def publish(folder: Path, plugin: str, name: str, change: Callable[[Any], Any] =
     )  # fmt: skip
 
 
+@pytest.fixture
+def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Gives the folder of an untrained model of a tiny plugin."""
+
+    def make(plugin: str) -> Path:
+        home = tmp_path_factory.mktemp("model")
+        publish(home, plugin, f"{plugin}-x")
+        return home / "weights" / f"{plugin}-x"
+
+    return make
+
+
 class Site:
     """A folder on the search path with the distribution ganzoo-shapes, its plugin and its models."""
 

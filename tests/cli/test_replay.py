@@ -14,19 +14,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from ganzoo import origin
-from tests.cli.conftest import Call, Site, publish
-
-
-@pytest.fixture
-def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Gives the folder of an untrained model of a tiny plugin."""
-
-    def make(plugin: str) -> Path:
-        home = tmp_path_factory.mktemp("model")
-        publish(home, plugin, f"{plugin}-x")
-        return home / "weights" / f"{plugin}-x"
-
-    return make
+from tests.cli.conftest import Call, Site
 
 
 def pixels(path: str) -> Any:

@@ -11,19 +11,7 @@ import pytest
 from PIL import Image
 
 from ganzoo.cli import progress
-from tests.cli.conftest import Call, Site, publish
-
-
-@pytest.fixture
-def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Gives the folder of an untrained model of a tiny plugin."""
-
-    def make(plugin: str) -> Path:
-        home = tmp_path_factory.mktemp("model")
-        publish(home, plugin, f"{plugin}-x")
-        return home / "weights" / f"{plugin}-x"
-
-    return make
+from tests.cli.conftest import Call, Site
 
 
 def rows(path: str, name: str = "sample") -> Any:
