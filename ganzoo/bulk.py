@@ -6,22 +6,20 @@ far it is, so that work that was cut off goes on where it stood and ends in the 
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
-import tarfile
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ganzoo import images
+from ganzoo import images, places
 from ganzoo.errors import GanzooError, OutputExists, RunError
 from ganzoo.origin import Origin, unlike
+from ganzoo.places import RECORD, Folder, Packed, Place, Shards, pattern, record_of
 from ganzoo.sampling import Samples, check_folder, check_target, row_name
 from ganzoo.weights import write_json
 
@@ -30,17 +28,12 @@ if TYPE_CHECKING:
 
     from ganzoo.model import Model
 
-RECORD = "samples.json"
-SHARD = 10_000
-"""Rows of one .tar."""
 AHEAD = 2
 """Batches that may wait to be packed."""
 EVERY = 2.0
 """Seconds between two notes of how far the work is."""
 TASK = 16
 """Pictures a thread packs at a time."""
-
-Packed = tuple[str, bytes]
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,114 +43,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     done: int = 0
 
 
-class Place(Protocol):
-    """Where rows go. `put` may come again for rows that were written but not yet noted as done."""
-
-    record: Path
-
-    def safe(self, done: int) -> int:
-        """How many of `done` rows need not be made again."""
-
-    def put(self, first: int, packed: Sequence[Packed]) -> int:
-        """Write rows from `first` on; how many rows are safe now."""
-
-    def close(self, n: int) -> None:
-        """All rows are there."""
-
-    def drop(self) -> None:
-        """Take away what is half written."""
-
-
-class Folder:
-    """`000000.png`, `000001.png`, ..."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.record = path, path / RECORD
-        path.mkdir(parents=True, exist_ok=True)
-
-    def safe(self, done: int) -> int:
-        return done
-
-    def put(self, first: int, packed: Sequence[Packed]) -> int:
-        for name, data in packed:
-            hidden = self.path / f".{name}.tmp"
-            try:
-                hidden.write_bytes(data)
-                hidden.replace(self.path / f"{name}.png")
-            except OSError:
-                hidden.unlink(missing_ok=True)
-                raise
-        return first + len(packed)
-
-    def close(self, n: int) -> None:
-        pass
-
-    def drop(self) -> None:
-        pass
-
-
-class Shards:
-    """`x-000000.tar`, ... of 10,000 rows: `000000.png` and `000000.json`, its origin. A shard is named when it is whole."""
-
-    def __init__(self, path: Path, origin: Origin) -> None:
-        self.path, self.origin = path, origin
-        self.record = path.with_name(f"{path.stem}.{RECORD}")
-        self.open: tarfile.TarFile | None = None
-        self.file: BinaryIO
-        path.parent.mkdir(parents=True, exist_ok=True)
-
-    def shard(self, number: int) -> Path:
-        return self.path.with_name(f"{self.path.stem}-{number:06d}.tar")
-
-    def safe(self, done: int) -> int:
-        return done - done % SHARD if done < self.origin.n else done
-
-    def put(self, first: int, packed: Sequence[Packed]) -> int:
-        for row, (name, data) in enumerate(packed, start=first):
-            if self.open is None:
-                self.file = self._hidden(row // SHARD).open("wb")
-                self.open = tarfile.TarFile(fileobj=self.file, mode="w", format=tarfile.USTAR_FORMAT)
-            origin = msgspec.structs.replace(self.origin, row=row).text().encode()
-            for suffix, content in (("png", data), ("json", origin)):
-                member = tarfile.TarInfo(f"{name}.{suffix}")
-                member.size = len(content)
-                self.open.addfile(member, io.BytesIO(content))
-            if (row + 1) % SHARD == 0:
-                self._seal(row // SHARD)
-        last = first + len(packed)
-        return last - last % SHARD
-
-    def close(self, n: int) -> None:
-        if self.open is not None:
-            self._seal((n - 1) // SHARD)
-
-    def drop(self) -> None:
-        if self.open is not None:
-            with contextlib.suppress(OSError):  # what is still buffered may not fit either
-                self.file.close()
-            Path(self.file.name).unlink(missing_ok=True)
-
-    def _hidden(self, number: int) -> Path:
-        return self.path.with_name(f".{self.shard(number).name}.tmp")
-
-    def _seal(self, number: int) -> None:
-        if self.open is not None:
-            self.open.close()
-            self.file.flush()
-            os.fsync(self.file.fileno())
-            self.file.close()
-            self.open = None
-            self._hidden(number).replace(self.shard(number))
-
-
 def is_bulk(path: Path) -> bool:
     """Whether this target is a folder or .tar files."""
     return path.suffix in ("", ".tar")
-
-
-def record_of(path: Path) -> Path:
-    """Where the record of a target lies."""
-    return path / RECORD if path.suffix != ".tar" else path.with_name(f"{path.stem}.{RECORD}")
 
 
 def recorded(path: Path) -> Job:
@@ -222,7 +110,7 @@ def _write(
         feed = model.stream(n, seed=seed, batch_size=batch_size, columns=columns, start=done, **given)
         _pour(feed, place, Job(origin=origin, done=done), view, progress)
     write_json(place.record, Job(origin=origin, done=n))
-    return str(path) if path.suffix != ".tar" else _pattern(path, n)
+    return str(path) if path.suffix != ".tar" else pattern(path, n)
 
 
 def _pour(feed: Any, place: Place, job: Job, view: str | None, progress: Callable[[int], None] | None) -> None:
@@ -283,16 +171,10 @@ def _check_room(path: Path, n: int, force: bool) -> None:
         there = [*path.parent.glob(f"{path.stem}-*.tar"), *path.parent.glob(record_of(path).name)]
         if there and not force:
             raise OutputExists(there[0], "choose another name, --resume it, or give --force")
-        if len(there) > -(-n // SHARD) + 1:
+        if len(there) > -(-n // places.SHARD) + 1:
             raise OutputExists(there[0], "there are more such files than would be replaced; remove them or choose another name")
         return
     if not force and record_of(path).exists():
         raise OutputExists(path, "--resume goes on with it, --force makes it anew")
     check_target(path, force)
     check_folder(path, [RECORD, *(f"{row_name(row)}.png" for row in range(n))])
-
-
-def _pattern(path: Path, n: int) -> str:
-    last = (n - 1) // SHARD
-    numbers = f"{{000000..{last:06d}}}" if last else "000000"
-    return str(path.with_name(f"{path.stem}-{numbers}.tar"))

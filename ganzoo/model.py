@@ -105,6 +105,14 @@ class Model:
         sampling.check_names(self.inputs, inputs)
         return self._parts(asked, sampling.batches(self.inputs, inputs, asked, size), self.origin(seed, n, wide, inputs))
 
+    def write(self, path: str | Path, n: int, *, seed: int | None = None, **options: Any) -> str:
+        """Any number of samples into a folder of PNGs or `x.tar` shards, in constant memory; says where.
+
+        `options`: batch_size, columns, view, resume, force, progress, as `ganzoo.bulk.write` takes them, and inputs=dict."""
+        from ganzoo import bulk
+
+        return bulk.write(self, Path(path), n, seed=sampling.random_seed() if seed is None else seed, **options)
+
     def _parts(self, rows: Rows, feed: Iterator[dict[str, Tensor]], origin: Origin) -> Iterator[sampling.Samples]:
         first, output = rows.start, self.plugin.output(self.config)
         for part in sampling.parts(self.fast, feed, self.device, self.precision):

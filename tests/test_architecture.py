@@ -21,7 +21,7 @@ LIGHT = {"ganzoo"} | {
     f"ganzoo.{name}"
     for name in (
         *("errors", "version", "config", "text", "inputs", "plugin", "registry", "manifest", "weights"),
-        *("card", "hub", "verify", "origin", "cache", "doctor", "doctor.install", "doctor.machine", "doctor.zoo"),
+        *("card", "hub", "verify", "origin", "places", "cache", "doctor", "doctor.install", "doctor.machine", "doctor.zoo"),
         *("data", "data.spec", "cli"),
     )
 }

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganzoo import bulk, load, origin
+from ganzoo import bulk, load, origin, places
 from ganzoo.errors import GanzooError, OutputExists, RunError, UsageError
 from ganzoo.images import to_uint8
 
@@ -35,7 +35,7 @@ def digits(folder: Path) -> dict[str, bytes]:
 
 def test_a_folder(model: Any, tmp_path: Path) -> None:
     seen: list[int] = []
-    assert bulk.write(model, tmp_path / "x", 100, seed=7, batch_size=24, progress=seen.append) == str(tmp_path / "x")
+    assert model.write(tmp_path / "x", 100, seed=7, batch_size=24, progress=seen.append) == str(tmp_path / "x")
     assert sum(seen) == 100
     whole = to_uint8(model.sample(100, seed=7).tensor)
     for row in (0, 23, 24, 99):
@@ -49,7 +49,7 @@ def test_a_folder(model: Any, tmp_path: Path) -> None:
 
 
 def test_shards_as_webdataset_reads_them(model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "SHARD", 40)
+    monkeypatch.setattr(places, "SHARD", 40)
     shown = bulk.write(model, tmp_path / "x.tar", 100, seed=7)
     assert shown == str(tmp_path / "x-{000000..000002}.tar")
     assert sorted(path.name for path in tmp_path.iterdir()) == [*(f"x-00000{i}.tar" for i in range(3)), "x.samples.json"]
@@ -68,7 +68,7 @@ def test_shards_as_webdataset_reads_them(model: Any, tmp_path: Path, monkeypatch
 
 @pytest.mark.parametrize("target", ["x", "x.tar"])
 def test_going_on_gives_the_same_bytes(model: Any, tmp_path: Path, target: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "SHARD", 40)
+    monkeypatch.setattr(places, "SHARD", 40)
     bulk.write(model, tmp_path / "whole" / target, 100, seed=7, batch_size=20)
 
     class Stop(Exception):
