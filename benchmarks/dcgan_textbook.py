@@ -131,7 +131,7 @@ def trainers(
 
     def ours() -> None:
         for _ in range(STEPS):
-            trainer._step(buffer)
+            trainer.step(buffer)
 
     def theirs() -> None:
         for _ in range(STEPS):

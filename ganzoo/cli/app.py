@@ -120,6 +120,7 @@ COMMANDS = {
     "cache": USE,
     "train": MAKE,
     "doctor": PROVE,
+    "bench": PROVE,
     "check": PROVE,
     "verify": PROVE,
     "manifest": PROVE,

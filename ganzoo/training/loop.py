@@ -97,7 +97,7 @@ class Trainer:
         while self.done < until:
             if self.index == self.phases[self.phase].steps:
                 self._next_phase()
-            self._step(buffer)
+            self.step(buffer)
             done, last = self.done, self.done == until
             saves = last or _due(done, self.rhythm.checkpoint)
             if saves or self.index == self.phases[self.phase].steps or _due(done, self.rhythm.log):
@@ -156,7 +156,8 @@ class Trainer:
         phase = self.phases[self.phase]
         self.reporter.phase(phase.name, phase.steps, self.index)
 
-    def _step(self, buffer: log.Buffer) -> None:
+    def step(self, buffer: log.Buffer) -> None:
+        """One step; its losses go into `buffer`."""
         phase, engine = self.phases[self.phase], self.engine
         step = engine.step(phase, self.index)
         position = (self.index * engine.world + engine.rank) * phase.batch
