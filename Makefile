@@ -12,7 +12,7 @@ help:            ## Show the targets
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[data,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[data,dev,export]"
 	@touch $(STAMP)
 
 sample: $(STAMP)  ## Samples of the default model: sample.png

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from ganzoo.gan import Step as Step
     from ganzoo.gan import Update as Update
     from ganzoo.model import Model as Model
+    from ganzoo.model import from_pretrained as from_pretrained
     from ganzoo.model import list_models as list_models
     from ganzoo.model import list_plugins as list_plugins
     from ganzoo.model import load as load
     from ganzoo.plugin import Plugin as Plugin
     from ganzoo.sampling import Samples as Samples
+    from ganzoo.training.run import finetune as finetune
     from ganzoo.training.run import train as train
 
 _HOMES = {
@@ -40,9 +42,11 @@ _HOMES = {
     "Model": "model",
     "Plugin": "plugin",
     "Samples": "sampling",
+    "from_pretrained": "model",
     "list_models": "model",
     "list_plugins": "model",
     "load": "model",
+    "finetune": "training.run",
     "train": "training.run",
 }
 __all__ = ["__version__", *_HOMES]

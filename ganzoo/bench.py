@@ -110,7 +110,10 @@ def train(model: Model, batch: int | None, rounds: int, steps: int = 4) -> Resul
                 trainer.step(buffer)
             _wait(model.device)
 
-        return _compared("training", textbook, ours, steps * phase.batch, rounds)
+        try:
+            return _compared("training", textbook, ours, steps * phase.batch, rounds)
+        finally:
+            trainer.ahead.stop()
 
 
 def _kept(model: Model, made: Tensor) -> None:
@@ -124,6 +127,8 @@ def _kept(model: Model, made: Tensor) -> None:
 def _wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
 
 
 def _compared(what: str, textbook: Work, ours: Work, rows: int, rounds: int) -> Result:

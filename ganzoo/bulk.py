@@ -20,6 +20,7 @@ from ganzoo import images, places
 from ganzoo.errors import GanzooError, OutputExists, RunError
 from ganzoo.origin import Origin, unlike
 from ganzoo.places import RECORD, Folder, Packed, Place, Shards, pattern, record_of
+from ganzoo.reading import decode, read
 from ganzoo.sampling import Samples, check_folder, check_target, row_name
 from ganzoo.weights import write_json
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 AHEAD = 2
 """Batches that may wait to be packed."""
+LONGEST = 1_000_000
+"""Bytes of a record."""
 EVERY = 2.0
 """Seconds between two notes of how far the work is."""
 TASK = 16
@@ -52,10 +55,10 @@ def recorded(path: Path) -> Job:
     """What a target says of its making; RunError when it says nothing."""
     record = record_of(path)
     try:
-        return msgspec.json.decode(record.read_bytes(), type=Job)
+        return decode(read(record, LONGEST), Job)
     except FileNotFoundError:
         raise RunError(f"{path} holds no samples to go on with (no {record.name})") from None
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, msgspec.DecodeError) as error:
         raise RunError(f"{record}: cannot be read ({error})") from None
 
 
@@ -160,6 +163,8 @@ def _begun(model: Model, path: Path, origin: Origin, given: Mapping[str, Any]) -
             raise RunError(f"{path} was begun with {name} {getattr(before, name)}; it cannot go on with {getattr(origin, name)}")
     if other := unlike(before.inputs, given, model.inputs):
         raise RunError(f"{path} was begun with another {other!r}; give the same")
+    if before.inputs and before.columns != origin.columns:
+        raise RunError(f"{path} was begun with {before.columns} columns, along which its inputs run; give the same")
     if before.n != origin.n and (before.inputs or origin.n < before.n):
         why = "it has inputs that are shared out over all rows" if before.inputs else "that is less"
         raise RunError(f"{path} was begun for {before.n:,} samples; it cannot go on to {origin.n:,}: {why}")
@@ -168,13 +173,21 @@ def _begun(model: Model, path: Path, origin: Origin, given: Mapping[str, Any]) -
 
 def _check_room(path: Path, n: int, force: bool) -> None:
     if path.suffix == ".tar":
-        there = [*path.parent.glob(f"{path.stem}-*.tar"), *path.parent.glob(record_of(path).name)]
+        shards = places.shards(path)
+        there = [*shards.values(), *([record_of(path)] if os.path.lexists(record_of(path)) else [])]
         if there and not force:
             raise OutputExists(there[0], "choose another name, --resume it, or give --force")
-        if len(there) > -(-n // places.SHARD) + 1:
-            raise OutputExists(there[0], "there are more such files than would be replaced; remove them or choose another name")
+        if stale := [shard for number, shard in shards.items() if number * places.SHARD >= n]:
+            raise OutputExists(stale[0], "there are more such files than would be replaced; remove them or choose another name")
         return
     if not force and record_of(path).exists():
         raise OutputExists(path, "--resume goes on with it, --force makes it anew")
     check_target(path, force)
-    check_folder(path, [RECORD, *(f"{row_name(row)}.png" for row in range(n))])
+    if path.is_dir():
+        check_folder(path, (other.name for other in path.iterdir() if other.name == RECORD or _is_row(other.name, n)))
+
+
+def _is_row(name: str, n: int) -> bool:
+    """Whether a file is the picture of one of `n` rows."""
+    stem = name.removesuffix(".png")
+    return stem != name and stem.isascii() and stem.isdecimal() and int(stem) < n and stem == row_name(int(stem))

@@ -3,42 +3,42 @@
 from __future__ import annotations
 
 import re
-import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from ganzoo import card, manifest, registry, verify, weights
-from ganzoo.errors import ManifestError, RunError, UsageError, WeightsError
-from ganzoo.manifest import Entry, File, Golden, Manifest, Metric, Training
-from ganzoo.model import load
+from ganzoo import card, manifest, release, weights
+from ganzoo.errors import UsageError, WeightsError
+from ganzoo.hub.upload import Published, publish
+from ganzoo.manifest import Entry, Manifest
+from ganzoo.release import Story
 from ganzoo.training import record
-from ganzoo.training.record import Run
-
-GOLDEN_ROWS = {"Picture": 8, "Points": 256, "Curve": 16}
-SHEET_ROWS = {"Picture": 64, "Points": 1024, "Curve": 16}
 
 
-def add(
-    run: Path, name: str, *, summary: str, licence: str, metrics: Path | None = None, notes: str = "", fine_tune: bool = False
-) -> Entry:
+def add(run: Path, name: str, story: Story, *, fine_tune: bool = False) -> Entry:
     """Copy a finished run into the checkout's weights/<name>/, with config, card, sample sheet and golden rows, and write
-    its manifest entry. `metrics`: a JSON list of {name, value, protocol, command}. `fine_tune`: keep training.safetensors.
+    its manifest entry. `fine_tune`: keep training.safetensors.
     """
-    found, _ = record.read(run)
-    if not found.done:
-        raise RunError(f"{run} is not finished; ganzoo train --resume --out {run}")
-    if not re.match(manifest.NAME, name) or not name.startswith(f"{found.plugin}-"):
-        raise UsageError(f"{name!r}: weights are named {found.plugin}-<tag>")
+    plugin = record.read(run)[0].plugin  # official weights come from `ganzoo train` alone
+    if not re.match(manifest.NAME, name) or not name.startswith(f"{plugin}-"):
+        raise UsageError(f"{name!r}: weights are named {plugin}-<tag>")
     folder = manifest.home() / "weights" / name
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in [weights.CONFIG, weights.MODEL, *([weights.TRAINING] if fine_tune else [])]:
-        shutil.copyfile(run / file, folder / file)
-    _pictures(folder)
-    entry = _entry(found, folder, name, summary, licence, _metrics(metrics), notes)
-    (folder / card.CARD).write_text(card.render(name, entry), "utf-8")
-    _write(name, msgspec.structs.replace(entry, files=_files(folder)))
+    entry = release.prepare(run, folder, f"{manifest.official().owner}/{name}", story, training=fine_tune, call=name)
+    _write({name: entry})
     return manifest.entry(name)
+
+
+def publish_all(told: Callable[[str, Published], None], *, private: bool = False) -> None:
+    """Put every model of weights/ on the Hub, under the manifest's owner, and write each commit into the manifest as its
+    revision. A model that is there already, byte for byte, gets no new commit."""
+    for name, entry in manifest.official().models.items():
+        folder = manifest.home() / "weights" / name
+        if not folder.is_dir():
+            continue
+        done = publish(folder, entry.repository, [*entry.files, card.CARD], ours=release.PUBLISHED, private=private)
+        _write({name: msgspec.structs.replace(entry, revision=done.commit)})
+        told(name, done)
 
 
 def refresh() -> list[str]:
@@ -53,66 +53,10 @@ def refresh() -> list[str]:
     return [str(path.relative_to(manifest.home())) for path in stale]
 
 
-def _pictures(folder: Path) -> None:
-    """samples.png and golden.npz, in float32 on the CPU."""
-    model = load(folder.absolute(), device="cpu", precision="fp32")
-    kind = type(model.plugin.output(model.config)).__name__
-    model.sample(SHEET_ROWS[kind], seed=0).save(folder / "samples.png", force=True)
-    verify.write_golden(model, folder / verify.GOLDEN, seed=0, n=GOLDEN_ROWS[kind])
-
-
-def _entry(run: Run, folder: Path, name: str, summary: str, licence: str, metrics: list[Metric], notes: str) -> Entry:
-    config = weights.read_config(folder)
-    distribution, _ = registry.distribution(run.plugin)
-    kind = type(registry.get(run.plugin).output(msgspec.convert(config.config, registry.get(run.plugin).config))).__name__
-    return Entry(
-        plugin=run.plugin,
-        distribution=distribution,
-        summary=summary,
-        repository=f"{manifest.official().owner}/{name}",
-        revision=None,
-        files=_files(folder),
-        config=config.config,
-        data=run.data,
-        licence=licence,
-        parameters=run.parameters,
-        training=Training(
-            command=run.command,
-            seed=run.seed,
-            steps=sum(run.phases.values()),
-            batch=max(run.batch.values()),
-            precision=run.precision,
-            machine=run.machine,
-            minutes=round(run.seconds / 60, 1),
-            date=run.date,
-            version=run.version,
-            torch=run.torch,
-        ),
-        golden=Golden(seed=0, n=GOLDEN_ROWS[kind]),
-        metrics=metrics,
-        notes=notes,
-    )
-
-
-def _files(folder: Path) -> dict[str, File]:
-    """Every file of a model but its card, whose text quotes the others."""
-    kept = sorted(path for path in folder.iterdir() if path.is_file() and path.name != card.CARD)
-    return {path.name: File(sha256=manifest.sha256(path), bytes=path.stat().st_size) for path in kept}
-
-
-def _metrics(path: Path | None) -> list[Metric]:
-    if path is None:
-        return []
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=list[Metric])
-    except (OSError, msgspec.DecodeError) as error:
-        raise ManifestError(path, str(error)) from None
-
-
-def _write(name: str, entry: Entry) -> None:
-    """The manifest with one entry replaced, models in order of their names."""
+def _write(changed: dict[str, Entry]) -> None:
+    """The manifest with some entries replaced, models in order of their names."""
     old = manifest.official()
-    models = {**old.models, name: entry}
+    models = {**old.models, **changed}
     path = manifest.home() / "weights_manifest.json"
     if not path.with_name("pyproject.toml").exists():
         raise WeightsError(path, "an installed package; weights are added in a checkout")

@@ -1,16 +1,8 @@
-"""What the Hub client's cache holds of ganzoo's models, read by its layout alone. Light: no torch, no numpy.
-
-    models--<owner>--<name>/blobs/<etag>                          bytes; <etag>.<...>.incomplete while they come
-                            snapshots/<commit>/<file>             a link to a blob, or the file itself
-                            refs/<branch>                         a commit
-
-A large file's etag is its sha256. A blob may itself be a link into a store that all repositories share.
-"""
+"""What the Hub client's cache holds of ganzoo's models, read by its layout alone (`ganzoo.hub.place`). Light."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +11,11 @@ from typing import Any
 import msgspec
 
 from ganzoo import hub, manifest
-from ganzoo.errors import NotCached
+from ganzoo.errors import NotCached, WeightsError
+from ganzoo.hub.place import PREFIX, etag
+from ganzoo.hub.proof import digest
 from ganzoo.weights import CONFIG, MODEL
 
-PREFIX = "models--"
 CONFIG_LIMIT = 1_000_000
 
 
@@ -90,14 +83,14 @@ class Verdict:
 
 
 def verify(model: Cached) -> Verdict:
-    """Compare every file with the manifest's sha256, or with the one its blob is named by."""
+    """Compare every file with the manifest's sha256, or with the hash that its blob is named by."""
     faults, hashes = [model.problem] if model.problem else [], _hashes(model)
     checked = unknown = 0
     for commit in model.revisions:
         snapshot = model.folder / "snapshots" / commit
         for path in _entries(snapshot):
             name = path.relative_to(snapshot).as_posix()
-            expected = hashes.get((commit, name)) or _stated(path)
+            expected = hashes.get((commit, name)) or etag(path)
             if not path.exists():
                 faults.append(f"{name}: its bytes are missing")
             elif expected is None:
@@ -170,18 +163,13 @@ def _hashes(model: Cached) -> dict[tuple[str, str], str]:
     return {(entry.revision, name): file.sha256 for entry in entries if entry.revision for name, file in entry.files.items()}
 
 
-def _stated(path: Path) -> str | None:
-    """The sha256 in a blob's own name. Only the first link is followed: the shared store names by another hash."""
-    name = os.path.basename(os.readlink(path)) if path.is_symlink() else ""
-    return name if re.fullmatch("[0-9a-f]{64}", name) else None
-
-
 def _fault(path: Path, name: str, expected: str) -> list[str]:
     try:
-        actual = manifest.sha256(path)
-    except OSError as error:
-        return [f"{name}: cannot be read ({error.strerror or error})"]
-    return [] if actual == expected else [f"{name}: sha256 is {actual[:16]}..., it must be {expected[:16]}..."]
+        actual = digest(path, expected)
+    except WeightsError as error:
+        return [f"{name}: {error.problem}"]
+    kind = "sha256" if len(expected) == 64 else "git's hash"
+    return [] if actual == expected else [f"{name}: {kind} is {actual[:16]}..., it must be {expected[:16]}..."]
 
 
 def _entries(folder: Path) -> Iterator[Path]:

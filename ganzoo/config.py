@@ -87,8 +87,10 @@ def read_toml(path: Path) -> dict[str, Any]:
 
     try:
         return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(str(path), str(error)) from None
+    except OSError as error:
+        raise ConfigError(str(path), error.strerror or str(error)) from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(str(path), f"not TOML that can be read ({error})") from None
 
 
 def _listed(text: str, current: Any) -> Any:

@@ -33,13 +33,32 @@ def did_you_mean(names: Sequence[str]) -> str:
 
 
 class UnknownPlugin(UsageError):
-    def __init__(self, name: str, known: Iterable[str]) -> None:
+    """`hidden`: it is installed, and GANZOO_PLUGINS leaves it out."""
+
+    def __init__(self, name: str, known: Iterable[str], hidden: bool = False) -> None:
         self.name, self.known = name, tuple(known)
         self.near = near(name, self.known)
         super().__init__(
-            f"no plugin {name!r}{did_you_mean(self.near)} (ganzoo list shows all; a plugin added to an editable "
+            f"plugin {name!r} is installed, but GANZOO_PLUGINS leaves it out; add it there, or unset the variable"
+            if hidden
+            else f"no plugin {name!r}{did_you_mean(self.near)} (ganzoo list shows all; a plugin added to an editable "
             "install is seen after it is installed again)"
         )
+
+
+class MissingPlugin(GanzooError):
+    """A model needs a plugin that is not installed. `distribution`: what its config.json says brings it, None where that is
+    no name a distribution can have; nobody has looked at it, so the user is told to."""
+
+    def __init__(self, plugin: str, distribution: str | None, *, installed: bool = False) -> None:
+        self.plugin, self.distribution = plugin, distribution
+        if distribution is None:
+            remedy = "which is not installed"
+        elif installed:
+            remedy = f"which the installed {distribution} does not bring; pip install --upgrade {distribution}"
+        else:
+            remedy = f"which the distribution {distribution} brings; look at it, then pip install {distribution}"
+        super().__init__(f"needs the plugin {plugin!r}, {remedy}")
 
 
 class BrokenPlugin(GanzooError):
@@ -102,13 +121,22 @@ class WeightsError(GanzooError):
 
 
 class HashMismatch(WeightsError):
-    def __init__(self, path: Path | str, expected: str, actual: str) -> None:
+    def __init__(self, path: Path | str, expected: str, actual: str, source: str = "the manifest") -> None:
         self.expected, self.actual = expected, actual
-        super().__init__(path, f"sha256 is {actual[:16]}..., the manifest says {expected[:16]}...; the file was not loaded")
+        kind = "sha256" if len(expected) == 64 else "git's hash"
+        super().__init__(path, f"{kind} is {actual[:16]}..., {source} says {expected[:16]}...; the file was not loaded")
 
 
 class NotAvailable(GanzooError):
     """Weights are known, but their bytes can be had from nowhere."""
+
+
+class HubError(GanzooError):
+    """The Hub, or the way to it, did not do what was asked."""
+
+
+class Unreachable(HubError):
+    """The Hub gave no answer, or one that passes: what was pulled before is as good as it was."""
 
 
 class OutputExists(GanzooError):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import math
+import struct
+import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
@@ -27,6 +30,14 @@ if TYPE_CHECKING:
 
 LARGEST = 32_768
 """Pixels of a grid's side that programs still open."""
+PIXELS = 200_000_000
+"""Of a user's picture: a few kilobytes can claim, and unpack to, many more."""
+Image.MAX_IMAGE_PIXELS = PIXELS
+warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # `opened` refuses what Pillow would only warn of
+BROKEN = (
+    OSError, EOFError, SyntaxError, ValueError, TypeError, AttributeError, LookupError, struct.error, Image.DecompressionBombError
+)  # fmt: skip
+"""What Pillow raises for files that are no pictures, or broken ones."""
 
 
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:
@@ -52,24 +63,30 @@ def pictures(images: Tensor) -> list[Image.Image]:
 
 def columns_for(n: int) -> int:
     """Columns of a grid that is about square."""
-    return math.ceil(math.sqrt(n))
+    return math.isqrt(max(n, 1) - 1) + 1
 
 
 def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Image.Image:
     """Images in [-1, 1] side by side, row by row, `gap` white pixels apart."""
     levels = to_uint8(images)
     n, height, width, channels = levels.shape
-    columns = min(n, columns or columns_for(n))
-    rows = math.ceil(n / columns)
-    if max(rows * (height + gap), columns * (width + gap)) > LARGEST:
-        raise UsageError(
-            f"a grid of {n:,} pictures would be more than {LARGEST:,} pixels wide or high; write a folder or .tar files"
-        )
+    rows, columns = grid_shape(n, height, width, columns, gap)
     sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, dtype=np.uint8)
     for index, one in enumerate(levels):
         y, x = (index // columns) * (height + gap) + gap, (index % columns) * (width + gap) + gap
         sheet[y : y + height, x : x + width] = one
     return picture(sheet)
+
+
+def grid_shape(n: int, height: int, width: int, columns: int | None = None, gap: int = 2) -> tuple[int, int]:
+    """Rows and columns of a grid; UsageError when it would be larger than programs open."""
+    columns = min(n, columns or columns_for(n))
+    rows = -(-n // columns)
+    if max(rows * (height + gap), columns * (width + gap)) > LARGEST:
+        raise UsageError(
+            f"a grid of {n:,} pictures would be more than {LARGEST:,} pixels wide or high; write a folder or .tar files"
+        )
+    return rows, columns
 
 
 def save_png(image: Image.Image, path: Path, origin: Origin | None = None) -> None:
@@ -101,18 +118,36 @@ def save_gif(frames: Sequence[Image.Image], path: Path, seconds: float = 6.0) ->
         frames[0].save(temporary, "GIF", save_all=True, append_images=list(frames[1:]), duration=times, loop=0)
 
 
+@contextmanager
+def opened(source: Any) -> Iterator[Image.Image]:
+    """A picture from a path or a file, not yet decoded. BROKEN when it is none, or larger than PIXELS."""
+    with Image.open(source) as image:
+        if image.width * image.height > PIXELS:
+            raise Image.DecompressionBombError(f"{image.width:,} x {image.height:,} pixels; at most {PIXELS:,} are decoded")
+        yield image
+
+
+def fault(error: Exception) -> str:
+    """One of BROKEN in words."""
+    if isinstance(error, UnidentifiedImageError):
+        return "of no format that Pillow knows"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"{error}".partition(", could be")[0]
+    return (error.strerror if isinstance(error, OSError) else None) or f"{error}" or type(error).__name__
+
+
 def open_picture(source: Any, name: str = "image") -> Image.Image:
     """A PIL image from a path or a PIL image, upright (EXIF). InputError when it is no picture."""
     if isinstance(source, Image.Image):
         return ImageOps.exif_transpose(source)
     try:
-        with Image.open(source) as image:
+        with opened(source) as image:
             image.load()
             return ImageOps.exif_transpose(image)
     except FileNotFoundError:
         raise InputError(name, f"no file {source}") from None
-    except (OSError, SyntaxError, ValueError, TypeError, AttributeError, Image.DecompressionBombError) as error:
-        raise InputError(name, f"{source} is not a picture that can be read ({error})") from None
+    except BROKEN as error:
+        raise InputError(name, f"{source} is not a picture that can be read ({fault(error)})") from None
 
 
 def to_input(image: Image.Image, spec: ImageInput) -> Tensor:

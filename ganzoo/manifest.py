@@ -11,12 +11,18 @@ import msgspec
 
 from ganzoo import registry
 from ganzoo.errors import GanzooError, ManifestError, UnknownModel
+from ganzoo.reading import decode
 
 FORMAT = 1
 NAME = r"^[a-z0-9][a-z0-9_]*(-[a-z0-9_.]+)+$"
 """`<plugin>-<tag>`."""
 
 Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+
+FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+"""Of a file in a model's folder: no path, nothing hidden."""
+REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$"
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,6 +68,16 @@ class Metric(Record, frozen=True, kw_only=True):
     command: str
 
 
+class Parent(Record, frozen=True, kw_only=True):
+    """The model that a fine-tuning began from. `name`: as it was asked for, never a path; `repository`, `revision`: where it
+    lay on the Hub, if it came from there; `sha256`: of its model.safetensors."""
+
+    name: str
+    repository: str | None = None
+    revision: str | None = None
+    sha256: Sha256
+
+
 class Golden(Record, frozen=True, kw_only=True):
     """Rows that the file `golden.npz` holds as they must come out: seed, number, further inputs as text."""
 
@@ -71,22 +87,24 @@ class Golden(Record, frozen=True, kw_only=True):
 
 
 class Entry(Record, frozen=True, kw_only=True):
-    """One model. `revision`: the commit it is pinned to on the Hub; null until it is published."""
+    """One model. `revision`: the commit it is pinned to on the Hub; null until it is published. `data`, `training`: null where
+    the model was not trained by ganzoo. `files`: names in one folder, no paths."""
 
     plugin: str
     distribution: str
     summary: str
-    repository: str
+    repository: Annotated[str, msgspec.Meta(pattern=REPOSITORY)]
     revision: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40}$")] | None
-    files: dict[str, File]
+    files: dict[FileName, File]
     config: dict[str, Any]
-    data: DataSet
+    data: DataSet | None = None
     licence: str
     parameters: dict[str, int]
-    training: Training
+    training: Training | None = None
     golden: Golden
     metrics: list[Metric] = []
     notes: str = ""
+    parent: Parent | None = None
 
 
 class Manifest(Record, frozen=True, kw_only=True):
@@ -109,10 +127,11 @@ def home() -> Path:
     return package
 
 
-def read(text: bytes, where: str) -> Manifest:
-    """A manifest from JSON; ManifestError naming `where` and the key when it breaks the schema."""
+def read(text: bytes, where: str, *, own: bool = False) -> Manifest:
+    """A manifest from JSON; ManifestError naming `where` and the key when it breaks the schema. `own`: it came with ganzoo, and
+    is not searched for keys that stand twice, for which another parser has to be imported."""
     try:
-        return msgspec.json.decode(text, type=Manifest)
+        return msgspec.json.decode(text, type=Manifest) if own else decode(text, Manifest)
     except msgspec.DecodeError as error:
         raise ManifestError(where, str(error)) from None
 
@@ -122,7 +141,7 @@ def official() -> Manifest:
     """The project's own manifest."""
     path = home() / "weights_manifest.json"
     try:
-        return read(path.read_bytes(), str(path))
+        return read(path.read_bytes(), str(path), own=True)
     except OSError as error:
         raise ManifestError(path, f"cannot be read ({error.strerror}); reinstall ganzoo-torch") from None
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from operator import index
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 from ganzoo import hub, images, manifest, registry, sampling, weights
 from ganzoo.config import convert, plain
 from ganzoo.device import choose_device, choose_precision, describe
-from ganzoo.errors import UsageError
+from ganzoo.errors import UsageError, WeightsError
 from ganzoo.fold import folded
 from ganzoo.gan import GAN
 from ganzoo.inputs import Input, Rows
@@ -25,7 +25,12 @@ from ganzoo.origin import Origin, told
 from ganzoo.plugin import Plugin
 from ganzoo.version import VERSION
 
+if TYPE_CHECKING:
+    from ganzoo.hub.upload import Published
+
 LOG = logging.getLogger(__name__)
+REST, REST_FACTOR = 1 << 28, 8
+"""Bytes of the networks that are not in a model file: at most REST, and REST_FACTOR for each byte of the file."""
 BATCH = 64
 """Samples at a time on a CPU; four times as many on other devices."""
 
@@ -42,8 +47,11 @@ class _Unfilled(TorchFunctionMode):
 class Model:
     """An architecture with trained weights, in eval mode, on one device. Made by `load`."""
 
-    def __init__(self, name: str, plugin: Plugin[Any], gan: GAN[Any], device: torch.device, precision: str, digest: str) -> None:
-        self.name, self.plugin, self.gan = name, plugin, gan
+    def __init__(
+        self, name: str, plugin: Plugin[Any], gan: GAN[Any], device: torch.device, precision: str, digest: str,
+        source: hub.Pulled | None = None,
+    ) -> None:  # fmt: skip
+        self.name, self.plugin, self.gan, self.source = name, plugin, gan, source
         self.device, self.precision, self.digest = device, precision, digest
 
     def __repr__(self) -> str:
@@ -133,6 +141,17 @@ class Model:
             torch=str(torch.__version__),
         )  # fmt: skip
 
+    def push_to_hub(self, repo_id: str, **options: Any) -> Published:
+        """Publish this model's files, with a card, as one commit of a Hub repository (owner/name); needs a token.
+
+        `options`: private, tag, training, and story=ganzoo.release.Story(summary=..., licence=...) for what only a person can
+        say of a model that no manifest knows."""
+        from ganzoo import release
+
+        if self.source is None:
+            raise UsageError(f"{self.name} lies in no folder; save it first")
+        return release.publish(self.source, repo_id, **options)
+
     @torch.inference_mode()
     def encode(self, images: Tensor) -> Mapping[str, Tensor]:
         """Inputs back from images (n, channels, height, width) in [-1, 1]; UsageError where the architecture cannot."""
@@ -142,36 +161,60 @@ class Model:
             raise UsageError(f"{self.name}: {error}") from None
 
 
-def load(name: str | Path, *, device: str = "auto", precision: str = "auto") -> Model:
-    """A model by manifest name ("dcgan-mnist"), or from a folder (a path, "./runs/x"): hashes and shapes are checked first.
+def load(name: str | Path, *, device: str = "auto", precision: str = "auto", progress: hub.Progress | None = None) -> Model:
+    """A model by manifest name ("dcgan-mnist"), of a Hub repository ("owner/name", "owner/name@revision"), or from a folder (a
+    path, "./runs/x"): hashes and shapes are checked first. Of a repository, what was pulled before is taken (`ganzoo pull`
+    asks for news); `progress` is told of what has to be fetched.
 
     Raises a GanzooError that says what is wrong; nothing is loaded half.
     """
-    pulled = hub.pull(str(name.absolute()) if isinstance(name, Path) else name)
+    pulled = hub.pull(str(name.absolute()) if isinstance(name, Path) else name, progress=progress)
     where = choose_device(device)
     recorded = weights.read_config(pulled.folder)
-    plugin = registry.get(recorded.plugin)
+    plugin = registry.required(recorded.plugin, recorded.distribution)
     config = convert(recorded.config, plugin.config, str(pulled.folder / weights.CONFIG))
     path = pulled.folder / weights.MODEL
-    gan = assemble(plugin, config, path).to(where).to(memory_format=torch.channels_last)
+    gan = assemble(plugin, config, path)
+    if sorted(recorded.networks) != sorted(gan.ema):
+        problem = f"lists the networks {', '.join(recorded.networks)}; {plugin.name!r} samples with {', '.join(gan.ema)}"
+        raise WeightsError(pulled.folder / weights.CONFIG, problem)
+    gan = gan.to(where).to(memory_format=torch.channels_last)
     digest = pulled.entry.files[weights.MODEL].sha256 if pulled.entry else manifest.sha256(path)
-    model = Model(pulled.name, plugin, gan, where, choose_precision(precision, where, plugin.output(config)), digest)
+    model = Model(pulled.name, plugin, gan, where, choose_precision(precision, where, plugin.output(config)), digest, pulled)
     LOG.info("%r: weights %s from the %s", model, digest[:12], pulled.origin)
     return model
+
+
+def outline(plugin: Plugin[Any], config: Any) -> GAN[Any]:
+    """The networks of `config` on the meta device: shapes, and no memory."""
+    with torch.device("meta"), _Unfilled():
+        return plugin.build(config)
 
 
 def assemble(plugin: Plugin[Any], config: Any, path: Path) -> GAN[Any]:
     """The networks of `config` with a model file's weights, on the CPU, in eval mode.
 
     Shapes are compared on the meta device first, so a wrong file or a giant configuration costs no memory."""
-    with torch.device("meta"), _Unfilled():
-        outline = plugin.build(config)
-    shapes = {key: tuple(tensor.shape) for key, tensor in weights.networks(outline, outline.ema).items()}
+    empty = outline(plugin, config)
+    shapes = {key: tuple(tensor.shape) for key, tensor in weights.networks(empty, empty.ema).items()}
     weights.check_shapes(path, shapes)
+    check_rest(path, empty)
     with torch.random.fork_rng(devices=[]):
         gan = plugin.build(config)
     weights.load(path, weights.networks(gan, gan.ema))
     return gan.eval().requires_grad_(False)
+
+
+def check_rest(path: Path, empty: GAN[Any]) -> None:
+    """WeightsError where the networks that the file does not hold, a discriminator say, are out of all proportion to it.
+
+    They are built as well, and only the configuration says how large they are."""
+    rest = [name for name, _ in empty.named_children() if name not in empty.ema]
+    size = sum(tensor.nbytes for tensor in weights.networks(empty, rest).values())
+    most = REST + REST_FACTOR * path.stat().st_size
+    if size > most:
+        problem = f"{size:,} bytes of networks beside this file, which may have {most:,}"
+        raise WeightsError(path, f"its configuration asks for {problem}; nothing was built")
 
 
 def model_config(plugin: Plugin[Any], gan: GAN[Any]) -> weights.ModelConfig:
@@ -180,6 +223,11 @@ def model_config(plugin: Plugin[Any], gan: GAN[Any]) -> weights.ModelConfig:
     return weights.ModelConfig(
         plugin=plugin.name, distribution=distribution, version=version, networks=list(gan.ema), config=plain(gan.config)
     )
+
+
+def from_pretrained(name: str | Path, *, revision: str | None = None, device: str = "auto", precision: str = "auto") -> Model:
+    """`load` under the name that users of timm, transformers or diffusers look for. `revision`: a branch, tag or commit."""
+    return load(f"{name}@{revision}" if revision is not None else name, device=device, precision=precision)
 
 
 def list_models(pattern: str = "*") -> list[str]:

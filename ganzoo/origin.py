@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -15,6 +16,7 @@ import msgspec
 
 from ganzoo.errors import GanzooError, InputError, UsageError
 from ganzoo.inputs import Image, Input
+from ganzoo.reading import decode, opened
 
 KEY = "ganzoo"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -28,7 +30,7 @@ Count = Annotated[int, msgspec.Meta(ge=1, le=(1 << 63) - 1)]
 Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 
-class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """`weights`: sha256 of the model file; `seed`: of row 0 of `n`; `row`: which of them this picture is, None where it is a
     grid of all, `columns` wide. `inputs`: what was given, by name; None for what a picture cannot carry. `view`: of --show."""
 
@@ -85,7 +87,7 @@ def _hashes(value: Any) -> dict[str, list[str]] | None:
 def read(path: Path) -> Origin:
     """The origin in a PNG. UsageError where there is none; nothing but this one entry is read, and only if it is short."""
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             if file.read(8) != SIGNATURE:
                 raise UsageError(f"{path} is not a PNG; ganzoo writes the origin of samples into PNGs")
             text = next((data for data in _texts(file) if data is not None), None)
@@ -94,8 +96,8 @@ def read(path: Path) -> Origin:
     if text is None:
         raise UsageError(f"{path} does not say how it was made: not written by ganzoo, or stripped on its way")
     try:
-        return msgspec.json.decode(text, type=Origin)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        return decode(text, Origin)
+    except msgspec.DecodeError as error:
         raise UsageError(f"{path}: what it says of its making cannot be read ({error})") from None
 
 
@@ -107,8 +109,10 @@ def _texts(file: BinaryIO) -> Iterator[bytes | None]:
             return
         length, kind = struct.unpack(">I4s", head)
         if kind in (b"iTXt", b"tEXt") and length <= LONGEST:
-            yield _entry(kind, file.read(length))
-            file.seek(4, 1)
+            data = file.read(length)
+            if file.read(4) != struct.pack(">I", zlib.crc32(kind + data)):
+                raise UsageError(f"{file.name} is damaged: the checksum of its {kind.decode()} entry is wrong")
+            yield _entry(kind, data)
         elif kind == b"IEND":
             return
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,7 +57,7 @@ class Folder:
             try:
                 hidden.write_bytes(data)
                 hidden.replace(self.path / f"{name}.png")
-            except OSError:
+            except BaseException:  # an interruption too
                 hidden.unlink(missing_ok=True)
                 raise
         return first + len(packed)
@@ -120,6 +121,14 @@ class Shards:
             self.file.close()
             self.open = None
             self._hidden(number).replace(self.shard(number))
+
+
+def shards(path: Path) -> dict[int, Path]:
+    """The shards of a target that are there, by number."""
+    if not path.parent.is_dir():
+        return {}
+    named = re.compile(re.escape(path.stem) + r"-(\d{6,})\.tar", re.ASCII)
+    return {int(found[1]): place for place in sorted(path.parent.iterdir()) if (found := named.fullmatch(place.name))}
 
 
 def record_of(path: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from ganzoo.data.spec import Curve
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of its cache where a home cannot be written
 
 
 def points(values: Tensor, low: float | None = None, high: float | None = None) -> Image.Image:

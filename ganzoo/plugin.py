@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
     from ganzoo.gan import GAN
+    from ganzoo.legacy import Layout, Shapes
 
 
 def keep(config: C, facts: Facts) -> C:
@@ -61,3 +62,6 @@ class Plugin(Generic[C]):
     """Facts of the data -> configuration, once, before `build`; never when resuming or fine-tuning."""
     manifest: Traversable | None = None
     """A third party's own weights manifest (JSON, the schema of weights_manifest.json)."""
+    legacy: Callable[[Mapping[str, Shapes]], Layout | None] | None = None
+    """Names and shapes of an old checkpoint's networks -> where they stand in these, for `ganzoo import`; None when they are
+    of no kind that it knows. Light; a module of its own, imported inside."""

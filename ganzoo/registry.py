@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from typing import Any
 
-from ganzoo.errors import BrokenPlugin, PluginClash, UnknownPlugin
+from ganzoo.errors import BrokenPlugin, MissingPlugin, PluginClash, UnknownPlugin
 from ganzoo.plugin import Plugin
 
 GROUP = "ganzoo.plugins"
+DISTRIBUTION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
+"""A distribution's name as PyPI allows it, of at most 64 characters."""
 
 
 def names() -> list[str]:
@@ -26,10 +29,20 @@ def get(name: str) -> Plugin[Any]:
     """The plugin called `name`. Raises UnknownPlugin, PluginClash or BrokenPlugin."""
     found = _announced()
     if name not in found:
-        raise UnknownPlugin(name, found)
+        raise UnknownPlugin(name, found, hidden=name in _found(None, tuple(sys.path)))
     if len(found[name]) > 1:
         raise PluginClash(name, sorted(_distribution(point) for point in found[name]))
     return _load(found[name][0])
+
+
+def required(plugin: str, distribution: str) -> Plugin[Any]:
+    """The plugin that a model's config.json names, with the errors of `get`; MissingPlugin where it is not installed.
+
+    `distribution`: what the model says brings it; passed on only if it is spelt as PyPI spells names."""
+    if plugin not in _found(None, tuple(sys.path)):
+        brings = distribution if DISTRIBUTION.fullmatch(distribution) else None
+        raise MissingPlugin(plugin, brings, installed=brings is not None and _is_installed(brings))
+    return get(plugin)
 
 
 def distribution(name: str) -> tuple[str, str]:
@@ -81,6 +94,13 @@ def _found(wanted: str | None, _: tuple[str, ...]) -> dict[str, list[EntryPoint]
 def _distinct(points: list[EntryPoint]) -> list[EntryPoint]:
     """One entry a distribution: an editable install can announce the same line twice."""
     return list({(_distribution(point), point.value): point for point in points}.values())
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        return bool(version(distribution))
+    except PackageNotFoundError:
+        return False
 
 
 def _distribution(point: EntryPoint) -> str:

@@ -1,4 +1,4 @@
-"""The tokenizer that the data and the `Text` input share. Light: no torch."""
+"""The tokenizer that the data and the `Text` input share, and what text may be recorded. Light: no torch."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ PAD, UNKNOWN = 0, 1
 """Token ids that every vocabulary reserves; its words begin at 2."""
 
 _WORD = re.compile(r"\w+", re.UNICODE)
+
+
+def is_utf8(text: str) -> bool:
+    """Whether a text, such as a file's name, can be written as UTF-8, which records and JSON ask for."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def words(sentence: str) -> list[str]:

@@ -29,6 +29,8 @@ GOLDEN = "golden.npz"
 MEAN, WORST = 0.5, 3.0
 """Grey levels of 255 by which rows may differ: machines round differently, and nothing else may."""
 LEVEL = 2 / 255
+MOST = 1 << 26
+"""Bytes of golden rows; what would unpack to more is not read."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ def _of_model(name: str, entry: Entry) -> list[str]:
     found = []
     if not name.startswith(f"{entry.plugin}-"):
         found.append(f"{name}: is named after another plugin than its own, {entry.plugin!r}")
+    if entry.data is None or entry.training is None:
+        found.append(f"{name}: does not say how it was trained, and on what")
     try:
         convert(entry.config, registry.get(entry.plugin).config, f"{name}: config")
     except GanzooError as error:
@@ -132,6 +136,8 @@ def _stored(path: Path) -> NDArray[Any]:
 
     try:
         with np.load(path, allow_pickle=False) as arrays:
+            if arrays.zip.getinfo("sample.npy").file_size > MOST:
+                raise WeightsError(path, f"unpacks to more than {MOST:,} bytes")
             sample: NDArray[Any] = arrays["sample"]
     except FileNotFoundError:
         raise WeightsError(path, "no such file: nothing to compare with") from None

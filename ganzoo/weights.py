@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from ganzoo.errors import WeightsError
-from ganzoo.manifest import Record
+from ganzoo.header import HEADER_LIMIT as HEADER_LIMIT
+from ganzoo.header import TORCH
+from ganzoo.header import Header as Header
+from ganzoo.header import read_header as read_header
+from ganzoo.manifest import File, FileName, Record
+from ganzoo.reading import decode, read
 from ganzoo.version import VERSION
 
 if TYPE_CHECKING:
@@ -22,67 +24,37 @@ if TYPE_CHECKING:
     from ganzoo.gan import GAN
 
 MODEL, TRAINING, CONFIG = "model.safetensors", "training.safetensors", "config.json"
-HEADER_LIMIT = 25_000_000
-_Size = Annotated[int, msgspec.Meta(ge=0)]
+CONFIG_LIMIT = 1_000_000
+FLOATS = frozenset(("float32", "float16", "bfloat16"))
+"""Dtypes of which a file may hold one where the networks hold another."""
+_Plugin = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_]{0,63}\Z")]
+_Words = Annotated[str, msgspec.Meta(max_length=128, pattern=r"^[^\x00-\x1f\x7f-\x9f]*\Z")]
+_Network = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}\Z")]
 
 
 class ModelConfig(Record, frozen=True, kw_only=True):
-    """config.json of a published model or a run: what to build. `networks`: those in model.safetensors."""
+    """config.json of a published model or a run: what to build. `networks`: those in model.safetensors; `files`: sizes and
+    hashes of what is published beside it."""
 
     format: int = 1
     library_name: str = "ganzoo"
-    plugin: str
-    distribution: str
-    version: str
-    networks: list[str]
+    plugin: _Plugin
+    distribution: _Words
+    version: _Words
+    networks: Annotated[list[_Network], msgspec.Meta(max_length=64)]
     config: dict[str, Any]
-
-
-class _Place(Record, frozen=True):
-    """What a safetensors header says of one tensor; the offsets count from the header's end."""
-
-    dtype: str
-    shape: tuple[_Size, ...]
-    data_offsets: tuple[_Size, _Size]
-
-
-@dataclass(frozen=True)
-class Header:
-    """What a safetensors file says of itself: shape and dtype by tensor name, and its metadata."""
-
-    tensors: dict[str, tuple[str, tuple[int, ...]]]
-    metadata: dict[str, str]
-
-
-def read_header(path: Path) -> Header:
-    """The header of a safetensors file, read without torch. WeightsError when it is cut, foreign or not safetensors."""
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            first = file.read(8)
-            length = struct.unpack("<Q", first)[0] if len(first) == 8 else 0
-            if not 2 <= length <= min(HEADER_LIMIT, size - 8):
-                raise WeightsError(path, "not a safetensors file, or cut short; pull it again")
-            raw = msgspec.json.decode(file.read(length), type=dict[str, Any])
-        metadata = msgspec.convert(raw.pop("__metadata__", {}), dict[str, str])
-        entries = msgspec.convert(raw, dict[str, _Place])
-    except FileNotFoundError:
-        raise WeightsError(path, "no such file") from None
-    except (OSError, msgspec.DecodeError, RecursionError) as error:
-        raise WeightsError(path, f"not a readable safetensors file ({error})") from None
-    whole = 8 + length + max((entry.data_offsets[1] for entry in entries.values()), default=0)
-    if size != whole:
-        raise WeightsError(path, f"{size} bytes, its header says {whole}: cut short or altered")
-    return Header({name: (entry.dtype, entry.shape) for name, entry in entries.items()}, metadata)
+    files: Annotated[dict[FileName, File], msgspec.Meta(max_length=1000)] = {}
 
 
 def read_config(folder: Path) -> ModelConfig:
     """config.json of a model folder, read as strictly as a user's own settings."""
     path = folder / CONFIG
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=ModelConfig)
-    except OSError:
+        found = decode(read(path, CONFIG_LIMIT), ModelConfig)
+    except FileNotFoundError:
         raise WeightsError(path, "no such file: not a folder of a ganzoo model or run") from None
+    except OSError as error:
+        raise WeightsError(path, f"cannot be read ({error.strerror})") from None
     except msgspec.DecodeError as error:
         raise WeightsError(path, str(error)) from None
     if found.library_name != "ganzoo" or found.format != 1:
@@ -141,34 +113,46 @@ def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str],
 
 
 def load(path: Path, into: Mapping[str, Tensor]) -> None:
-    """Copy a file's tensors into live ones, which keep their dtype, device and memory format.
+    """Copy a file's tensors into live ones, which keep their dtype, device and memory format; one is read at a time.
 
-    Strict: WeightsError lists missing, unexpected and ill-shaped names before anything is read."""
+    Strict: WeightsError lists missing, unexpected and ill-shaped names before anything is read, and refuses a dtype that is
+    not the live one's, but for float32, float16 and bfloat16."""
     import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors import SafetensorError, safe_open
 
-    check_shapes(path, {name: tuple(tensor.shape) for name, tensor in into.items()})
+    header = check_shapes(path, {name: tuple(tensor.shape) for name, tensor in into.items()})
+    _check_dtypes(path, header, into)
     try:
-        tensors = load_file(path)
+        with safe_open(path, "pt") as file, torch.no_grad():
+            for name, tensor in into.items():
+                tensor.copy_(file.get_tensor(name))
     except (SafetensorError, OSError) as error:
         raise WeightsError(path, str(error)) from None
-    with torch.no_grad():
-        for name, tensor in tensors.items():
-            into[name].copy_(tensor)
 
 
-def check_shapes(path: Path, expected: Mapping[str, tuple[int, ...]]) -> None:
-    """WeightsError unless the file holds exactly the `expected` names and shapes."""
-    found = {name: shape for name, (_, shape) in read_header(path).tensors.items()}
-    problems = [
+def check_shapes(path: Path, expected: Mapping[str, tuple[int, ...]]) -> Header:
+    """The file's header; WeightsError unless it holds exactly the `expected` names and shapes."""
+    header = read_header(path)
+    found = {name: shape for name, (_, shape) in header.tensors.items()}
+    other = [name for name, shape in expected.items() if found.get(name, shape) != shape]
+    _refuse(
+        path,
         *_problem("missing", sorted(set(expected) - set(found))),
         *_problem("unexpected", sorted(set(found) - set(expected))),
-        *_problem(
-            "of another shape",
-            [f"{n} {list(found[n])}, expected {list(expected[n])}" for n in expected if found.get(n, expected[n]) != expected[n]],
-        ),
-    ]
+        *_problem("of another shape", [f"{n} {list(found[n])}, expected {list(expected[n])}" for n in other]),
+    )
+    return header
+
+
+def _check_dtypes(path: Path, header: Header, into: Mapping[str, Tensor]) -> None:
+    """WeightsError where a tensor would be cast into another kind of number, or lose more than float16 does."""
+    found = {name: TORCH[dtype] for name, (dtype, _) in header.tensors.items()}
+    expected = {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in into.items()}
+    other = [name for name, dtype in expected.items() if found[name] != dtype and not {found[name], dtype} <= FLOATS]
+    _refuse(path, *_problem("of another dtype", [f"{n} {found[n]}, expected {expected[n]}" for n in other]))
+
+
+def _refuse(path: Path, *problems: str) -> None:
     if problems:
         raise WeightsError(path, "does not fit its configuration: " + "; ".join(problems))
 
@@ -180,6 +164,8 @@ def networks(gan: GAN[Any], names: tuple[str, ...] | list[str]) -> dict[str, Ten
 
 def metadata(config: ModelConfig) -> dict[str, str]:
     """The strings a published file carries beside its tensors."""
+    import json
+
     return {
         "plugin": config.plugin,
         "distribution": config.distribution,

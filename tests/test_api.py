@@ -140,7 +140,7 @@ def test_a_folder_that_is_not_what_it_says(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="colour"):
         ganzoo.load(place)
     (place / "config.json").write_text(config.replace('"dcgan"', '"os.system"'))
-    with pytest.raises(GanzooError, match="no plugin"):
+    with pytest.raises(GanzooError, match=r"matching regex .* at `\$\.plugin`"):
         ganzoo.load(place)
     (place / "config.json").write_text(config.replace('"format"', '"farmat"'))
     with pytest.raises(WeightsError, match="farmat"):

@@ -129,6 +129,7 @@ def test_every_kind_of_data_trains_and_samples(plugin: str, tmp_path: Path) -> N
 
 def test_bundling_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ganzoo import bundle, card, hub, manifest, verify
+    from ganzoo.release import Story
 
     home = tmp_path / "home"
     home.mkdir()
@@ -139,7 +140,7 @@ def test_bundling_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     try:
         run = train("vanilla", "sine", preset="sine", steps=3, out=tmp_path / "run", device="cpu")
         (tmp_path / "m.json").write_text('[{"name": "x", "value": 0.5, "protocol": "a | b", "command": "c"}]')
-        entry = bundle.add(run, "vanilla-test", summary="A <b>test</b>", licence="mit", metrics=tmp_path / "m.json")
+        entry = bundle.add(run, "vanilla-test", Story("A <b>test</b>", "mit", metrics=tmp_path / "m.json"))
         assert isinstance(entry, Entry)
         assert set(entry.files) == {"config.json", "model.safetensors", "samples.png", "golden.npz"}
         text = (home / "weights" / "vanilla-test" / "README.md").read_text()

@@ -26,6 +26,7 @@ ALLOCATION = r"allocate ([\d.]+) ?(bytes|[KMGTPE]i?B)"
 REMEDIES = {
     "sample": "give a smaller --batch-size",
     "train": "give a smaller --batch-size, --precision bf16, or narrower networks (--set; ganzoo info PLUGIN names the settings)",
+    "finetune": "give a smaller --batch-size or --precision bf16",
 }
 
 
@@ -103,6 +104,16 @@ def _tell(text: str) -> None:
     output.error(text)
 
 
+def _prepare_streams() -> None:
+    """A closed stream swallows what it is told; a path is printed as it is spelt, in UTF-8 or not."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif name == "stdout" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="surrogateescape")
+
+
 app = typer.Typer(
     name="ganzoo",
     cls=Worded,
@@ -118,7 +129,11 @@ COMMANDS = {
     "sample": USE,
     "replay": USE,
     "cache": USE,
+    "export": USE,
     "train": MAKE,
+    "finetune": MAKE,
+    "publish": MAKE,
+    "import": MAKE,
     "doctor": PROVE,
     "bench": PROVE,
     "check": PROVE,
@@ -162,6 +177,7 @@ def register(names: Iterable[str]) -> None:
 
 def main() -> None:
     """The entry point of the `ganzoo` script."""
+    _prepare_streams()
     words = sys.argv[1:]
     if COMPLETION in os.environ:
         from ganzoo.cli import completion

@@ -14,6 +14,7 @@ from ganzoo.cli import output
 from ganzoo.config import convert, plain
 from ganzoo.errors import GanzooError, UnknownModel, UsageError, WeightsError
 from ganzoo.plugin import Plugin
+from ganzoo.reading import decode, read
 
 BOUNDS = {
     "minimum": "at least {}",
@@ -27,7 +28,9 @@ BOUNDS = {
 
 
 def info(
-    name: Annotated[str, typer.Argument(help="A plugin, weights, a model or run folder (./x), or a .safetensors file.")],
+    name: Annotated[
+        str, typer.Argument(help="A plugin, weights, owner/name on the Hub, a folder (./x), or a .safetensors file.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Show all that is known of an architecture, of weights, or of a file."""
@@ -43,6 +46,8 @@ def _found(name: str) -> dict[str, Any]:
         return _file(hub.expanded(name))
     if hub.is_path(name):
         return _folder(hub.expanded(name))
+    if hub.is_repository(name):
+        return _repository(name)
     if name in registry.names():
         return _plugin(name)
     try:
@@ -117,10 +122,20 @@ def _folder(folder: Path) -> dict[str, Any]:
     return {"folder": str(folder), **plain(config), **_record(folder), "inputs": _inputs_of(config.plugin, config.config)}
 
 
+def _repository(name: str) -> dict[str, Any]:
+    """config.json of a repository on the Hub."""
+    from ganzoo import weights
+
+    found = hub.described(name)
+    config = weights.read_config(found.folder)
+    known = {"repository": found.repository, "commit": found.commit}
+    return {**known, **plain(config), "inputs": _inputs_of(config.plugin, config.config)}
+
+
 def _record(folder: Path) -> dict[str, Any]:
     path = folder / "run.json"
     try:
-        return {"run": msgspec.json.decode(path.read_bytes())} if path.is_file() else {}
+        return {"run": decode(read(path, 1_000_000), dict[str, Any])} if path.is_file() else {}
     except (OSError, msgspec.DecodeError) as error:
         raise WeightsError(path, str(error)) from None
 

@@ -72,7 +72,7 @@ def _model(name: str, entry: Entry) -> dict[str, Any]:
         "name": name,
         "plugin": entry.plugin,
         "bytes": sum(file.bytes for file in entry.files.values()),
-        "data": entry.data.name,
+        "data": entry.data.name if entry.data else None,
         "licence": entry.licence,
         "summary": entry.summary,
     }
@@ -86,7 +86,9 @@ def _show(found: dict[str, list[dict[str, Any]]]) -> None:
     if plugins and weights:
         output.data("")
     if weights:
-        models = [[w["name"], w["plugin"], output.size(w["bytes"]), w["data"], w["licence"], w["summary"]] for w in weights]
+        models = [
+            [w["name"], w["plugin"], output.size(w["bytes"]), w["data"] or "-", w["licence"], w["summary"]] for w in weights
+        ]
         output.table(["WEIGHTS", "PLUGIN", "SIZE", "DATA", "LICENCE", "SUMMARY"], models)
 
 
@@ -94,4 +96,6 @@ def _nothing(pattern: str) -> str:
     from ganzoo import manifest, registry
     from ganzoo.errors import did_you_mean, near
 
+    if pattern == "*":
+        return "no plugins; GANZOO_PLUGINS, if it is set, says which are loaded (ganzoo doctor tells more)"
     return f"nothing is named {pattern!r}{did_you_mean(near(pattern.strip('*'), [*registry.names(), *manifest.models()]))}"

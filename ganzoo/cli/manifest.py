@@ -24,8 +24,9 @@ def add(
 ) -> None:
     """Copy a finished run into weights/NAME and write its manifest entry."""
     from ganzoo import bundle, manifest
+    from ganzoo.release import Story
 
-    bundle.add(run, name, summary=summary, licence=licence, metrics=metrics, notes=notes, fine_tune=fine_tune)
+    bundle.add(run, name, Story(summary, licence, notes, metrics), fine_tune=fine_tune)
     output.data(str(manifest.bundled(name)))
 
 

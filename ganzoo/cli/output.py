@@ -22,7 +22,7 @@ def say(text: str) -> None:
 
 def error(text: str) -> None:
     """What went wrong, in one line."""
-    say(f"ganzoo: {' '.join(text.split())}")
+    say(f"ganzoo: {clean(text)}")
 
 
 def as_json(value: Any) -> None:

@@ -143,3 +143,47 @@ def counter(what: str, total: int) -> tuple[Callable[[int], None], Callable[[], 
     task = progress.add_task(what, total=total)
     progress.start()
     return lambda n: progress.advance(task, n), progress.stop
+
+
+@contextmanager
+def transfers() -> Iterator[Callable[[str, int, int | None], None]]:
+    """A bar for each file that comes from the Hub, from its first bytes on; nothing where there is no terminal."""
+    bars: list[Progress] = []
+    tasks: dict[str, Any] = {}
+
+    def tell(file: str, more: int, total: int | None) -> None:
+        if not sys.stderr.isatty():
+            return
+        if not bars:
+            bars.append(_transfer())
+        if file not in tasks:
+            tasks[file] = bars[0].add_task(file, total=total)
+        bars[0].update(tasks[file], advance=more, total=total)
+
+    try:
+        yield tell
+    finally:
+        for bar in bars:
+            bar.stop()
+
+
+def _transfer() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=Console(stderr=True))
+    bar.start()
+    return bar
+
+
+@contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """A sign of life at a terminal while something takes its time."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(text):
+        yield

@@ -8,14 +8,28 @@ import typer
 
 from ganzoo.cli import output
 
-ORIGINS = {"bundle": "came with the package", "folder": "a folder of yours, no hashes to check"}
+ORIGINS = {
+    "bundle": "came with the package", "cache": "from the cache", "folder": "a folder of yours, no hashes to check",
+    "hub": "fetched from the Hub",
+}  # fmt: skip
 
 
-def command(name: Annotated[str, typer.Argument(help="A model of `ganzoo list`.")]) -> None:
-    """Check a model's files and print the folder they lie in."""
+def pull(
+    name: Annotated[str, typer.Argument(help="A model of `ganzoo list`, or a repository of the Hub: owner/name[@revision].")],
+    training: Annotated[bool, typer.Option("--training", help="Also the networks that only fine-tuning needs.")] = False,
+) -> None:
+    """Fetch a model's files if they are not here yet, check them, and print the folder they lie in."""
     from ganzoo import hub
+    from ganzoo.cli.progress import transfers
 
-    pulled = hub.pull(name)
-    files = f", {len(pulled.entry.files)} files checked" if pulled.entry else ""
-    output.say(f"{pulled.name}: {ORIGINS.get(pulled.origin, pulled.origin)}{files}")
+    with transfers() as progress:
+        pulled = hub.pull(name, refresh=True, training=training, progress=progress)
+    where = f", commit {pulled.commit[:12]}" if pulled.commit else ""
+    checked = f", {pulled.files} files checked" if pulled.files else ""
+    output.say(f"{pulled.name}: {ORIGINS[pulled.origin]}{where}{checked}")
+    if pulled.note:
+        output.say(output.clean(pulled.note))
     output.data(str(pulled.folder))
+
+
+command = pull

@@ -52,7 +52,7 @@ def _loaded(told: Origin, model: str | None, device: str) -> Model:
     from ganzoo.model import load
 
     if model is None:
-        if told.model not in manifest.models():
+        if told.model not in manifest.models() and not hub.is_repository(told.model):
             raise UsageError(
                 f"the picture is of {told.model!r}, which is no name of the manifest; give its model by --model ./FOLDER"
             )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganzoo import manifest
+from ganzoo import hub, manifest
 from ganzoo.cli import output, started
 from ganzoo.config import assignments
 from ganzoo.errors import GanzooError, UsageError
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
     from ganzoo.sampling import Samples
 
 BAR_FROM = 512
+MOST = 10**12
+"""Whoever asks for so many has mistaken the option."""
 LINE = 8
 """Pictures of one class where several classes are asked for: one line of the grid."""
 
 
 def sample(
-    model: Annotated[str | None, typer.Argument(help="Weights by name, or a folder (./runs/x). Default: the manifest's.")] = None,
+    model: Annotated[str | None, typer.Argument(help="Weights by name, owner/name of the Hub, or a folder (./runs/x).")] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="x.png: a grid; x.npz: numbers; x: a folder of PNGs; x.tar: shards.")
     ] = None,
@@ -51,97 +54,141 @@ def sample(
     _check(n, seed, batch_size, columns)
     given = {"label": label, "text": text, "image": image, "code": code, "direction": direction}
     inputs = {**{key: _single(value) for key, value in given.items() if value not in (None, [])}, **assignments(set_ or [])}
-    name = model or manifest.official().default
+    asked = Asked(model, out, n, seed, inputs, batch_size, columns, show, device, precision, resume, force)
+    output.data(_made(_resumed(asked) if resume else asked))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options as given; None: not given. `inputs`: of the model, by name."""
+
+    model: str | None
+    out: Path | None
+    n: int | None
+    seed: int | None
+    inputs: dict[str, Any]
+    batch_size: int | None
+    columns: int | None
+    show: str | None
+    device: str
+    precision: str
+    resume: bool
+    force: bool
+
+
+def _check(n: int | None, seed: int | None, batch_size: int | None, columns: int | None) -> None:
+    for option, value in {"n": n, "batch-size": batch_size, "columns": columns}.items():
+        if value is not None and not 1 <= value < MOST:
+            raise UsageError(f"--{option} {value}: at least 1 and less than {MOST:,} is needed")
+    if seed is not None and not 0 <= seed < 2**63:
+        raise UsageError(f"--seed {seed} is not in 0 .. 2**63 - 1")
+
+
+def _resumed(asked: Asked) -> Asked:
+    """What was recorded, where nothing else is asked for. Pictures are not recorded: they have to be given again."""
+    from ganzoo import bulk
+
+    if asked.out is None or not bulk.is_bulk(asked.out) or asked.force:
+        raise UsageError("--resume goes on with a folder or .tar files in --out, and does not go with --force")
+    job = bulk.recorded(asked.out).origin
+    if asked.model is None and job.model not in manifest.models() and not hub.is_repository(job.model):
+        raise UsageError(f"these are samples of {job.model!r}, which is no name of the manifest; give its folder as the model")
+    kept = {key: value for key, value in job.inputs.items() if isinstance(value, (str, int, float, list))}
+    return replace(
+        asked,
+        model=asked.model or job.model,
+        n=asked.n or job.n,
+        seed=job.seed if asked.seed is None else asked.seed,
+        inputs={**kept, **asked.inputs},
+        columns=asked.columns or job.columns,
+        show=asked.show or job.view,
+        precision=job.precision if asked.precision == "auto" else asked.precision,
+    )
+
+
+def _made(asked: Asked) -> str:
+    """Samples as they are asked for; says where they are."""
+    name = asked.model or manifest.official().default
     if name is None:
         raise UsageError("the manifest has no default model; name one (ganzoo list)")
 
     from ganzoo import bulk, sampling
 
-    target = out or Path(f"{Path(name).resolve().name if '/' in name or name == '.' else name}.png")
-    if resume:
-        if out is None or not bulk.is_bulk(out) or force:
-            raise UsageError("--resume goes on with a folder or .tar files in --out, and does not go with --force")
-        job = bulk.recorded(out).origin
-        name, n, seed, inputs = _resumed(job, model, n, seed, inputs)
-        columns, show, precision = columns or job.columns, show or job.view, job.precision if precision == "auto" else precision
-    elif not bulk.is_bulk(target):
-        sampling.check_target(target, force)
-    drawn, seed = seed is None, sampling.random_seed() if seed is None else seed
-    loaded = _loaded(name, device, precision, inputs)
-    count = n or _default_count(loaded, inputs)
-    options = {"batch_size": batch_size, "columns": columns, **inputs}
-    if bulk.is_bulk(target):
-        written = _write(loaded, target, count, seed, options, show, resume, force)
-    else:
-        written = str(_save(loaded, target, count, seed, options, show, force))
-    if drawn:
-        again = {"columns": columns, "show": show, "device": device, "precision": precision}
-        output.say(f"seed {seed}; again: {_again(name, count, seed, inputs, again)}")
-    output.data(written)
+    target = asked.out or Path(f"{hub.expanded(name).resolve().name if hub.is_path(name) else Path(name).name}.png")
+    many = bulk.is_bulk(target)
+    if not many:
+        sampling.check_target(target, asked.force)
+    model = _loaded(name, asked)
+    count, seed = asked.n or _default_count(model, asked.inputs), sampling.random_seed() if asked.seed is None else asked.seed
+    written = (_write if many else _save)(model, target, count, seed, asked)
+    if asked.seed is None:
+        output.say(f"seed {seed}; again: {_again(name, count, seed, asked)}")
+    return written
 
 
-def _check(n: int | None, seed: int | None, batch_size: int | None, columns: int | None) -> None:
-    for option, value in {"n": n, "batch-size": batch_size, "columns": columns}.items():
-        if value is not None and value < 1:
-            raise UsageError(f"--{option} {value}: at least 1 is needed")
-    if seed is not None and not 0 <= seed < 2**63:
-        raise UsageError(f"--seed {seed} is not in 0 .. 2**63 - 1")
-
-
-def _resumed(job: Any, model: str | None, n: int | None, seed: int | None, inputs: dict[str, Any]) -> tuple[Any, ...]:
-    """What was recorded, where nothing else is asked for. Pictures are not recorded: they have to be given again."""
-    if model is None and job.model not in manifest.models():
-        raise UsageError(f"these are samples of {job.model!r}, which is no name of the manifest; give its folder as the model")
-    kept = {key: value for key, value in job.inputs.items() if isinstance(value, (str, int, float, list))}
-    return model or job.model, n or job.n, job.seed if seed is None else seed, {**kept, **inputs}
-
-
-def _loaded(name: str, device: str, precision: str, inputs: dict[str, Any]) -> Model:
+def _loaded(name: str, asked: Asked) -> Model:
     from ganzoo import sampling
+    from ganzoo.cli.progress import transfers
     from ganzoo.model import load
 
     started()
-    loaded = load(name, device=device, precision=precision)
-    sampling.check_names(loaded.inputs, inputs)
-    return loaded
+    with transfers() as progress:
+        model = load(name, device=asked.device, precision=asked.precision, progress=progress)
+    sampling.check_names(model.inputs, asked.inputs)
+    return model
 
 
-def _write(
-    model: Model, target: Path, n: int, seed: int, options: dict[str, Any], show: str | None, resume: bool, force: bool
-) -> str:
+def _write(model: Model, target: Path, n: int, seed: int, asked: Asked) -> str:
+    """A folder or .tar files."""
     from ganzoo import bulk
 
-    batch_size, columns = options.pop("batch_size"), options.pop("columns")
     progress, finish = _bar(n)
     try:
         return bulk.write(
-            model, target, n, seed=seed, batch_size=batch_size, columns=columns, view=show, resume=resume, force=force,
-            progress=progress, inputs=options,
+            model, target, n, seed=seed, batch_size=asked.batch_size, columns=asked.columns, view=asked.show,
+            resume=asked.resume, force=asked.force, progress=progress, inputs=asked.inputs,
         )  # fmt: skip
     finally:
         finish()
 
 
-def _save(model: Model, target: Path, n: int, seed: int, options: dict[str, Any], show: str | None, force: bool) -> Path:
+def _save(model: Model, target: Path, n: int, seed: int, asked: Asked) -> str:
+    """One file."""
+    if target.suffix == ".png":
+        _check_grid(model, n, asked.columns)
     progress, finish = _bar(n)
     try:
-        made: Samples = model.sample(n, seed=seed, progress=progress, **options)
+        made: Samples = model.sample(
+            n, seed=seed, batch_size=asked.batch_size, columns=asked.columns, progress=progress, **asked.inputs
+        )
     finally:
         finish()
     try:
-        return (made if show is None else made.view(show)).save(target, force=force)
+        return str((made if asked.show is None else made.view(asked.show)).save(target, force=asked.force))
     except OSError as error:
         raise GanzooError(f"{target} cannot be written ({error.strerror or error})") from None
+
+
+def _check_grid(model: Model, n: int, columns: int | None) -> None:
+    """Before any work: UsageError where a grid would be too large."""
+    from ganzoo.data.spec import Picture
+    from ganzoo.images import grid_shape
+
+    shown = model.plugin.output(model.config)
+    if isinstance(shown, Picture):
+        side = shown.size or 1
+        grid_shape(n, side, side, columns)
 
 
 def _single(value: Any) -> Any:
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
-def _again(name: str, n: int, seed: int, inputs: dict[str, Any], options: dict[str, Any]) -> str:
-    """The command that makes the same samples again. `options`: those that bear on them, None or auto where not given."""
+def _again(name: str, n: int, seed: int, asked: Asked) -> str:
+    """The command that makes the same samples again."""
+    options = {"columns": asked.columns, "show": asked.show, "device": asked.device, "precision": asked.precision}
     chosen = [word for key, value in options.items() if value not in (None, "auto") for word in (f"--{key}", str(value))]
-    values = {key: value if isinstance(value, list) else [value] for key, value in inputs.items()}
+    values = {key: value if isinstance(value, list) else [value] for key, value in asked.inputs.items()}
     given = [
         word
         for key, texts in values.items()

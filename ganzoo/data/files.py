@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import BinaryIO
 
 from ganzoo.errors import DataError
 
@@ -15,6 +19,9 @@ ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 LISTS = ("captions.jsonl", "metadata.jsonl")
 MEMBER_LIMIT, TOTAL_LIMIT, RATIO_LIMIT = 512 << 20, 64 << 30, 200
+SLACK = 32 << 20
+"""Bytes up to which no ratio is suspicious."""
+GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -42,9 +49,9 @@ def entries(path: Path) -> list[Entry]:
         found = list(_folder(path))
     elif not path.exists():
         raise DataError(f"no folder or archive {path}")
-    elif zipfile.is_zipfile(path):
+    elif path.is_file() and zipfile.is_zipfile(path):
         found = list(_zip(path))
-    elif is_archive(path) and tarfile.is_tarfile(path):
+    elif path.is_file() and is_archive(path) and path.suffix.lower() != ".zip":
         found = list(_tar(path))
     else:
         raise DataError(f"{path} is no folder and no archive that can be read ({', '.join(ARCHIVES)})")
@@ -55,7 +62,7 @@ def digest(found: list[Entry]) -> str:
     """sha256 over names and bytes, in order of the names; where the set lies does not enter."""
     total = hashlib.sha256()
     for entry in sorted(found, key=lambda entry: entry.name):
-        total.update(f"{entry.name}\0".encode() + hashlib.sha256(entry.read()).digest())
+        total.update(f"{entry.name}\0".encode(errors="surrogateescape") + hashlib.sha256(entry.read()).digest())
     return total.hexdigest()
 
 
@@ -86,8 +93,11 @@ def _zip(path: Path) -> Iterator[Entry]:
 def _zip_reader(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> Callable[[], bytes]:
     def read() -> bytes:
         try:
-            return archive.read(info)
-        except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError) as error:
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise NotImplementedError("it is not packed by deflate, which is the only method that is read")
+            with archive.open(info) as file:
+                return file.read(info.file_size + 1)  # without a bound, one that lies about its size is unpacked in full
+        except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, zlib.error) as error:
             raise DataError(f"{path.name}:{info.filename} cannot be read ({error})") from None
 
     return read
@@ -97,17 +107,51 @@ def _tar(path: Path) -> Iterator[Entry]:
     """A tar has no index, and a compressed one no random access: its wanted members are read into memory once."""
     packed, total = path.stat().st_size, 0
     try:
-        with tarfile.open(path) as archive:
+        with _unpacked(path) as file, tarfile.TarFile(fileobj=file) as archive:  # type: ignore[arg-type]
             for member in archive:
                 name = _inside(path, member.name)
                 if not member.isfile():
                     continue
                 total += member.size
                 _bounded(path, [(member.name, member.size, member.size), ("", total, packed)])
-                if _wanted(PurePosixPath(name)) and (file := archive.extractfile(member)):
-                    yield Entry(name, member.size, _kept(file.read()), f"{path.name}:{member.name}")
-    except (tarfile.TarError, OSError, EOFError) as error:
+                if _wanted(PurePosixPath(name)) and (content := archive.extractfile(member)):
+                    yield Entry(name, member.size, _kept(content.read()), f"{path.name}:{member.name}")
+    except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(f"{path} cannot be read ({error})") from None
+
+
+@contextmanager
+def _unpacked(path: Path) -> Iterator[Bounded]:
+    """The bytes of a tar, gzipped or not."""
+    size = path.stat().st_size
+    with path.open("rb") as raw:
+        packed = raw.read(2) == GZIP
+        raw.seek(0)
+        if packed:
+            with gzip.GzipFile(fileobj=raw) as file:
+                yield Bounded(file, path, min(TOTAL_LIMIT, RATIO_LIMIT * size + SLACK))  # type: ignore[arg-type]
+        else:
+            yield Bounded(raw, path, size + SLACK)
+
+
+class Bounded:
+    """A file of which no more than `limit` bytes are read: the size in a tar's header, which may lie, is asked for at once."""
+
+    def __init__(self, file: BinaryIO, path: Path, limit: int) -> None:
+        self.file, self.path, self.limit = file, path, limit
+        self.tell = file.tell
+
+    def read(self, size: int) -> bytes:
+        self._check(self.tell() + size)
+        return self.file.read(size)
+
+    def seek(self, position: int) -> int:
+        self._check(position)
+        return self.file.seek(position)
+
+    def _check(self, end: int) -> None:
+        if end > self.limit:
+            raise DataError(f"{self.path} would unpack to more than {self.limit:,} bytes: too much; refused")
 
 
 def _kept(content: bytes) -> Callable[[], bytes]:
@@ -116,7 +160,7 @@ def _kept(content: bytes) -> Callable[[], bytes]:
 
 def _inside(archive: Path, name: str) -> str:
     path = PurePosixPath(name.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or (path.parts and path.parts[0].endswith(":")):
+    if path.is_absolute() or ".." in path.parts or PureWindowsPath(name).drive:
         raise DataError(f"{archive} holds {name!r}, which points outside of it; refused")
     return path.as_posix()
 
@@ -124,7 +168,7 @@ def _inside(archive: Path, name: str) -> str:
 def _bounded(archive: Path, sizes: list[tuple[str, int, int]]) -> None:
     for name, size, packed in sizes:
         limit = MEMBER_LIMIT if name else TOTAL_LIMIT
-        if size > limit or (size > 32 << 20 and size > RATIO_LIMIT * max(1, packed)):
+        if size > limit or (size > SLACK and size > RATIO_LIMIT * max(1, packed)):
             raise DataError(f"{archive} would unpack to {size:,} bytes{f' in {name!r}' if name else ''}: too much; refused")
     if sum(size for _, size, _ in sizes) > TOTAL_LIMIT:
         raise DataError(f"{archive} would unpack to more than {TOTAL_LIMIT >> 30} GiB; refused")

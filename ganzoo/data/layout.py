@@ -8,6 +8,7 @@ from typing import Any
 
 from ganzoo.data.files import Entry
 from ganzoo.errors import DataError
+from ganzoo.text import is_utf8
 
 
 def layout(found: list[Entry], split: str) -> tuple[dict[str, list[Entry]], list[int], tuple[str, ...]]:
@@ -25,6 +26,9 @@ def layout(found: list[Entry], split: str) -> tuple[dict[str, list[Entry]], list
         parts = {entry: parts[entry][1:] for entry in found}
     folders = sorted({p[0] for p in parts.values() if len(p) > 1})
     if len(folders) > 1 and all(len(p) == 2 for p in parts.values()):
+        for name in folders:
+            if not is_utf8(name):
+                raise DataError(f"the folder {name!r}, which names a class, is not spelt in UTF-8; rename it")
         return {"": found}, [folders.index(parts[entry][0]) for entry in found], tuple(folders)
     return {"": found}, [], ()
 

@@ -10,15 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from ganzoo.data.files import Entry
 from ganzoo.data.spec import Picture
 from ganzoo.errors import DataError
-from ganzoo.images import opaque
+from ganzoo.images import BROKEN, fault, opaque, opened
 
-Image.MAX_IMAGE_PIXELS = 200_000_000
+GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N", "F")
+"""Pillow's modes of one channel, transparent or not."""
 
 
 class Pictures:
@@ -65,12 +66,12 @@ class Stored:
 def decode(entry: Entry, channels: int, size: int) -> NDArray[np.uint8]:
     """One file as (size, size, channels): upright, laid on white, shorter side scaled to `size`, centre cropped."""
     try:
-        with Image.open(io.BytesIO(entry.read())) as image:
+        with opened(io.BytesIO(entry.read())) as image:
             if image.format == "JPEG":
                 image.draft("L" if channels == 1 else "RGB", (2 * size, 2 * size))
             fitted = fit(ImageOps.exif_transpose(image), "L" if channels == 1 else "RGB", size)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{entry.shown} is not a picture that can be read ({error}); mend or remove it") from None
+    except BROKEN as error:
+        raise _broken(entry, error) from None
     return np.asarray(fitted).reshape(size, size, channels)
 
 
@@ -88,12 +89,16 @@ def common_size(entries: Sequence[Entry], sample: int = 64) -> tuple[int, int | 
     sides, grey = set(), True
     for entry in entries[:: max(1, len(entries) // sample)]:
         try:
-            with Image.open(io.BytesIO(entry.read())) as image:
+            with opened(io.BytesIO(entry.read())) as image:
                 sides |= set(image.size)
-                grey = grey and image.mode in ("1", "L", "I;16", "I")
-        except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise DataError(f"{entry.shown} is not a picture that can be read ({error}); mend or remove it") from None
+                grey = grey and image.mode in GREY
+        except BROKEN as error:
+            raise _broken(entry, error) from None
     return (1 if grey else 3), (sides.pop() if len(sides) == 1 else None)
+
+
+def _broken(entry: Entry, error: Exception) -> DataError:
+    return DataError(f"{entry.shown} is not a picture that can be read ({fault(error)}); mend or remove it")
 
 
 def available_memory() -> int:

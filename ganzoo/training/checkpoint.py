@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
+import msgspec
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -16,6 +18,7 @@ from ganzoo.errors import RunError, WeightsError
 from ganzoo.weights import read_header, save
 
 CHECKPOINT = "checkpoint.safetensors"
+Number = Annotated[int, msgspec.Meta(ge=0)]
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,8 @@ class Position:
     """Where training stands: `index` steps of phase number `phase` are done. `torch`, `threads`, `machine`: bits repeat
     only where these are the same."""
 
-    phase: int
-    index: int
+    phase: Number
+    index: Number
     torch: str
     threads: int
     machine: str
@@ -47,8 +50,10 @@ def position(folder: Path) -> Position:
     if not path.exists():
         raise RunError(f"{folder} has no checkpoint to resume from; train without --resume")
     try:
-        return Position(**json.loads(read_header(path).metadata["position"]))
-    except (KeyError, ValueError, TypeError) as error:
+        return msgspec.json.decode(read_header(path).metadata["position"], type=Position)
+    except KeyError:
+        raise WeightsError(path, "not a checkpoint of ganzoo (its header names no position)") from None
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise WeightsError(path, f"not a checkpoint of ganzoo ({error})") from None
 
 

@@ -40,7 +40,7 @@ class Average:
     def applied(self) -> Iterator[GAN[Any]]:
         """The GAN with its averaged networks in place and everything in eval mode; undone on leaving."""
         live = {name: self.gan.get_submodule(name) for name in self.shadows}
-        modes = {name: child.training for name, child in self.gan.named_children()}
+        modes = [(module, module.training) for module in self.gan.modules()]  # frozen parts differ from their network
         for name, shadow in self.shadows.items():
             setattr(self.gan, name, shadow)
         self.gan.eval()
@@ -49,8 +49,8 @@ class Average:
         finally:
             for name, network in live.items():
                 setattr(self.gan, name, network)
-            for name, mode in modes.items():
-                self.gan.get_submodule(name).train(mode)
+            for module, mode in modes:
+                module.training = mode
 
     def settle(self, names: Sequence[str]) -> None:
         """Give the live networks `names` their averaged weights: at a phase's end, for those that no later phase moves."""
@@ -68,15 +68,20 @@ class Average:
 
 @torch.no_grad()
 def reestimate(network: nn.Module, feed: Iterator[Any], forward: Any) -> None:
-    """Replace BatchNorm statistics by the plain average over the batches of `feed`; averaged ones lag behind the weights."""
+    """Replace BatchNorm statistics by the plain average over the batches of `feed`; averaged ones lag behind the weights.
+
+    Those that no batch reaches, a discriminator's say, stay as they are."""
     norms = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
     momenta = [norm.momentum for norm in norms]
+    before = [{name: buffer.clone() for name, buffer in norm.named_buffers()} for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None
         norm.train()
     for inputs in feed if norms else ():
         forward(inputs)
-    for norm, momentum in zip(norms, momenta, strict=True):
+    for norm, momentum, kept in zip(norms, momenta, before, strict=True):
         norm.momentum = momentum
         norm.eval()
+        if not norm.num_batches_tracked:
+            norm.load_state_dict(norm.state_dict() | kept)

@@ -102,14 +102,17 @@ def append_row(folder: Path, row: Mapping[str, Any]) -> None:
 
 
 def read_rows(folder: Path) -> list[dict[str, Any]]:
-    """All complete lines of metrics.jsonl; a last line cut by a kill is left out."""
+    """All complete lines of metrics.jsonl; from a line on that a kill has cut, or that is no row, all are left out."""
     path = folder / METRICS
-    rows = []
-    for line in path.read_text("utf-8").splitlines() if path.exists() else []:
+    rows: list[dict[str, Any]] = []
+    for line in path.read_text("utf-8", "replace").splitlines() if path.exists() else []:
         try:
-            rows.append(json.loads(line))
-        except ValueError:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
             break
+        if not isinstance(row, dict) or not isinstance(row.get("step"), int):
+            break
+        rows.append(row)
     return rows
 
 

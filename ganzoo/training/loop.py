@@ -11,12 +11,14 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from ganzoo.errors import Collapsed, RunError
+from ganzoo.errors import Collapsed, GanzooError, RunError, UsageError
 from ganzoo.gan import GAN, Phase
-from ganzoo.training import checkpoint, log
+from ganzoo.training import checkpoint, compiled, log
 from ganzoo.training.ahead import Ahead
+from ganzoo.training.augment import Augment
 from ganzoo.training.ema import Average
 from ganzoo.training.engine import Engine
+from ganzoo.training.freeze import Frozen, critics
 from ganzoo.training.health import Health
 from ganzoo.training.optim import Mover
 
@@ -48,7 +50,10 @@ class Rhythm:
 
 
 class Trainer:
-    """Trains a GAN on `batches` through all `phases`, restartable from `folder`'s checkpoint at any step."""
+    """Trains a GAN on `batches` through all `phases`, restartable from `folder`'s checkpoint at any step.
+
+    `compile`: torch.compile of the networks, where it can; `freeze`: layers of each critic that do not move; `augment`:
+    what is done to the pictures that critics see."""
 
     def __init__(
         self,
@@ -63,10 +68,14 @@ class Trainer:
         events: Events | None = None,
         health: Health | None = None,
         stop_on_collapse: bool = False,
+        compile: bool = False,
+        freeze: int = 0,
+        augment: tuple[str, ...] = (),
     ) -> None:
         self.gan, self.phases, self.batches, self.engine = engine.place(gan), phases, batches, engine
         self.folder, self.rhythm, self.events = folder, rhythm, events
-        self.health, self.stop_on_collapse = health or Health(), stop_on_collapse
+        self.health, self.stop_on_collapse, self.compile = health or Health(), stop_on_collapse, compile
+        self.frozen, self.augment = Frozen(gan, freeze), Augment(critics(gan).values(), augment)
         folder.mkdir(parents=True, exist_ok=True)
         self.reporter: log.Reporter = reporter or log.Silent()
         self.ahead = Ahead(batches, pin=engine.device.type == "cuda")
@@ -83,11 +92,30 @@ class Trainer:
 
     def run(self, until: int | None = None) -> None:
         """Train to the end, or until `until` steps of the whole run are done; a checkpoint is written there."""
+        bound = self.total if until is None else min(until, self.total)
         try:
-            self._run(self.total if until is None else min(until, self.total))
+            if not (self.compile and self._run_compiled(bound)):
+                self._run(bound)
         finally:
             self.ahead.stop()
             self.ahead = Ahead(self.batches, pin=self.ahead.pin)
+
+    def _run_compiled(self, until: int) -> bool:
+        """Whether it went well. Double backward fails at its first use, which may be late and in the middle of a step: then
+        everything is as the last checkpoint has it, and the networks are eager."""
+        if self.done == 0:
+            self.save()
+        try:
+            compiled.start(self.gan)
+            self._run(until)
+        except (GanzooError, OSError):
+            raise
+        except Exception as error:  # what is no fault of the compiler comes again without it
+            compiled.stop(self.gan)
+            self.reporter.note(compiled.note(error))
+            self.resume()
+            return False
+        return True
 
     def _run(self, until: int) -> None:
         self._announce()
@@ -142,7 +170,8 @@ class Trainer:
         moved = {network for player in phase.players.values() for network in player.networks}
         for name, child in self.gan.named_children():
             child.train(name in moved)
-        self.movers = {name: Mover(self.gan, player, phase) for name, player in phase.players.items()}
+        self.frozen.hold()
+        self.movers = {name: Mover(self.gan, player, phase, self.frozen.parameters) for name, player in phase.players.items()}
         self.average = Average(self.gan, [name for name in self.gan.ema if name in moved], phase.ema)
 
     def _next_phase(self) -> None:
@@ -168,6 +197,8 @@ class Trainer:
             buffer.add(self.index, f"loss/{update.player}", update.loss)
             for key, value in update.log.items():
                 buffer.add(self.index, key, value)
+        if self.augment.missed:
+            raise UsageError("--augment: no network that judges is called with pictures (n, channels, height, width)")
         self.average.update(self.index)
         self.index += 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -12,11 +12,11 @@ from ganzoo.gan import GAN, Phase, Player
 
 
 class Mover:
-    """Moves the weights of one player. `parameters`: those of its networks, each once."""
+    """Moves the weights of one player. `parameters`: those of its networks, each once, without the `frozen` ones."""
 
-    def __init__(self, gan: GAN[Any], player: Player, phase: Phase) -> None:
+    def __init__(self, gan: GAN[Any], player: Player, phase: Phase, frozen: Collection[nn.Parameter] = ()) -> None:
         found = [parameter for name in player.networks for parameter in gan.get_submodule(name).parameters()]
-        self.parameters: list[nn.Parameter] = list(dict.fromkeys(found))
+        self.parameters: list[nn.Parameter] = [parameter for parameter in dict.fromkeys(found) if parameter not in frozen]
         self.player, self.steps = player, phase.steps
         self.optimizer = _optimizer(player, self.parameters)
 

@@ -5,21 +5,27 @@ from __future__ import annotations
 import shlex
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from ganzoo.errors import OutputExists, RunError
-from ganzoo.manifest import DataSet, Record
+from ganzoo import reading
+from ganzoo.errors import OutputExists, RunError, UsageError
+from ganzoo.manifest import DataSet, Parent, Record
+from ganzoo.text import is_utf8
 from ganzoo.weights import write_json
 
 RUN, LOCAL = "run.json", "local.json"
+LIMIT = 1_000_000
+"""Bytes of either."""
 
 
 class Recipe(Record, frozen=True, kw_only=True):
-    """What the user may ask of a run. None: the plugin's or the project's default."""
+    """What the user may ask of a run. None: the plugin's or the project's default. `model`, `fresh` and `freeze` are of
+    fine-tuning: the parent, whether networks that it lacks start anew, and layers of the critics that do not move."""
 
     plugin: str | None = None
+    model: str | None = None
     data: str | None = None
     data_root: str | None = None
     only: str | None = None
@@ -34,10 +40,15 @@ class Recipe(Record, frozen=True, kw_only=True):
     log_every: int | None = None
     sample_every: int | None = None
     checkpoint_every: int | None = None
+    compile: bool | None = None
+    augment: list[str] | None = None
+    freeze: int | None = None
+    fresh: bool | None = None
 
 
 class Run(Record, frozen=True, kw_only=True):
-    """run.json. `steps` and `batch` by phase; `seconds`: of training so far, all sittings together; `done`: finished."""
+    """run.json. `steps` and `batch` by phase; `seconds`: of training so far, all sittings together; `done`: finished;
+    `parent`: of a fine-tuning."""
 
     format: int = 1
     plugin: str
@@ -45,11 +56,11 @@ class Run(Record, frozen=True, kw_only=True):
     only: str | None = None
     preset: str | None = None
     settings: dict[str, Any] = {}
-    phases: dict[str, int]
-    batch: dict[str, int]
+    phases: dict[str, Annotated[int, msgspec.Meta(ge=1)]]
+    batch: dict[str, Annotated[int, msgspec.Meta(ge=1)]]
     seed: int
     precision: str
-    rhythm: dict[str, int]
+    rhythm: dict[Literal["log", "sample", "checkpoint"], Annotated[int, msgspec.Meta(ge=0)]]
     machine: str
     torch: str
     version: str
@@ -58,6 +69,10 @@ class Run(Record, frozen=True, kw_only=True):
     parameters: dict[str, int]
     seconds: float = 0.0
     done: bool = False
+    compile: bool = False
+    augment: list[str] = []
+    freeze: Annotated[int, msgspec.Meta(ge=0)] = 0
+    parent: Parent | None = None
 
 
 class Local(Record, frozen=True, kw_only=True):
@@ -79,10 +94,13 @@ def merged(recipe: Recipe, toml: dict[str, Any], where: str) -> Recipe:
 
 def command(recipe: Recipe, data: str, out: str) -> str:
     """The command line that repeats a run, without paths of the machine it ran on."""
-    words = ["ganzoo", "train", str(recipe.plugin), "--data", data]
+    begin = ["finetune", _named(recipe.model)] if recipe.model is not None else ["train", str(recipe.plugin)]
+    words = ["ganzoo", *begin, "--data", data]
     options = {
         "only": recipe.only,
         "preset": recipe.preset,
+        "freeze": recipe.freeze or None,
+        "augment": ",".join(recipe.augment or ()) or None,
         "steps": recipe.steps,
         "epochs": recipe.epochs,
         "batch-size": recipe.batch_size,
@@ -91,6 +109,7 @@ def command(recipe: Recipe, data: str, out: str) -> str:
     }
     words += [part for key, value in options.items() if value is not None for part in (f"--{key}", str(value).removesuffix(".0"))]
     words += [part for key, value in recipe.config.items() for part in ("--set", f"{key}={_text(value)}")]
+    words += [f"--{name}" for name in ("fresh", "compile") if getattr(recipe, name)]
     return shlex.join([*words, "--seed", str(recipe.seed or 0), "--out", out])
 
 
@@ -105,7 +124,11 @@ def extended(text: str, steps: int) -> str:
 
 
 def check_room(folder: Path, force: bool) -> None:
-    """OutputExists where something stands in a new run's way; by `force` an old run may go, and nothing else ever."""
+    """OutputExists where something stands in a new run's way; by `force` an old run may go, and nothing else ever.
+
+    UsageError for a name that could not stand in its record."""
+    if not is_utf8(folder.name):
+        raise UsageError(f"--out {str(folder)!r}: the name is not spelt in UTF-8, and cannot stand in the run's record")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         if not force:
             raise OutputExists(folder, "go on with it by --resume, choose another --out, or replace it by --force")
@@ -126,8 +149,8 @@ def make_room(folder: Path) -> None:
 def read(folder: Path) -> tuple[Run, Local]:
     """Both records of a run folder; RunError when it is not one."""
     try:
-        run = msgspec.json.decode((folder / RUN).read_bytes(), type=Run)
-        return run, msgspec.json.decode((folder / LOCAL).read_bytes(), type=Local)
+        run = reading.decode(reading.read(folder / RUN, LIMIT), Run)
+        return run, reading.decode(reading.read(folder / LOCAL, LIMIT), Local)
     except FileNotFoundError as error:
         raise RunError(f"{folder} is not a run folder ({Path(error.filename).name} is missing)") from None
     except (OSError, msgspec.DecodeError) as error:
@@ -139,6 +162,13 @@ def write(folder: Path, run: Run, local: Local | None = None) -> None:
     write_json(folder / RUN, run)
     if local is not None:
         write_json(folder / LOCAL, local)
+
+
+def _named(model: str) -> str:
+    """A model as it was asked for; of a folder only its name, as a path that begins where the command is given."""
+    from ganzoo.hub import expanded, is_path
+
+    return f"./{expanded(model).resolve().name}" if is_path(model) else model
 
 
 def _text(value: Any) -> str:

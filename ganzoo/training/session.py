@@ -15,38 +15,54 @@ import torch
 from ganzoo import registry, weights
 from ganzoo.config import convert, override
 from ganzoo.data.sources import Batches, DataSet, open_set
-from ganzoo.errors import ConfigError, RunError, did_you_mean, near
+from ganzoo.data.spec import Picture
+from ganzoo.errors import ConfigError, RunError, UsageError, did_you_mean, near
 from ganzoo.gan import GAN, Phase
 from ganzoo.manifest import DataSet as DataRecord
 from ganzoo.model import model_config
 from ganzoo.plugin import Plugin
-from ganzoo.training import checkpoint, record
+from ganzoo.training import checkpoint, freeze, record
 from ganzoo.training.artifacts import Artifacts
 from ganzoo.training.engine import Engine
 from ganzoo.training.health import Health
 from ganzoo.training.log import Plan, Reporter
 from ganzoo.training.loop import Rhythm, Trainer
+from ganzoo.training.parent import Start
 from ganzoo.training.record import Local, Recipe, Run
 from ganzoo.version import VERSION
 
 
 class Session:
-    """Opens what the recipe names; `begin` starts a run in an empty folder, `resume` goes on with one."""
+    """Opens what the recipe names; `begin` starts a run in an empty folder, from a parent's weights where there is one;
+    `resume` goes on with a run, which needs its parent no more."""
 
     def __init__(
-        self, recipe: Recipe, out: Path | None, download: bool, reporter: Reporter, *, stop_on_collapse: bool = False
+        self,
+        recipe: Recipe,
+        out: Path | None,
+        download: bool,
+        reporter: Reporter,
+        *,
+        stop_on_collapse: bool = False,
+        parent: Start | None = None,
     ) -> None:
-        self.recipe, self.reporter, self.stop_on_collapse = recipe, reporter, stop_on_collapse
-        self.plugin: Plugin[Any] = registry.get(str(recipe.plugin))
+        self.recipe, self.reporter, self.stop_on_collapse, self.parent = recipe, reporter, stop_on_collapse, parent
+        self.plugin: Plugin[Any] = parent.plugin if parent else registry.get(str(recipe.plugin))
         root = Path(recipe.data_root) if recipe.data_root else None
         self.data: DataSet = open_set(str(recipe.data), root=root, only=recipe.only, download=download)
         self.name = Path(self.data.facts.name).name
-        self.folder = out or Path("runs") / f"{self.plugin.name}-{Path(self.name).stem}"
+        begun = Path(parent.pulled.name).name if parent else self.plugin.name
+        self.folder = out or Path("runs") / f"{begun}-{Path(self.name).stem}"
 
     def begin(self, force: bool) -> None:
         """Everything that can be wrong is found before the folder is touched; `force` replaces a run that is there."""
         config = self._configured()
         gan, engine = self._built(config)
+        self._check(gan)
+        if self.parent:
+            self.parent.load(gan)
+            if self.parent.anew:
+                self.reporter.note(f"{', '.join(self.parent.anew)}: not part of {self.parent.pulled.name}, so begun anew")
         if engine.main:
             record.check_room(self.folder, force)
         batches = self.data.bind(self.plugin.data(config))
@@ -66,6 +82,12 @@ class Session:
         config = convert(weights.read_config(self.folder).config, self.plugin.config, str(self.folder / weights.CONFIG))
         batches = self.data.bind(self.plugin.data(config))
         gan, engine = self._built(config)
+        names = {phase.name for phase in gan.phases()}
+        if not names == run.phases.keys() == run.batch.keys():
+            raise RunError(
+                f"{self.folder}: its record speaks of the phases {', '.join(run.phases)}; {self.plugin.name!r} now has "
+                f"{', '.join(sorted(names))}. Resume it with the version of the plugin that began it"
+            )
         lengths = self._lengths(run)
         phases = tuple(dataclasses.replace(p, steps=lengths[p.name], batch=run.batch[p.name]) for p in gan.phases())
         if lengths != run.phases:
@@ -91,7 +113,8 @@ class Session:
         rhythm = Rhythm(**run.rhythm)
         trainer = Trainer(
             gan, phases, batches, engine, self.folder, rhythm=rhythm, reporter=self.reporter, events=artifacts,
-            health=Health(artifacts.real()), stop_on_collapse=self.stop_on_collapse,
+            health=Health(artifacts.real()), stop_on_collapse=self.stop_on_collapse, compile=run.compile, freeze=run.freeze,
+            augment=tuple(run.augment),
         )  # fmt: skip
         if resume:
             trainer.resume()
@@ -109,8 +132,11 @@ class Session:
         self.reporter.done(self.folder)
 
     def _configured(self) -> Any:
-        """Default < preset < adapt < settings."""
+        """Default < preset < adapt < settings; of a fine-tuning, parent < settings."""
         plugin, recipe = self.plugin, self.recipe
+        if self.parent:
+            self.parent.check(self.data.facts)
+            return self.parent.configured(recipe.config)
         config = convert({}, plugin.config, plugin.name)
         if recipe.preset is not None:
             if recipe.preset not in plugin.presets:
@@ -122,6 +148,13 @@ class Session:
         checked = convert(msgspec.to_builtins(adapted), plugin.config, f"{plugin.name} with {self.data.facts.name}")
         return override(checked, recipe.config)
 
+    def _check(self, gan: GAN[Any]) -> None:
+        """UsageError for what these networks cannot do."""
+        fields = self.plugin.data(gan.config).fields.values()
+        if self.recipe.augment and not any(isinstance(field, Picture) for field in fields):
+            raise UsageError(f"--augment: {self.plugin.name!r} learns from no pictures here")
+        freeze.first(gan, self.recipe.freeze or 0)
+
     def _built(self, config: Any) -> tuple[GAN[Any], Engine]:
         """The networks, from the run's seed, and what runs them."""
         recipe = self.recipe
@@ -132,6 +165,7 @@ class Session:
 
     def _record(self, gan: GAN[Any], phases: tuple[Phase, ...], engine: Engine) -> Run:
         facts, recipe, data = self.data.facts, self.recipe, self.data
+        rhythm: dict[Any, int] = dataclasses.asdict(Rhythm()) | _asked(recipe)
         return Run(
             plugin=self.plugin.name,
             data=DataRecord(name=self.name, count=facts.count, digest=data.digest(), licence=data.licence, source=data.source),
@@ -142,13 +176,17 @@ class Session:
             batch={phase.name: phase.batch for phase in phases},
             seed=recipe.seed or 0,
             precision=engine.precision,
-            rhythm=dataclasses.asdict(Rhythm()) | _asked(recipe),
+            rhythm=rhythm,
             machine=engine.machine,
             torch=str(torch.__version__),
             version=VERSION,
             date=datetime.date.today().isoformat(),
             command=record.command(recipe, self.name, f"runs/{self.folder.name}"),
             parameters={name: sum(p.numel() for p in child.parameters()) for name, child in gan.named_children()},
+            compile=bool(recipe.compile),
+            augment=list(recipe.augment or ()),
+            freeze=recipe.freeze or 0,
+            parent=self.parent.record if self.parent else None,
         )
 
     def _local(self) -> Local:

@@ -12,7 +12,10 @@ from ganzoo.inputs import Latent
 from ganzoo.plugin import Plugin
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ganzoo.gan import GAN
+    from ganzoo.legacy import Layout, Shapes
 
 SIZES = (28, 32, 64, 128)
 Size = Literal[28, 32, 64, 128]
@@ -78,6 +81,13 @@ def build(config: DCGANConfig) -> GAN[DCGANConfig]:
     return DCGAN(config)
 
 
+def legacy(networks: Mapping[str, Shapes]) -> Layout | None:
+    """Networks of an old checkpoint as these."""
+    from ganzoo_dcgan.legacy import read
+
+    return read(networks)
+
+
 plugin = Plugin(
     name="dcgan",
     summary="Deep convolutional GAN for images of 28 to 128 pixels",
@@ -107,4 +117,5 @@ plugin = Plugin(
     inputs=lambda config: {"latent": Latent(config.latent, config.latent_law)},
     output=lambda config: Picture(config.channels, config.size),
     build=build,
+    legacy=legacy,
 )  # fmt: skip

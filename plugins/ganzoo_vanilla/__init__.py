@@ -12,7 +12,10 @@ from ganzoo.inputs import Latent
 from ganzoo.plugin import Plugin
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ganzoo.gan import GAN
+    from ganzoo.legacy import Layout, Shapes
 
 Layers = Annotated[tuple[Width, ...], msgspec.Meta(min_length=1, max_length=8)]
 
@@ -86,6 +89,13 @@ def build(config: VanillaConfig) -> GAN[VanillaConfig]:
     return Vanilla(config)
 
 
+def legacy(networks: Mapping[str, Shapes]) -> Layout | None:
+    """Networks of an old checkpoint as these."""
+    from ganzoo_vanilla.legacy import read
+
+    return read(networks)
+
+
 plugin = Plugin(
     name="vanilla",
     summary="The first GAN: two multilayer perceptrons, for small images, points and curves",
@@ -138,4 +148,5 @@ plugin = Plugin(
     inputs=lambda config: {"latent": Latent(config.latent, config.latent_law)},
     output=output,
     build=build,
+    legacy=legacy,
 )  # fmt: skip

@@ -87,7 +87,13 @@ def test_the_clients_own_variables_say_where(hub: Hub, tmp_path: Path) -> None:
 def test_verify_knows_a_blob_by_its_name(hub: Hub) -> None:
     home = hub.model("us/one")
     hub.model("us/two")
-    assert hub.run("verify", "us/one").stdout == "ok    us/one  1 files checked, 2 without a known hash\n"
+    hub.model("us/copied", link=False)
+    assert hub.run("verify", "us/one").stdout == "ok    us/one  3 files checked\n"
+    assert hub.run("verify", "us/copied").stdout == "ok    us/copied  0 files checked, 3 without a known hash\n"
+    hub.run("rm", "us/copied", "--yes")
+    flip(home / "snapshots" / NEW / "README.md")
+    assert "FAIL  us/one  README.md: git's hash is " in hub.run("verify", "us/one", code=1).stdout
+    flip(home / "snapshots" / NEW / "README.md")
     flip(home / "snapshots" / NEW / "model.safetensors")
     done = hub.run("verify", code=1)
     lines = done.stdout.splitlines()
@@ -106,7 +112,7 @@ def test_verify_asks_the_manifest_where_it_pins_the_revision(hub: Hub, site: Sit
     home = hub.add("somebody/shapes-small", files)
     hub.add("somebody/shapes-small", {**files, "golden.npz": b"of another revision"}, commit=OLD, refs=())
     assert hub.listed()["somebody/shapes-small"]["names"] == ["shapes-small"]
-    assert "4 files checked, 2 without a known hash" in hub.run("verify", "shapes-small").stdout
+    assert "6 files checked\n" in hub.run("verify", "shapes-small").stdout
     flip(home / "snapshots" / NEW / "golden.npz")
     assert "golden.npz: sha256 is" in hub.run("verify", "shapes-small", code=1).stdout
 
@@ -186,7 +192,7 @@ def test_a_blob_of_two_repositories_goes_with_the_last(hub: Hub) -> None:
         blob.symlink_to(os.path.relpath(shared, blob.parent))
         lines.append(f"models--us--{name}/blobs/{etag}\n")
     shared.with_name(f"{key}.refs").write_text("".join(lines))
-    assert hub.run("verify", "us/one").stdout.startswith("ok    us/one  1 files checked")
+    assert hub.run("verify", "us/one").stdout.startswith("ok    us/one  3 files checked")
     hub.run("rm", "us/one", "--yes")
     assert shared.is_file()
     freed = hub.run("rm", "us/two", "--yes").stderr

@@ -42,8 +42,9 @@ def test_a_model_gives_its_golden_rows(ganzoo: Call, site: Site) -> None:
         (shift, "by 1.00 grey levels on average"),
         (lambda rows: rows[:3], "golden.npz: holds uint8 [3, 8, 8, 1], the model gives uint8 [4, 8, 8, 1]"),
         (lambda rows: rows / 255, "holds float64"),
+        (lambda rows: np.zeros(1 << 27, dtype=np.uint8), "unpacks to more than"),
     ],
-    ids=["a spot within bounds", "a spot", "a shift", "too few rows", "another kind"],
+    ids=["a spot within bounds", "a spot", "a shift", "too few rows", "another kind", "a bomb"],
 )
 def test_how_far_rows_may_differ(ganzoo: Call, site: Site, change: Any, words: str | None) -> None:
     site.publish("shapes-small", change)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -99,11 +101,30 @@ def test_a_place_that_cannot_be_written(ganzoo: Call, site: Site) -> None:
     assert error.count("\n") == 1
 
 
+@pytest.fixture
+def unlogged() -> Iterator[None]:
+    """What -v does to the logger is undone: its handler writes to a stream that is closed by then."""
+    yield
+    logger = logging.getLogger("ganzoo")
+    logger.handlers = []
+    logger.setLevel(logging.NOTSET)
+
+
+@pytest.mark.usefixtures("unlogged")
 def test_verbose_tells_device_and_precision(ganzoo: Call, site: Site) -> None:
     site.publish("shapes-small")
     assert "shapes-small: shapes, cpu, fp32" in ganzoo(
         "-v", "sample", "shapes-small", "-n", 1, "--seed", 0, "--precision", "fp32", "--device", "cpu"
     ).stderr  # fmt: skip
+
+
+def test_a_folder_gives_its_name_to_the_default_target(ganzoo: Call, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = model("tiny_curve")
+    (place / "below").mkdir()
+    for cwd, name in ((place, "."), (place / "below", ".."), (place.parent, f"./{place.name}/")):
+        monkeypatch.chdir(cwd)
+        assert ganzoo("sample", name, "-n", 1, "--seed", 0).stdout == f"{place.name}.png\n"
+        assert (cwd / f"{place.name}.png").is_file()
 
 
 def test_a_clock() -> None:

@@ -1,86 +1,19 @@
-"""What `sample` is fed: latents, labels, codes, choices, sentences, pictures. Light: torch and numpy are imported inside.
-
-Input `name` of row i has its own random stream, keyed by sha256(f"{seed + i}/{name}"): row 7 is the same picture for any
-number of rows or batch size, on any device, and giving `--label` does not move the latent.
-"""
+"""Inputs that the seed can draw: latents, labels, codes, choices."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
-
 from ganzoo.errors import InputError, did_you_mean, near
-from ganzoo.text import encode
+from ganzoo.inputs.rows import Input, Rows
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
 
 
 MOST = 1e6
 """The greatest code: one that is not a finite number gives no picture."""
-
-
-class Rows(msgspec.Struct, frozen=True):
-    """Rows [start, start + count) of `total` samples that begin at `seed`; `columns` of the grid they will stand in."""
-
-    seed: int
-    count: int
-    start: int = 0
-    total: int | None = None
-    columns: int | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.seed < 2**63:
-            raise InputError("seed", f"{self.seed} is not in 0 .. 2**63 - 1")
-        if self.count < 1:
-            raise InputError("n", f"{self.count} samples asked for; at least 1 is needed")
-
-    @property
-    def whole(self) -> int:
-        """How many rows the request has in all."""
-        return self.count if self.total is None else self.total
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(self.start, self.start + self.count))
-
-    def streams(self, name: str) -> Iterator[np.random.Generator]:
-        """One generator a row, valid until the next is taken. Philox takes all 128 bits of its key; torch's CPU
-        generator would keep 32 of a seed, which makes equal rows likely among a million."""
-        import hashlib
-
-        import numpy as np
-
-        bits = np.random.Philox(key=0)
-        generator, state = np.random.Generator(bits), bits.state
-        for row in self:
-            digest = hashlib.sha256(f"{self.seed + row}/{name}".encode()).digest()
-            state["state"]["key"] = np.frombuffer(digest[:16], dtype="<u8").astype(np.uint64)
-            bits.state = state
-            yield generator
-
-
-class Input(msgspec.Struct, frozen=True):
-    """One named input of `sample`."""
-
-    def draw(self, name: str, rows: Rows) -> Tensor:
-        """Random values, first dimension `rows.count`, on the CPU. InputError where only the user can say."""
-        raise NotImplementedError
-
-    def parse(self, value: Any, name: str, rows: Rows) -> Tensor:
-        """What the user gave (text from a command line, or Python values), first dimension `rows.count`."""
-        raise NotImplementedError
-
-    def describe(self) -> str:
-        """A few words for `ganzoo info`."""
-        raise NotImplementedError
-
-    def example(self, name: str, rows: Rows) -> Tensor:
-        """Any valid value, for checks."""
-        return self.draw(name, rows)
 
 
 class Latent(Input, frozen=True):
@@ -218,80 +151,6 @@ class Choice(Input, frozen=True):
 
     def describe(self) -> str:
         return f"one of {_few(self.options)}"
-
-
-class Text(Input, frozen=True):
-    """int64 (n, length): token ids of sentences; several sentences share the rows out in equal runs."""
-
-    vocabulary: tuple[str, ...]
-    length: int
-
-    def draw(self, name: str, rows: Rows) -> Tensor:
-        raise InputError(name, f"a sentence is needed (--{name} ...)")
-
-    def parse(self, value: Any, name: str, rows: Rows) -> Tensor:
-        import torch
-
-        sentences = [value] if isinstance(value, str) else [str(v) for v in value]
-        if not sentences or not all(sentence.strip() for sentence in sentences):
-            raise InputError(name, "an empty sentence")
-        tokens = [encode(sentence, self.vocabulary, self.length) for sentence in sentences]
-        return torch.tensor([tokens[row * len(tokens) // rows.whole] for row in rows])
-
-    def describe(self) -> str:
-        return f"a sentence of up to {self.length} words; {len(self.vocabulary)} are known"
-
-    def example(self, name: str, rows: Rows) -> Tensor:
-        import torch
-
-        return torch.tensor([[int(t) for t in s.integers(0, len(self.vocabulary) + 2, self.length)] for s in rows.streams(name)])
-
-
-class Image(Input, frozen=True):
-    """float (n, channels, height, width) in [-1, 1]: a picture from a file or a PIL image.
-
-    `size` fits it into a square; None keeps its own size, padded to a `multiple`. `halo`: how many pixels around a place
-    the network looks at, for tiling.
-    """
-
-    channels: int
-    size: int | None = None
-    multiple: int = 1
-    halo: int = 0
-
-    def draw(self, name: str, rows: Rows) -> Tensor:
-        raise InputError(name, f"a picture is needed (--{name} FILE)")
-
-    def parse(self, value: Any, name: str, rows: Rows) -> Tensor:
-        import torch
-
-        from ganzoo.images import open_picture, to_input
-
-        values = [value] if isinstance(value, (str, Path)) or not isinstance(value, Sequence) else list(value)
-        if isinstance(value, torch.Tensor):
-            pictures = value[None] if value.ndim == 3 else value
-        else:
-            opened = [to_input(open_picture(v, name), self) for v in values]
-            if len({one.shape for one in opened}) != 1:
-                sizes = ", ".join(f"{one.shape[2]} x {one.shape[1]}" for one in opened)
-                raise InputError(name, f"pictures of one size are needed at a time, not {sizes or 'none'}")
-            pictures = torch.stack(opened)
-        if pictures.ndim != 4 or pictures.shape[1] != self.channels or not len(pictures):
-            raise InputError(name, f"shape {tuple(pictures.shape)}, expected (n, {self.channels}, height, width)")
-        if not pictures.is_floating_point():
-            raise InputError(name, f"{pictures.dtype}, expected numbers in [-1, 1]")
-        return pictures[[row * len(pictures) // rows.whole for row in rows]]
-
-    def describe(self) -> str:
-        kind = {1: "grey", 3: "colour"}.get(self.channels, f"{self.channels}-channel")
-        return f"a {kind} picture" + (f", fitted to {self.size} x {self.size}" if self.size else ", any size")
-
-    def example(self, name: str, rows: Rows) -> Tensor:
-        import torch
-
-        side = self.size or 16 * self.multiple
-        shape = (self.channels, side, side)
-        return torch.stack([torch.from_numpy(s.uniform(-1, 1, shape).astype("float32")) for s in rows.streams(name)])
 
 
 def _numbers(value: Any, name: str, rows: Rows, size: int) -> Tensor:

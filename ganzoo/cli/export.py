@@ -1,0 +1,36 @@
+"""`ganzoo export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ganzoo.cli import output, started
+
+
+def export(
+    model: Annotated[str, typer.Argument(help="Weights by name, or a folder (./runs/x).")],
+    kind: Annotated[str, typer.Option("--format", help="onnx or torch-export.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="x.onnx or x.pt2.")],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Write what makes a model's samples as a program for other runtimes, once it was run and gives the same; prints where."""
+    from ganzoo import export as work
+    from ganzoo.model import load
+
+    started()
+    work.check(out, kind, force)
+    made = work.export(load(model, device="cpu", precision="fp32"), out, kind, force=force)
+    if as_json:
+        facts = {"inputs": made.inputs, "outputs": made.outputs, "difference": made.difference, "allowed": made.allowed}
+        output.as_json({"path": str(made.path), "format": kind, **facts})
+        return
+    output.say(f"inputs {', '.join(made.inputs)}; outputs {', '.join(made.outputs)}; any number of rows, float32")
+    output.say(f"largest difference from the model {made.difference:.2g} on fresh rows, {made.allowed:.2g} is allowed")
+    output.data(str(made.path))
+
+
+command = export

@@ -1,0 +1,88 @@
+"""Inputs that only the user can give: sentences and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganzoo.errors import InputError
+from ganzoo.inputs.rows import Input, Rows
+from ganzoo.text import encode
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Text(Input, frozen=True):
+    """int64 (n, length): token ids of sentences; several sentences share the rows out in equal runs."""
+
+    vocabulary: tuple[str, ...]
+    length: int
+
+    def draw(self, name: str, rows: Rows) -> Tensor:
+        raise InputError(name, f"a sentence is needed (--{name} ...)")
+
+    def parse(self, value: Any, name: str, rows: Rows) -> Tensor:
+        import torch
+
+        sentences = [value] if isinstance(value, str) else [str(v) for v in value]
+        if not sentences or not all(sentence.strip() for sentence in sentences):
+            raise InputError(name, "an empty sentence")
+        tokens = [encode(sentence, self.vocabulary, self.length) for sentence in sentences]
+        return torch.tensor([tokens[row * len(tokens) // rows.whole] for row in rows])
+
+    def describe(self) -> str:
+        return f"a sentence of up to {self.length} words; {len(self.vocabulary)} are known"
+
+    def example(self, name: str, rows: Rows) -> Tensor:
+        import torch
+
+        return torch.tensor([[int(t) for t in s.integers(0, len(self.vocabulary) + 2, self.length)] for s in rows.streams(name)])
+
+
+class Image(Input, frozen=True):
+    """float (n, channels, height, width) in [-1, 1]: a picture from a file or a PIL image.
+
+    `size` fits it into a square; None keeps its own size, padded to a `multiple`. `halo`: how many pixels around a place
+    the network looks at, for tiling.
+    """
+
+    channels: int
+    size: int | None = None
+    multiple: int = 1
+    halo: int = 0
+
+    def draw(self, name: str, rows: Rows) -> Tensor:
+        raise InputError(name, f"a picture is needed (--{name} FILE)")
+
+    def parse(self, value: Any, name: str, rows: Rows) -> Tensor:
+        import torch
+
+        from ganzoo.images import open_picture, to_input
+
+        values = [value] if isinstance(value, (str, Path)) or not isinstance(value, Sequence) else list(value)
+        if isinstance(value, torch.Tensor):
+            pictures = value[None] if value.ndim == 3 else value
+        else:
+            opened = [to_input(open_picture(v, name), self) for v in values]
+            if len({one.shape for one in opened}) != 1:
+                sizes = ", ".join(f"{one.shape[2]} x {one.shape[1]}" for one in opened)
+                raise InputError(name, f"pictures of one size are needed at a time, not {sizes or 'none'}")
+            pictures = torch.stack(opened)
+        if pictures.ndim != 4 or pictures.shape[1] != self.channels or not len(pictures):
+            raise InputError(name, f"shape {tuple(pictures.shape)}, expected (n, {self.channels}, height, width)")
+        if not pictures.is_floating_point():
+            raise InputError(name, f"{pictures.dtype}, expected numbers in [-1, 1]")
+        return pictures[[row * len(pictures) // rows.whole for row in rows]]
+
+    def describe(self) -> str:
+        kind = {1: "grey", 3: "colour"}.get(self.channels, f"{self.channels}-channel")
+        return f"a {kind} picture" + (f", fitted to {self.size} x {self.size}" if self.size else ", any size")
+
+    def example(self, name: str, rows: Rows) -> Tensor:
+        import torch
+
+        side = self.size or 16 * self.multiple
+        shape = (self.channels, side, side)
+        return torch.stack([torch.from_numpy(s.uniform(-1, 1, shape).astype("float32")) for s in rows.streams(name)])

@@ -1,0 +1,77 @@
+"""Rows of a request and their random streams; the base of inputs.
+
+Input `name` of row i has its own random stream, keyed by sha256(f"{seed + i}/{name}"): row 7 is the same picture for any
+number of rows or batch size, on any device, and giving `--label` does not move the latent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ganzoo.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """Rows [start, start + count) of `total` samples that begin at `seed`; `columns` of the grid they will stand in."""
+
+    seed: int
+    count: int
+    start: int = 0
+    total: int | None = None
+    columns: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**63:
+            raise InputError("seed", f"{self.seed} is not in 0 .. 2**63 - 1")
+        if self.count < 1:
+            raise InputError("n", f"{self.count} samples asked for; at least 1 is needed")
+
+    @property
+    def whole(self) -> int:
+        """How many rows the request has in all."""
+        return self.count if self.total is None else self.total
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.start, self.start + self.count))
+
+    def streams(self, name: str) -> Iterator[np.random.Generator]:
+        """One generator a row, valid until the next is taken. Philox takes all 128 bits of its key; torch's CPU
+        generator would keep 32 of a seed, which makes equal rows likely among a million."""
+        import hashlib
+
+        import numpy as np
+
+        bits = np.random.Philox(key=0)
+        generator, state = np.random.Generator(bits), bits.state
+        for row in self:
+            digest = hashlib.sha256(f"{self.seed + row}/{name}".encode()).digest()
+            state["state"]["key"] = np.frombuffer(digest[:16], dtype="<u8").astype(np.uint64)
+            bits.state = state
+            yield generator
+
+
+class Input(msgspec.Struct, frozen=True):
+    """One named input of `sample`."""
+
+    def draw(self, name: str, rows: Rows) -> Tensor:
+        """Random values, first dimension `rows.count`, on the CPU. InputError where only the user can say."""
+        raise NotImplementedError
+
+    def parse(self, value: Any, name: str, rows: Rows) -> Tensor:
+        """What the user gave (text from a command line, or Python values), first dimension `rows.count`."""
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """A few words for `ganzoo info`."""
+        raise NotImplementedError
+
+    def example(self, name: str, rows: Rows) -> Tensor:
+        """Any valid value, for checks."""
+        return self.draw(name, rows)

@@ -1,0 +1,68 @@
+"""Old checkpoints of two multilayer perceptrons: which of them are these networks under other names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from math import isqrt
+from typing import Any
+
+from ganzoo.legacy import Layer, Layout, Part, Shapes, numbers, sequence
+
+SOURCE = "a multilayer perceptron in one nn.Sequential"
+IMPLEMENTATIONS = "PyTorch-GAN gan"
+SILENT: tuple[str, ...] = ("latent_law", "activation", "discriminator_activation", "slope")
+RATE = 0.3
+"""Of a dropout, which leaves its place in a file and not its rate."""
+
+
+def read(networks: Mapping[str, Shapes]) -> Layout | None:
+    """What these networks are; None where none of them is a perceptron."""
+    parts: dict[str, Part] = {}
+    settings: dict[str, Any] = {}
+    silent = SILENT
+    for label, shapes in networks.items():
+        layers = sequence(shapes) or []
+        linear = [layer for layer in layers if layer.kind == "linear"]
+        if len(linear) < 2 or any(layer.kind == "convolution" for layer in layers):
+            continue
+        if any(before.weight[0] != after.weight[1] for before, after in pairwise(linear)):
+            continue
+        network = "discriminator" if linear[-1].weight[0] == 1 else "generator"
+        found = _perceptron(layers, linear, network)
+        if isinstance(found, str):
+            return Layout(source=IMPLEMENTATIONS if layers[0].module.startswith("model.") else SOURCE, differs=found)
+        silent += ("batch_norm_epsilon",) if found.get("batch_norm") else ()
+        settings |= found
+        parts[label] = Part(network, {layer.module: f"layers.{layer.number}" for layer in layers})
+    return Layout(source=SOURCE, parts=parts, settings=settings, silent=silent) if parts else None
+
+
+def _perceptron(layers: Sequence[Layer], linear: Sequence[Layer], network: str) -> dict[str, Any] | str:
+    """Settings of one network, or why it is not ours. Between two linear layers stand an activation, then perhaps BatchNorm,
+    then perhaps a dropout."""
+    places, norms = numbers(layers, "linear"), numbers(layers, "norm")
+    if any(place + 1 in norms for place in places):
+        return f"its {network} has BatchNorm before the activation; this plugin's stands after it"
+    if norms and network == "discriminator":
+        return "its discriminator has BatchNorm; this plugin's has none"
+    gap = places[1] - places[0]
+    dropout = gap - 2 - bool(norms)
+    regular = places == [gap * i for i in range(len(places))] and dropout in (0, 1)
+    if not regular or (norms and norms != [place + 2 for place in places[:-1]]):
+        return f"its {network} has other layers between the linear ones than an activation, BatchNorm and a dropout"
+    widths = [layer.weight[0] for layer in linear[:-1]]
+    rate = RATE if dropout else 0.0
+    if network == "discriminator":
+        return {"discriminator": widths, "dropout": rate}
+    made = {"latent": linear[0].weight[1], "generator": widths, "generator_dropout": rate, "batch_norm": bool(norms)}
+    return made | _made(linear[-1].weight[0])
+
+
+def _made(values: int) -> dict[str, Any]:
+    """What so many numbers are most likely: a grey or a colour picture with an even side, else a point."""
+    for channels in (1, 3):
+        side = isqrt(values // channels)
+        if channels * side**2 == values and side >= 8 and side % 2 == 0:
+            return {"kind": "images", "channels": channels, "size": side}
+    return {"kind": "points", "dims": values}
