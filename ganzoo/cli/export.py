@@ -19,11 +19,14 @@ def export(
 ) -> None:
     """Write what makes a model's samples as a program for other runtimes, once it was run and gives the same; prints where."""
     from ganzoo import export as work
+    from ganzoo.cli.progress import transfers
     from ganzoo.model import load
 
     started()
     work.check(out, kind, force)
-    made = work.export(load(model, device="cpu", precision="fp32"), out, kind, force=force)
+    with transfers() as progress:
+        loaded = load(model, device="cpu", precision="fp32", progress=progress)
+    made = work.export(loaded, out, kind, force=force)
     if as_json:
         facts = {"inputs": made.inputs, "outputs": made.outputs, "difference": made.difference, "allowed": made.allowed}
         output.as_json({"path": str(made.path), "format": kind, **facts})

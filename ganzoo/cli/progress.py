@@ -64,9 +64,6 @@ class Plain:
     def phase(self, name: str, steps: int, done: int) -> None:
         pass
 
-    def advance(self, steps: int) -> None:
-        pass
-
     def row(self, row: Mapping[str, Any]) -> None:
         now = time.monotonic()
         if now - self.shown >= PLAIN_EVERY or row["step"] == self.total:
@@ -114,12 +111,9 @@ class Bar(Plain):
     def phase(self, name: str, steps: int, done: int) -> None:
         self.progress.update(self.task, description=name)
 
-    def advance(self, steps: int) -> None:
-        self.progress.advance(self.task, steps)
-
     def row(self, row: Mapping[str, Any]) -> None:
         rate = f"{row['images_per_second']:,.0f} {self.unit}/s"
-        self.progress.update(self.task, rate=rate, left=f"{self.left(row['step'])} left")
+        self.progress.update(self.task, completed=row["step"], rate=rate, left=f"{self.left(row['step'])} left")
         self.losses.plain = figures(row)
 
 
@@ -134,8 +128,8 @@ def clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
-def counter(what: str, total: int) -> tuple[Callable[[int], None], Callable[[], None]]:
-    """A plain bar: what to call after each part, and at the end."""
+def counter(what: str, total: int | None) -> tuple[Callable[[int], None], Callable[[], None]]:
+    """A plain bar: what to call after each part, and at the end. `total` None: nobody knows."""
     from rich.console import Console
     from rich.progress import Progress
 

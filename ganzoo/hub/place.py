@@ -40,6 +40,11 @@ def is_path(name: str) -> bool:
     return name.startswith(("./", "../", "/", "~")) or name in (".", "..")
 
 
+def is_repository(name: str) -> bool:
+    """Whether a name means a repository of the Hub."""
+    return "/" in name and not is_path(name)
+
+
 def expanded(name: str) -> Path:
     """A path with its ~ resolved; UsageError for the home of a user who is not here."""
     try:

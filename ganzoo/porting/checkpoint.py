@@ -49,8 +49,8 @@ class Checkpoint:
         while words and words[0] in PREFIXES:
             words.pop(0)
         if len(words) > 2 and ROLES.fullmatch(words[0]):
-            label = f"{label}.{words.pop(0)}" if label else words.pop(0)
-            while words[0] in PREFIXES:
+            label = full(label, words.pop(0))
+            while words and words[0] in PREFIXES:
                 words.pop(0)
         tensors, plain = self.networks.setdefault(label, {}), ".".join(words)
         if plain in tensors:

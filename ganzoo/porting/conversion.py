@@ -17,6 +17,7 @@ from ganzoo.config import convert, override
 from ganzoo.errors import GanzooError, UsageError, WeightsError
 from ganzoo.gan import GAN
 from ganzoo.legacy import Layout, Part
+from ganzoo.model import outline
 from ganzoo.plugin import Plugin
 from ganzoo.porting import checkpoint
 from ganzoo.porting.checkpoint import Checkpoint, full
@@ -64,10 +65,9 @@ def converted(paths: Sequence[Path], name: str, changes: Mapping[str, str], drop
     layout = _layout(plugin, found)
     where = f"{found.path}: as {name}"
     config = override(convert(dict(layout.settings), plugin.config, where), changes)
-    with torch.device("meta"):
-        outline = plugin.build(config)
-    rows, tensors = _mapped(found, layout.parts, outline)
-    return Conversion(plugin, config, layout, rows, tensors, found.dropped, outline)
+    empty = outline(plugin, config)
+    rows, tensors = _mapped(found, layout.parts, empty)
+    return Conversion(plugin, config, layout, rows, tensors, found.dropped, empty)
 
 
 def _reads(name: str) -> bool:
@@ -125,14 +125,9 @@ def _layout(plugin: Plugin[Any], found: Checkpoint) -> Layout:
     return layout
 
 
-def _mapped(found: Checkpoint, parts: Mapping[str, Part], outline: GAN[Any]) -> tuple[list[Row], dict[str, Tensor]]:
+def _mapped(found: Checkpoint, parts: Mapping[str, Part], empty: GAN[Any]) -> tuple[list[Row], dict[str, Tensor]]:
     """Every tensor at its new name. WeightsError unless both sides come out even."""
-    names = [part.network for part in parts.values()]
-    for name in names:
-        if names.count(name) > 1:
-            labels = ", ".join(repr(label) for label, part in parts.items() if part.network == name)
-            raise WeightsError(found.path, f"{labels} would each be the {name}; leave all but one out with --drop")
-    expected = weights.networks(outline, _wanted(names, outline, found.path))
+    expected = weights.networks(empty, _wanted(_named(parts, found.path), empty, found.path))
     rows: list[Row] = []
     tensors: dict[str, Tensor] = {}
     left: list[str] = []
@@ -162,10 +157,20 @@ def _mapped(found: Checkpoint, parts: Mapping[str, Part], outline: GAN[Any]) -> 
     return rows, tensors
 
 
-def _wanted(names: Sequence[str], outline: GAN[Any], path: Path) -> list[str]:
+def _named(parts: Mapping[str, Part], path: Path) -> list[str]:
+    """The plugin's networks that the parts are. WeightsError where two are the same one."""
+    names = [part.network for part in parts.values()]
+    for name in names:
+        if names.count(name) > 1:
+            labels = ", ".join(repr(label) for label, part in parts.items() if part.network == name)
+            raise WeightsError(path, f"{labels} would each be the {name}; leave all but one out with --drop")
+    return names
+
+
+def _wanted(names: Sequence[str], empty: GAN[Any], path: Path) -> list[str]:
     """Networks to fill: those that are sampled, and all others or none. WeightsError where one is missing."""
-    rest = [name for name, _ in outline.named_children() if name not in outline.ema]
-    needed = [*outline.ema, *(rest if any(name in rest for name in names) else [])]
+    rest = [name for name, _ in empty.named_children() if name not in empty.ema]
+    needed = [*empty.ema, *(rest if any(name in rest for name in names) else [])]
     missing = [name for name in needed if name not in names]
     if missing:
         there = ", ".join(names) or "nothing"

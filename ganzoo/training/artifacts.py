@@ -46,7 +46,10 @@ class Artifacts:
         return made[sampling.SAMPLE]
 
     def real(self) -> Tensor | None:
-        """As many examples of the data as samples are drawn, to compare them with; None where the data have no such thing."""
+        """As many examples of the data as samples are drawn, to compare them with; None where the data have no such thing, and
+        where one player learns alone: an autoencoder's few latents make neighbours of healthy samples."""
+        if all(len(phase.players) < 2 for phase in self.gan.phases()):
+            return None
         fields = self.plugin.data(self.gan.config).fields
         key = next((key for key, field in fields.items() if type(field) is type(self.output)), None)
         if key is None:

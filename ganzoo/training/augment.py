@@ -58,7 +58,7 @@ class Augment:
     """Hooks on networks: in training, every 4-D float that one is called with is augmented; pictures of one call alike.
 
     Drawn from torch's generator, which the engine seeds for each step, so a restart needs no state of it. `missed`: the
-    networks were called, and never with a picture."""
+    networks were called in training, and never with a picture."""
 
     def __init__(self, networks: Iterable[nn.Module], names: Iterable[str]) -> None:
         self.transforms = [TRANSFORMS[name] for name in parse(names)]
@@ -73,9 +73,11 @@ class Augment:
     # a compiled network takes its pictures augmented: the compiler would draw other numbers
     @torch.compiler.disable  # type: ignore[untyped-decorator, unused-ignore]
     def _hook(self, network: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, dict[str, Any]] | None:
+        if not network.training:
+            return None
         pictures = [value for value in (*args, *named.values()) if _is_picture(value)]
-        self.called, self.reached = self.called or network.training, self.reached or bool(pictures)
-        if not network.training or not pictures:
+        self.called, self.reached = True, self.reached or bool(pictures)
+        if not pictures:
             return None
         draws = [torch.rand(DRAWS, len(pictures[0]), device=pictures[0].device) for _ in self.transforms]
         changed = {name: self._applied(value, draws) for name, value in named.items()}

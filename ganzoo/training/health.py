@@ -1,9 +1,9 @@
-"""Does a run look healthy? Warnings for collapsed samples, a game that one player has won, and losses that stand still."""
+"""Does a run look healthy? Warnings for collapsed samples or latents, a game that one player has won, losses that stand still."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -15,14 +15,20 @@ FIRST = 2
 """Sample events that are too early to judge: the first samples of any run look alike."""
 COLLAPSED = 0.2
 """Share of the data's variety below which samples look collapsed."""
+UNREAD = 0.05
+"""Nats of an autoencoder's KL term below which the latent says nothing of the picture."""
+ONE_CLASS = 0.6
+"""Share of one class among the samples above which the others are missing."""
 TRY = "Try a lower learning rate, a larger batch, label smoothing, or a loss with a penalty or spectral normalization"
 
 
 class Health:
     """Reads log rows and samples as they come. `real`: examples of the data, the measure of variety; None where there are
-    none to compare with. Each warning comes once, and again only after the trouble had gone."""
+    none to compare with. `classes`: names the class of each sample, where something can. Each warning comes once, and again
+    only after the trouble had gone."""
 
-    def __init__(self, real: Tensor | None = None) -> None:
+    def __init__(self, real: Tensor | None = None, classes: Callable[[Tensor], list[str]] | None = None) -> None:
+        self.classes = classes
         self.variety = variety(real) if real is not None else None
         self.rows: deque[Mapping[str, Any]] = deque(maxlen=ROWS)
         self.told: set[str] = set()
@@ -46,6 +52,10 @@ class Health:
                 "the generator has won: for a while the discriminator has taken its work for real. Try a higher rate or more "
                 "width for the discriminator"
             )),
+            *self._once("unread", full and self._all("reconstruction") and self._all("kl", below=UNREAD), (
+                f"the decoder reads nothing in the latent: its KL divergence has been below {UNREAD} nats for a while, and every "
+                "sample is the same blurred picture. Try a smaller weight for the KL term, a lower learning rate or another seed"
+            )),
             *self._once("frozen", full and self._frozen(), (
                 "the losses have stood still for a while: nothing is learnt. Try another learning rate or seed, and look for "
                 "pictures that are all the same in the data"
@@ -62,7 +72,16 @@ class Health:
         return list(self._once("collapsed", self.collapsed, (
             f"the samples look alike ({100 * share:.0f} % of the variety of the data): the generator has collapsed. {TRY}; "
             "--stop-on-collapse ends such a run"
-        )))  # fmt: skip
+        ))) + list(self._one_class(made))  # fmt: skip
+
+    def _one_class(self, made: Tensor) -> Iterator[str]:
+        """Samples may differ and still be all of one class."""
+        if self.classes is None or self.events <= FIRST:
+            return
+        (name, count), *_ = Counter(self.classes(made)).most_common(1)
+        yield from self._once("one class", count > ONE_CLASS * len(made), (
+            f"{count} of {len(made)} samples look like one class, {name}: the others are missing. {TRY}"
+        ))  # fmt: skip
 
     def _once(self, kind: str, ill: bool, text: str) -> Iterator[str]:
         if ill and kind not in self.told:

@@ -41,8 +41,6 @@ class Reporter(Protocol):
 
     def phase(self, name: str, steps: int, done: int) -> None: ...
 
-    def advance(self, steps: int) -> None: ...
-
     def row(self, row: Mapping[str, Any]) -> None: ...
 
     def note(self, text: str) -> None: ...
@@ -57,9 +55,6 @@ class Silent:
         pass
 
     def phase(self, name: str, steps: int, done: int) -> None:
-        pass
-
-    def advance(self, steps: int) -> None:
         pass
 
     def row(self, row: Mapping[str, Any]) -> None:

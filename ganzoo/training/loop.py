@@ -209,7 +209,6 @@ class Trainer:
         row = {"step": self.done, "phase": phase.name, "index": self.index, **means, "images_per_second": round(rate, 1)}
         if self.engine.main:
             log.append_row(self.folder, row)
-            self.reporter.advance(steps)
             self.reporter.row(row)
             self._warn(self.health.row(row))
 

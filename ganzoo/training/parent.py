@@ -35,13 +35,24 @@ class Start:
         digest = manifest.sha256(pulled.folder / weights.MODEL)
         return manifest.Parent(name=pulled.name, repository=pulled.repository, revision=pulled.commit, sha256=digest)
 
+    @property
+    def exact(self) -> str | None:
+        """A repository of the Hub with its commit, so that the recorded command begins from the same weights."""
+        pulled = self.pulled
+        return f"{pulled.repository}@{pulled.commit}" if pulled.repository and pulled.entry is None else None
+
     def configured(self, settings: Mapping[str, Any]) -> Any:
-        """The parent's configuration with some settings changed. ConfigError names the first that changes a shape."""
-        changed = override(self.config, settings)
-        parent = _shapes(self.plugin, self.config)
-        for name in settings:
-            self._compare(parent, override(self.config, {name: settings[name]}), f"--set {name}={settings[name]}")
-        self._compare(parent, changed, "--set")
+        """The parent's configuration with some settings changed. ConfigError where they change a shape: the first that does
+        so by itself is named."""
+        changed, parent = override(self.config, settings), _shapes(self.plugin, self.config)
+        if _shapes(self.plugin, changed) != parent:
+            for name, value in settings.items():
+                try:
+                    alone = override(self.config, {name: value})
+                except ConfigError:  # it makes sense beside another alone
+                    continue
+                self._compare(parent, alone, f"--set {name}={value}")
+            self._compare(parent, changed, "--set")
         return changed
 
     def check(self, facts: Facts) -> None:
@@ -55,15 +66,12 @@ class Start:
                 )
 
     def load(self, gan: GAN[Any]) -> None:
-        """The parent's weights into `gan`: averaged ones where it has averages. WeightsError before anything is changed."""
-        files = {weights.MODEL: list(gan.ema)}
-        if not self.anew and _of(gan, _others(gan)):
-            files[weights.TRAINING] = _others(gan)
-        found = {self.pulled.folder / file: weights.networks(gan, names) for file, names in files.items()}
-        for path, tensors in found.items():
-            weights.check_shapes(path, {name: tuple(tensor.shape) for name, tensor in tensors.items()})
-        for path, tensors in found.items():
-            weights.load(path, tensors)
+        """The parent's weights into `gan`: averaged ones where it has averages. WeightsError for a dtype of another kind;
+        shapes were checked when the parent was found."""
+        weights.load(self.pulled.folder / weights.MODEL, weights.networks(gan, gan.ema))
+        others = weights.networks(gan, _others(gan))
+        if others and not self.anew:
+            weights.load(self.pulled.folder / weights.TRAINING, others)
 
     def _compare(self, parent: Shapes, config: Any, where: str) -> None:
         shapes = _shapes(self.plugin, config)

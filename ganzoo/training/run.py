@@ -128,6 +128,7 @@ def finetune(
         )
     _check(recipe)
     start = parent.find(recipe.model, fresh=bool(recipe.fresh))
+    recipe = msgspec.structs.replace(recipe, model=start.exact or recipe.model)
     session = Session(recipe, out, download, reporter or Silent(), stop_on_collapse=stop_on_collapse, parent=start)
     session.begin(force)
     return session.folder

@@ -113,7 +113,7 @@ class Session:
         rhythm = Rhythm(**run.rhythm)
         trainer = Trainer(
             gan, phases, batches, engine, self.folder, rhythm=rhythm, reporter=self.reporter, events=artifacts,
-            health=Health(artifacts.real()), stop_on_collapse=self.stop_on_collapse, compile=run.compile, freeze=run.freeze,
+            health=self._health(artifacts), stop_on_collapse=self.stop_on_collapse, compile=run.compile, freeze=run.freeze,
             augment=tuple(run.augment),
         )  # fmt: skip
         if resume:
@@ -130,6 +130,14 @@ class Session:
             artifacts.finish(trainer.average, run.seed)
             record.write(self.folder, msgspec.structs.replace(run, done=True))
         self.reporter.done(self.folder)
+
+    def _health(self, artifacts: Artifacts) -> Health:
+        """With names for the classes of samples, where an extractor knows the data."""
+        from ganzoo.evaluate.extractors import reader
+
+        output, whole = artifacts.output, self.recipe.only is None
+        named = reader(self.name, output.channels, torch.device("cpu")) if whole and isinstance(output, Picture) else None
+        return Health(artifacts.real(), named)
 
     def _configured(self) -> Any:
         """Default < preset < adapt < settings; of a fine-tuning, parent < settings."""
@@ -149,11 +157,20 @@ class Session:
         return override(checked, recipe.config)
 
     def _check(self, gan: GAN[Any]) -> None:
-        """UsageError for what these networks cannot do."""
+        """UsageError for what these networks cannot do, or what would make no sense of them."""
         fields = self.plugin.data(gan.config).fields.values()
         if self.recipe.augment and not any(isinstance(field, Picture) for field in fields):
             raise UsageError(f"--augment: {self.plugin.name!r} learns from no pictures here")
-        freeze.first(gan, self.recipe.freeze or 0)
+        judges, count = freeze.critics(gan), self.recipe.freeze or 0
+        for option in (["--augment"] if self.recipe.augment else []) + (["--freeze"] if count else []):
+            if not judges:
+                raise UsageError(f"{option}: {self.plugin.name!r} has no critic; all its networks are sampled")
+        freeze.first(gan, count)
+        anew = [name for name in judges if count and self.parent and name in self.parent.anew]
+        if anew:
+            raise UsageError(
+                f"--freeze {count}: {', '.join(anew)} would start anew, with nothing learnt to keep; leave --freeze out"
+            )
 
     def _built(self, config: Any) -> tuple[GAN[Any], Engine]:
         """The networks, from the run's seed, and what runs them."""

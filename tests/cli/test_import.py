@@ -287,6 +287,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         "do not belong together: size 32 and 64",
     ),
     "twice": (lambda: {**generator(32).state_dict(), "module.main.0.weight": torch.ones(1)}, "is in it twice"),
+    "wrappers alone": (
+        lambda: {**generator(32).state_dict(), "generator.module._orig_mod": torch.ones(1)},
+        "nothing was imported. without a place: generator. [1]",
+    ),
     "a list": (lambda: [torch.ones(2)], "holds list, not networks by name"),
     "nothing": (lambda: {"epoch": 3}, "no tensors in it"),
     "a giant view": (

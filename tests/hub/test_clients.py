@@ -70,13 +70,13 @@ def test_what_goes_wrong(hub: HubServer, call: Command) -> None:
     hub.add_repo("me/gan", MODEL)
     hub.add_repo("me/private", MODEL, private=True)
     hub.add_repo("me/gated", MODEL, gated=True)
-    for match, kind, options in (
-        (STORED, "cut", {"at": 1000}), (STORED, "reset", {"at": 1000}), (STORED, "status", {"status": 503}),
-        ("GET /api", "status", {"status": 500}), ("HEAD .*model", "status", {"status": 503}),
-    ):  # fmt: skip
-        hub.fault(match, kind, **options)
-    assert "fetched from the Hub" in call("pull", "me/gan").err
-    assert [fault.times for fault in hub.faults if fault.times] == []
+    for faults in ((("cut", 1000), ("reset", 1000)), (("status", 0), ("truncate", 1000))):
+        for kind, at in faults:
+            hub.fault(STORED, kind, at=at)
+        hub.fault("GET /api", "status", status=500)
+        hub.fault("HEAD .*model", "status", status=503)
+        assert "fetched from the Hub" in call("pull", "me/gan", home=faults[0][0]).err
+        assert [fault for fault in hub.faults if fault.times] == []
     assert "no such branch" in call("pull", "me/gan@v9", code=1).err
     assert "no such repository" in call("pull", "me/none", code=1).err
     assert "no such repository" in call("pull", "me/private", code=1).err

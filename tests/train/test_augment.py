@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from ganzoo import registry
@@ -131,10 +132,20 @@ def test_hooks_reach_pictures_of_networks_in_training_and_nothing_else() -> None
     critic(images.bfloat16())
     assert critic.kept[0].dtype == torch.bfloat16
     assert torch.allclose(critic.kept[0].float(), first, atol=0.05)
+    assert not made.missed
+
+
+def test_a_network_in_eval_mode_sees_pictures_as_they_are() -> None:
+    """Nor does it count as reached: what is in training mode may still be called with none."""
+    critic, images = Seen(), pictures().float()
+    made = Augment([critic], ("color",))
     critic.eval()
     critic(images)
     assert critic.kept[0] is images
     assert not made.missed
+    critic.train()
+    critic(images.flatten(1))
+    assert made.missed
 
 
 def test_without_augmentation_there_is_no_hook() -> None:
@@ -149,6 +160,22 @@ def test_networks_that_see_no_pictures_are_an_error(tmp_path: Path) -> None:
     options: dict[str, Any] = {"preset": "sine", "steps": 2, "device": "cpu", "out": tmp_path / "run"}
     with pytest.raises(UsageError, match="--augment: 'vanilla' learns from no pictures here"):
         train("vanilla", "sine", augment="color", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_plugins_without_a_critic_are_an_error(tmp_path: Path) -> None:
+    from ganzoo.training.run import finetune, train
+
+    options: dict[str, Any] = {"steps": 1, "batch_size": 2, "device": "cpu", "sample_every": 0}
+    data = tmp_path / "data"
+    data.mkdir()
+    for shade in range(4):
+        Image.new("L", (8, 8), 60 * shade).save(data / f"{shade}.png")
+    parent = train("tiny_vae", str(data), out=tmp_path / "parent", **options)
+    with pytest.raises(UsageError, match="--augment: 'tiny_vae' has no critic"):
+        train("tiny_vae", str(data), out=tmp_path / "run", augment="color", **options)
+    with pytest.raises(UsageError, match="--freeze: 'tiny_vae' has no critic"):
+        finetune(parent, str(data), out=tmp_path / "run", freeze=1, **options)
     assert not (tmp_path / "run").exists()
 
 

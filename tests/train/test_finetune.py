@@ -147,6 +147,11 @@ def test_what_a_run_says_of_its_parent(home: Path, tmp_path: Path) -> None:
             "--set width=8: fine-tuning keeps the networks of parent",
         ),
         ({"settings": {"discriminator_norm": "none"}}, ConfigError, "--set discriminator_norm=none"),
+        (
+            {"settings": {"r1": "1", "discriminator_norm": "none"}},
+            ConfigError,
+            "--set discriminator_norm=none: fine-tuning keeps",
+        ),
         ({"settings": {"widht": "8"}}, ConfigError, "did you mean width"),
         ({"freeze": 3}, UsageError, "'discriminator' has 3 layers with weights; at most 2 can be frozen"),
         ({"freeze": -1}, UsageError, "--freeze -1: 0 or more"),
@@ -172,6 +177,9 @@ def test_a_model_without_its_discriminator(home: Path, tmp_path: Path) -> None:
     (bare / weights.TRAINING).unlink()
     with pytest.raises(WeightsError, match=r"so its discriminator cannot be trained further.*--fresh"):
         finetune(bare, str(home / "faces"), out=tmp_path / "run", steps=1, **OPTIONS)
+    with pytest.raises(UsageError, match="--freeze 1: discriminator would start anew, with nothing learnt to keep"):
+        finetune(bare, str(home / "faces"), out=tmp_path / "run", steps=1, fresh=True, freeze=1, **OPTIONS)
+    assert not (tmp_path / "run").exists()
     run = finetune(bare, str(home / "faces"), out=tmp_path / "run", steps=1, fresh=True, reporter=notes, **OPTIONS)
     assert notes.texts == ["discriminator: not part of bare, so begun anew"]
     assert "--fresh" in json.loads((run / "run.json").read_text())["command"]
