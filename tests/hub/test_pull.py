@@ -316,6 +316,12 @@ def test_refused(hub: HubServer, ganzoo: Ganzoo, repository: str, token: str | N
     assert not list(ganzoo.cache(repository.partition("@")[0]).rglob("model.safetensors"))
 
 
+def test_a_folder_without_its_dot(hub: HubServer, ganzoo: Ganzoo) -> None:
+    (ganzoo.folder / "runs" / "mine").mkdir(parents=True)
+    assert "for the folder that is here write ./runs/mine" in ganzoo("pull", "runs/mine", code=1).err
+    assert "for the folder" not in ganzoo("pull", "runs/other", code=1).err
+
+
 def test_with_a_token(hub: HubServer, ganzoo: Ganzoo) -> None:
     hub.add_repo("me/private", MODEL, private=True)
     hub.add_repo("me/gated", MODEL, gated=True)
