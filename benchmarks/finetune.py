@@ -33,6 +33,7 @@ import ganzoo
 from ganzoo import hub, weights
 from ganzoo.data import files
 from ganzoo.data.pictures import decode
+from ganzoo.evaluate.kernel import kid
 from ganzoo.images import to_float
 from ganzoo.training import record
 
@@ -85,19 +86,6 @@ def accuracy(model: Turned, images: Tensor) -> float:
     with torch.inference_mode():
         right = [model(x.to(next(model.parameters()).device)).argmax(1).cpu() == y for x, y in map(quarters, images.split(100))]
     return float(torch.cat(right).float().mean())
-
-
-def kid(real: Tensor, fake: Tensor) -> float:
-    """Unbiased squared MMD of features (n, d) and (m, d)."""
-
-    def kernel(a: Tensor, b: Tensor) -> Tensor:
-        return (a @ b.T / a.shape[1] + 1) ** 3
-
-    def within(a: Tensor) -> Tensor:
-        table = kernel(a, a)
-        return (table.sum() - table.diagonal().sum()) / (len(a) * (len(a) - 1))
-
-    return float(within(real) + within(fake) - 2 * kernel(real, fake).mean())
 
 
 def spread(real: Tensor, fake: Tensor) -> float:

@@ -113,6 +113,9 @@ class GAN(nn.Module, ABC, Generic[C]):
         """Images in [-1, 1], shape (n, channels, height, width), points (n, d) or curves (n, length); or a mapping whose
         entry "sample" is that and whose other entries are views. All randomness comes in through `inputs`."""
 
-    def encode(self, images: Tensor) -> Mapping[str, Tensor]:
-        """Inputs back from images, for architectures that can."""
+    def encode(self, images: Tensor, known: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Inputs of `sample` back from images (n, channels, height, width) in [-1, 1], for architectures that can.
+
+        `known`: inputs that the caller knows of these images, a label say, and an encoder may need: InputError for one that
+        is missing. It returns them too, so that `sample` has all it needs for a reconstruction."""
         raise NotImplementedError(f"{type(self).__name__} has no encoder")

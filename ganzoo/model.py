@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from ganzoo import hub, images, manifest, registry, sampling, weights
+from ganzoo import encoding, hub, images, manifest, registry, sampling, weights
 from ganzoo.config import convert, plain
 from ganzoo.device import choose_device, choose_precision, describe
 from ganzoo.errors import UsageError, WeightsError
@@ -152,13 +152,16 @@ class Model:
             raise UsageError(f"{self.name} lies in no folder; save it first")
         return release.publish(self.source, repo_id, **options)
 
-    @torch.inference_mode()
-    def encode(self, images: Tensor) -> Mapping[str, Tensor]:
-        """Inputs back from images (n, channels, height, width) in [-1, 1]; UsageError where the architecture cannot."""
-        try:
-            return self.gan.encode(images.to(self.device))
-        except NotImplementedError as error:
-            raise UsageError(f"{self.name}: {error}") from None
+    def encode(self, images: Any, **known: Any) -> Mapping[str, Tensor]:
+        """Inputs back from images: a tensor (n, channels, height, width) in [-1, 1], or files; on the CPU, float32.
+
+        `known`: inputs of these images that an encoder may need, as for `sample` (label=[7, 2]). UsageError where the
+        architecture cannot."""
+        return encoding.encode(self, images, known)
+
+    def reconstruct(self, images: Any, **known: Any) -> sampling.Samples:
+        """What `sample` makes of `encode`'s answer. Views: `original`, and `beside`: original left, reconstruction right."""
+        return encoding.reconstruct(self, images, known)
 
 
 def load(name: str | Path, *, device: str = "auto", precision: str = "auto", progress: hub.Progress | None = None) -> Model:

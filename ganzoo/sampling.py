@@ -168,8 +168,9 @@ def check_names(inputs: Mapping[str, Input], given: Iterable[str]) -> None:
 def batches(inputs: Mapping[str, Input], values: Mapping[str, Any], rows: Rows, size: int) -> Iterator[dict[str, Tensor]]:
     """The inputs of `rows`, `size` at a time: parsed where the user gave a value, else drawn."""
     check_names(inputs, values)
+    held = any(inputs[name].sweeps(value) for name, value in values.items())
     for start in range(rows.start, rows.start + rows.count, size):
-        part = Rows(rows.seed, min(size, rows.start + rows.count - start), start, rows.whole, rows.columns)
+        part = Rows(rows.seed, min(size, rows.start + rows.count - start), start, rows.whole, rows.columns, held)
         yield {
             name: spec.parse(values[name], name, part) if name in values else spec.draw(name, part)
             for name, spec in inputs.items()

@@ -26,6 +26,7 @@ LIGHT = {"ganzoo"} | {
             "card",
             "hub",
             "hub.place",
+            "hub.source",
             "hub.proof",
             "hub.fetch",
             "hub.failure",
@@ -40,7 +41,7 @@ LIGHT = {"ganzoo"} | {
             "doctor.machine",
             "doctor.zoo",
         ),
-        *("data", "data.spec", "cli"),
+        *("data", "data.spec", "evaluate", "evaluate.protocol", "cli"),
     )
 }
 OWNERS = {
@@ -50,6 +51,7 @@ OWNERS = {
     "rich": ("ganzoo/cli/",),
     "torchvision": ("ganzoo/data/",),
     "matplotlib": ("ganzoo/plots.py",),
+    "torch_fidelity": ("ganzoo/evaluate/inception.py",),
     "onnx": ("ganzoo/export.py",),
     "onnxruntime": ("ganzoo/export.py",),
 }

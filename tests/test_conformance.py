@@ -280,8 +280,17 @@ BROKEN: list[tuple[str, str, Callable[[], Plugin[Any]]]] = [
     ("sample_changes_nothing", "make it an input", lambda: sampling(lambda made, *_: made + torch.randn(()))),
     ("sample_changes_nothing", "inputs latent", lambda: sampling(overwriting)),
     ("sample_changes_nothing", "changes count", lambda: sampling(counting, after=counter)),
-    ("encode_gives_inputs", "'latent'", lambda: variant("tiny_vae", encode=lambda self, images: {"latent": images.flatten(1)})),
-    ("encode_gives_inputs", "z, which", lambda: variant("tiny_vae", encode=lambda self, images: {"z": images})),
+    (
+        "encode_gives_inputs",
+        "'latent'",
+        lambda: variant("tiny_vae", encode=lambda self, images, known: {"latent": images.flatten(1)}),
+    ),
+    ("encode_gives_inputs", "z, which", lambda: variant("tiny_vae", encode=lambda self, images, known: {"z": images})),
+    (
+        "encode_gives_inputs",
+        "raise InputError",
+        lambda: variant("tiny_class", encode=lambda self, images, known: {"label": known["label"]}),
+    ),
     ("weights_survive_a_round_trip", "outside", lambda: sampling(lambda made, _, self: made * self.scale, after=scale)),
     ("a_restart_changes_nothing", "registered buffers", lambda: variant("tiny_vae", losses=remembering)),
 ]

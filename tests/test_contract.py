@@ -179,11 +179,11 @@ def test_pictures_have_inputs_where_there_is_an_encoder() -> None:
     assert gan.ema == ("encoder", "decoder")
     images = gan.sample(inputs(gan, {}))
     assert isinstance(images, Tensor)
-    latent = gan.encode(images)["latent"]
+    latent = gan.encode(images, {})["latent"]
     assert latent.shape == (4, 2)
     assert torch.equal(inputs(gan, {"latent": latent})["latent"], latent)
     with pytest.raises(NotImplementedError, match="TinyCurve has no encoder"):
-        made("tiny_curve").encode(images)
+        made("tiny_curve").encode(images, {})
 
 
 # ---- several critic steps, curves

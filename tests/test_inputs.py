@@ -54,6 +54,16 @@ def test_batches_of_any_size_are_the_same_rows(size: int) -> None:
         assert torch.equal(torch.cat([part[name] for part in parts]), tensor)
 
 
+def test_along_a_sweep_all_else_stays_the_same() -> None:
+    swept = next(batches(DRAWN, {"code": "c2=-2..2"}, Rows(5, 8, columns=4), 8))
+    drawn = next(batches(DRAWN, {}, Rows(5, 8, columns=4), 8))
+    assert swept["code"][:, -1].tolist() == pytest.approx([-2, -2 / 3, 2 / 3, 2] * 2)
+    for name, tensor in swept.items():
+        still = tensor[:, :-1] if name == "code" else tensor
+        first = drawn[name][[0, 4]][:, :-1] if name == "code" else drawn[name][[0, 4]]
+        assert torch.equal(still, first.repeat_interleave(4, dim=0)), name
+
+
 def test_giving_a_label_does_not_move_the_latent() -> None:
     drawn = next(batches(DRAWN, {}, Rows(3, 4), 4))
     given = next(batches(DRAWN, {"label": "17"}, Rows(3, 4), 4))

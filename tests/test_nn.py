@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
-from ganzoo.nn import Adversarial, discriminator_loss, generator_loss, gradient_penalty, init_normal, kl_to_normal, scores
+from ganzoo.nn import (
+    Adversarial,
+    Norm,
+    discriminator_loss,
+    downsampling,
+    generator_loss,
+    gradient_penalty,
+    head,
+    init_normal,
+    kl_to_normal,
+    normalization,
+    r1_penalty,
+    scores,
+    smallest_maps,
+    upsampling,
+)
 
 RNG = np.random.default_rng(0)
 REAL, FAKE = RNG.normal(size=(2, 7, 3)) * 3
@@ -111,8 +128,47 @@ def test_the_penalty_is_taken_at_each_examples_own_mix() -> None:
     for i in range(5):
         mixed = float(share[i]) * real[i].numpy() + (1 - float(share[i])) * fake[i].numpy()
         norms.append(np.sqrt(((3 * 0.7 * mixed**2) ** 2).sum()))
-    expected = np.mean((np.array(norms) - 1) ** 2)
-    assert float(gradient_penalty(Cubic(), real, fake, share).detach()) == pytest.approx(expected, rel=1e-5)
+    critic, norm = Cubic(), np.array(norms)
+    penalty = gradient_penalty(critic, real, fake, share)
+    assert float(penalty.detach()) == pytest.approx(np.mean((norm - 1) ** 2), rel=1e-5)
+    penalty.backward()
+    assert critic.a.grad is not None
+    assert float(critic.a.grad) == pytest.approx(np.mean(2 * (norm - 1) * norm / 0.7), rel=1e-5)
+
+
+def test_a_critic_under_the_penalty_finds_the_distance_of_two_points() -> None:
+    """max over slopes s of s d - weight (s - 1)^2 is at s = 1 + d / (2 weight): slightly steeper than 1, as it should be."""
+    critic = nn.Linear(2, 1, bias=False)
+    real, fake = torch.tensor([[3.0, 4.0]]), torch.zeros(1, 2)
+    optimizer = torch.optim.SGD(critic.parameters(), lr=0.02)
+    for _ in range(300):
+        optimizer.zero_grad()
+        distance = critic(real).mean() - critic(fake).mean()
+        (10 * gradient_penalty(critic, real, fake, torch.rand(1)) - distance).backward()
+        optimizer.step()
+    assert float((critic(real) - critic(fake)).detach()) == pytest.approx(5 * (1 + 5 / 20), rel=1e-3)
+
+
+def test_r1_is_the_mean_square_of_the_gradient_at_real_examples() -> None:
+    real, critic = torch.randn(5, 2, 4, 4), Cubic()
+    squares = np.array([((3 * 0.7 * one.numpy() ** 2) ** 2).sum() for one in real])
+    penalty = r1_penalty(critic, real)
+    assert float(penalty.detach()) == pytest.approx(squares.mean(), rel=1e-5)
+    penalty.backward()
+    assert critic.a.grad is not None
+    assert float(critic.a.grad) == pytest.approx(2 * squares.mean() / 0.7, rel=1e-5)
+    assert real.grad is None
+
+
+def test_penalties_are_float32_under_autocast() -> None:
+    torch.manual_seed(0)
+    critic = init_normal(nn.Sequential(*downsampling(3, 32, 4, norm="layer"), head(32, 4)), 0.1)
+    (real, fake), share = torch.randn(2, 6, 3, 32, 32), torch.rand(6)
+    expected = gradient_penalty(critic, real, fake, share), r1_penalty(critic, real)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert critic(real).dtype == torch.bfloat16
+        found = gradient_penalty(critic, real, fake, share), r1_penalty(critic, real)
+    torch.testing.assert_close(found, expected)
 
 
 def test_the_penalty_does_not_reach_the_generator() -> None:
@@ -143,3 +199,49 @@ def test_initialisation() -> None:
     assert float(network[1].weight.mean()) == pytest.approx(1, abs=0.005)
     assert float(network[1].weight.std()) == pytest.approx(0.05, rel=0.05)
     assert all(float(layer.bias.abs().sum()) == 0 for layer in (network[0], network[1], network[3]))
+
+
+# ---- stacks
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance", "layer", "none"])
+@pytest.mark.parametrize("size", [28, 32, 64, 128])
+def test_stacks_meet_at_the_smallest_maps(size: int, norm: Norm) -> None:
+    images = upsampling(7, 3, size, 4, norm=norm)(torch.zeros(2, 7, 1, 1))
+    assert images.shape == (2, 3, size, size)
+    trunk = downsampling(3, size, 4, norm=norm, first_norm=True)
+    channels, side = smallest_maps(size, 4)
+    assert trunk(images).shape == (2, channels, side, side)
+    assert head(size, 4, outputs=10)(trunk(images)).shape == (2, 10, 1, 1)
+
+
+@pytest.mark.parametrize("kernel", [3, 4, 5, 6, 7])
+def test_every_kernel_halves_and_doubles(kernel: int) -> None:
+    images = upsampling(7, 1, 28, 4, kernel=kernel)(torch.zeros(2, 7, 1, 1))
+    assert images.shape == (2, 1, 28, 28)
+    assert downsampling(1, 28, 4, kernel=kernel)(images).shape == (2, 8, 7, 7)
+
+
+@pytest.mark.parametrize(
+    ("norm", "bias", "expected"),
+    [
+        ("batch", "needed", [True, False, True]),  # the first layer has no norm, the last stands alone
+        ("instance", "needed", [True, False, True]),
+        ("layer", "needed", [True, True, True]),
+        ("none", "needed", [True, True, True]),
+        ("batch", "all", [True, True, True]),
+        ("none", "linear", [False, False, True]),
+    ],
+)
+def test_a_bias_stands_where_no_norm_takes_it_away(norm: Norm, bias: Any, expected: list[bool]) -> None:
+    network = nn.Sequential(*downsampling(1, 28, 4, norm=norm, bias=bias), head(28, 4))
+    assert [layer.bias is not None for layer in network if isinstance(layer, nn.Conv2d)] == expected
+
+
+@pytest.mark.parametrize(("norm", "axes"), [("layer", (1, 2, 3)), ("instance", (2, 3)), ("batch", (0, 2, 3))])
+def test_norms_against_numpy(norm: Norm, axes: tuple[int, ...]) -> None:
+    maps = RNG.normal(2, 3, size=(4, 5, 6, 6))
+    (layer,) = normalization(norm, 5)
+    expected = (maps - maps.mean(axes, keepdims=True)) / np.sqrt(maps.var(axes, keepdims=True) + 1e-5)
+    torch.testing.assert_close(layer(torch.tensor(maps).float()), torch.tensor(expected).float(), rtol=1e-4, atol=1e-5)
+    assert sum(parameter.numel() for parameter in layer.parameters()) == 2 * 5

@@ -13,6 +13,7 @@ import ganzoo
 from ganzoo import registry
 from ganzoo.config import override
 from ganzoo.data.spec import Facts
+from ganzoo.errors import ConfigError
 from ganzoo.gan import Step
 from ganzoo.training.run import train
 
@@ -65,6 +66,30 @@ def test_label_noise_follows_its_law(law: str, mean: float) -> None:
     assert float(noise.mean()) == pytest.approx(mean, abs=0.005)
     if law == "beta":
         assert float((noise < 0.1).float().mean()) == pytest.approx(1 - 0.9**5, abs=0.01)
+
+
+def test_r1_is_added_at_every_so_many_steps_and_so_many_times() -> None:
+    real = torch.rand(4, 3, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+    def loss(index: int, **settings: Any) -> torch.Tensor:
+        torch.manual_seed(0)
+        gan = built("dcgan", size=28, width=4, discriminator_norm="none", **settings)
+        step = Step(index, "train", 10, torch.Generator().manual_seed(0))
+        return next(gan.losses({"image": real}, step)).loss.detach()
+
+    torch.manual_seed(0)
+    discriminator = built("dcgan", size=28, width=4, discriminator_norm="none").discriminator
+    alone = [one.clone()[None].requires_grad_() for one in real]
+    gradients = [torch.autograd.grad(discriminator(one), one)[0].detach() for one in alone]
+    expected = 1e4 / 2 * sum(float(gradient.square().sum()) for gradient in gradients) / 4
+    assert float(loss(0, r1=1e4) - loss(0)) == pytest.approx(expected, rel=0.01)
+    lazy = [float(loss(index, r1=1e4, r1_every=3) - loss(index)) for index in range(4)]
+    assert lazy == pytest.approx([3 * expected, 0, 0, 3 * expected], rel=0.01)
+
+
+def test_r1_is_refused_where_pictures_are_mixed() -> None:
+    with pytest.raises(ConfigError, match="set discriminator_norm to spectral or none"):
+        built("dcgan", r1=10.0)
 
 
 def test_vanilla_learns_the_sine(tmp_path: Path) -> None:

@@ -134,6 +134,8 @@ COMMANDS = {
     "finetune": MAKE,
     "publish": MAKE,
     "import": MAKE,
+    "eval": PROVE,
+    "extractor": PROVE,
     "doctor": PROVE,
     "bench": PROVE,
     "check": PROVE,

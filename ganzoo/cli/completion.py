@@ -91,6 +91,7 @@ SOURCES: dict[str, Source] = {
     "train preset": _presets,
     "check names": _plugins,
     "verify names": _weights,
+    "eval names": _weights,
     "cache rm names": _cached,
     "cache verify names": _cached,
     "device": lambda _: ("auto", "cpu", "cuda", "mps"),

@@ -120,7 +120,8 @@ def _made(asked: Asked) -> str:
         sampling.check_target(target, asked.force)
     model = _loaded(name, asked)
     count, seed = asked.n or _default_count(model, asked.inputs), sampling.random_seed() if asked.seed is None else asked.seed
-    written = (_write if many else _save)(model, target, count, seed, asked)
+    lined = replace(asked, columns=asked.columns or _line(model, asked.inputs, count))
+    written = (_write if many else _save)(model, target, count, seed, lined)
     if asked.seed is None:
         output.say(f"seed {seed}; again: {_again(name, count, seed, asked)}")
     return written
@@ -201,16 +202,30 @@ def _again(name: str, n: int, seed: int, asked: Asked) -> str:
 def _default_count(model: Model, given: dict[str, Any]) -> int:
     """One for each picture given, a line for each class given, else by what the model makes."""
     from ganzoo.data.spec import Picture, Points
-    from ganzoo.inputs import Image, Label
+    from ganzoo.inputs import Image
 
     for name, spec in model.inputs.items():
-        value = given.get(name)
         if isinstance(spec, Image):
-            return len(value) if isinstance(value, list) else 1
-        if isinstance(spec, Label) and value is not None and (value == "all" or "," in value):
-            return LINE * (len(spec.classes) if value == "all" else value.count(",") + 1)
+            return len(given[name]) if isinstance(given.get(name), list) else 1
+    classes = _classes(model, given)
+    if classes > 1:
+        return LINE * classes
     output_kind = model.plugin.output(model.config)
     return 64 if isinstance(output_kind, Picture) else 1000 if isinstance(output_kind, Points) else 16
+
+
+def _classes(model: Model, given: dict[str, Any]) -> int:
+    """How many classes are asked for by name."""
+    from ganzoo.inputs import Label
+
+    asked = [(spec, given[name]) for name, spec in model.inputs.items() if isinstance(spec, Label) and name in given]
+    return sum(len(spec.classes) if value == "all" else str(value).count(",") + 1 for spec, value in asked)
+
+
+def _line(model: Model, given: dict[str, Any], n: int) -> int | None:
+    """Columns that give each class its own line of the grid; None where one class is asked for, or `n` does not share out."""
+    classes = _classes(model, given)
+    return n // classes if classes > 1 and n % classes == 0 else None
 
 
 def _bar(count: int) -> tuple[Callable[[int], None] | None, Callable[[], None]]:

@@ -82,7 +82,8 @@ class Label(Input, frozen=True):
 class Codes(Input, frozen=True):
     """float (n, sum(categories) + continuous): one-hot categories (k1, k2, ...), then codes in [-1, 1] (c1, c2, ...).
 
-    Text `k1=3,c2=-2..2` sets some; a range runs along the rows of the grid; the others stay drawn.
+    Text `k1=3,c2=-2..2` sets some; a range runs along the rows of the grid, on which all else stays the same; the others are
+    drawn.
     """
 
     categories: tuple[int, ...] = ()
@@ -110,6 +111,9 @@ class Codes(Input, frozen=True):
                 raise InputError(name, f"{part!r} is not of the form c1=0.5 or c1=-2..2 ({self.describe()})")
             self._set(codes, key, text, name, rows)
         return codes
+
+    def sweeps(self, value: Any) -> bool:
+        return isinstance(value, str) and ".." in value
 
     def _set(self, codes: Tensor, key: str, text: str, name: str, rows: Rows) -> None:
         number = int(key[1:]) - 1 if key[1:].isdecimal() else -1

@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 
 
 class Rows(msgspec.Struct, frozen=True):
-    """Rows [start, start + count) of `total` samples that begin at `seed`; `columns` of the grid they will stand in."""
+    """Rows [start, start + count) of `total` samples that begin at `seed`; `columns` of the grid they will stand in.
+
+    `held`: all rows of a line of the grid draw what its first one draws, so that they differ by what is swept alone."""
 
     seed: int
     count: int
     start: int = 0
     total: int | None = None
     columns: int | None = None
+    held: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**63:
@@ -51,7 +54,8 @@ class Rows(msgspec.Struct, frozen=True):
         bits = np.random.Philox(key=0)
         generator, state = np.random.Generator(bits), bits.state
         for row in self:
-            digest = hashlib.sha256(f"{self.seed + row}/{name}".encode()).digest()
+            drawn = row - row % (self.columns or self.whole) if self.held else row
+            digest = hashlib.sha256(f"{self.seed + drawn}/{name}".encode()).digest()
             state["state"]["key"] = np.frombuffer(digest[:16], dtype="<u8").astype(np.uint64)
             bits.state = state
             yield generator
@@ -71,6 +75,10 @@ class Input(msgspec.Struct, frozen=True):
     def describe(self) -> str:
         """A few words for `ganzoo info`."""
         raise NotImplementedError
+
+    def sweeps(self, value: Any) -> bool:
+        """Whether the user gave a range that runs along each line of the grid: all else is then held there."""
+        return False
 
     def example(self, name: str, rows: Rows) -> Tensor:
         """Any valid value, for checks."""

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from ganzoo.data.spec import Curve, Output, Picture, Points
+from ganzoo.errors import InputError
 from ganzoo.gan import GAN
 from ganzoo.plugin import Plugin
 from ganzoo.sampling import SAMPLE
-from ganzoo.testing.finding import copies, distance, few, generators, must, same
+from ganzoo.testing.finding import Nonconforming, copies, distance, few, generators, must, same
 from ganzoo.testing.synthetic import ROWS, built, example, inputs_of, sampled
 
 
@@ -54,19 +55,32 @@ def sample_changes_nothing(plugin: Plugin[Any]) -> None:
 
 
 def encode_gives_inputs(plugin: Plugin[Any]) -> None:
-    """Where there is an encoder: it returns inputs of `sample`, one row an image, and `sample` takes them."""
+    """Where there is an encoder: it returns inputs of `sample`, one row an image, and `sample` takes them; what it has to
+    be told beside, it asks for by an InputError."""
     gan, output = built(plugin), plugin.output(plugin.tiny)
     if type(gan).encode is GAN.encode:
         return
     inputs = inputs_of(plugin, ROWS)
+    images = torch.stack([example(output, row) for row in range(ROWS)])
     with torch.no_grad():
-        found = gan.encode(torch.stack([example(output, row) for row in range(ROWS)]))
+        found = gan.encode(images, inputs)
+        _asks_for_what_it_needs(gan, images)
     foreign = sorted(set(found) - set(inputs))
     must(not foreign, f"encode returns {few(foreign)}, which `sample` does not take (inputs: {', '.join(inputs)})")
     for name, tensor in found.items():
         fits = tensor.shape == inputs[name].shape
         must(fits, f"encode returns {name!r} of shape {list(tensor.shape)}, the input's is {list(inputs[name].shape)}")
     _declared(sampled(gan, {**inputs, **found})[SAMPLE], output)
+
+
+def _asks_for_what_it_needs(gan: GAN[Any], images: Tensor) -> None:
+    try:
+        gan.encode(images, {})
+    except InputError:
+        return
+    except (LookupError, TypeError, AttributeError) as error:
+        told = f"{type(error).__name__}: {error}"
+        raise Nonconforming(f"encode fails where nothing is known of the images ({told}); raise InputError") from error
 
 
 def _declared(sample: Tensor, output: Output) -> None:

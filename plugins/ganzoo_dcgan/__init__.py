@@ -32,7 +32,9 @@ class DCGANConfig(Config, frozen=True, kw_only=True):
     discriminator's sigmoid. `real_target` below 1 is one-sided label smoothing; `label_noise` moves the targets of both sides
     inwards by a random amount: uniform in [0, noise), or Beta(1, 5) times noise; `noisy_generator`: the generator's too.
     `discriminator_norm`: batch is the paper's; spectral is Miyato et al. 2018's; `first_norm`: BatchNorm on its first layer
-    as well. `flip`: mirrors half of the pictures, for sets where left and right do not matter.
+    as well. `r1`: gamma of the penalty r1 / 2 times |gradient at real pictures|^2 (Mescheder et al. 2018, eq. 9), which needs a
+    discriminator that mixes no pictures; taken at every `r1_every`-th step, and so many times as heavily there.
+    `flip`: mirrors half of the pictures, for sets where left and right do not matter.
     """
 
     channels: Channels = 3
@@ -52,6 +54,8 @@ class DCGANConfig(Config, frozen=True, kw_only=True):
     noisy_generator: bool = False
     discriminator_norm: Literal["batch", "spectral", "none"] = "batch"
     first_norm: bool = False
+    r1: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = 0.0
+    r1_every: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
     slope: Fraction = 0.2
     lr_generator: Rate = 2e-4
     lr_discriminator: Rate = 2e-4
@@ -64,6 +68,10 @@ class DCGANConfig(Config, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.size == 28 and self.start == "linear-half":
             raise ValueError("start=linear-half halves the smallest maps, which is not possible at size 28 (7 x 7)")
+        if self.r1 and self.discriminator_norm == "batch":
+            raise ValueError(
+                "r1 bounds the gradient of each picture, and BatchNorm mixes pictures: set discriminator_norm to spectral or none"
+            )
 
 
 def adapt(config: DCGANConfig, facts: Facts) -> DCGANConfig:
@@ -98,6 +106,10 @@ plugin = Plugin(
         "least-squares": DCGANConfig(loss="least-squares"),
         "hinge": DCGANConfig(loss="hinge"),
         "smooth": DCGANConfig(real_target=0.9),
+        # Mescheder et al. 2018: gamma 10, no norm in the discriminator, no momentum
+        "r1": DCGANConfig(
+            discriminator_norm="none", r1=10, lr_generator=1e-4, lr_discriminator=1e-4, beta1=0.0
+        ),
         # anime faces: least squares on a sigmoid, Beta(1, 5) noise on every target
         "anime": DCGANConfig(
             latent=128, bias="all", loss="squared-score", label_noise="beta", noise=1.0, noisy_generator=True, first_norm=True,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from torch import Tensor
 
 from ganzoo.gan import GAN, Phase, Player, Step, Update
-from ganzoo.nn import Adversarial, discriminator_loss, generator_loss, init_normal, scores, spectral
+from ganzoo.nn import Adversarial, discriminator_loss, generator_loss, init_normal, r1_penalty, scores, spectral
 from ganzoo_dcgan import DCGANConfig
 from ganzoo_dcgan.networks import Discriminator, Generator
 
@@ -38,7 +38,11 @@ class DCGAN(GAN[DCGANConfig]):
         on_real, on_fake = self._judged(real), self._judged(fake.detach())
         real_target = c.real_target - self._label_noise(step, len(real))
         loss = discriminator_loss(self.kind, on_real, on_fake, real_target, self._label_noise(step, len(real)))
-        yield Update("discriminator", loss, scores(self.kind, on_real, on_fake))
+        log = scores(self.kind, on_real, on_fake)
+        if c.r1 and step.index % c.r1_every == 0:
+            penalty = r1_penalty(self.discriminator, real)
+            loss, log = loss + c.r1 / 2 * c.r1_every * penalty, log | {"penalty": penalty}
+        yield Update("discriminator", loss, log)
         target = 1 - self._label_noise(step, len(real)) if c.noisy_generator else 1.0
         yield Update("generator", generator_loss(self.kind, self._judged(fake), target))
 

@@ -38,6 +38,23 @@ def test_how_many(ganzoo: Call, model: Any, plugin: str, words: list[str], count
     assert len(rows("x.npz")) == count
 
 
+@pytest.mark.parametrize(
+    ("words", "lines", "columns"),
+    [
+        (["--label", "all"], 3, 8),
+        (["--label", "all", "-n", "15"], 3, 5),
+        (["--label", "cross,circle", "-n", "8"], 2, 4),
+        (["--label", "all", "--columns", "12"], 2, 12),
+        (["--label", "all", "-n", "16"], 4, 4),
+        (["--label", "cross", "-n", "16"], 4, 4),
+    ],
+)
+def test_each_class_has_a_line_of_the_grid(ganzoo: Call, model: Any, words: list[str], lines: int, columns: int) -> None:
+    """Where the number of samples shares out; pictures of 8 pixels stand 2 apart."""
+    ganzoo("sample", model("tiny_class"), "-o", "x.png", "--seed", 1, *words)
+    assert Image.open("x.png").size == (10 * columns + 2, 10 * lines + 2)
+
+
 def test_one_sample_for_each_picture(ganzoo: Call, model: Any) -> None:
     for name, shade in {"a": 0, "b": 255}.items():
         Image.new("RGB", (16, 16), (shade, 0, 0)).save(f"{name}.png")

@@ -92,3 +92,16 @@ def test_a_run_that_collapses_is_stopped(tmp_path: Path) -> None:
     assert position(tmp_path / "stopped").index == stopped.value.step
     train(out=tmp_path / "stopped", resume=True)
     assert position(tmp_path / "stopped").index == 60
+
+
+def test_samples_of_one_class() -> None:
+    """They differ, and a classifier reads the same in most of them."""
+    rng = torch.Generator().manual_seed(0)
+    real = torch.rand(64, 1, 8, 8, generator=rng)
+    read = {"share": 0.5}
+    health = Health(real, lambda made: ["7" if i < read["share"] * len(made) else str(i % 5) for i in range(len(made))])
+    assert [health.samples(real.flip(0)) for _ in range(FIRST + 2)] == [[]] * (FIRST + 2), "half may be of one class"
+    read["share"] = 0.7
+    assert "45 of 64 samples look like one class, 7" in health.samples(real.flip(0))[0]
+    assert health.samples(real.flip(0)) == [], "said once"
+    assert not health.collapsed

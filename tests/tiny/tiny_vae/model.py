@@ -41,5 +41,5 @@ class TinyVAE(GAN[TinyVAEConfig]):
     def sample(self, inputs: Mapping[str, Tensor]) -> Tensor:
         return self.decoder(inputs["latent"])
 
-    def encode(self, images: Tensor) -> Mapping[str, Tensor]:
+    def encode(self, images: Tensor, known: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         return {"latent": self.encoder(images).chunk(2, dim=1)[0]}

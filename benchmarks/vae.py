@@ -1,0 +1,130 @@
+"""What an autoencoder keeps of pictures it has not seen, and what its latent space looks like.
+
+    python benchmarks/vae.py vae-mnist --data mnist --data-root DATA --out vae
+
+Every picture of the test split is encoded and given back; a classifier that is trained apart, on the train split alone, reads
+what came back. Writes into --out: `grid.png` (latents at even steps of the normal distribution; one class a row where the model
+takes a class), `scatter.png` (the test split in latent space, coloured by class) and `reconstructions.png` (a hundred test
+pictures beside what came back: these are pictures of the data set). Ends with the manifest's metrics as JSON. About two minutes
+on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from pathlib import Path
+
+import torch
+from class_balance import read, stream, train
+from torch import Tensor
+
+import ganzoo
+from ganzoo import images, plots
+from ganzoo.gan import Step
+from ganzoo.model import Model
+
+SIDE, ROWS, SHOWN = 20, 10, 100
+PART = 500
+
+
+def quantiles(n: int) -> Tensor:
+    """The latents that cut N(0, 1) into equal shares, in the middle of each."""
+    return torch.distributions.Normal(0, 1).icdf((torch.arange(n) + 0.5) / n)
+
+
+def grid(model: Model) -> ganzoo.Samples:
+    """Two latents against each other; or the first along each row and a class for each row."""
+    latents = model.config.latent
+    if "label" in model.inputs:
+        classes = len(model.config.classes)
+        values = torch.zeros(classes * ROWS, latents)
+        values[:, 0] = quantiles(ROWS).repeat(classes)
+        return model.sample(len(values), seed=0, columns=ROWS, latent=values, label="all")
+    values = torch.zeros(SIDE**2, latents)
+    values[:, 0] = quantiles(SIDE).repeat(SIDE)
+    if latents > 1:
+        values[:, 1] = quantiles(SIDE).flip(0).repeat_interleave(SIDE)
+    return model.sample(len(values), seed=0, columns=SIDE, latent=values)
+
+
+@torch.inference_mode()
+def bound(model: Model, held: Held) -> tuple[float, float]:
+    """Reconstruction and KL in nats, means over pictures, without dropout; one draw of the latent each."""
+    total, whole = torch.zeros(2), {"image": held.pictures, **held.known}
+    for start in range(0, len(held.labels), PART):
+        batch = {name: tensor[start : start + PART].to(model.device) for name, tensor in whole.items()}
+        step = Step(start, "test", len(held.labels), torch.Generator(model.device).manual_seed(start))
+        (update,) = model.gan.losses(batch, step)
+        total += len(batch["image"]) * torch.stack([update.log["reconstruction"], update.log["kl"]]).cpu()
+    reconstruction, kl = (total / len(held.labels)).tolist()
+    return reconstruction, kl
+
+
+class Held:
+    """A split of a data set in memory: pictures in [-1, 1], their classes, and what of these the model has to be told."""
+
+    def __init__(self, name: str, root: Path | None, split: str, model: Model) -> None:
+        self.batches, self.classes = stream(name, root, split)
+        whole = self.batches.take(0, self.batches.count, 0)
+        self.pictures, self.labels = images.to_float(whole["image"]), whole["label"]
+        self.known = {"label": self.labels} if "label" in model.inputs else {}
+
+
+def draw(model: Model, test: Held, made: ganzoo.Samples, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    grid(model).save(out / "grid.png", force=True)
+    latent = model.encode(test.pictures, **test.known)["latent"]
+    images.save_png(plots.points(latent, labels=test.labels, names=test.classes), out / "scatter.png")
+    images.save_png(images.grid(made.views["beside"][:SHOWN], columns=10), out / "reconstructions.png")
+
+
+def tell(test: Held, told: Tensor) -> float:
+    """The share of reconstructions `told` to be of their picture's class, printed class by class."""
+    right = told == test.labels
+    for number, name in enumerate(test.classes):
+        print(f"{name:>12} {100 * float(right[test.labels == number].float().mean()):5.1f} %")
+    lost = Counter(zip(test.labels[~right].tolist(), told[~right].tolist(), strict=True)).most_common(5)
+    print("most often:", ", ".join(f"{test.classes[a]} read as {test.classes[b]} {n} times" for (a, b), n in lost))
+    return float(right.float().mean())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("--data", default="mnist")
+    parser.add_argument("--data-root", type=Path)
+    parser.add_argument("--seed", type=int, default=1, help="of the classifier")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--json", type=Path, help="write the metrics here")
+    asked = parser.parse_args()
+    model = ganzoo.load(asked.model)
+    learnt, test = (Held(asked.data, asked.data_root, split, model) for split in ("train", "test"))
+    made = model.reconstruct(test.pictures, **test.known)
+    draw(model, test, made, asked.out)
+    bounds = {"train": bound(model, learnt), "test": bound(model, test)}
+    for name, (reconstruction, kl) in bounds.items():
+        print(f"{name:>12} reconstruction {reconstruction:.2f} nats, KL {kl:.3f} nats")
+
+    classifier = train(learnt.batches, len(test.classes), asked.seed)
+    accuracy = float((read(classifier, test.pictures) == test.labels).float().mean())
+    kept = tell(test, read(classifier, made.tensor))
+    count = f"{len(test.labels):,}"
+    print(f"class kept: {100 * kept:.2f} % of {count} reconstructions; the classifier has {100 * accuracy:.2f} % of the pictures")
+    command = f"python benchmarks/vae.py {asked.model} --data {asked.data} --out vae"
+    judge = f"classifier trained apart (seed {asked.seed}), {100 * accuracy:.2f} % right on the pictures themselves"
+    values = {
+        "class kept": round(kept, 4),
+        "reconstruction (nats)": round(bounds["test"][0], 2),
+        "KL (nats)": round(bounds["test"][1], 3),
+    }
+    protocol = {name: f"all {count} pictures of the test split" + f"; {judge}" * (name == "class kept") for name in values}
+    metrics = [{"name": name, "value": v, "protocol": protocol[name], "command": command} for name, v in values.items()]
+    print(json.dumps(metrics, indent=2))
+    if asked.json:
+        asked.json.write_text(json.dumps(metrics), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""How good are the samples? Figures with their protocols: see docs/evaluation.md. Light."""

@@ -1,0 +1,152 @@
+"""Extractors by name: our own, one for each data set, their records and hashes; the Inception network as an extra."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, Protocol
+
+import msgspec
+import torch
+from torch import Tensor
+
+from ganzoo import manifest, reading, weights
+from ganzoo.errors import DataError, HashMismatch, UsageError, WeightsError, did_you_mean, near
+from ganzoo.evaluate.network import Network, as_levels, fitted, resizer
+from ganzoo.manifest import DataSet, Record
+
+INCEPTION = "inception"
+FOLDER = Path(__file__).parent / "extractors"
+Task = Literal["classes", "rotation"]
+LIMIT = 100_000
+"""Bytes of a record."""
+
+
+class Lesson(Record, frozen=True, kw_only=True):
+    """<name>.json beside <name>.safetensors. `task`: what was learnt: classes, or by how many quarters a picture is turned;
+    `accuracy`: share that is right of `tested`, pictures that were not learnt from."""
+
+    format: int = 1
+    name: str
+    task: Task
+    data: DataSet
+    channels: int
+    size: int
+    classes: list[str] = []
+    accuracy: float
+    tested: str
+    epochs: int
+    seed: int
+    precision: str
+    command: str
+    machine: str
+    date: str
+    version: str
+    torch: str
+    sha256: manifest.Sha256
+
+
+class Extractor(Protocol):
+    """Gives features. `dims`: of one; `classes`: of the logits, () where they mean no class; `resizes`: from a side of so many
+    pixels, in words."""
+
+    name: str
+    sha256: str
+    dims: int
+    outputs: int
+    classes: tuple[str, ...]
+    scores: bool
+
+    def resizes(self, side: int) -> str: ...
+
+    def __call__(self, levels: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures uint8 (n, channels, size, size) -> features (n, dims) and logits (n, outputs), float32 on the CPU."""
+
+
+class Own:
+    """One of our networks, in float32 on `device`."""
+
+    def __init__(self, lesson: Lesson, network: Network, device: torch.device) -> None:
+        self.lesson, self.network, self.device = lesson, network.eval().requires_grad_(False).to(device), device
+        self.name, self.sha256, self.dims = lesson.name, lesson.sha256, len(network.mean)
+        self.classes, self.scores = tuple(lesson.classes), bool(lesson.classes)
+        self.outputs = network.head.out_features
+
+    def resizes(self, side: int) -> str:
+        return resizer(side, self.lesson.size)
+
+    @torch.inference_mode()
+    def __call__(self, levels: Tensor) -> tuple[Tensor, Tensor]:
+        features, logits = self.network(fitted(levels.to(self.device), self.lesson.channels, self.lesson.size))
+        return features.cpu(), logits.cpu()
+
+
+def packaged() -> dict[str, Path]:
+    """Files of the extractors that come with ganzoo, by name."""
+    return {path.stem: path for path in sorted(FOLDER.glob("*.safetensors"))}
+
+
+def read(path: Path) -> Lesson:
+    """The record beside an extractor's file, whose hash is checked."""
+    beside = path.with_suffix(".json")
+    try:
+        lesson = reading.decode(reading.read(beside, LIMIT), Lesson)
+        actual = manifest.sha256(path)
+    except OSError as error:
+        raise WeightsError(error.filename or path, f"cannot be read ({error.strerror}); an extractor is two files") from None
+    except msgspec.DecodeError as error:
+        raise WeightsError(beside, f"not the record of an extractor ({error})") from None
+    if actual != lesson.sha256:
+        raise HashMismatch(path, lesson.sha256, actual, beside.name)
+    return lesson
+
+
+def load(path: Path, device: torch.device) -> Own:
+    """An extractor from its file and the record beside it."""
+    lesson = read(path)
+    with torch.random.fork_rng(devices=[]):
+        network = Network(lesson.channels, lesson.size, len(lesson.classes) or 4)
+    weights.load(path, network.state_dict())
+    return Own(lesson, network, device)
+
+
+def of_data(data: str) -> Path | None:
+    """The file of the extractor that was learnt on a data set."""
+    return next((path for path in packaged().values() if read(path).data.name == data), None)
+
+
+def find(name: str | None, data: str, device: torch.device) -> Extractor:
+    """By name, by file, "inception", or (None) the one of a data set. UsageError where there is none."""
+    if name == INCEPTION:
+        from ganzoo.evaluate.inception import Inception
+
+        return Inception(device)
+    if name is None:
+        path = of_data(data)
+        if path is None:
+            raise UsageError(
+                f"no extractor was learnt on {data!r}; make one by `ganzoo extractor train` and give its file to --extractor"
+            )
+        return load(path, device)
+    if name in packaged():
+        return load(packaged()[name], device)
+    if not Path(name).is_file():
+        known = [*packaged(), INCEPTION]
+        raise UsageError(f"no extractor {name!r}{did_you_mean(near(name, known))} ({', '.join(known)}, or a .safetensors file)")
+    return load(Path(name), device)
+
+
+def reader(data: str, channels: int, device: torch.device) -> Callable[[Tensor], list[str]] | None:
+    """Names the classes of images (n, channels, size, size) in [-1, 1]; None where no extractor knows those of the data."""
+    path = of_data(data)
+    lesson = read(path) if path else None
+    if path is None or lesson is None or not lesson.classes or lesson.channels < channels:
+        return None
+    extractor = load(path, device)
+    return lambda made: [extractor.classes[number] for number in extractor(as_levels(made))[1].argmax(1).tolist()]
+
+
+def require_pictures(kind: str, name: str) -> None:
+    """DataError for points and curves."""
+    if kind != "images":
+        raise DataError(f"{name!r} holds {kind}; features are those of pictures")

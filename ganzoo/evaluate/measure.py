@@ -1,0 +1,161 @@
+"""One evaluation: samples and real pictures pass once, in batches; figures are made of what was kept of them."""
+
+from __future__ import annotations
+
+import datetime
+import shlex
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ganzoo.data.sources import DataSet, open_set
+from ganzoo.data.spec import Data, Picture
+from ganzoo.device import describe
+from ganzoo.errors import DataError, UsageError, did_you_mean, near
+from ganzoo.evaluate import extractors, figures
+from ganzoo.evaluate.extractors import Extractor, require_pictures
+from ganzoo.evaluate.neighbours import Neighbours
+from ganzoo.evaluate.network import as_levels
+from ganzoo.evaluate.observed import Observed
+from ganzoo.evaluate.protocol import Figure, Protocol, Report
+from ganzoo.inputs import Label, Rows
+from ganzoo.model import Model
+from ganzoo.version import VERSION
+
+BATCH = 250
+LEAST = 100
+"""Pictures of either kind."""
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the user wants measured. `real`: how many pictures of the split, None for all; `figures`: groups of
+    `figures.GROUPS`; `neighbours`: whether to look for the nearest real pictures."""
+
+    data: str
+    root: Path | None = None
+    split: str = "train"
+    samples: int = 10_000
+    real: int | None = None
+    extractor: str | None = None
+    seed: int = 0
+    batch_size: int | None = None
+    figures: tuple[str, ...] = ()
+    neighbours: bool = False
+
+
+@dataclass
+class Evaluated:
+    """`neighbours`: where they were asked for."""
+
+    report: Report
+    neighbours: Neighbours | None = field(default=None)
+
+
+def evaluate(model: Model, asked: Asked, progress: Progress | None = None) -> Evaluated:
+    """Figures of a model's samples against a data set's pictures. UsageError or DataError before anything is drawn."""
+    begun = time.perf_counter()
+    groups = chosen(asked.figures)
+    output = model.plugin.output(model.config)
+    if not isinstance(output, Picture):
+        raise UsageError(f"{model.name} makes {type(output).__name__.lower()}s; features are those of pictures")
+    data = opened(asked)
+    extractor = extractors.find(asked.extractor, data.facts.name, model.device)
+    size = output.size or data.facts.size
+    if size is None:
+        raise UsageError(f"neither {model.name} nor {data.facts.name} has one size of pictures; figures need one")
+    batches = data.bind(Data({"image": Picture(output.channels, size)}))
+    count = batches.count if asked.real is None else asked.real
+    _check(asked, count, batches.count, data.facts.name)
+
+    advance = progress or (lambda n: None)
+    fake = Observed(asked.samples, extractor)
+    for levels in _drawn(model, asked):
+        fake.see(levels, extractor)
+        advance(len(levels))
+    near_ones = Neighbours(fake.pictures, fake.features) if asked.neighbours else None
+    real = Observed(count, extractor)
+    for start in range(0, count, BATCH):
+        levels = batches.take(start, min(BATCH, count - start), 0)["image"]
+        features = real.see(levels, extractor)
+        if near_ones:
+            near_ones.see(levels, features)
+        advance(len(levels))
+
+    protocol = Protocol(
+        data=data.facts.name, digest=data.digest(), split=asked.split, real=count, fake=asked.samples, channels=output.channels,
+        size=size, resizer=extractor.resizes(size), extractor=extractor.name, sha256=extractor.sha256, seed=asked.seed,
+        precision=model.precision,
+    )  # fmt: skip
+    made = list(_figures(groups, real, fake, extractor, protocol, labels(model, asked, extractor)))
+    report = Report(
+        model=model.name, weights=model.digest, figures=made, command=command(model, asked), machine=describe(model.device),
+        date=datetime.date.today().isoformat(), seconds=round(time.perf_counter() - begun, 1), version=VERSION,
+        torch=str(torch.__version__),
+    )  # fmt: skip
+    return Evaluated(report, near_ones)
+
+
+def chosen(groups: Iterable[str]) -> tuple[str, ...]:
+    """The groups of figures asked for, all if none; UsageError for an unknown one."""
+    groups = tuple(groups) or tuple(figures.GROUPS)
+    for name in groups:
+        if name not in figures.GROUPS:
+            raise UsageError(f"--figures {name}: none of {', '.join(figures.GROUPS)}{did_you_mean(near(name, figures.GROUPS))}")
+    return groups
+
+
+def opened(asked: Asked) -> DataSet:
+    """The data set; DataError for a split that it has not."""
+    if asked.split not in ("train", "test"):
+        raise UsageError(f"--split {asked.split}: train or test")
+    data = open_set(asked.data, root=asked.root, split=asked.split)
+    require_pictures(data.facts.kind, data.facts.name)
+    if asked.split == "test" and data.digest() == open_set(asked.data, root=asked.root).digest():
+        raise DataError(f"{data.facts.name} has no test split; its pictures are all of the split train")
+    return data
+
+
+def labels(model: Model, asked: Asked, extractor: Extractor) -> Tensor | None:
+    """The classes that were drawn for the samples, where the model takes one and the extractor reads the same ones."""
+    for name, spec in model.inputs.items():
+        if isinstance(spec, Label) and spec.classes == extractor.classes:
+            return spec.draw(name, Rows(asked.seed, asked.samples))
+    return None
+
+
+def command(model: Model, asked: Asked) -> str:
+    """What repeats it, without paths of this machine."""
+    name = f"./{model.name}" if model.source and model.source.origin == "folder" else model.name
+    data = Path(asked.data).name if Path(asked.data).exists() else asked.data
+    extractor = Path(asked.extractor).name if asked.extractor else None
+    options = {"extractor": extractor, "real": asked.real, "split": asked.split if asked.split != "train" else None}
+    words = ["ganzoo", "eval", name, "--data", data]
+    words += [part for key, value in options.items() if value is not None for part in (f"--{key}", str(value))]
+    return shlex.join([*words, "--samples", str(asked.samples), "--precision", model.precision, "--seed", str(asked.seed)])
+
+
+def _drawn(model: Model, asked: Asked) -> Iterator[Tensor]:
+    """Samples as they would be saved, uint8 (n, channels, size, size)."""
+    for part in model.stream(asked.samples, seed=asked.seed, batch_size=asked.batch_size or BATCH):
+        yield as_levels(part.tensor)
+
+
+def _check(asked: Asked, real: int, there: int, name: str) -> None:
+    if asked.samples < LEAST:
+        raise UsageError(f"--samples {asked.samples}: at least {LEAST} are needed, and 10,000 make sense")
+    if not LEAST <= real <= there:
+        raise UsageError(f"--real {real}: {name} has {there:,} pictures in the split {asked.split}; {LEAST} at least are needed")
+
+
+def _figures(
+    groups: tuple[str, ...], real: Observed, fake: Observed, extractor: Extractor, protocol: Protocol, asked: Tensor | None
+) -> Iterator[Figure]:
+    for group in groups:
+        for draft in figures.GROUPS[group](real, fake, extractor, asked):
+            yield draft.figure(protocol)

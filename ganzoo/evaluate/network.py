@@ -1,0 +1,73 @@
+"""The small networks whose features the figures are measured in, one for each data set."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ganzoo import images
+from ganzoo.errors import UsageError
+
+WIDTHS = (32, 64, 128)
+"""Channels after each halving of the side."""
+SIDE = 32
+"""Pixels: larger pictures are halved once more at the start."""
+
+
+class Network(nn.Module):
+    """Images (n, channels, size, size) in [-1, 1] -> features (n, 128) of mean 0 and deviation 1 over the data they were learnt
+    on, and logits (n, outputs)."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, channels: int, size: int, outputs: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            _convolution(channels, WIDTHS[0], 2 if size > SIDE else 1),
+            *(_convolution(a, b, 2) for a, b in pairwise(WIDTHS)),
+            _convolution(WIDTHS[-1], WIDTHS[-1], 1),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+        )
+        self.head = nn.Linear(WIDTHS[-1], outputs)
+        self.register_buffer("mean", torch.zeros(WIDTHS[-1]))
+        self.register_buffer("deviation", torch.ones(WIDTHS[-1]))
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        raw = self.body(images)
+        return (raw - self.mean) / self.deviation, self.head(raw)
+
+    def raw(self, images: Tensor) -> Tensor:
+        """Features before they are scaled."""
+        return torch.as_tensor(self.body(images))
+
+
+def _convolution(channels: int, width: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(channels, width, 3, stride, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+
+
+def as_levels(made: Tensor) -> Tensor:
+    """Images in [-1, 1] as they would be saved, uint8 (n, channels, height, width)."""
+    return torch.from_numpy(images.to_uint8(made)).permute(0, 3, 1, 2)
+
+
+def fitted(levels: Tensor, channels: int, size: int) -> Tensor:
+    """Pictures uint8 (n, c, side, side) as an extractor takes them, in [-1, 1]: grey ones threefold where it wants colour, and
+    scaled, bilinear with antialiasing, where the side is another. UsageError for coloured ones where it wants grey."""
+    if levels.shape[1] == 1 and channels == 3:
+        levels = levels.expand(-1, 3, -1, -1)
+    if levels.shape[1] != channels:
+        raise UsageError(f"the extractor looks at pictures of {channels} channel, these have {levels.shape[1]}; choose another")
+    made = images.to_float(levels)
+    if made.shape[2:] == (size, size):
+        return made
+    return F.interpolate(made, (size, size), mode="bilinear", antialias=True, align_corners=False)
+
+
+def resizer(side: int, size: int) -> str:
+    """What `fitted` does, for protocols."""
+    return "none" if side == size else f"bilinear antialiased {side} to {size}"

@@ -1,0 +1,54 @@
+"""What is kept of pictures that pass: running sums of all, features of some, a few pictures."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ganzoo.evaluate.classes import Scores
+from ganzoo.evaluate.extractors import Extractor
+from ganzoo.evaluate.manifold import MOST
+from ganzoo.evaluate.moments import Moments
+from ganzoo.evaluate.resampling import PARTS
+
+PICTURES = 1000
+
+
+class Observed:
+    """`parts`, `scores`: sums over PARTS runs of `count` pictures; `features` (at most MOST, d) and `pictures` (at most PICTURES,
+    uint8) of the first; `read`: the class of each, as the extractor's logits have it."""
+
+    def __init__(self, count: int, extractor: Extractor) -> None:
+        self.count, self.seen = count, 0
+        self.parts = [Moments(extractor.dims) for _ in range(PARTS)]
+        self.scores = [Scores(extractor.outputs) for _ in range(PARTS)]
+        self._features: list[Tensor] = []
+        self._pictures: list[Tensor] = []
+        self._read: list[Tensor] = []
+
+    def see(self, levels: Tensor, extractor: Extractor) -> Tensor:
+        """More pictures, uint8 (n, channels, size, size); gives their features."""
+        features, logits = extractor(levels)
+        places = (self.seen + torch.arange(len(levels))) * PARTS // self.count
+        for part in sorted(set(places.tolist())):
+            self.parts[part].add(features[places == part])
+            self.scores[part].add(logits[places == part])
+        if self.seen < MOST:
+            self._features.append(features[: MOST - self.seen].clone())
+        if self.seen < PICTURES:
+            self._pictures.append(levels[: PICTURES - self.seen].clone())
+        self._read.append(logits.argmax(1))
+        self.seen += len(levels)
+        return features
+
+    @property
+    def features(self) -> Tensor:
+        return torch.cat(self._features)
+
+    @property
+    def pictures(self) -> Tensor:
+        return torch.cat(self._pictures)
+
+    @property
+    def read(self) -> Tensor:
+        return torch.cat(self._read)

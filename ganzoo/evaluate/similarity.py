@@ -1,0 +1,57 @@
+"""MS-SSIM (Wang et al. 2003) of pairs of pictures: how alike samples are (Odena et al. 2017)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+WINDOW, SIGMA = 11, 1.5
+LUMINANCE, CONTRAST = 0.01**2, 0.03**2
+
+
+def scales(size: int) -> int:
+    """How many of the five scales a side of `size` pixels has room for; 0 for less than one window."""
+    return sum(size >> level >= WINDOW for level in range(len(WEIGHTS)))
+
+
+def ms_ssim(first: Tensor, second: Tensor) -> Tensor:
+    """Similarity (n,) of pictures (n, channels, size, size) in [0, 1]; 1 for equal ones. Small pictures have fewer scales, whose
+    weights are scaled to a sum of 1. Structure that is opposite counts as 0."""
+    levels = scales(min(first.shape[2:]))
+    weights = torch.tensor(WEIGHTS[:levels], dtype=torch.float64) / sum(WEIGHTS[:levels])
+    first, second, found = first.double(), second.double(), torch.ones(len(first), dtype=torch.float64)
+    for level, weight in enumerate(weights):
+        light, structure = _ssim(first, second)
+        whole = light * structure if level == levels - 1 else structure
+        found = found * whole.flatten(1).mean(1).clamp(min=0) ** weight
+        first, second = F.avg_pool2d(first, 2), F.avg_pool2d(second, 2)
+    return found
+
+
+def pairs(pictures: Tensor, groups: Tensor | None = None) -> Tensor:
+    """Similarity of disjoint pairs, each from one of `groups` (n,) where given; pictures uint8."""
+    order = torch.arange(len(pictures))
+    members = [order] if groups is None else [order[groups == group] for group in range(int(groups.max()) + 1)]
+    chosen = torch.cat([one[: len(one) // 2 * 2].reshape(-1, 2) for one in members])
+    parts = [ms_ssim(pictures[rows[:, 0]] / 255, pictures[rows[:, 1]] / 255) for rows in torch.split(chosen, 100)]
+    return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
+
+
+def _ssim(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Maps of luminance and of contrast times structure."""
+    mean_a, mean_b = _blurred(a), _blurred(b)
+    var_a, var_b = _blurred(a * a) - mean_a**2, _blurred(b * b) - mean_b**2
+    both = _blurred(a * b) - mean_a * mean_b
+    light = (2 * mean_a * mean_b + LUMINANCE) / (mean_a**2 + mean_b**2 + LUMINANCE)
+    return light, (2 * both + CONTRAST) / (var_a + var_b + CONTRAST)
+
+
+def _blurred(x: Tensor) -> Tensor:
+    """By a Gaussian window, where it lies wholly inside."""
+    at = torch.arange(WINDOW, dtype=x.dtype) - WINDOW // 2
+    line = (-(at**2) / (2 * SIGMA**2)).exp()
+    line, channels = line / line.sum(), x.shape[1]
+    x = F.conv2d(x, line.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)
+    return F.conv2d(x, line.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)

@@ -1,0 +1,247 @@
+"""`ganzoo eval` and `ganzoo extractor` from end to end, on made-up pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import torch
+from PIL import Image
+
+from ganzoo import load
+from ganzoo.data.sources import open_set
+from ganzoo.evaluate import extractors, figures, measure
+from ganzoo.evaluate.neighbours import Neighbours
+from ganzoo.evaluate.observed import Observed
+from ganzoo.evaluate.protocol import Report
+from ganzoo.manifest import Metric
+from tests.cli.conftest import Call
+from tests.evaluate.drawn import CLASSES, folder
+
+EVERY = {
+    "FID",
+    "KID",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "Inception score",
+    "smallest class share",
+    "largest class share",
+}
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The data, and an extractor that knows them."""
+    from ganzoo.evaluate import lessons
+
+    home = tmp_path_factory.mktemp("shapes")
+    lessons.train(str(folder(home / "shapes", 60, 40)), home / "shapes-classes.safetensors", epochs=10, device="cpu")
+    return home / "shapes", home / "shapes-classes.safetensors"
+
+
+@pytest.fixture
+def run(ganzoo: Call, shapes: tuple[Path, Path], tmp_path: Path) -> Path:
+    """A finished run on the data."""
+    return trained(ganzoo, shapes[0], tmp_path / "run", 0)
+
+
+def trained(ganzoo: Call, data: Path, out: Path, seed: int) -> Path:
+    options = ("--steps", 4, "--batch-size", 8, "--device", "cpu", "--out", out, "--seed", seed, "--sample-every", 0)
+    ganzoo("train", "tiny_class", "--data", data, *options)
+    return out
+
+
+def test_training_and_listing_extractors(ganzoo: Call, shapes: tuple[Path, Path], tmp_path: Path) -> None:
+    done = ganzoo("extractor", "train", "--data", shapes[0], "--epochs", 1, "-o", "x.safetensors", "--device", "cpu")
+    assert done.stdout.strip() == "x.safetensors"
+    assert "right of the 120 pictures of the test split" in done.stderr
+    assert (tmp_path / "x.json").is_file()
+    assert "x.safetensors exists" in ganzoo("extractor", "train", "--data", shapes[0], "-o", "x.safetensors", code=2).stderr
+    listed = json.loads(ganzoo("extractor", "list", "--json").stdout)
+    assert {row["name"] for row in listed} == set(extractors.packaged())
+
+
+def test_a_run_is_measured_and_its_folder_says_so(ganzoo: Call, shapes: tuple[Path, Path], run: Path) -> None:
+    data, extractor = shapes
+    words = ("eval", run, "--data", data, "--extractor", extractor, "-n", 200, "--device", "cpu", "--metrics", "metrics.json")
+    done = ganzoo(*words, "--json")
+    report = msgspec.json.decode(done.stdout, type=Report)
+    assert report == msgspec.json.decode((run / "evaluation.json").read_bytes(), type=Report)
+    assert {figure.name for figure in report.figures} == {*EVERY, "class accuracy", "MS-SSIM", "MS-SSIM of the data"}
+    for figure in report.figures:
+        assert figure.low <= figure.value <= figure.high
+        protocol = figure.protocol
+        assert (protocol.data, protocol.split, protocol.channels, protocol.size) == ("shapes", "train", 1, 16)
+        assert (protocol.extractor, protocol.sha256) == ("shapes-classes", extractors.read(extractor).sha256)
+        assert (protocol.ema, protocol.seed, protocol.precision, protocol.resizer) == (True, 0, "fp32", "none")
+    by_name = {figure.name: figure for figure in report.figures}
+    assert (by_name["FID"].protocol.real, by_name["FID"].protocol.fake) == (180, 200)
+    assert sum(by_name["largest class share"].shares.values()) == pytest.approx(1)
+    assert set(by_name["class accuracy"].shares) == set(CLASSES)
+    assert report.weights == load(run.absolute()).digest
+    assert report.command.startswith("ganzoo eval ./run --data shapes --extractor shapes-classes.safetensors --samples 200")
+    assert "warning: FID: only 180 pictures, 2,560 are advised" in done.stderr
+    metrics = msgspec.json.decode(Path("metrics.json").read_bytes(), type=list[Metric])
+    assert [metric.name for metric in metrics] == [figure.name for figure in report.figures]
+    with Image.open(run / "neighbours.png") as picture:
+        assert picture.size == (6 * 18 + 2, 16 * 18 + 2)
+    assert "metrics.json exists" in ganzoo(*words, code=2).stderr
+
+
+def test_a_table_for_people(ganzoo: Call, shapes: tuple[Path, Path], model: Any) -> None:
+    data, extractor = shapes
+    words = ("eval", model("tiny_vae"), "--data", data, "--extractor", extractor, "-n", 100, "--figures", "fid,classes")
+    shown = ganzoo(*words, "--split", "test", "--device", "cpu")
+    assert [line.split("  ")[0] for line in shown.stdout.splitlines()[1:]] == [
+        "FID",
+        "smallest class share",
+        "largest class share",
+    ]
+    assert "120 pictures of shapes (test split)" in shown.stderr
+    assert "class shares: checks" in shown.stderr
+    assert not (Path.cwd() / "evaluation.json").exists()
+
+
+def test_the_same_again_is_the_same_figure(ganzoo: Call, shapes: tuple[Path, Path], model: Any) -> None:
+    """Whatever the batches are."""
+    name = model("tiny_class")
+
+    def fid(*more: object) -> float:
+        words = (
+            "eval",
+            name,
+            "--data",
+            shapes[0],
+            "--extractor",
+            shapes[1],
+            "-n",
+            150,
+            "--figures",
+            "fid",
+            "--device",
+            "cpu",
+            "--json",
+        )
+        return float(json.loads(ganzoo(*words, *more).stdout)["figures"][0]["value"])
+
+    assert fid() == fid() == pytest.approx(fid("--batch-size", 17), rel=1e-5)
+    assert fid("--seed", 1) != fid()
+
+
+def test_two_side_by_side(ganzoo: Call, shapes: tuple[Path, Path], model: Any, run: Path, tmp_path: Path) -> None:
+    data, extractor = shapes
+    common = ("--data", data, "--extractor", extractor, "-n", 120, "--figures", "fid,kid", "--device", "cpu")
+    shown = ganzoo("eval", "--compare", run, trained(ganzoo, data, tmp_path / "other", 1), *common)
+    assert shown.stdout.split()[:3] == ["figure", "run", "other"]
+    assert {line.split()[0] for line in shown.stdout.splitlines()[1:]} == {"FID", "KID"}
+    told = ganzoo("eval", "--compare", run, model("tiny_class"), *common, code=2).stderr
+    assert "were measured otherwise: size 16 and 8; resizer none and bilinear antialiased 8 to 16" in told
+    ganzoo("eval", run, *common, "-o", "a.json")
+    ganzoo("eval", run, *common[:-4], "--figures", "fid", "--device", "cpu", "--split", "test", "-o", "b.json")
+    told = ganzoo("eval", "--compare", "a.json", "b.json", code=2).stderr
+    assert "were measured otherwise: digest" in told
+    assert "split train and test" in told
+    same = json.loads(ganzoo("eval", "--compare", "a.json", "a.json", "--json").stdout)
+    assert [(pair["name"], pair["apart"], pair["unlike"]) for pair in same] == [("FID", False, []), ("KID", False, [])]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--data", "DATA", "--extractor", "FILE", "-n", 50), "--samples 50: at least 100"),
+        (("--data", "DATA", "--extractor", "FILE", "--real", 181), "--real 181: shapes has 180 pictures"),
+        (("--data", "DATA", "--extractor", "FILE", "--figures", "fdi"), "did you mean fid"),
+        (("--data", "DATA", "--extractor", "FILE", "--split", "valid"), "--split valid: train or test"),
+        (("--data", "DATA"), "no extractor was learnt on 'shapes'"),
+        (("--extractor", "FILE"), "--data is needed"),
+        (("--data", "DATA", "--compare"), "--compare takes two"),
+        (("more", "--data", "DATA"), "one model is evaluated"),
+    ],
+)
+def test_what_cannot_be_asked(ganzoo: Call, shapes: tuple[Path, Path], model: Any, words: tuple[object, ...], said: str) -> None:
+    given = [{"DATA": shapes[0], "FILE": shapes[1]}.get(str(word), word) for word in words]
+    told = ganzoo("eval", model("tiny_class"), *given, code=2).stderr
+    assert said in told
+    assert len(told.strip().splitlines()) == 1
+
+
+def test_points_and_splits_that_are_not_there(ganzoo: Call, shapes: tuple[Path, Path], model: Any, tmp_path: Path) -> None:
+    assert "makes points" in ganzoo("eval", "vanilla-sine", "--data", "sine", code=2).stderr
+    whole = folder(tmp_path / "whole", 40, None)
+    words = ("eval", model("tiny_class"), "--data", whole, "--extractor", shapes[1], "--split", "test")
+    assert "has no test split" in ganzoo(*words, code=1).stderr
+
+
+def test_real_pictures_measured_against_themselves(shapes: tuple[Path, Path]) -> None:
+    """The figures know the best and the worst that can be."""
+    extractor = extractors.load(shapes[1], torch.device("cpu"))
+    data = open_set(str(shapes[0])).bind(measure.Data({"image": measure.Picture(1, 16)}))
+
+    def seen(levels: torch.Tensor) -> Observed:
+        found = Observed(len(levels), extractor)
+        for part in torch.split(levels, 50):
+            found.see(part, extractor)
+        return found
+
+    real = data.take(0, 180, 0)["image"]
+    noise = torch.randint(256, real.shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    one = real[:1].expand(180, -1, -1, -1)
+
+    def value(group: str, name: str, fake: torch.Tensor) -> float:
+        drafts = figures.GROUPS[group](seen(real), seen(fake), extractor, None)
+        return next(draft.value for draft in drafts if draft.name == name)
+
+    assert value("fid", "FID", real) < 1e-3 < value("fid", "FID", noise)
+    assert value("fid", "FID", one) > 10
+    assert value("kid", "KID", noise) > value("kid", "KID", real)
+    assert value("balls", "coverage", real) == 1
+    assert value("balls", "precision", noise) < 0.1
+    assert value("balls", "recall", one) < 0.2
+    assert value("classes", "largest class share", one) == 1
+    assert value("is", "Inception score", one) == pytest.approx(1)
+    assert value("is", "Inception score", real) > 2.5
+    assert value("msssim", "MS-SSIM", one) == pytest.approx(1)
+    assert value("msssim", "MS-SSIM", real) < 0.9
+
+
+class Corner:
+    """An extractor of four pixels."""
+
+    name, sha256, dims, outputs, classes, scores = "corner", "0" * 64, 4, 2, (), False
+
+    def resizes(self, side: int) -> str:
+        return "none"
+
+    def __call__(self, levels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        values = levels[:, 0, :2, :2].flatten(1).float()
+        return values, values[:, :2]
+
+
+def test_memory_does_not_grow_with_the_samples() -> None:
+    extractor = Corner()
+    found = Observed(30_000, extractor)
+    levels = torch.randint(256, (500, 1, 16, 16), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    for _ in range(60):
+        found.see(levels, extractor)
+    assert len(found.pictures) == 1000
+    assert len(found.features) == 10_000
+    assert [part.count for part in found.parts] == [3000] * 10
+    assert [score.count for score in found.scores] == [3000] * 10
+
+
+def test_the_nearest_are_found_across_batches() -> None:
+    generator = torch.Generator().manual_seed(0)
+    real = torch.randint(256, (90, 1, 4, 4), generator=generator, dtype=torch.uint8)
+    features, samples = real.flatten(1).float(), real[[80, 3, 41]]
+    found = Neighbours(samples, samples.flatten(1).float())
+    for start in range(0, 90, 30):
+        found.see(real[start : start + 30], features[start : start + 30])
+    order = torch.cdist(samples.flatten(1).float(), features).argsort(1)[:, :4]
+    assert torch.equal(found.by_features.pictures, real[order])
+    assert torch.equal(found.by_pixels.pictures[:, 0], samples)
+    assert found.picture().size == (6 * 6 + 2, 3 * 6 + 2)
