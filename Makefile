@@ -19,7 +19,7 @@ sample: $(STAMP)  ## Samples of the default model: sample.png
 	$(BIN)/ganzoo sample --out sample.png --force
 
 test: $(STAMP)  ## The fast tests
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: $(STAMP)  ## The tests that take minutes
 	$(BIN)/python -m pytest -m slow

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ganzoo import manifest, reading, weights
 from ganzoo.errors import DataError, HashMismatch, UsageError, WeightsError, did_you_mean, near
-from ganzoo.evaluate.network import Network, as_levels, fitted, resizer
+from ganzoo.evaluate.network import Network, as_levels, exact, fitted, resizer
 from ganzoo.manifest import DataSet, Record
 
 INCEPTION = "inception"
@@ -75,9 +75,9 @@ class Own:
     def resizes(self, side: int) -> str:
         return resizer(side, self.lesson.size)
 
-    @torch.inference_mode()
     def __call__(self, levels: Tensor) -> tuple[Tensor, Tensor]:
-        features, logits = self.network(fitted(levels.to(self.device), self.lesson.channels, self.lesson.size))
+        with exact():
+            features, logits = self.network(fitted(levels.to(self.device), self.lesson.channels, self.lesson.size))
         return features.cpu(), logits.cpu()
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ganzoo import manifest
 from ganzoo.errors import HashMismatch, NotAvailable, UsageError
+from ganzoo.evaluate.network import exact
 
 URL = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
@@ -32,9 +33,9 @@ class Inception:
     def resizes(self, side: int) -> str:
         return f"bilinear as TensorFlow 1 {side} to {SIDE}"
 
-    @torch.inference_mode()
     def __call__(self, levels: Tensor) -> tuple[Tensor, Tensor]:
-        features, logits = self.network(levels.expand(-1, 3, -1, -1).to(self.device))
+        with exact():
+            features, logits = self.network(levels.expand(-1, 3, -1, -1).to(self.device))
         return features.cpu(), logits.cpu()
 
 

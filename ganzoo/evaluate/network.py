@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 
 import torch
@@ -48,6 +50,13 @@ class Network(nn.Module):
 
 def _convolution(channels: int, width: int, stride: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(channels, width, 3, stride, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+
+
+@contextmanager
+def exact() -> Iterator[None]:
+    """Convolutions in float32: CUDA would round their inputs to 10 bits, and a GPU's figures would not be a CPU's."""
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False), torch.inference_mode():
+        yield
 
 
 def as_levels(made: Tensor) -> Tensor:
