@@ -83,21 +83,29 @@ class Own:
 
 def packaged() -> dict[str, Path]:
     """Files of the extractors that come with ganzoo, by name."""
-    return {path.stem: path for path in sorted(FOLDER.glob("*.safetensors"))}
+    return {path.stem: path.with_suffix(".safetensors") for path in sorted(FOLDER.glob("*.json"))}
 
 
-def read(path: Path) -> Lesson:
-    """The record beside an extractor's file, whose hash is checked."""
+def recorded(path: Path) -> Lesson:
+    """The record beside an extractor's file, which is not looked at."""
     beside = path.with_suffix(".json")
     try:
-        lesson = reading.decode(reading.read(beside, LIMIT), Lesson)
-        actual = manifest.sha256(path)
+        return reading.decode(reading.read(beside, LIMIT), Lesson)
     except OSError as error:
         raise WeightsError(error.filename or path, f"cannot be read ({error.strerror}); an extractor is two files") from None
     except msgspec.DecodeError as error:
         raise WeightsError(beside, f"not the record of an extractor ({error})") from None
+
+
+def read(path: Path) -> Lesson:
+    """The record beside an extractor's file, whose hash is checked."""
+    lesson = recorded(path)
+    try:
+        actual = manifest.sha256(path)
+    except OSError as error:
+        raise WeightsError(path, f"cannot be read ({error.strerror}); an extractor is two files") from None
     if actual != lesson.sha256:
-        raise HashMismatch(path, lesson.sha256, actual, beside.name)
+        raise HashMismatch(path, lesson.sha256, actual, path.with_suffix(".json").name)
     return lesson
 
 
@@ -112,7 +120,7 @@ def load(path: Path, device: torch.device) -> Own:
 
 def of_data(data: str) -> Path | None:
     """The file of the extractor that was learnt on a data set."""
-    return next((path for path in packaged().values() if read(path).data.name == data), None)
+    return next((path for path in packaged().values() if recorded(path).data.name == data), None)
 
 
 def find(name: str | None, data: str, device: torch.device) -> Extractor:
@@ -139,7 +147,7 @@ def find(name: str | None, data: str, device: torch.device) -> Extractor:
 def reader(data: str, channels: int, device: torch.device) -> Callable[[Tensor], list[str]] | None:
     """Names the classes of images (n, channels, size, size) in [-1, 1]; None where no extractor knows those of the data."""
     path = of_data(data)
-    lesson = read(path) if path else None
+    lesson = recorded(path) if path else None
     if path is None or lesson is None or not lesson.classes or lesson.channels < channels:
         return None
     extractor = load(path, device)

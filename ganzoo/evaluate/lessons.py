@@ -70,20 +70,23 @@ def train(
         precision = choose_precision("auto", where)
         network = _learn(learnt, source, size, chosen, epochs=epochs, seed=seed, device=where, precision=precision, told=told)
         _scale(network, learnt, where)
-    classes = source.facts.classes if chosen == "classes" else ()
-    weights.save(out, network.state_dict(), {})  # entries of a header come in any order, and equal files are to be equal bytes
-    weights.load(out, network.state_dict())  # what is tested is what is written, in float16
-    lesson = Lesson(
-        name=out.stem, task=chosen, channels=source.facts.channels or 3, size=size, classes=list(classes), tested=words,
-        data=manifest.DataSet(
-            name=source.facts.name, count=source.facts.count, digest=source.digest(), licence=source.licence, source=source.source
-        ),
-        accuracy=0.0, epochs=epochs, seed=seed, precision=precision, machine=describe(where), torch=str(torch.__version__),
-        command=_command(source, data, task, epochs, seed, out), date=datetime.date.today().isoformat(), version=VERSION,
-        sha256=manifest.sha256(out),
-    )  # fmt: skip
-    lesson = msgspec.structs.replace(lesson, accuracy=round(accuracy(Own(lesson, network, where), tested), 4))
-    weights.write_json(out.with_suffix(".json"), lesson)
+    with weights.replacing(out) as temporary:
+        # entries of a header come in any order, and equal files are to be equal bytes: so it has none
+        weights.save(temporary, network.state_dict(), {})
+        weights.load(temporary, network.state_dict())  # what is tested is what is written, in float16
+        lesson = Lesson(
+            name=out.stem, task=chosen, channels=source.facts.channels or 3, size=size, tested=words,
+            classes=list(source.facts.classes if chosen == "classes" else ()),
+            data=manifest.DataSet(
+                name=source.facts.name, count=source.facts.count, digest=source.digest(), licence=source.licence,
+                source=source.source,
+            ),
+            accuracy=0.0, epochs=epochs, seed=seed, precision=precision, machine=describe(where),
+            command=_command(source, data, task, epochs, seed, out), date=datetime.date.today().isoformat(), version=VERSION,
+            torch=str(torch.__version__), sha256=manifest.sha256(temporary),
+        )  # fmt: skip
+        lesson = msgspec.structs.replace(lesson, accuracy=round(accuracy(Own(lesson, network, where), tested), 4))
+        weights.write_json(out.with_suffix(".json"), lesson)
     return lesson
 
 
