@@ -123,7 +123,7 @@ class Pair(GAN[Toy]):
         self.modes.append((step.phase, self.a.training, self.b.training))
         before = float(self.a.weight.detach())
         yield Update("a", self.a(x).mean() * (float("nan") if step.index == self.poison else 1.0))
-        self.seen.append((before, float(self.a(x).float().mean())))
+        self.seen.append((before, float(self.a(x).detach().float().mean())))
         if step.phase == "both":
             yield Update("b", self.b(step.noise(4, 1)).square().mean() + self.a(x).mean())
 
