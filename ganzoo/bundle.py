@@ -10,6 +10,7 @@ import msgspec
 
 from ganzoo import card, manifest, release, weights
 from ganzoo.errors import UsageError, WeightsError
+from ganzoo.hub.proof import check
 from ganzoo.hub.upload import Published, publish
 from ganzoo.manifest import Entry, Manifest
 from ganzoo.release import Story
@@ -36,6 +37,8 @@ def publish_all(told: Callable[[str, Published], None], *, private: bool = False
         folder = manifest.home() / "weights" / name
         if not folder.is_dir():
             continue
+        for file, expected in entry.files.items():
+            check(folder / file, expected)  # a commit that the manifest contradicts could never be pulled
         done = publish(folder, entry.repository, [*entry.files, card.CARD], ours=release.PUBLISHED, private=private)
         _write({name: msgspec.structs.replace(entry, revision=done.commit)})
         told(name, done)

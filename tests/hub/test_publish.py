@@ -375,6 +375,13 @@ def test_all_official_models(hub: HubServer, ganzoo: Ganzoo, run: Path, tmp_path
     ganzoo.python(f"{OFFICIAL}call('publish', '--official')\nout = 0", token="hf_good", home="cache")
     assert (home / "weights_manifest.json").read_bytes() == before
     assert len(hub.commits("me/vanilla-one")) == 2
+    sheet = home / "weights" / "vanilla-two" / "samples.png"
+    kept = sheet.read_bytes()
+    sheet.write_bytes(b"of another release")
+    told = "try:\n    out = bundle.publish_all(print)\nexcept Exception as error:\n    out = str(error)\n"
+    assert "samples.png" in ganzoo.python(OFFICIAL + told, token="hf_good", home="cache")
+    assert len(hub.commits("me/vanilla-two")) == 2
+    sheet.write_bytes(kept)
     shutil.rmtree(home / "weights" / "vanilla-one")
     look = "from ganzoo import hub\nfound = hub.pull('vanilla-one')\nout = [found.origin, found.commit, found.files]\n"
     for origin in ("hub", "cache"):
