@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from ganzoo import registry
 from ganzoo.config import convert
+from ganzoo.inputs import Input
 from ganzoo.manifest import Entry
 
 CARD = "README.md"
@@ -89,10 +90,14 @@ def _brought(entry: Entry) -> list[str]:
     return [f"    pip install {entry.distribution}"] if foreign else []
 
 
+def _inputs(entry: Entry) -> Mapping[str, Input]:
+    plugin = registry.get(entry.plugin)
+    return plugin.inputs(convert(entry.config, plugin.config, entry.plugin))
+
+
 def _given(entry: Entry) -> tuple[str, str]:
     """What a first sample needs from the user: on the command line, and in Python."""
-    plugin = registry.get(entry.plugin)
-    inputs = plugin.inputs(convert(entry.config, plugin.config, entry.plugin))
+    inputs = _inputs(entry)
     asked = {key: value for key, value in EXAMPLES.items() if key in inputs}
     words = "".join(f" --{key} {shlex.quote(value)}" for key, value in asked.items())
     return words, "".join(f', {key}="{value}"' for key, value in asked.items())
@@ -100,9 +105,7 @@ def _given(entry: Entry) -> tuple[str, str]:
 
 def _front(name: str, entry: Entry) -> list[str]:
     """YAML that the Hub reads; every text in it is quoted as JSON, which YAML takes as it is."""
-    plugin = registry.get(entry.plugin)
-    inputs = plugin.inputs(convert(entry.config, plugin.config, entry.plugin))
-    task = next((TASKS[key] for key in inputs if key in TASKS), "unconditional-image-generation")
+    task = next((TASKS[key] for key in _inputs(entry) if key in TASKS), "unconditional-image-generation")
     licence = [f"license: {entry.licence}"]
     if entry.licence not in LICENCES:
         licence = ["license: other", f"license_name: {_quoted(entry.licence)}"]

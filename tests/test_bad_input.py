@@ -19,7 +19,7 @@ import time
 import tracemalloc
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -387,15 +387,8 @@ def test_codes_that_run_along_other_columns_are_other_samples(tmp_path: Path) ->
 
 
 @pytest.fixture
-def full(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 48 kB."""
-    place = tmp_path / "full"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=48k", "tmpfs", str(place)]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("mounting a tmpfs needs root")
-    yield place
-    subprocess.run(["umount", place], check=True)
+def full(tmp_path: Path, tmpfs: Callable[[Path, str], Path]) -> Path:
+    return tmpfs(tmp_path / "full", "48k")
 
 
 @pytest.mark.parametrize("name", ["x.png", "x.npz"])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
 import tarfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -183,22 +183,13 @@ def test_memory_does_not_grow(tmp_path: Path) -> None:
     assert peak("many.tar", 6_000) < 1.1 * peak("few.tar", 600)
 
 
-def test_a_full_disk(model: Any, tmp_path: Path) -> None:
-    """A file system of one megabyte, where this machine lets us mount one."""
-    mounted = tmp_path / "small"
-    mounted.mkdir()
-    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", mounted], check=False).returncode:
-        pytest.skip("mounting a tmpfs needs root")
-    try:
-        done = subprocess.run(
-            [*RUN, "sample", "vanilla-mnist", "-n", "3000", "--seed", "1", "-o", mounted / "x.tar"],
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 1
-        assert "No space left" in done.stderr
-        assert "Traceback" not in done.stderr
-        assert done.stderr.strip().count("\n") == 0
-        assert [path.name for path in mounted.iterdir()] == ["x.samples.json"], "nothing half-written"
-    finally:
-        subprocess.run(["umount", mounted], check=True)
+def test_a_full_disk(tmp_path: Path, tmpfs: Callable[[Path, str], Path]) -> None:
+    mounted = tmpfs(tmp_path / "small", "256k")
+    done = subprocess.run(
+        [*RUN, "sample", "vanilla-mnist", "-n", "3000", "--seed", "1", "-o", mounted / "x.tar"], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip().count("\n") == 0
+    assert [path.name for path in mounted.iterdir()] == ["x.samples.json"], "nothing half-written"

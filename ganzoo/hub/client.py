@@ -34,7 +34,7 @@ class Facts:
 
 def api() -> HfApi:
     """The client's own interface. Its talk is kept down: ganzoo words what goes wrong, and shows what is going on."""
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    _hush()
     from huggingface_hub import HfApi
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
@@ -60,7 +60,7 @@ def download(repository: str, commit: str, name: str, *, force: bool = False, pr
     """A file of a commit in the client's cache. Connections that break are tried again; what a killed process left is cleared.
 
     Its content is not checked here."""
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    _hush()
     from huggingface_hub import hf_hub_download
 
     _clear(place.repository_folder(repository))
@@ -80,7 +80,7 @@ def forget(repositories: Iterable[Path]) -> None:
 
     from huggingface_hub import DeleteCacheStrategy
 
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it would warn with a traceback
+    _hush()
     nothing: frozenset[Path] = frozenset()
     facts = {
         "expected_freed_size": 0, "repos": frozenset(repositories), "blobs": nothing, "refs": nothing, "snapshots": nothing,
@@ -88,6 +88,11 @@ def forget(repositories: Iterable[Path]) -> None:
     }  # fmt: skip
     known = {field.name for field in fields(DeleteCacheStrategy)}  # 1.x has no cache_dir
     DeleteCacheStrategy(**{key: value for key, value in facts.items() if key in known}).execute()  # type: ignore[arg-type]
+
+
+def _hush() -> None:
+    """The client's log, which warns with tracebacks, shows errors alone."""
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
 
 
 def _clear(folder: Path) -> None:

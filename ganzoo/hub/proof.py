@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganzoo.errors import HashMismatch, WeightsError
-from ganzoo.manifest import File
+from ganzoo.manifest import File, sha256
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ def check(path: Path, expected: File | Expected, remedy: str = "reinstall ganzoo
 def digest(path: Path, like: str) -> str:
     """Of a file, by the algorithm that `like` was made with. WeightsError when it cannot be read."""
     try:
+        if len(like) == 64:
+            return sha256(path)
         with path.open("rb") as file:
-            if len(like) == 64:
-                return hashlib.file_digest(file, "sha256").hexdigest()
             head = b"blob %d\0" % path.stat().st_size
             return hashlib.file_digest(file, lambda: hashlib.sha1(head, usedforsecurity=False)).hexdigest()
     except OSError as error:
