@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganzoo.gan import GAN
+from ganzoo.nn import Projection
 
-TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d)
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, Projection)
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, *TRANSPOSED)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 FEW = 4
@@ -34,7 +35,7 @@ def folded(gan: GAN[Any]) -> GAN[Any]:
             if free[place] and free[place + 1]:
                 sequence[place], sequence[place + 1] = _fused(sequence[place], sequence[place + 1]), nn.Identity()
         for place, layer in enumerate(sequence):
-            if free[place] and type(layer) is nn.ConvTranspose2d:
+            if free[place] and isinstance(layer, nn.ConvTranspose2d) and type(layer) in TRANSPOSED:
                 sequence[place] = _rewritten(layer)
     return private
 

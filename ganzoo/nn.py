@@ -19,6 +19,21 @@ Start = Literal["convolution", "linear", "linear-half"]
 """How a latent becomes maps. linear-half: by a linear layer to maps of half the usual side, with no norm or ReLU after it."""
 
 
+class Projection(nn.ConvTranspose2d):
+    """A transposed convolution of stride 1 and no padding. On maps of one pixel, as a latent is, it is one matrix product: the
+    same weights and the same map, made in a fraction of the time."""
+
+    def __init__(self, before: int, after: int, kernel: int, bias: bool = True) -> None:
+        super().__init__(before, after, kernel, bias=bias)
+
+    def forward(self, maps: Tensor, output_size: list[int] | None = None) -> Tensor:
+        if maps.shape[2:] != (1, 1):
+            return super().forward(maps, output_size)
+        matrix = self.weight.permute(0, 2, 3, 1)  # (in, height, width, out), contiguous where the weight is channels-last
+        made = torch.unflatten(maps.flatten(1) @ matrix.flatten(1), 1, matrix.shape[1:]).permute(0, 3, 1, 2)
+        return made if self.bias is None else made + self.bias[:, None, None].to(made.dtype)
+
+
 def init_normal(module: nn.Module, std: float = 0.02) -> nn.Module:
     """Convolutions and linear layers N(0, std), BatchNorm scales N(1, std), biases 0 (Radford et al. 2016, section 4)."""
     for layer in module.modules():
@@ -62,7 +77,7 @@ def upsampling(
     width, inner = width << (doublings - 1), bias == "all" or (bias == "needed" and not _centred(norm))
     layers: list[nn.Module]
     if start == "convolution":
-        layers = [nn.ConvTranspose2d(latent, width, smallest, bias=inner)]
+        layers = [Projection(latent, width, smallest, inner)]
     else:
         layers = [nn.Linear(latent, width * smallest**2), nn.Unflatten(1, (width, smallest, smallest))]
     if start != "linear-half":
