@@ -17,36 +17,17 @@ from collections import Counter
 from pathlib import Path
 
 import torch
-from class_balance import read, stream, train
+from reader import add_options, asked_for, stream
 from torch import Tensor
 
 import ganzoo
 from ganzoo import images, plots
 from ganzoo.gan import Step
+from ganzoo.latent import plane
 from ganzoo.model import Model
 
 SIDE, ROWS, SHOWN = 20, 10, 100
 PART = 500
-
-
-def quantiles(n: int) -> Tensor:
-    """The latents that cut N(0, 1) into equal shares, in the middle of each."""
-    return torch.distributions.Normal(0, 1).icdf((torch.arange(n) + 0.5) / n)
-
-
-def grid(model: Model) -> ganzoo.Samples:
-    """Two latents against each other; or the first along each row and a class for each row."""
-    latents = model.config.latent
-    if "label" in model.inputs:
-        classes = len(model.config.classes)
-        values = torch.zeros(classes * ROWS, latents)
-        values[:, 0] = quantiles(ROWS).repeat(classes)
-        return model.sample(len(values), seed=0, columns=ROWS, latent=values, label="all")
-    values = torch.zeros(SIDE**2, latents)
-    values[:, 0] = quantiles(SIDE).repeat(SIDE)
-    if latents > 1:
-        values[:, 1] = quantiles(SIDE).flip(0).repeat_interleave(SIDE)
-    return model.sample(len(values), seed=0, columns=SIDE, latent=values)
 
 
 @torch.inference_mode()
@@ -74,7 +55,8 @@ class Held:
 
 def draw(model: Model, test: Held, made: ganzoo.Samples, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    grid(model).save(out / "grid.png", force=True)
+    classes = {"label": "all"} if "label" in model.inputs else {}
+    plane.grid(model, 0, ROWS if classes else SIDE, **classes).save(out / "grid.png", force=True)
     latent = model.encode(test.pictures, **test.known)["latent"]
     images.save_png(plots.points(latent, labels=test.labels, names=test.classes), out / "scatter.png")
     images.save_png(images.grid(made.views["beside"][:SHOWN], columns=10), out / "reconstructions.png")
@@ -93,11 +75,8 @@ def tell(test: Held, told: Tensor) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
-    parser.add_argument("--data", default="mnist")
-    parser.add_argument("--data-root", type=Path)
-    parser.add_argument("--seed", type=int, default=1, help="of the classifier")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--json", type=Path, help="write the metrics here")
+    add_options(parser)
     asked = parser.parse_args()
     model = ganzoo.load(asked.model)
     learnt, test = (Held(asked.data, asked.data_root, split, model) for split in ("train", "test"))
@@ -107,19 +86,17 @@ def main() -> None:
     for name, (reconstruction, kl) in bounds.items():
         print(f"{name:>12} reconstruction {reconstruction:.2f} nats, KL {kl:.3f} nats")
 
-    classifier = train(learnt.batches, len(test.classes), asked.seed)
-    accuracy = float((read(classifier, test.pictures) == test.labels).float().mean())
-    kept = tell(test, read(classifier, made.tensor))
+    reader = asked_for(asked)
+    kept = tell(test, reader.read(made.tensor))
     count = f"{len(test.labels):,}"
-    print(f"class kept: {100 * kept:.2f} % of {count} reconstructions; the classifier has {100 * accuracy:.2f} % of the pictures")
+    print(f"class kept: {100 * kept:.2f} % of {count} reconstructions; of the pictures themselves {100 * reader.accuracy:.2f} %")
     command = f"python benchmarks/vae.py {asked.model} --data {asked.data} --out vae"
-    judge = f"classifier trained apart (seed {asked.seed}), {100 * accuracy:.2f} % right on the pictures themselves"
     values = {
         "class kept": round(kept, 4),
         "reconstruction (nats)": round(bounds["test"][0], 2),
         "KL (nats)": round(bounds["test"][1], 3),
     }
-    protocol = {name: f"all {count} pictures of the test split" + f"; {judge}" * (name == "class kept") for name in values}
+    protocol = {name: f"all {count} pictures of the test split" + f"; {reader.judge}" * (name == "class kept") for name in values}
     metrics = [{"name": name, "value": v, "protocol": protocol[name], "command": command} for name, v in values.items()]
     print(json.dumps(metrics, indent=2))
     if asked.json:

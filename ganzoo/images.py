@@ -110,10 +110,10 @@ def _told(origin: Origin | None) -> PngInfo | None:
     return text
 
 
-def save_gif(frames: Sequence[Image.Image], path: Path, seconds: float = 6.0) -> None:
-    """A looping GIF of `seconds`; the last frame stays for one second more."""
+def save_gif(frames: Sequence[Image.Image], path: Path, seconds: float = 6.0, rest: float = 1.0) -> None:
+    """A looping GIF of `seconds`; the last frame stays for `rest` seconds more."""
     each = max(40, round(1000 * seconds / len(frames)))
-    times = [each] * (len(frames) - 1) + [each + 1000]
+    times = [each] * (len(frames) - 1) + [each + round(1000 * rest)]
     with replacing(path) as temporary:
         frames[0].save(temporary, "GIF", save_all=True, append_images=list(frames[1:]), duration=times, loop=0)
 

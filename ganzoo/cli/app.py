@@ -128,6 +128,7 @@ COMMANDS = {
     "pull": USE,
     "sample": USE,
     "replay": USE,
+    "explore": USE,
     "cache": USE,
     "export": USE,
     "train": MAKE,

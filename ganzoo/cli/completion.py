@@ -84,6 +84,8 @@ SOURCES: dict[str, Source] = {
     "pull name": _weights,
     "sample model": _weights,
     "train plugin": _plugins,
+    "explore model": _weights,
+    "explore view": lambda _: ("interpolation", "grid", "codes", "truncation"),
     "export model": _weights,
     "export kind": lambda _: ("onnx", "torch-export"),
     "finetune model": _weights,

@@ -1,0 +1,63 @@
+"""How often a model makes the class that it is asked for, read by a classifier that is trained apart (benchmarks/reader.py).
+
+    python benchmarks/asked_class.py cgan-mnist --data mnist --data-root DATA
+    python benchmarks/asked_class.py runs/seed-0 runs/seed-1 runs/seed-2 --data mnist --data-root DATA
+
+1,000 samples of each class are read. Of several runs all are printed, and the median is told. Ends with the manifest's metrics
+of that one as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+
+import reader
+import torch
+
+import ganzoo
+
+EACH = 1000
+
+
+def right(name: str, judge: reader.Reader, seed: int) -> torch.Tensor:
+    """The share of samples of each class that are read as that class, (classes,)."""
+    labels = torch.arange(len(judge.classes)).repeat_interleave(EACH)
+    samples = ganzoo.load(name).sample(len(labels), seed=seed, batch_size=250, label="all").tensor
+    told = judge.read(samples)
+    lost = Counter(zip(labels[told != labels].tolist(), told[told != labels].tolist(), strict=True)).most_common(3)
+    wrong = ", ".join(f"{judge.classes[a]} read as {judge.classes[b]} {n} times" for (a, b), n in lost)
+    shares = (told == labels).view(-1, EACH).float().mean(1)
+    print(f"{name}: {100 * float(shares.mean()):.2f} %, worst class {100 * float(shares.min()):.1f} %; most often {wrong}")
+    return shares
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+")
+    parser.add_argument("--seed", type=int, default=1)
+    reader.add_options(parser)
+    asked = parser.parse_args()
+    judge = reader.asked_for(asked)
+    print(f"classifier: {100 * judge.accuracy:.2f} % of the test split right")
+    read = {name: right(name, judge, asked.seed) for name in asked.models}
+    found = sorted((float(shares.mean()), float(shares.min()), name) for name, shares in read.items())
+    mean, least, name = found[len(found) // 2]
+    command = f"python benchmarks/asked_class.py {name} --data {asked.data}"
+    protocol = f"{EACH:,} samples of each class, seed {asked.seed}; {judge.judge}"
+    if len(found) > 1:
+        others = ", ".join(f"{value:.4f}" for value, _, _ in found)
+        protocol += f"; the median of {len(found)} training seeds ({others})"
+        print(f"median: {name}")
+    metrics = [
+        {"name": "class as asked", "value": round(mean, 4), "protocol": protocol, "command": command},
+        {"name": "class as asked, worst class", "value": round(least, 4), "protocol": protocol, "command": command},
+    ]
+    print(json.dumps(metrics, indent=2))
+    if asked.json:
+        asked.json.write_text(json.dumps(metrics), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

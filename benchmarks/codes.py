@@ -1,0 +1,122 @@
+"""What an InfoGAN's codes have come to mean on digits, read by a classifier that is trained apart (benchmarks/reader.py).
+
+    python benchmarks/codes.py runs/seed-0 runs/seed-1 runs/seed-2 --data mnist --data-root DATA
+
+Of 10,000 samples: how often the first category agrees with the class read, each value of it standing for one class, in the way
+that agrees best. Then each number c1, c2, ... is set to -1, 0 and 1 while all else is held (1,000 samples each): how slant and
+width of what is drawn change. Slant is the shear of the ink, covariance of column and row over variance of the row, as an angle;
+width is twice the deviation of the columns once that shear is taken away, in pixels. Of several runs all are printed and the
+median agreement is told. Ends with the manifest's metrics of that one as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+
+import reader
+import torch
+from torch import Tensor
+
+import ganzoo
+from ganzoo.inputs import Codes, Rows
+from ganzoo.model import Model
+
+SAMPLES, EACH = 10_000, 1_000
+
+
+def matching(counts: Tensor) -> tuple[int, list[int]]:
+    """The most samples that any one-to-one matching of values (rows) and classes (columns) agrees on, and each value's class."""
+    best: dict[int, tuple[int, list[int]]] = {0: (0, [])}
+    for row in counts.tolist():
+        further: dict[int, tuple[int, list[int]]] = {}
+        for taken, (total, chosen) in best.items():
+            for column, count in enumerate(row):
+                key = taken | 1 << column
+                if key != taken and total + count > further.get(key, (-1, []))[0]:
+                    further[key] = (total + count, [*chosen, column])
+        best = further
+    return max(best.values())
+
+
+def agreement(model: Model, name: str, spec: Codes, judge: reader.Reader, seed: int) -> float:
+    codes = spec.draw(name, Rows(seed, SAMPLES))
+    samples = model.sample(SAMPLES, seed=seed, batch_size=250, **{name: codes}).tensor
+    size = spec.categories[0]
+    pairs = codes[:, :size].argmax(1) * len(judge.classes) + judge.read(samples)
+    counts = torch.bincount(pairs, minlength=size * len(judge.classes)).view(size, -1)
+    total, chosen = matching(counts)
+    for value, column in enumerate(chosen):
+        print(
+            f"    k1={value} is {judge.classes[column]}: {100 * float(counts[value, column]) / float(counts[value].sum()):.1f} %"
+        )
+    return total / SAMPLES
+
+
+def shape(images: Tensor) -> tuple[float, float]:
+    """Mean slant in degrees, to the right above 0, and mean width in pixels."""
+    ink = (images[:, 0] + 1) / 2
+    mass = ink.sum((1, 2))
+    place = torch.arange(images.shape[2], dtype=torch.float32)
+    x, y = ((ink.sum(axis) * place).sum(1) / mass for axis in (1, 2))
+    dx, dy = place[None, None] - x[:, None, None], place[None, :, None] - y[:, None, None]
+    xx, yy, xy = ((ink * product).sum((1, 2)) / mass for product in (dx * dx, dy * dy, dx * dy))
+    shear = xy / yy
+    upright = (xx - shear * xy).clamp_min(0).sqrt()
+    return math.degrees(math.atan(-float(shear.mean()))), 2 * float(upright.mean())
+
+
+def continuous(model: Model, name: str, spec: Codes, seed: int) -> dict[str, tuple[float, float]]:
+    """For each number: by how much slant (degrees) and width (pixels) change from -1 to 1."""
+    codes, found = spec.draw(name, Rows(seed, EACH)), {}
+    for number in range(spec.continuous):
+        rows = []
+        for value in (-1.0, 0.0, 1.0):
+            codes = codes.clone()
+            codes[:, sum(spec.categories) + number] = value
+            rows.append(shape(model.sample(EACH, seed=seed, batch_size=250, **{name: codes}).tensor))
+        slants, widths = zip(*rows, strict=True)
+        print(f"    c{number + 1} = -1, 0, 1: slant {_three(slants)} degrees, width {_three(widths)} pixels")
+        found[f"c{number + 1}"] = (slants[2] - slants[0], widths[2] - widths[0])
+    return found
+
+
+def _three(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:.1f}" for value in values)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+")
+    parser.add_argument("--seed", type=int, default=1)
+    reader.add_options(parser)
+    asked = parser.parse_args()
+    judge = reader.asked_for(asked)
+    found = []
+    for run in asked.models:
+        model = ganzoo.load(run)
+        name, spec = next((key, value) for key, value in model.inputs.items() if isinstance(value, Codes))
+        print(run)
+        share = agreement(model, name, spec, judge, asked.seed)
+        print(f"    agreement {100 * share:.2f} %")
+        found.append((share, run, continuous(model, name, spec, asked.seed)))
+    found.sort(key=lambda one: one[0])
+    share, run, changes = found[len(found) // 2]
+    command = f"python benchmarks/codes.py {run} --data {asked.data}"
+    protocol = f"{SAMPLES:,} samples, seed {asked.seed}; {judge.judge}"
+    if len(found) > 1:
+        protocol += f"; the median of {len(found)} training seeds ({', '.join(f'{value:.4f}' for value, _, _ in found)})"
+        print(f"median: {run}")
+    metrics = [{"name": "category agrees with class", "value": round(share, 4), "protocol": protocol, "command": command}]
+    for key, (slant, width) in changes.items():
+        of = f"{key} from -1 to 1, mean of {EACH:,} samples, seed {asked.seed}"
+        metrics.append({"name": f"{key}: slant (degrees)", "value": round(slant, 1), "protocol": of, "command": command})
+        metrics.append({"name": f"{key}: width (pixels)", "value": round(width, 2), "protocol": of, "command": command})
+    print(json.dumps(metrics, indent=2))
+    if asked.json:
+        asked.json.write_text(json.dumps(metrics), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

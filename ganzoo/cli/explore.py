@@ -1,0 +1,153 @@
+"""`ganzoo explore`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ganzoo import hub, manifest
+from ganzoo.cli import output, started
+from ganzoo.config import assignments
+from ganzoo.errors import OutputExists, UsageError, did_you_mean, near
+
+if TYPE_CHECKING:
+    from ganzoo.model import Model
+    from ganzoo.sampling import Samples
+
+VIEWS = ("interpolation", "grid", "codes", "truncation")
+SEEDS = 9
+"""Of a walk: eight lines from each to the next."""
+FRAMES = 16
+SHORT = 128
+"""Pixels of a frame's side below which it is enlarged."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """`seeds`: of the walk; the first is that of everything else."""
+
+    seeds: list[int]
+    steps: int
+    side: int
+    span: float
+    given: dict[str, Any]
+
+
+def explore(
+    model: Annotated[str | None, typer.Argument(help="Weights by name, owner/name of the Hub, or a folder (./runs/x).")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="A folder. Default: <name>-latent.")] = None,
+    view: Annotated[
+        str | None, typer.Option(help="Some of interpolation, grid, codes, truncation; default: all that the model has.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    seeds: Annotated[str | None, typer.Option(help="Of the walk: 3,17,42. Default: nine from --seed on.")] = None,
+    steps: Annotated[int, typer.Option(help="Pictures in a line of a walk or of a code.")] = 10,
+    side: Annotated[int, typer.Option(help="Pictures on each side of the grid.")] = 12,
+    span: Annotated[float, typer.Option(help="Codes run from -span to span.")] = 2.0,
+    label: Annotated[str | None, typer.Option(help="A class by name or number, several (1,2,3), or all.")] = None,
+    text: Annotated[str | None, typer.Option(help="A sentence.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Any input that is to be held: name=value.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+) -> None:
+    """Look about in a model's latent space: walks between seeds (PNG and GIF), a plane, codes one by one, truncation."""
+    given = {key: value for key, value in {"label": label, "text": text}.items() if value is not None}
+    asked = Asked(_seeds(seed, seeds), steps, side, span, {**given, **assignments(set_ or [])})
+    _check(asked)
+    views = _views(view)
+    name = model or manifest.official().default
+    if name is None:
+        raise UsageError("the manifest has no default model; name one (ganzoo list)")
+    folder = out or Path(f"{hub.expanded(name).resolve().name if hub.is_path(name) else Path(name).name}-latent")
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not force)):
+        raise OutputExists(folder)
+
+    from ganzoo.cli.progress import transfers
+    from ganzoo.model import load
+
+    started()
+    with transfers() as progress:
+        loaded = load(name, device=device, precision=precision, progress=progress)
+    for path in _written(loaded, folder, views, asked):
+        output.data(str(path))
+
+
+def _seeds(first: int, listed: str | None) -> list[int]:
+    if listed is None:
+        return [first + i for i in range(SEEDS)]
+    try:
+        found = [int(part) for part in listed.split(",")]
+    except ValueError:
+        raise UsageError(f"--seeds {listed}: whole numbers between commas are needed, as in 3,17,42") from None
+    if len(found) < 2:
+        raise UsageError(f"--seeds {listed}: a walk needs two at least")
+    return found
+
+
+def _check(asked: Asked) -> None:
+    if not all(0 <= seed < 2**62 for seed in asked.seeds):
+        raise UsageError("a seed is not in 0 .. 2**62 - 1")
+    for option, value, least, most in (("steps", asked.steps, 2, 1000), ("side", asked.side, 2, 100)):
+        if not least <= value <= most:
+            raise UsageError(f"--{option} {value} is not in {least} .. {most}")
+    if not 0 < asked.span <= 1000:
+        raise UsageError(f"--span {asked.span:g}: a number above 0 and at most 1000 is needed")
+
+
+def _views(listed: str | None) -> list[str] | None:
+    """None: all that there are."""
+    found = None if listed is None else [part.strip() for part in listed.split(",")]
+    for part in found or []:
+        if part not in VIEWS:
+            raise UsageError(f"no view {part!r}{did_you_mean(near(part, VIEWS))} ({', '.join(VIEWS)})")
+    return found
+
+
+def _written(model: Model, folder: Path, views: list[str] | None, asked: Asked) -> Iterator[Path]:
+    """Every file as it is there."""
+    from ganzoo.latent import plane, sweep, truncation, view, walk
+
+    view.latents(model)
+    seed, given = asked.seeds[0], asked.given
+    wanted = views or [name for name in VIEWS if name != "codes" or sweep.keys(model)]
+    folder.mkdir(parents=True, exist_ok=True)
+    sheets: dict[str, Callable[[], Samples]] = {
+        "interpolation": lambda: walk.strip(model, asked.seeds, asked.steps, **given),
+        "grid": lambda: plane.grid(model, seed, asked.side, **given),
+        "truncation": lambda: truncation.table(model, seed, asked.steps, **given),
+    }
+    for name in wanted:
+        if name == "codes":
+            view.codes(model)
+            for key in sweep.keys(model):
+                made = sweep.code(model, key, seed, asked.steps, span=asked.span, **given)
+                yield made.save(folder / f"code-{key}.png", force=True)
+            continue
+        yield sheets[name]().save(folder / f"{name}.png", force=True)
+        if name == "interpolation":
+            yield from _gif(walk.loop(model, asked.seeds, FRAMES, **given), folder / "interpolation.gif")
+
+
+def _gif(frames: Samples, path: Path) -> Iterator[Path]:
+    """The frames one after another, several classes side by side; none of points, whose scatter has no place for one."""
+    from PIL import Image
+
+    from ganzoo import images
+    from ganzoo.data.spec import Picture
+
+    if not isinstance(frames.output, Picture):
+        return
+    length = frames.columns or len(frames)
+    sheets = [images.grid(frames.tensor[i::length], gap=0) for i in range(length)]
+    times = max(1, -(-SHORT // sheets[0].width))
+    large = [sheet.resize((times * sheet.width, times * sheet.height), Image.Resampling.NEAREST) for sheet in sheets]
+    images.save_gif(large, path, seconds=length / 15, rest=0)
+    yield path
+
+
+command = explore

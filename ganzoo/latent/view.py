@@ -1,0 +1,66 @@
+"""What is looked at: rows of inputs of which some move and all others are held, and what the model makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ganzoo import sampling
+from ganzoo.errors import UsageError
+from ganzoo.inputs import Codes, Input, Label, Latent, Rows
+
+if TYPE_CHECKING:
+    from ganzoo.model import Model
+
+BATCH = 64
+
+
+def latents(model: Model) -> dict[str, Latent]:
+    """The latents a model takes. UsageError where it takes none."""
+    found = {name: spec for name, spec in model.inputs.items() if isinstance(spec, Latent)}
+    if not found:
+        raise UsageError(f"{model.name} takes no latent, so there is nothing to walk in; it takes {', '.join(model.inputs)}")
+    return found
+
+
+def codes(model: Model) -> tuple[str, Codes]:
+    """Name and kind of the codes a model takes. UsageError where it takes none."""
+    for name, spec in model.inputs.items():
+        if isinstance(spec, Codes):
+            return name, spec
+    raise UsageError(f"{model.name} takes no codes; those that do are trained by plugins such as infogan")
+
+
+def classes(model: Model, given: Mapping[str, Any]) -> int:
+    """How many classes are asked for by name; 1 where none is."""
+    asked = [(spec, given[name]) for name, spec in model.inputs.items() if isinstance(spec, Label) and name in given]
+    return max((len(spec.classes) if value == "all" else str(value).count(",") + 1 for spec, value in asked), default=1)
+
+
+def made(model: Model, moved: Mapping[str, Tensor], seed: int, columns: int, given: Mapping[str, Any]) -> sampling.Samples:
+    """Samples of the inputs `moved`, (n, ...) each, `columns` in a line. What the user gave is shared out over the rows, as
+    sampling does; all else is what `seed` draws, the same in every row."""
+    n = len(next(iter(moved.values())))
+    sampling.check_names(model.inputs, given)
+    inputs = {
+        name: moved[name] if name in moved else _held(name, spec, given, Rows(seed, n, 0, n, columns))
+        for name, spec in model.inputs.items()
+    }
+    feed = ({name: tensor[start : start + BATCH] for name, tensor in inputs.items()} for start in range(0, n, BATCH))
+    parts = sampling.run(model.fast, feed, model.device, model.precision)
+    return sampling.Samples(parts.pop(sampling.SAMPLE), model.plugin.output(model.config), seed, columns, parts)
+
+
+def _held(name: str, spec: Input, given: Mapping[str, Any], rows: Rows) -> Tensor:
+    if name in given:
+        return spec.parse(given[name], name, rows)
+    drawn = spec.draw(name, Rows(rows.seed, 1))
+    return drawn.expand(rows.count, *drawn.shape[1:])
+
+
+def drawn(spec: Latent, name: str, seeds: list[int]) -> Tensor:
+    """The latents that these seeds draw, (n, size)."""
+    return torch.cat([spec.draw(name, Rows(seed, 1)) for seed in seeds])

@@ -1,0 +1,210 @@
+"""Walks, planes, sweeps and truncation: what moves, what is held, and the mathematics."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from ganzoo.errors import InputError, UsageError
+from ganzoo.inputs import Latent, Rows
+from ganzoo.latent import plane, sweep, truncation, view, walk
+from ganzoo.model import Model, load
+from ganzoo.registry import get
+
+SEEDS = [3, 8, 21]
+
+
+def untrained(plugin: str, **settings: Any) -> Model:
+    record = get(plugin)
+    torch.manual_seed(0)
+    gan = record.build(record.tiny)
+    with torch.no_grad():  # a network that hangs on its inputs, whatever they are
+        for parameter in gan.parameters():
+            parameter.mul_(3)
+    return Model(plugin, record, gan.eval(), torch.device("cpu"), "fp32", "0" * 64)
+
+
+def alone(model: Model, seed: int, **given: Any) -> Tensor:
+    return model.sample(1, seed=seed, **given).tensor[0]
+
+
+# --- the arc ------------------------------------------------------------------------------------------------------------
+
+
+def test_slerp_against_shoemake() -> None:
+    """In the plane a slerp of unit vectors turns by an even angle; of unlike lengths it is Shoemake's formula (1985)."""
+    start, end = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
+    for share in (0.0, 0.25, 0.5, 1.0):
+        turned = walk.slerp(start, end, torch.tensor([share]))
+        assert torch.allclose(turned, torch.tensor([math.cos(share * math.pi / 2), math.sin(share * math.pi / 2)]), atol=1e-6)
+    a, b, t = np.array([1.0, 2.0, -1.0]), np.array([0.5, -3.0, 2.0]), 0.3
+    omega = math.acos(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+    expected = math.sin((1 - t) * omega) / math.sin(omega) * a + math.sin(t * omega) / math.sin(omega) * b
+    found = walk.slerp(torch.tensor(a).float(), torch.tensor(b).float(), torch.tensor([t]))
+    assert torch.allclose(found, torch.tensor(expected).float(), atol=1e-5)
+
+
+def test_slerp_keeps_latents_as_long_as_they_are_drawn() -> None:
+    """Half-way along a chord a latent of 100 numbers is about 7 long instead of 10; along the arc it stays."""
+    drawn = Latent(100).draw("latent", Rows(0, 200))
+    half = torch.full((100, 1), 0.5)
+    arc, chord = walk.slerp(drawn[:100], drawn[100:], half).norm(dim=1), torch.lerp(drawn[:100], drawn[100:], half).norm(dim=1)
+    assert abs(float(arc.mean()) - 10) < 0.2
+    assert float(chord.mean()) < 7.5
+
+
+@pytest.mark.parametrize("factor", [1.0, -1.0, 0.0])
+def test_slerp_where_there_is_no_angle(factor: float) -> None:
+    start = torch.tensor([1.0, 2.0])
+    found = walk.slerp(start, factor * start, torch.tensor([[0.0], [0.5], [1.0]]))
+    assert torch.allclose(found, torch.lerp(start, factor * start, torch.tensor([[0.0], [0.5], [1.0]])), atol=1e-5)
+
+
+def test_uniform_latents_go_straight_and_stay_inside() -> None:
+    spec = Latent(5, "uniform")
+    start, end = spec.draw("latent", Rows(0, 2))
+    assert torch.equal(walk.between(spec, start, end, torch.tensor([0.5])), torch.lerp(start, end, 0.5))
+
+
+# --- walks ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_strip_ends_at_the_samples_of_its_seeds() -> None:
+    model = untrained("tiny_vae")
+    made = walk.strip(model, SEEDS, steps=5)
+    assert (len(made), made.columns) == (10, 5)
+    for row, seed in ((0, 3), (4, 8), (5, 8), (9, 21)):
+        assert torch.allclose(made.tensor[row], alone(model, seed), atol=1e-5)
+    steps = (made.tensor[1:5] - made.tensor[:4]).flatten(1).norm(dim=1)
+    assert float(steps.min()) > 0
+    assert float(steps.max()) < float((made.tensor[4] - made.tensor[0]).norm())
+
+
+def test_a_strip_holds_the_class_and_gives_each_class_a_line() -> None:
+    model = untrained("tiny_class")
+    classes = next(spec.classes for spec in model.inputs.values() if hasattr(spec, "classes"))
+    made = walk.strip(model, SEEDS, steps=3, label="all")
+    assert len(made) == 3 * len(classes)
+    for line, name in enumerate(classes):
+        assert torch.allclose(made.tensor[3 * line], alone(model, 3, label=name), atol=1e-5)
+        assert torch.allclose(made.tensor[3 * line + 2], alone(model, 8, label=name), atol=1e-5)
+    drawn = int(model.inputs["label"].draw("label", Rows(3, 1)))
+    held = walk.strip(model, SEEDS, steps=3)
+    assert torch.allclose(held.tensor[-1], alone(model, 21, label=classes[drawn]), atol=1e-5)
+
+
+def test_a_loop_closes() -> None:
+    model = untrained("tiny_vae")
+    frames = walk.loop(model, SEEDS, steps=4)
+    assert (len(frames), frames.columns) == (12, 12)
+    for row, seed in ((0, 3), (4, 8), (8, 21)):
+        assert torch.allclose(frames.tensor[row], alone(model, seed), atol=1e-5)
+    back = (frames.tensor[0] - frames.tensor[11]).norm()
+    assert 0 < float(back) < float((frames.tensor[0] - frames.tensor[8]).norm())
+
+
+def test_a_sentence_is_held() -> None:
+    model = untrained("tiny_text")
+    word = model.config.vocabulary[0]
+    made = walk.strip(model, SEEDS, steps=2, text=word)
+    assert torch.allclose(made.tensor[1], alone(model, 8, text=word), atol=1e-5)
+    with pytest.raises(InputError, match="sentence is needed"):
+        walk.strip(model, SEEDS, steps=2)
+
+
+def test_models_without_a_latent() -> None:
+    with pytest.raises(UsageError, match="takes no latent"):
+        walk.strip(untrained("tiny_unpaired"), SEEDS)
+    with pytest.raises(UsageError, match="takes no codes"):
+        sweep.code(untrained("tiny_vae"), "c1")
+
+
+# --- planes -----------------------------------------------------------------------------------------------------------------
+
+
+def test_two_numbers_are_the_axes_of_the_grid() -> None:
+    model = untrained("tiny_vae")
+    made = plane.grid(model, side=4)
+    quantiles = torch.distributions.Normal(0, 1).icdf(torch.tensor([0.125, 0.375, 0.625, 0.875]))
+    assert torch.allclose(plane.quantiles(Latent(2), 4), quantiles, atol=1e-5)
+    for row, column in ((0, 0), (1, 2), (3, 3)):
+        latent = torch.stack([quantiles[column], quantiles[3 - row]])[None]
+        assert torch.allclose(made.tensor[4 * row + column], model.sample(1, seed=0, latent=latent).tensor[0], atol=1e-5)
+
+
+def test_more_numbers_have_four_seeds_in_the_corners() -> None:
+    model = untrained("tiny_text")
+    word = model.config.vocabulary[0]
+    made = plane.grid(model, seed=5, side=3, text=word)
+    for row, seed in ((0, 5), (2, 6), (6, 7), (8, 8)):
+        assert torch.allclose(made.tensor[row], alone(model, seed, text=word), atol=1e-5)
+
+
+# --- codes ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_number_runs_along_lines_of_the_categories() -> None:
+    model = untrained("tiny_codes")
+    name, spec = view.codes(model)
+    size = spec.categories[0]
+    made = sweep.code(model, "c1", seed=4, steps=3, span=2.0)
+    assert (len(made), made.columns) == (3 * size, 3)
+    codes = spec.draw(name, Rows(4, 1)).repeat(3, 1)
+    codes[:, :size] = 0
+    codes[:, 2] = 1
+    codes[:, size] = torch.tensor([-2.0, 0.0, 2.0])
+    latent = model.inputs["latent"].draw("latent", Rows(4, 1)).repeat(3, 1)
+    assert torch.allclose(made.tensor[6:9], model.sample(3, seed=0, latent=latent, **{name: codes}).tensor, atol=1e-5)
+    assert not torch.allclose(made.tensor[6], made.tensor[8], atol=1e-3)
+
+
+def test_a_category_runs_along_lines_of_noise() -> None:
+    model = untrained("tiny_codes")
+    name, spec = view.codes(model)
+    size = spec.categories[0]
+    made = sweep.code(model, "k1", seed=4, lines=2)
+    assert (len(made), made.columns) == (2 * size, size)
+    codes = spec.draw(name, Rows(5, 1))
+    codes[:, :size] = torch.eye(size)[1]
+    latent = model.inputs["latent"].draw("latent", Rows(5, 1))
+    assert torch.allclose(made.tensor[size + 1], model.sample(1, seed=0, latent=latent, **{name: codes}).tensor[0], atol=1e-5)
+    assert sweep.keys(model) == ["k1", *(f"c{i + 1}" for i in range(spec.continuous))]
+    with pytest.raises(UsageError, match="no code 'k2'"):
+        sweep.code(model, "k2")
+
+
+# --- truncation -------------------------------------------------------------------------------------------------------------
+
+
+def test_truncated_latents_have_the_law_of_drawing_again() -> None:
+    spec = Latent(1000)
+    drawn = spec.draw("latent", Rows(0, 100))
+    again = drawn[drawn.abs() <= 0.8]
+    made = truncation.truncated(spec, drawn, 0.8)
+    assert float(made.abs().max()) <= 0.8
+    levels = torch.linspace(0.05, 0.95, 19)
+    assert torch.allclose(made.flatten()[:16_000].quantile(levels), again[:16_000].quantile(levels), atol=0.02)
+    order = drawn[0].argsort()
+    assert bool((made[0][order].diff() >= 0).all())
+    assert torch.allclose(truncation.truncated(spec, drawn, 8.0), drawn, atol=1e-3)
+
+
+def test_the_table_has_one_seed_a_column() -> None:
+    model = untrained("tiny_vae")
+    made = truncation.table(model, seed=2, columns=3, bounds=(0.5, 20.0))
+    assert (len(made), made.columns) == (6, 3)
+    assert torch.allclose(made.tensor[4], alone(model, 3), atol=1e-3)
+    spread = [float(made.tensor[start : start + 3].std(0).mean()) for start in (0, 3)]
+    assert spread[0] < spread[1]
+    with pytest.raises(UsageError, match="above 0"):
+        truncation.table(model, bounds=(0.0,))
+
+
+def test_shipped_models_can_be_explored() -> None:
+    model = load("vanilla-sine", device="cpu")
+    assert walk.strip(model, [0, 1], steps=4).tensor.shape == (4, 2)
