@@ -22,8 +22,8 @@ def add(run: Path, name: str, story: Story, *, fine_tune: bool = False) -> Entry
     its manifest entry. `fine_tune`: keep training.safetensors.
     """
     plugin = record.read(run)[0].plugin  # official weights come from `ganzoo train` alone
-    if not re.match(manifest.NAME, name) or not name.startswith(f"{plugin}-"):
-        raise UsageError(f"{name!r}: weights are named {plugin}-<tag>")
+    if not re.match(manifest.NAME, name) or not manifest.may_be_called(name, plugin):
+        raise UsageError(f"{name!r}: weights are named {plugin}-<tag>, or after one of its presets, <preset>-<tag>")
     folder = manifest.home() / "weights" / name
     entry = release.prepare(run, folder, f"{manifest.official().owner}/{name}", story, training=fine_tune, call=name)
     _write({name: entry})

@@ -15,7 +15,7 @@ from ganzoo.reading import decode
 
 FORMAT = 1
 NAME = r"^[a-z0-9][a-z0-9_]*(-[a-z0-9_.]+)+$"
-"""`<plugin>-<tag>`."""
+"""`<plugin>-<tag>`, or `<preset>-<tag>`."""
 
 Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
@@ -23,6 +23,13 @@ Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 """Of a file in a model's folder: no path, nothing hidden."""
 REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$"
+
+
+def may_be_called(name: str, plugin: str) -> bool:
+    """Whether weights of a plugin may have this name: <plugin>-<tag>, or <preset>-<tag>, for presets are often known by names
+    of their own. Raises UnknownPlugin where no such plugin is installed."""
+    stem, dash, tag = name.partition("-")
+    return bool(dash and tag) and stem in (plugin, *registry.get(plugin).presets)
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

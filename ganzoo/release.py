@@ -20,7 +20,8 @@ import msgspec
 from ganzoo import card, verify, weights
 from ganzoo.errors import InputError, ManifestError, RunError, UsageError, WeightsError
 from ganzoo.hub import place
-from ganzoo.manifest import Entry, File, Golden, Metric, Training, sha256
+from ganzoo.inputs import Label
+from ganzoo.manifest import Entry, File, Golden, Metric, Training, may_be_called, sha256
 from ganzoo.training import record
 from ganzoo.training.record import Run
 
@@ -28,10 +29,13 @@ if TYPE_CHECKING:
     from ganzoo.hub import Pulled
     from ganzoo.hub.upload import Published
     from ganzoo.model import Model
+    from ganzoo.sampling import Samples
 
 SAMPLES = "samples.png"
 PUBLISHED = (weights.CONFIG, weights.MODEL, weights.TRAINING, SAMPLES, verify.GOLDEN, card.CARD)
 GOLDEN_ROWS = {"Picture": 8, "Points": 256, "Curve": 16}
+SHEET_CLASSES, LINE = 20, 10
+"""Classes that a sheet shows, and samples of each."""
 SHEET_ROWS = {"Picture": 64, "Points": 1024, "Curve": 16}
 HEADER = {"format", *weights.ModelConfig.__struct_fields__}
 """What the header of a published file may say beside its tensors."""
@@ -107,9 +111,9 @@ def publish(
 
 
 def manifest_name(done: Published) -> str:
-    """What a manifest would call a published model: <plugin>-<tag>."""
+    """What a manifest would call a published model: <plugin>-<tag>, or <preset>-<tag>."""
     plugin, name = done.entry.plugin if done.entry else "", done.repository.rpartition("/")[2].lower()
-    return name if name.startswith(f"{plugin}-") else f"{plugin}-{name}"
+    return name if may_be_called(name, plugin) else f"{plugin}-{name}"
 
 
 def _run(source: Path) -> Run | None:
@@ -153,6 +157,8 @@ def _copied(source: Path, into: Path, training: bool) -> weights.ModelConfig:
     """Config and weights. config.json tells size and sha256 of the files beside it."""
     config = weights.read_config(source)
     files = [weights.MODEL, *([weights.TRAINING] if training and (source / weights.TRAINING).exists() else [])]
+    for name in {weights.TRAINING} - set(files):  # of an earlier release
+        (into / name).unlink(missing_ok=True)
     for name in files:
         foreign = set(weights.read_header(source / name).metadata) - HEADER
         if foreign:
@@ -173,11 +179,20 @@ def _sheet(folder: Path, name: str) -> Model:
     kind = type(model.plugin.output(model.config)).__name__
     verify.write_golden(model, folder / verify.GOLDEN, seed=0, n=GOLDEN_ROWS[kind])
     try:
-        made = model.sample(SHEET_ROWS[kind], seed=0)
+        made = _of_classes(model) or model.sample(SHEET_ROWS[kind], seed=0)
     except InputError:
         return model
     made.save(folder / SAMPLES, force=True)
     return model
+
+
+def _of_classes(model: Model) -> Samples | None:
+    """A line of samples for each class, where a model takes one and a sheet has room for all."""
+    for name, spec in model.inputs.items():
+        if isinstance(spec, Label) and 1 < len(spec.classes) <= SHEET_CLASSES:
+            given: dict[str, Any] = {name: "all"}
+            return model.sample(LINE * len(spec.classes), seed=0, columns=LINE, **given)
+    return None
 
 
 def _files(folder: Path) -> dict[str, File]:

@@ -105,11 +105,11 @@ def problems() -> list[str]:
 
 def _of_model(name: str, entry: Entry) -> list[str]:
     found = []
-    if not name.startswith(f"{entry.plugin}-"):
-        found.append(f"{name}: is named after another plugin than its own, {entry.plugin!r}")
     if entry.data is None or entry.training is None:
         found.append(f"{name}: does not say how it was trained, and on what")
     try:
+        if not manifest.may_be_called(name, entry.plugin):
+            found.append(f"{name}: is named neither after its plugin, {entry.plugin!r}, nor after one of its presets")
         convert(entry.config, registry.get(entry.plugin).config, f"{name}: config")
     except GanzooError as error:
         found.append(f"{name}: {error}")
