@@ -1,0 +1,148 @@
+"""colorizer: colours for grey photographs of any size, with the lightness that they came with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+
+from ganzoo.config import Config, Count, Fraction, Rate, convert, plain
+from ganzoo.data.spec import Data, Facts, Picture
+from ganzoo.errors import DataError
+from ganzoo.inputs import Image
+from ganzoo.plugin import Plugin
+
+if TYPE_CHECKING:
+    from ganzoo.gan import GAN
+
+FeatureMaps = Annotated[int, msgspec.Meta(ge=4, le=256)]
+VALID = {"size": 120, "multiple": 40, "halo": 39}
+"""Of the layers of network=valid: pictures that its discriminator takes, smallest ones of its generator, and how far a place
+of its output looks."""
+OWN_LAYERS = ("size", "depth", "width", "discriminator_width", "dropout", "strides", "overview")
+
+
+class ColorizerConfig(Config, frozen=True, kw_only=True):
+    """`size`: pixels of a side in training; pictures to be coloured may have any size.
+
+    `network`: unet gives the a and b of Lab for its L; valid are the layers of `presets["s23"]`, which give RGB for grey.
+    `depth`: halvings of the U-Net; `width`: channels of its largest maps, which double with the halvings up to 8 times.
+    `dropout`: after the first three layers of its way up. `strides`: layers of stride 2 of the discriminator; 3 see 70 x 70
+    pixels (Isola et al. 2017), 1: 16, 2: 34.
+    `discriminator`: adversary is what the generator learns from; bystander learns beside it, unheard; none is not there.
+    `distance`, `distance_weight`: from the true colours, beside the adversary's term, whose weight is 1.
+    `least_chroma`: pictures of less mean chroma (units of Lab) are no examples of colour; others of the batch are taken
+    twice in their place. `overview`: larger pictures get the colours of a copy reduced to `size`; such a model needs the whole
+    picture at once, not tiles of it. `label_noise`: targets of the discriminator are drawn from [1 - noise, 1] and [0, noise].
+    """
+
+    size: Annotated[int, msgspec.Meta(ge=16, le=1024)] = 256
+    flip: bool = True
+    network: Literal["unet", "valid"] = "unet"
+    depth: Annotated[int, msgspec.Meta(ge=1, le=8)] = 5
+    width: FeatureMaps = 64
+    discriminator_width: FeatureMaps = 64
+    dropout: Fraction = 0.5
+    strides: Annotated[int, msgspec.Meta(ge=1, le=5)] = 3
+    discriminator: Literal["adversary", "bystander", "none"] = "adversary"
+    adversarial: Literal["bce", "least-squares", "hinge"] = "bce"
+    label_noise: Fraction = 0.0
+    distance: Literal["l1", "l2"] = "l1"
+    distance_weight: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = 100.0
+    least_chroma: Annotated[float, msgspec.Meta(ge=0, le=100)] = 2.0
+    overview: bool = False
+    lr: Rate = 2e-4
+    beta1: Fraction = 0.5
+    schedule: Literal["constant", "linear"] = "linear"
+    batch: Annotated[int, msgspec.Meta(ge=1, le=65536)] = 16
+    steps: Count = 100_000
+    ema: Fraction = 0.999
+
+    def __post_init__(self) -> None:
+        if self.network == "valid":
+            defaults = {field.name: field.default for field in msgspec.structs.fields(type(self))}
+            for name, value in {**defaults, "size": VALID["size"]}.items():
+                if name in OWN_LAYERS and getattr(self, name) != value:
+                    raise ValueError(f"network=valid has fixed layers, to which {name} says nothing: set {name}={value}")
+        elif self.size % self.multiple:
+            raise ValueError(f"size={self.size} cannot be halved depth={self.depth} times: take a multiple of {self.multiple}")
+        elif self.discriminator != "none" and self.size >> self.strides < 3:
+            raise ValueError(f"size={self.size} is too small for a discriminator of strides={self.strides}: lower that")
+
+    @property
+    def multiple(self) -> int:
+        """What both sides of a picture must be multiples of; the core pads them."""
+        return VALID["multiple"] if self.network == "valid" else 1 << self.depth
+
+
+def halo(config: ColorizerConfig) -> int:
+    """How many pixels around a place its colour depends on: of the U-Net's path through all its levels."""
+    if config.network == "valid":
+        return VALID["halo"]
+    return max(max(place - low, high - place) for place in range(config.multiple) for low, high in [seen(place, config.depth)])
+
+
+def seen(place: int, depth: int) -> tuple[int, int]:
+    """First and last pixel of a line that a place of the U-Net's output looks at, where the line has no ends."""
+    low = high = place
+    for _ in range(depth):  # up: a transposed convolution of kernel 4, stride 2, padding 1
+        low, high = -((2 - low) // 2), (high + 1) // 2
+    for _ in range(depth):  # down: a convolution of the same
+        low, high = 2 * low - 1, 2 * high + 2
+    return low, high
+
+
+def adapt(config: ColorizerConfig, facts: Facts) -> ColorizerConfig:
+    """Size as configured, or the data's where that is smaller: nothing is learnt from pictures blown up. DataError for grey
+    pictures."""
+    facts.require("images")
+    if facts.channels == 1:
+        raise DataError(f"data set {facts.name!r} holds grey pictures; colours are learnt from coloured ones alone")
+    fitting = (facts.size or config.size) // config.multiple * config.multiple
+    if config.network == "valid" or not 16 <= fitting < config.size:
+        return config
+    return convert({**plain(config), "size": fitting}, ColorizerConfig, f"data set {facts.name}")
+
+
+def build(config: ColorizerConfig) -> GAN[ColorizerConfig]:
+    """The networks."""
+    from ganzoo_colorizer.model import Colorizer, Valid
+
+    return Valid(config) if config.network == "valid" else Colorizer(config)
+
+
+plugin = Plugin(
+    name="colorizer",
+    summary="Colours for grey photographs of any size, which keep their lightness",
+    paper="https://arxiv.org/abs/1611.07004",
+    config=ColorizerConfig,
+    tiny=ColorizerConfig(size=16, depth=2, width=4, discriminator_width=4, strides=1, batch=4, steps=4),
+    presets={
+        # 64 pixels and a file of 8 MB, for two cores
+        "small": ColorizerConfig(size=64, width=32, discriminator_width=32, batch=32, steps=15_000),
+        # the same without an adversary, and squared error: what preset s23 learns, in Lab
+        "regression": ColorizerConfig(size=64, width=32, discriminator="none", distance="l2", batch=32, steps=15_000),
+        # a recipe in TensorFlow whose generator learns by squared error alone, beside a discriminator that it never hears of
+        "s23": ColorizerConfig(
+            size=120,
+            network="valid",
+            discriminator="bystander",
+            label_noise=0.1,
+            distance="l2",
+            distance_weight=1.0,
+            least_chroma=0.0,
+            flip=False,
+            lr=1e-3,
+            beta1=0.9,
+            schedule="constant",
+            batch=16,
+            steps=11_250,
+            ema=0.0,
+        ),
+    },
+    data=lambda config: Data({"image": Picture(3, config.size, config.flip)}),
+    adapt=adapt,
+    inputs=lambda config: {"image": Image(3, multiple=config.multiple, halo=halo(config))},
+    output=lambda config: Picture(3),
+    build=build,
+)

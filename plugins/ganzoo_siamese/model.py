@@ -1,0 +1,89 @@
+"""Pictures that look like another set and lie to each other as their originals do (TraVeL: Amodio and Krishnaswamy 2019)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ganzoo.gan import GAN, Phase, Player, Step, Update
+from ganzoo.nn import init_normal
+from ganzoo_siamese import SiameseConfig
+from ganzoo_siamese.networks import Encoder, Generator
+
+
+class Siamese(GAN[SiameseConfig]):
+    """One network D is adversary and judge of content: vectors of the style's pictures lie at the origin, those of what the
+    generator made away from it; and what the vectors of two originals differ by, those of their translations do too."""
+
+    def __init__(self, config: SiameseConfig) -> None:
+        super().__init__(config)
+        self.generator = init_normal(Generator(config))
+        self.siamese = init_normal(Encoder(config))
+
+    def phases(self) -> tuple[Phase, ...]:
+        c = self.config
+        players = {
+            name: Player(networks=(name,), lr=c.lr, betas=(c.beta1, 0.999), schedule=c.schedule)
+            for name in ("siamese", "generator")
+        }
+        return (Phase(steps=c.steps, batch=c.batch, players=players, ema=c.ema),)
+
+    def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
+        c = self.config
+        content, style = (cropped(batch[domain], 2 * c.tile, step) for domain in c.domains)
+        made = joined(self.generator(tiles(content)))
+
+        of_style, of_made, of_content = self.siamese(torch.cat([style, made.detach(), content])).float().chunk(3)
+        near, far, travel = distance(of_style), distance(of_made), travelled(of_content, of_made)
+        apart = near.square().mean() + F.relu(c.margin - far).square().mean()
+        yield Update("siamese", apart + c.travel * travel, {"distance/style": near.mean(), "distance/made": far.mean()})
+
+        of_made, of_content = self.siamese(made).float(), self.siamese(content).float().detach()
+        travel = travelled(of_content, of_made)
+        yield Update("generator", distance(of_made).square().mean() + c.travel * travel, {"travel": travel})
+
+    def sample(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """The translation, and what it is made of as `original`. It has one direction."""
+        return {"sample": self.generator(inputs["image"]), "original": inputs["image"]}
+
+
+def tiles(images: Tensor) -> Tensor:
+    """(n, channels, 2S, 2S) -> (4n, channels, S, S): the quarters of each picture, row by row."""
+    n, channels, side = images.shape[0], images.shape[1], images.shape[2] // 2
+    cut = images.reshape(n, channels, 2, side, 2, side).permute(0, 2, 4, 1, 3, 5)
+    return cut.reshape(4 * n, channels, side, side)
+
+
+def joined(cut: Tensor) -> Tensor:
+    """What `tiles` cut, as it was."""
+    n, channels, side = len(cut) // 4, cut.shape[1], cut.shape[2]
+    whole = cut.reshape(n, 2, 2, channels, side, side).permute(0, 3, 1, 4, 2, 5)
+    return whole.reshape(n, channels, 2 * side, 2 * side)
+
+
+def distance(vectors: Tensor) -> Tensor:
+    """(n, d) -> (n,): from the origin."""
+    lengths: Tensor = torch.linalg.vector_norm(vectors, dim=1)
+    return lengths
+
+
+def travelled(first: Tensor, second: Tensor) -> Tensor:
+    """1 - cosine of what each two rows differ by, in the one set (n, d) and in the other; the mean over all pairs.
+
+    Amodio and Krishnaswamy 2019, eq. 1, its part on angles."""
+    one, other = torch.triu_indices(len(first), len(first), 1, device=first.device)
+    return (1 - F.cosine_similarity(first[one] - first[other], second[one] - second[other])).mean()
+
+
+def cropped(images: Tensor, size: int, step: Step) -> Tensor:
+    """Of each of `images` (n, channels, side, side) a square of `size` pixels, wherever chance puts it."""
+    count, spare = len(images), images.shape[-1] - size
+    if not spare:
+        return images
+    places = torch.arange(size, device=images.device)
+    rows, columns = (step.integers(spare + 1, count, 1) + places for _ in range(2))
+    number = torch.arange(count, device=images.device)[:, None, None]
+    return images[number, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

@@ -1,0 +1,85 @@
+"""The generator, which knows no place and no picture as a whole, and the siamese network."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ganzoo.nn import downsampling, head
+from ganzoo_siamese import SiameseConfig
+
+
+class Generator(nn.Module):
+    """pictures (n, channels, h, w) in [-1, 1] -> the same; sides are multiples of MULTIPLE.
+
+    Two halvings, residual blocks, two doublings, to which the maps before each halving are added. No layer takes statistics
+    of a map: a tile comes out as it does in the whole picture, but for its border."""
+
+    def __init__(self, config: SiameseConfig) -> None:
+        super().__init__()
+        c, w = config, config.width
+        self.stem = nn.Sequential(nn.ReflectionPad2d(3), *_normed(nn.Conv2d(c.channels, w, 7), w))
+        self.to_half, self.to_quarter = _halving(w, 2 * w), _halving(2 * w, 4 * w)
+        self.blocks = nn.Sequential(*(Residual(4 * w) for _ in range(c.blocks)))
+        self.from_quarter, self.from_half = _doubling(4 * w, 2 * w), _doubling(2 * w, w)
+        self.last = nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(w, c.channels, 7), nn.Tanh())
+
+    def forward(self, images: Tensor) -> Tensor:
+        whole = self.stem(images)
+        half = self.to_half(whole)
+        half = half + self.from_quarter(self.blocks(self.to_quarter(half)))
+        made: Tensor = self.last(whole + self.from_half(half))
+        return made
+
+
+class Encoder(nn.Module):
+    """The siamese network: pictures (n, channels, 2S, 2S) -> vectors (n, vector)."""
+
+    def __init__(self, config: SiameseConfig) -> None:
+        super().__init__()
+        c, side = config, 2 * config.tile
+        down = downsampling(c.channels, side, c.siamese_width, norm="layer")
+        self.layers = nn.Sequential(*down, head(side, c.siamese_width, c.vector))
+
+    def forward(self, images: Tensor) -> Tensor:
+        vectors: Tensor = self.layers(images)
+        return vectors.flatten(1)
+
+
+class Residual(nn.Module):
+    """maps -> maps + what two 3 x 3 convolutions make of them."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*_same(channels, channels), *_same(channels, channels)[:-1])
+
+    def forward(self, maps: Tensor) -> Tensor:
+        added: Tensor = maps + self.layers(maps)
+        return added
+
+
+class ChannelNorm(nn.LayerNorm):
+    """Layer normalization over the channels of each place of maps (n, channels, h, w), with a scale and a shift a channel."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        places = maps.permute(0, 2, 3, 1)  # no copy where maps are channels-last
+        normed = F.layer_norm(places, self.normalized_shape, self.weight, self.bias, self.eps)
+        return normed.to(maps.dtype).permute(0, 3, 1, 2)
+
+
+def _normed(convolution: nn.Module, channels: int) -> list[nn.Module]:
+    return [convolution, ChannelNorm(channels), nn.ReLU(True)]
+
+
+def _same(before: int, after: int) -> list[nn.Module]:
+    """3 x 3, the side kept."""
+    return [nn.ReflectionPad2d(1), *_normed(nn.Conv2d(before, after, 3), after)]
+
+
+def _halving(before: int, after: int) -> nn.Sequential:
+    return nn.Sequential(nn.ReflectionPad2d(1), *_normed(nn.Conv2d(before, after, 3, 2), after))
+
+
+def _doubling(before: int, after: int) -> nn.Sequential:
+    """Nearest neighbours, then a convolution: transposed ones would weave a pattern that nothing here forbids."""
+    return nn.Sequential(nn.Upsample(scale_factor=2, mode="nearest"), *_same(before, after))

@@ -1,0 +1,178 @@
+"""siamese against its source: tiles and how they are joined, the losses in plain numbers, no seams by construction."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+import ganzoo
+from ganzoo import registry
+from ganzoo.config import override
+from ganzoo.data.spec import Facts
+from ganzoo.errors import ConfigError, InputError
+from ganzoo.gan import Step, Update
+from ganzoo.training import artifacts
+from ganzoo.training.run import train
+from ganzoo_siamese.model import distance, joined, tiles, travelled
+
+N = 4
+SMALL = {"tile": "16", "load": "32", "width": "4", "siamese_width": "4", "vector": "6", "blocks": "1"}
+
+
+def built(**settings: Any) -> Any:
+    torch.manual_seed(0)
+    plugin = registry.get("siamese")
+    return plugin.build(override(plugin.config(), SMALL | settings))
+
+
+def step() -> Step:
+    return Step(0, "train", 10, torch.Generator().manual_seed(7))
+
+
+def pictures(n: int = N, side: int = 32, seed: int = 1) -> Tensor:
+    return torch.rand(n, 3, side, side, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def updates(gan: Any) -> dict[str, Update]:
+    return {update.player: update for update in gan.losses({"A": pictures(), "B": pictures(seed=2)}, step())}
+
+
+def test_tiles_are_quarters_and_join_again() -> None:
+    whole = pictures(2)
+    cut = tiles(whole)
+    assert cut.shape == (8, 3, 16, 16)
+    for picture in range(2):
+        for row in range(2):
+            for column in range(2):
+                quarter = whole[picture, :, 16 * row : 16 * row + 16, 16 * column : 16 * column + 16]
+                assert torch.equal(cut[4 * picture + 2 * row + column], quarter)
+    assert torch.equal(joined(cut), whole)
+
+
+def test_the_generator_is_trained_on_tiles_and_judged_on_four_of_them_joined() -> None:
+    gan, seen = built(), []
+    for name, network in gan.named_children():
+        network.register_forward_pre_hook(lambda module, inputs, name=name: seen.append((name, tuple(inputs[0].shape))))
+    updates(gan)
+    assert seen[0] == ("generator", (4 * N, 3, 16, 16))
+    assert seen[1:] == [("siamese", (count, 3, 32, 32)) for count in (3 * N, N, N)]
+
+
+def angle(first: list[float], second: list[float]) -> float:
+    dot = sum(x * y for x, y in zip(first, second, strict=True))
+    return 1 - dot / (math.hypot(*first) * math.hypot(*second))
+
+
+def test_the_losses_are_those_of_the_source() -> None:
+    """D1, D2, D3 and G1, G2, pair by pair."""
+    gan = built(margin="0.5", travel="3")
+    made = joined(gan.generator(tiles(pictures()))).detach()
+    style, fake, content = (gan.siamese(x).detach().double().tolist() for x in (pictures(seed=2), made, pictures()))
+    pairs = [(i, j) for i in range(N) for j in range(i)]
+
+    def difference(vectors: list[list[float]], i: int, j: int) -> list[float]:
+        return [x - y for x, y in zip(vectors[i], vectors[j], strict=True)]
+
+    travel = np.mean([angle(difference(content, i, j), difference(fake, i, j)) for i, j in pairs])
+    near = np.mean([math.hypot(*v) ** 2 for v in style])
+    far = np.mean([max(0, 0.5 - math.hypot(*v)) ** 2 for v in fake])
+    found = {name: float(update.loss.detach()) for name, update in updates(gan).items()}
+    assert list(found) == ["siamese", "generator"]
+    assert found["siamese"] == pytest.approx(near + far + 3 * travel, rel=1e-4)
+    assert found["generator"] == pytest.approx(np.mean([math.hypot(*v) ** 2 for v in fake]) + 3 * travel, rel=1e-4)
+
+
+def test_travel_is_nothing_for_the_same_directions_and_two_for_the_opposite() -> None:
+    vectors = torch.randn(5, 7)
+    assert float(travelled(vectors, 3 * vectors + 1)) == pytest.approx(0, abs=1e-6)
+    assert float(travelled(vectors, -vectors)) == pytest.approx(2, abs=1e-6)
+    torch.testing.assert_close(distance(torch.tensor([[3.0, 4.0]])), torch.tensor([5.0]))
+
+
+def test_the_direction_says_what_is_changed_into_what() -> None:
+    """And a run's sample sheets are drawn from the domain that is changed, whose field comes first."""
+    seen: dict[str, Tensor] = {}
+    for direction in ("A2B", "B2A"):
+        gan = built(direction=direction)
+        gan.generator.register_forward_pre_hook(lambda module, inputs, way=direction: seen.update({way: inputs[0]}))
+        updates(gan)
+        assert next(iter(registry.get("siamese").data(gan.config).fields)) == direction[0]
+    assert torch.equal(seen["A2B"], tiles(pictures()))
+    assert torch.equal(seen["B2A"], tiles(pictures(seed=2)))
+
+
+def test_a_tile_comes_out_as_in_the_whole_picture_but_for_its_border() -> None:
+    """What makes tiles seamless: no statistics of a map, and a receptive field of `halo`."""
+    gan = built(blocks="1").eval()
+    halo = gan.config.halo
+    image = pictures(1, 96)
+    whole = gan.sample({"image": image})["sample"]
+    part = gan.sample({"image": image[..., 8:, 8:]})["sample"]
+    torch.testing.assert_close(part[..., halo:, halo:], whole[..., 8 + halo :, 8 + halo :], atol=1e-5, rtol=1e-4)
+    assert not any(isinstance(m, (nn.InstanceNorm2d, nn.BatchNorm2d, nn.GroupNorm)) for m in gan.generator.modules())
+
+
+@pytest.mark.parametrize("blocks", ["0", "2"])
+def test_a_pixel_changes_nothing_beyond_the_halo(blocks: str) -> None:
+    gan = built(blocks=blocks)
+    network, halo = gan.generator.double().eval(), gan.config.halo
+    for parameter in network.parameters():  # no ReLU hides a pixel, no norm is alike for all channels
+        nn.init.uniform_(parameter, 0.1, 0.2) if parameter.ndim == 4 else nn.init.uniform_(parameter, 0.5, 1.5)
+    network.last[-2].weight.data.div_(1000)  # far from where tanh is flat
+    side, farthest = 2 * halo + 32 - 2 * halo % 8, 0
+    image = pictures(1, side).double()
+    for place in range(side // 2, side // 2 + 8):
+        changed = image.clone()
+        changed[..., place, place] += torch.tensor([1.0, -2.0, 3.0])
+        moved = (network(changed) != network(image)).any(dim=1)[0].nonzero()
+        farthest = max(farthest, int((moved - place).abs().max()))
+    assert farthest == halo
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 40), (64, 24)])
+def test_any_sides_that_are_multiples(shape: tuple[int, int]) -> None:
+    made = built().eval().sample({"image": torch.zeros(1, 3, *shape)})
+    assert {name: tuple(view.shape[2:]) for name, view in made.items()} == {"sample": shape, "original": shape}
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"), [(None, (64, 256)), (512, (64, 256)), (130, (64, 128)), (100, (32, 96)), (20, (16, 32))]
+)
+def test_tiles_are_no_larger_than_the_data_allow(data: int | None, expected: tuple[int, int]) -> None:
+    plugin = registry.get("siamese")
+    adapted = plugin.adapt(plugin.config(), Facts(name="x", kind="images", count=1, channels=1, size=data))
+    assert (adapted.tile, adapted.load, adapted.channels) == (*expected, 1)
+
+
+@pytest.mark.parametrize(("settings", "words"), [({"tile": "64"}, "leaves no square of 2 x 2 tiles"), ({"batch": "1"}, "batch")])
+def test_what_makes_no_sense_is_refused(settings: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        built(**settings)
+
+
+def test_it_trains_and_translates_one_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artifacts, "FIXED", 2)
+    for number, name in enumerate(("trainA", "trainA", "trainA", "trainB", "trainB")):
+        (tmp_path / "data" / name).mkdir(parents=True, exist_ok=True)
+        levels = np.random.default_rng(number).integers(256, size=(40, 40, 3), dtype=np.uint8)
+        Image.fromarray(levels).save(tmp_path / "data" / name / f"{number}.png")
+    run = train(
+        "siamese", str(tmp_path / "data"), preset="small", settings={"width": "4", "siamese_width": "4", "direction": "B2A"},
+        steps=2, batch_size=2, out=tmp_path / "run", device="cpu", sample_every=0, log_every=2,
+    )  # fmt: skip
+    row = json.loads((run / "metrics.jsonl").read_text("utf-8").splitlines()[-1])
+    assert {"loss/siamese", "loss/generator", "travel", "distance/style", "distance/made"} <= set(row)
+    model = ganzoo.load(run)
+    assert model.config.tile == 16
+    Image.new("RGB", (45, 32)).save(tmp_path / "photo.png")
+    assert torch.isfinite(model.sample(1, seed=0, image=str(tmp_path / "photo.png")).tensor).all()
+    with pytest.raises(InputError, match="B2A"):
+        model.sample(1, seed=0, image=str(tmp_path / "photo.png"), direction="A2B")
