@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 import ganzoo
-from ganzoo import images, registry
+from ganzoo import images, photographs, registry
 from ganzoo.config import override
 from ganzoo.data.spec import Facts
 from ganzoo.errors import ConfigError, DataError
@@ -173,6 +173,24 @@ def test_an_overview_gives_a_large_picture_the_colours_of_its_reduced_copy() -> 
     places = found[:, 1:, 3::8, 3::8]  # beside the middle of each enlarged pixel
     assert float((places - colours).abs().mean()) < 0.2 * float(colours.abs().mean())
     assert wide.shape == (N, 3, 128, 256)
+
+
+def test_a_model_with_an_overview_is_never_given_tiles() -> None:
+    cuts = [
+        photographs.cut(registry.get("colorizer").inputs(built(**SMALL, overview=whole).config)["image"])
+        for whole in (False, True)
+    ]
+    assert [cut.at_once(4000, 6000) for cut in cuts] == [False, True]
+
+
+def test_strips_of_rows_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    gan = built(**SMALL, overview=True).eval()
+    image = pictures(32).repeat_interleave(2, 2)
+    with torch.no_grad():
+        at_once = gan.sample({"image": image})
+        monkeypatch.setattr("ganzoo_colorizer.model.ROWS", 12)
+        for name, strips in gan.sample({"image": image}).items():
+            assert torch.equal(strips, at_once[name]), name
 
 
 def reach(network: nn.Module, channels: int, side: int, place: tuple[int, int]) -> int:

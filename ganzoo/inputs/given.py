@@ -45,13 +45,14 @@ class Image(Input, frozen=True):
     """float (n, channels, height, width) in [-1, 1]: a picture from a file or a PIL image.
 
     `size` fits it into a square; None keeps its own size, padded to a `multiple`. `halo`: how many pixels around a place
-    the network looks at, for tiling.
+    the network looks at, for tiling. `whole`: it has to see a large picture at once, and is never given tiles of one.
     """
 
     channels: int
     size: int | None = None
     multiple: int = 1
     halo: int = 0
+    whole: bool = False
 
     def draw(self, name: str, rows: Rows) -> Tensor:
         raise InputError(name, f"a picture is needed (--{name} FILE)")

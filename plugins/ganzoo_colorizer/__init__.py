@@ -32,8 +32,8 @@ class ColorizerConfig(Config, frozen=True, kw_only=True):
     `discriminator`: adversary is what the generator learns from; bystander learns beside it, unheard; none is not there.
     `distance`, `distance_weight`: from the true colours, beside the adversary's term, whose weight is 1.
     `least_chroma`: pictures of less mean chroma (units of Lab) are no examples of colour; others of the batch are taken
-    twice in their place. `overview`: larger pictures get the colours of a copy reduced to `size`; such a model needs the whole
-    picture at once, not tiles of it. `label_noise`: targets of the discriminator are drawn from [1 - noise, 1] and [0, noise].
+    twice in their place. `overview`: larger pictures get the colours of a copy reduced to `size`; such a model sees
+    the whole picture at once, not tiles of it. `label_noise`: targets of the discriminator are drawn from [1 - noise, 1] and [0, noise].
     """
 
     size: Annotated[int, msgspec.Meta(ge=16, le=1024)] = 256
@@ -119,9 +119,11 @@ plugin = Plugin(
     tiny=ColorizerConfig(size=16, depth=2, width=4, discriminator_width=4, strides=1, batch=4, steps=4),
     presets={
         # 64 pixels and a file of 8 MB, for two cores
-        "small": ColorizerConfig(size=64, width=32, discriminator_width=32, batch=32, steps=15_000),
+        "small": ColorizerConfig(size=64, width=32, discriminator_width=32, overview=True, batch=32, steps=15_000),
         # the same without an adversary, and squared error: what preset s23 learns, in Lab
-        "regression": ColorizerConfig(size=64, width=32, discriminator="none", distance="l2", batch=32, steps=15_000),
+        "regression": ColorizerConfig(
+            size=64, width=32, overview=True, discriminator="none", distance="l2", batch=32, steps=15_000
+        ),
         # a recipe in TensorFlow whose generator learns by squared error alone, beside a discriminator that it never hears of
         "s23": ColorizerConfig(
             size=120,
@@ -142,7 +144,7 @@ plugin = Plugin(
     },
     data=lambda config: Data({"image": Picture(3, config.size, config.flip)}),
     adapt=adapt,
-    inputs=lambda config: {"image": Image(3, multiple=config.multiple, halo=halo(config))},
+    inputs=lambda config: {"image": Image(3, multiple=config.multiple, halo=halo(config), whole=config.overview)},
     output=lambda config: Picture(3),
     build=build,
 )

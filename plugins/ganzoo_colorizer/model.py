@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,8 @@ WHITE = tuple(sum(row) for row in XYZ)
 """X, Y, Z of linear sRGB at D65 (IEC 61966-2-1), and back. White is the sum of the columns, so that grey has a = b = 0."""
 STEP = 6 / 29
 """Where the cube root of Lab gives way to a line (CIE 15)."""
+ROWS = 256
+"""Of pixels that are brought to Lab, or back, at a time."""
 HALVINGS, SLACK = 10, 1e-5
 """Of the search for the largest chroma that sRGB has at a lightness; what linear RGB may lie outside [0, 1]."""
 
@@ -62,8 +64,10 @@ class Colorizer(GAN[ColorizerConfig]):
 
     def sample(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Views: `grey`, what the generator was shown, and `truth`, the picture as it came."""
-        grey, _ = self.split(inputs["image"])
-        return {"sample": self.join(grey, self._coloured(grey)), "grey": self.shown(grey), "truth": inputs["image"]}
+        image = inputs["image"]
+        grey = _by_strips(lambda part: self.split(part)[0], image)
+        made = _by_strips(self.join, grey, self._coloured(grey))
+        return {"sample": made, "grey": _by_strips(self.shown, grey).expand(-1, 3, -1, -1), "truth": image}
 
     def split(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """RGB in [-1, 1] -> what the generator is shown (n, 1, h, w), and what it shall give."""
@@ -75,9 +79,9 @@ class Colorizer(GAN[ColorizerConfig]):
         return to_rgb(50 * (grey + 1), LARGEST * made)
 
     def shown(self, grey: Tensor) -> Tensor:
-        """What the generator is shown, as RGB in [-1, 1]."""
+        """What the generator is shown, as a grey picture (n, 1, h, w) in [-1, 1]."""
         level = encoded(cubed((50 * (grey + 1) + 16) / 116))
-        return (2 * level - 1).clamp(-1, 1).expand(-1, 3, -1, -1)
+        return (2 * level - 1).clamp(-1, 1)
 
     def judge(self, grey: Tensor, colours: Tensor) -> Tensor:
         """The discriminator's logits, in float32."""
@@ -116,7 +120,7 @@ class Valid(Colorizer):
         return (2 * made - 1).clamp(-1, 1)
 
     def shown(self, grey: Tensor) -> Tensor:
-        return (2 * grey - 1).clamp(-1, 1).expand(-1, 3, -1, -1)
+        return (2 * grey - 1).clamp(-1, 1)
 
     def judge(self, grey: Tensor, colours: Tensor) -> Tensor:
         logits: Tensor = self.discriminator(colours)
@@ -131,6 +135,18 @@ class Valid(Colorizer):
 
     def _discriminator(self) -> nn.Module:
         return ValidDiscriminator()
+
+
+def _by_strips(function: Callable[..., Tensor], *maps: Tensor) -> Tensor:
+    """`function` of some rows of pixels at a time: the way to Lab and back takes a dozen maps in float32."""
+    height = maps[0].shape[2]
+    made: list[Tensor] = []
+    for start in range(0, height, ROWS):
+        part = function(*(whole[:, :, start : start + ROWS] for whole in maps))
+        if not made:
+            made.append(part.new_empty(part.shape[0], part.shape[1], height, part.shape[3]))
+        made[0][:, :, start : start + ROWS] = part
+    return made[0]
 
 
 def coloured(chroma: Tensor, least: float) -> Tensor:
