@@ -33,7 +33,8 @@ class ColorizerConfig(Config, frozen=True, kw_only=True):
     `distance`, `distance_weight`: from the true colours, beside the adversary's term, whose weight is 1.
     `least_chroma`: pictures of less mean chroma (units of Lab) are no examples of colour; others of the batch are taken
     twice in their place. `overview`: larger pictures get the colours of a copy reduced to `size`; such a model sees
-    the whole picture at once, not tiles of it. `label_noise`: targets of the discriminator are drawn from [1 - noise, 1] and [0, noise].
+    the whole picture at once, not tiles of it. `label_noise`: targets of the discriminator are drawn from [1 - noise, 1] and
+    [0, noise].
     """
 
     size: Annotated[int, msgspec.Meta(ge=16, le=1024)] = 256
