@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Literal
 
@@ -81,6 +81,26 @@ class Update:
     player: str
     loss: Tensor
     log: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class Views(Mapping[str, Tensor]):
+    """What `sample` gives beside "sample". A view that is a function is made when it is first asked for: a photograph in tiles is
+    spared the work of those that nobody looks at."""
+
+    def __init__(self, **views: Tensor | Callable[[], Tensor]) -> None:
+        self._views = views
+
+    def __getitem__(self, name: str) -> Tensor:
+        view = self._views[name]
+        if not isinstance(view, Tensor):
+            view = self._views[name] = view()
+        return view
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._views)
+
+    def __len__(self) -> int:
+        return len(self._views)
 
 
 class GAN(nn.Module, ABC, Generic[C]):

@@ -165,10 +165,16 @@ def to_input(image: Image.Image, spec: ImageInput) -> Tensor:
 
 def opaque(image: Image.Image) -> Image.Image:
     """Transparent pictures laid on white; 16-bit greys brought to 8 bits."""
-    if image.mode.startswith("I;16") or image.mode == "I":
-        return Image.fromarray((np.asarray(image).astype(np.float64) / 257).clip(0, 255).astype(np.uint8))
+    image = shallow(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image).convert("RGB")
+    return image
+
+
+def shallow(image: Image.Image) -> Image.Image:
+    """16-bit greys brought to 8 bits."""
+    if image.mode.startswith("I;16") or image.mode == "I":
+        return Image.fromarray((np.asarray(image).astype(np.float64) / 257).clip(0, 255).astype(np.uint8))
     return image

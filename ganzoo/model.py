@@ -26,6 +26,8 @@ from ganzoo.plugin import Plugin
 from ganzoo.version import VERSION
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from ganzoo.hub.upload import Published
 
 LOG = logging.getLogger(__name__)
@@ -162,6 +164,17 @@ class Model:
     def reconstruct(self, images: Any, **known: Any) -> sampling.Samples:
         """What `sample` makes of `encode`'s answer. Views: `original`, and `beside`: original left, reconstruction right."""
         return encoding.reconstruct(self, images, known)
+
+    def translate(self, image: Any, direction: str | None = None, *, show: str | None = None, **inputs: Any) -> Image.Image:
+        """A photograph of any size (a path or a PIL image) as the model makes it. `direction`: "A2B" or "B2A"; `show`: another
+        view, "cycle" for original, translation and the way back. UsageError where the model takes no picture of any size."""
+        from ganzoo import photographs
+
+        return photographs.applied(self, image, inputs | ({"direction": direction} if direction else {}), show=show)
+
+    def colorize(self, image: Any, **options: Any) -> Image.Image:
+        """A photograph of any size in colours; `translate` under the name that fits."""
+        return self.translate(image, **options)
 
 
 def load(name: str | Path, *, device: str = "auto", precision: str = "auto", progress: hub.Progress | None = None) -> Model:

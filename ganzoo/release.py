@@ -66,6 +66,7 @@ def prepare(
         raise UsageError("--licence is needed: the terms of the weights, which the data bear on (mit, cc-by-4.0, other ...)")
     if not summary:
         raise UsageError("--summary is needed: what the model makes, in one line")
+    metrics = known.metrics if story.metrics is None else _metrics(story.metrics)  # refused before anything is written
     into.mkdir(parents=True, exist_ok=True)
     config = _copied(source, into, training)
     model = _sheet(into, call or repository)
@@ -77,7 +78,7 @@ def prepare(
         config=config.config,
         licence=licence,
         notes=known.notes if story.notes is None else story.notes,
-        metrics=known.metrics if story.metrics is None else _metrics(story.metrics),
+        metrics=metrics,
         golden=Golden(seed=0, n=GOLDEN_ROWS[type(model.plugin.output(model.config)).__name__]),
         files=_files(into),
     )

@@ -194,7 +194,7 @@ def parts(gan: GAN[Any], feed: Iterable[dict[str, Tensor]], device: torch.device
     for inputs in feed:
         with precise(device, precision):
             made = gan.sample(to_device(inputs, device))
-        named = {SAMPLE: made} if isinstance(made, Tensor) else dict(made)
+            named = {SAMPLE: made} if isinstance(made, Tensor) else dict(made)
         yield {name: tensor.float().cpu() for name, tensor in named.items()}
 
 

@@ -290,7 +290,9 @@ def test_one_direction_costs_one_pass_a_way() -> None:
     gan, seen = built().eval(), []
     for name in gan.ema:
         gan.get_submodule(name).register_forward_pre_hook(lambda module, inputs, name=name: seen.append(name))
-    gan.sample({"image": pictures(), "direction": torch.ones(3, dtype=torch.int64)})
+    made = gan.sample({"image": pictures(), "direction": torch.ones(3, dtype=torch.int64)})
+    assert seen == ["b_to_a"]
+    assert made["returned"] is made["returned"]
     assert seen == ["b_to_a", "a_to_b"]
 
 

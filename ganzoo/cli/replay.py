@@ -39,9 +39,9 @@ def replay(
 
     sampling.check_target(target, force)
     loaded = _loaded(told, model, device)
-    made = _made(loaded, told, _inputs(told, loaded, image))
+    inputs = _inputs(told, loaded, image)
     try:
-        made.save(target, force=force) if told.row is None else _save_row(made, target)
+        _write(loaded, told, inputs, target, force)
     except OSError as error:
         raise GanzooError(f"{target} cannot be written ({error.strerror or error})") from None
     output.say(_compared(picture, target, told, loaded))
@@ -93,10 +93,20 @@ def _made(model: Model, told: Origin, inputs: dict[str, Any]) -> Any:
     return made if told.view is None else made.view(told.view)
 
 
-def _save_row(made: Any, target: Path) -> None:
-    from ganzoo import images
+def _write(model: Model, told: Origin, inputs: dict[str, Any], target: Path, force: bool) -> None:
+    """As `ganzoo sample` does it: a grid, one row of one, or a whole photograph."""
+    from ganzoo import images, photographs
 
-    images.save_png(made.images()[0], target, made.single(0))
+    taken = photographs.taken(model.inputs, model.plugin.output(model.config))
+    if taken and taken[0] in inputs and (told.n, told.row) == (1, 0):
+        others = {name: value for name, value in inputs.items() if name != taken[0]}
+        made = photographs.applied(model, Path(inputs[taken[0]][0]), others, show=told.view, seed=told.seed)
+        images.save_png(made, target, told)
+    elif told.row is None:
+        _made(model, told, inputs).save(target, force=force)
+    else:
+        row = _made(model, told, inputs)
+        images.save_png(row.images()[0], target, row.single(0))
 
 
 def _compared(before: Path, after: Path, told: Origin, model: Model) -> str:

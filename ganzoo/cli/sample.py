@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganzoo import hub, manifest
-from ganzoo.cli import output, started
+from ganzoo.cli import output, photographs, started
 from ganzoo.config import assignments
 from ganzoo.errors import GanzooError, UsageError
 
@@ -30,7 +30,10 @@ LINE = 8
 def sample(
     model: Annotated[str | None, typer.Argument(help="Weights by name, owner/name of the Hub, or a folder (./runs/x).")] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="x.png: a grid; x.npz: numbers; x: a folder of PNGs; x.tar: shards.")
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="x.png: a grid; x.npz: numbers; x: a folder of PNGs; x.tar: shards. A photograph: x.jpg, ..."
+        ),
     ] = None,
     n: Annotated[int | None, typer.Option("--n", "-n", help="How many. Default: 64 pictures, 1000 points, 16 curves.")] = None,
     seed: Annotated[
@@ -40,11 +43,12 @@ def sample(
     columns: Annotated[int | None, typer.Option(help="Of the grid.")] = None,
     label: Annotated[str | None, typer.Option(help="A class by name or number, several (1,2,3), or all.")] = None,
     text: Annotated[list[str] | None, typer.Option(help="A sentence; may be repeated.")] = None,
-    image: Annotated[list[str] | None, typer.Option(help="A picture file; may be repeated.")] = None,
+    image: Annotated[list[str] | None, typer.Option(help="A picture file, or a folder of them; may be repeated.")] = None,
     code: Annotated[str | None, typer.Option(help="Codes: c1=0.5, c1=-2..2 along each row, k1=3.")] = None,
     direction: Annotated[str | None, typer.Option(help="Of a translation: A2B or B2A.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Any input: name=value.")] = None,
     show: Annotated[str | None, typer.Option(help="Another view that the model gives beside its samples.")] = None,
+    cycle: Annotated[bool, typer.Option("--cycle", help="As --show cycle: original, translation and the way back.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the folder or shards in --out.")] = False,
@@ -54,6 +58,9 @@ def sample(
     _check(n, seed, batch_size, columns)
     given = {"label": label, "text": text, "image": image, "code": code, "direction": direction}
     inputs = {**{key: _single(value) for key, value in given.items() if value not in (None, [])}, **assignments(set_ or [])}
+    if cycle and show:
+        raise UsageError("--cycle is --show cycle; give one of them")
+    show = "cycle" if cycle else show
     asked = Asked(model, out, n, seed, inputs, batch_size, columns, show, device, precision, resume, force)
     output.data(_made(_resumed(asked) if resume else asked))
 
@@ -116,9 +123,13 @@ def _made(asked: Asked) -> str:
 
     target = asked.out or Path(f"{hub.expanded(name).resolve().name if hub.is_path(name) else Path(name).name}.png")
     many = bulk.is_bulk(target)
-    if not many:
+    if not many and not photographs.may_be(target, asked):
         sampling.check_target(target, asked.force)
     model = _loaded(name, asked)
+    if photographs.are(model, target, asked):
+        return photographs.write(model, target, asked)
+    if not many:
+        sampling.check_target(target, asked.force)
     count, seed = asked.n or _default_count(model, asked.inputs), sampling.random_seed() if asked.seed is None else asked.seed
     lined = replace(asked, columns=asked.columns or _line(model, asked.inputs, count))
     written = (_write if many else _save)(model, target, count, seed, lined)

@@ -88,4 +88,4 @@ def sampled(gan: GAN[Any], inputs: Mapping[str, Tensor], precision: str = "fp32"
     gan.eval()
     with torch.no_grad(), precise(torch.device("cpu"), precision):
         made = gan.sample(inputs)
-    return {SAMPLE: made} if isinstance(made, Tensor) else dict(made)
+        return {SAMPLE: made} if isinstance(made, Tensor) else dict(made)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganzoo.gan import GAN, Phase, Player, Step, Update
+from ganzoo.gan import GAN, Phase, Player, Step, Update, Views
 from ganzoo.nn import Adversarial, discriminator_loss, generator_loss, init_normal, scores
 from ganzoo_cyclegan import DIRECTIONS, DOMAINS, CycleGANConfig
 from ganzoo_cyclegan.networks import Discriminator, generator
@@ -91,7 +91,7 @@ class CycleGAN(GAN[CycleGANConfig]):
         """The translation; `original` and `returned`, what the other generator makes of it."""
         image, forth = inputs["image"], inputs["direction"] == DIRECTIONS.index("A2B")
         there = self._translated(image, forth)
-        return {"sample": there, "original": image, "returned": self._translated(there, ~forth)}
+        return Views(sample=there, original=image, returned=lambda: self._translated(there, ~forth))
 
     def _translated(self, image: Tensor, forth: Tensor) -> Tensor:
         """Rows of A, where `forth`, as B; the others as A. One generator does the work where all go one way."""

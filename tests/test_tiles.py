@@ -1,0 +1,262 @@
+"""Tiles: no seam, no change of tone, bounded memory, any size."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ganzoo import tiles
+from ganzoo.norms import Norms, _moments
+from ganzoo.tiles import Cut
+from tests.toned import HALO, MULTIPLE, network, photograph
+
+CUT = Cut(MULTIPLE, HALO, most=1 << 16, side=256)
+HEIGHT, WIDTH = 402, 598
+Levels = NDArray[np.uint8]
+
+
+def same(tile: Tensor) -> dict[str, Tensor]:
+    return {"sample": tile}
+
+
+def runs(net: nn.Module) -> Callable[[Tensor], Mapping[str, Tensor]]:
+    return lambda tile: {"sample": net(tile)}
+
+
+def naive(net: nn.Module, levels: Levels, cut: Cut) -> Levels:
+    """Each tile by its own statistics, cut hard: what the tests below must tell from the real thing."""
+    out = np.zeros_like(levels)
+    for row in tiles.spans(levels.shape[0], cut):
+        for column in tiles.spans(levels.shape[1], cut):
+            tile = tiles._tile(levels, row, column)
+            made = tiles._levels(net(tile)[0].permute(1, 2, 0).numpy().copy())
+            view = out[row.start : row.start + row.size, column.start : column.start + column.size]
+            view[:] = made[: view.shape[0], : view.shape[1]]
+    return out
+
+
+@pytest.fixture(scope="module")
+def net() -> nn.Module:
+    torch.manual_seed(0)
+    return network(6).eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def picture() -> Levels:
+    return photograph(HEIGHT, WIDTH)
+
+
+@pytest.fixture(scope="module")
+def made(net: nn.Module, picture: Levels) -> dict[str, NDArray[Any]]:
+    """The picture at once, in tiles, and in tiles done badly."""
+    with torch.inference_mode():
+        whole = tiles.through(runs(net), picture, Cut(MULTIPLE, HALO, most=1 << 30))["sample"]
+        tiled = tiles.through(runs(net), picture, CUT)["sample"]
+        found = {"whole": whole, "tiled": tiled, "naive": naive(net, picture, CUT)}
+    return {name: levels.astype(int) for name, levels in found.items()}
+
+
+def tone(a: NDArray[Any], b: NDArray[Any]) -> float:
+    """The largest difference of a tile's mean in one channel, in grey levels."""
+    return max(
+        float(abs((a - b)[row.start : row.start + row.size, column.start : column.start + column.size].mean((0, 1))).max())
+        for row in tiles.spans(HEIGHT, CUT)
+        for column in tiles.spans(WIDTH, CUT)
+    )
+
+
+def seam(levels: NDArray[Any]) -> float:
+    """The steepest mean step across a line along which tiles begin or end, over the mean step elsewhere.
+
+    Texture steps up and down, a seam one way for a stretch: so steps are averaged over stretches of 40 pixels first."""
+    worst = 0.0
+    for axis, length in ((0, HEIGHT), (1, WIDTH)):
+        steps = np.diff(levels, axis=axis).swapaxes(0, axis)  # (lines, along, channels)
+        stretches = steps[:, : steps.shape[1] // 40 * 40].reshape(len(steps), -1, 40, 3).mean(axis=2)
+        steepness = abs(stretches).mean(axis=(1, 2))
+        parts = tiles.spans(length, CUT)
+        lines = sorted({part.start - 1 for part in parts[1:]} | {part.start + part.size - 1 for part in parts[:-1]})
+        worst = max(worst, steepness[lines].max() / np.delete(steepness, lines).mean())
+    return float(worst)
+
+
+def test_no_seam(made: dict[str, NDArray[Any]]) -> None:
+    """The whole picture has steps at these lines too: its own content."""
+    assert seam(made["tiled"]) < 1.1 * seam(made["whole"])
+    assert seam(made["naive"]) > 1.3 * seam(made["whole"]), "the measure sees a seam where there is one"
+
+
+def test_no_tile_has_another_tone(made: dict[str, NDArray[Any]]) -> None:
+    assert tone(made["tiled"], made["whole"]) <= 2
+    assert tone(made["naive"], made["whole"]) > 4, "the measure sees another tone where there is one"
+
+
+def test_with_the_same_statistics_tiles_are_the_whole(net: nn.Module, picture: Levels, made: dict[str, NDArray[Any]]) -> None:
+    """What is dropped and blended of the tiles' borders costs nothing that is seen."""
+    with torch.inference_mode(), Norms(tiles.statistics(runs(net), picture, CUT)):
+        whole = tiles._levels(
+            net(tiles._float(np.pad(picture, ((0, 2), (0, 2), (0, 0)), "symmetric")))[0].permute(1, 2, 0).numpy()
+        )
+    assert abs(whole[:HEIGHT, :WIDTH].astype(int) - made["tiled"]).max() <= 2
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 700), (700, 1), (3, 5), (33, 31), (402, 598), (129, 640)])
+@pytest.mark.parametrize("cut", [Cut(most=4096, side=64), Cut(8, 3, 4096, 64), Cut(32, 200, 4096, 128), Cut(16, 90, 1 << 30, 64)])
+def test_any_size_comes_back_as_it_was(size: tuple[int, int], cut: Cut) -> None:
+    levels, seen = photograph(*size), []
+
+    def run(tile: Tensor) -> dict[str, Tensor]:
+        seen.append(tuple(tile.shape[2:]))
+        return {"sample": tile, "grey": tile.mean(1, keepdim=True)}
+
+    done: list[int] = []
+    found = tiles.through(run, levels, cut, done.append)
+    assert (found["sample"] == levels).all()
+    assert found["grey"].shape == (*size, 1)
+    assert sum(done) == tiles.count(*size, cut)
+    assert all(h % cut.multiple == w % cut.multiple == 0 and min(h, w) >= tiles.LEAST for h, w in seen)
+    side = max(cut.side, 2 * cut.up(2 * tiles.MARGIN + tiles.RAMP))
+    assert all(h * w <= max(cut.most, side**2) for h, w in seen), "no more at a time than was asked for"
+
+
+@pytest.mark.parametrize("length", [*range(1, 200, 7), 511, 512, 513, 1000, 6000, 20_001])
+def test_shares_add_up(length: int) -> None:
+    for cut in (Cut(), Cut(4, 90, side=192), Cut(256, 400, side=512), Cut(8, 2, side=160)):
+        parts, total = tiles.spans(length, cut), np.zeros(cut.fitted(length))
+        for part in parts:
+            assert part.start % cut.multiple == part.size % cut.multiple == 0
+            total[part.start : part.start + part.size] += part.weights
+            assert part.size == parts[0].size
+        assert np.allclose(total, 1, atol=1e-6)
+        assert parts[-1].start + parts[-1].size == len(total)
+        for before, after in itertools.pairwise(parts):
+            assert before.start + before.size - after.start >= tiles.RAMP, "neighbours overlap by all that is blended"
+
+
+def test_each_call_of_a_layer_has_statistics_of_its_own(picture: Levels) -> None:
+    """One norm, used on the picture and again on its negative, brightened: swapped or shared records would show."""
+    norm = nn.InstanceNorm2d(3)
+
+    def run(tile: Tensor) -> dict[str, Tensor]:
+        return {"sample": torch.tanh(norm(tile)), "returned": torch.tanh(norm(0.2 - 3 * tile.clamp(min=-0.2)))}
+
+    at_once = tiles.through(run, picture, Cut(most=1 << 30))
+    tiled = tiles.through(run, picture, Cut(most=1 << 16, side=160))
+    for name, levels in at_once.items():
+        assert abs(levels.astype(int) - tiled[name]).max() <= 2, name
+
+
+def test_affine_and_half_precision(picture: Levels) -> None:
+    torch.manual_seed(1)
+    net = network(4, affine=True).eval().requires_grad_(False)
+    for module in net.modules():
+        if isinstance(module, nn.InstanceNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.uniform_(module.bias, -0.3, 0.3)
+    with torch.autocast("cpu", torch.bfloat16):
+        whole = tiles.through(runs(net), picture, Cut(MULTIPLE, HALO, most=1 << 30))["sample"].astype(int)
+        tiled = tiles.through(runs(net), picture, CUT)["sample"].astype(int)
+    assert tone(whole, tiled) <= 2
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 200, 31), (1, 5, 3, 7), (1, 5, 300)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_moments(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    """Against float64, of channels that lie as much as a thousand deviations off zero."""
+    torch.manual_seed(0)
+    offset = torch.tensor([0.0, 1, -30, 1000, 0]).view(1, 5, *[1] * (len(shape) - 2))
+    maps = (torch.randn(shape) + offset).to(dtype)
+    maps[:, 4] = 0.25
+    mean, variance = _moments(maps)
+    true = torch.var_mean(maps.double(), dim=(0, *range(2, maps.ndim)), correction=0)
+    assert torch.allclose(mean.double(), true[1], rtol=1e-6, atol=1e-6)
+    assert torch.allclose(variance.double(), true[0], rtol=1e-4, atol=1e-7)
+
+
+def test_a_network_without_instance_norm_needs_one_look(picture: Levels) -> None:
+    seen: list[int] = []
+
+    def run(tile: Tensor) -> dict[str, Tensor]:
+        seen.append(tile.shape[2] * tile.shape[3])
+        return {"sample": tile}
+
+    tiles.through(run, picture, CUT)
+    assert len(seen) == 1 + tiles.count(HEIGHT, WIDTH, CUT)
+    assert seen[0] < CUT.most // 2
+
+
+def test_norms_with_running_statistics_are_left_alone(picture: Levels) -> None:
+    norm = nn.InstanceNorm2d(3, track_running_stats=True).eval()
+    norm.running_mean = torch.tensor([0.5, 0.0, -0.5])
+    whole = tiles.through(runs(norm), picture, Cut(most=1 << 30))["sample"]
+    assert (tiles.through(runs(norm), picture, Cut(most=1 << 16, side=160))["sample"] == whole).all()
+
+
+def test_the_networks_are_as_they_were_whatever_happens(net: nn.Module, picture: Levels) -> None:
+    tile = torch.rand(1, 3, 64, 64)
+    before, calls = net(tile), 0
+
+    def breaks(part: Tensor) -> dict[str, Tensor]:
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            raise MemoryError
+        return {"sample": net(part)}
+
+    with pytest.raises(MemoryError):
+        tiles.through(breaks, picture, CUT)
+    assert torch.equal(net(tile), before)
+    assert F.instance_norm(tile).mean().abs() < 1e-5
+
+
+@pytest.mark.parametrize("extra", [-1, 1])
+def test_another_number_of_calls_on_a_tile_is_an_error(picture: Levels, extra: int) -> None:
+    norm, calls = nn.InstanceNorm2d(3), 0
+
+    def run(tile: Tensor) -> dict[str, Tensor]:
+        nonlocal calls
+        calls += 1
+        for _ in range(2 + (extra if calls > 2 else 0)):
+            tile = norm(tile)
+        return {"sample": tile}
+
+    with pytest.raises(RuntimeError, match="calls of instance norm on a tile"):
+        tiles.through(run, picture, CUT)
+
+
+MEMORY = """
+import resource, sys
+import numpy as np
+from PIL import Image
+import torch
+from ganzoo import photographs, tiles
+from tests.toned import HALO, MULTIPLE, network
+torch.set_num_threads(1)
+photo = photographs.read(sys.argv[1], 3)
+net = network(32).eval().requires_grad_(False)
+made = tiles.through(lambda tile: {"sample": net(tile), "returned": net(tile)}, photo.levels, tiles.Cut(MULTIPLE, HALO))
+photographs.save(photo.finished([made["sample"]]), photographs.Path(sys.argv[2]))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+def test_a_photograph_of_24_megapixels_takes_less_than_two_gigabytes(tmp_path: Any) -> None:
+    from PIL import Image
+
+    Image.fromarray(photograph(400, 600)).resize((6000, 4000)).save(tmp_path / "x.jpg")
+    words = [sys.executable, "-c", MEMORY, str(tmp_path / "x.jpg"), str(tmp_path / "y.jpg")]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert int(done.stdout) * 1024 < 2e9
+    with Image.open(tmp_path / "y.jpg") as image:
+        assert image.size == (6000, 4000)
