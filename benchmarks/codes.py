@@ -3,10 +3,10 @@
     python benchmarks/codes.py runs/seed-0 runs/seed-1 runs/seed-2 --data mnist --data-root DATA
 
 Of 10,000 samples: how often the first category agrees with the class read, each value of it standing for one class, in the way
-that agrees best. Then each number c1, c2, ... is set to -1, 0 and 1 while all else is held (1,000 samples each): how slant and
-width of what is drawn change. Slant is the shear of the ink, covariance of column and row over variance of the row, as an angle;
-width is twice the deviation of the columns once that shear is taken away, in pixels. Of several runs all are printed and the
-median agreement is told. Ends with the manifest's metrics of that one as JSON.
+that agrees best. Then each number c1, c2, ... is set to -2, 0 and 2 while all else is held (1,000 samples each): how slant, width
+and height of what is drawn change. Slant is the shear of the ink, covariance of column and row over variance of the row, as an
+angle; height is twice the deviation of the rows, width that of the columns once the shear is taken away, in pixels.
+Of several runs all are printed and the median agreement is told. Ends with the manifest's metrics of that one as JSON.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def agreement(model: Model, name: str, spec: Codes, judge: reader.Reader, seed: 
     return total / SAMPLES
 
 
-def shape(images: Tensor) -> tuple[float, float]:
-    """Mean slant in degrees, to the right above 0, and mean width in pixels."""
+def shape(images: Tensor) -> tuple[float, float, float]:
+    """Mean slant in degrees, to the right above 0, mean width and height in pixels."""
     ink = (images[:, 0] + 1) / 2
     mass = ink.sum((1, 2))
     place = torch.arange(images.shape[2], dtype=torch.float32)
@@ -64,26 +64,23 @@ def shape(images: Tensor) -> tuple[float, float]:
     xx, yy, xy = ((ink * product).sum((1, 2)) / mass for product in (dx * dx, dy * dy, dx * dy))
     shear = xy / yy
     upright = (xx - shear * xy).clamp_min(0).sqrt()
-    return math.degrees(math.atan(-float(shear.mean()))), 2 * float(upright.mean())
+    return math.degrees(math.atan(-float(shear.mean()))), 2 * float(upright.mean()), 2 * float(yy.sqrt().mean())
 
 
-def continuous(model: Model, name: str, spec: Codes, seed: int) -> dict[str, tuple[float, float]]:
-    """For each number: by how much slant (degrees) and width (pixels) change from -1 to 1."""
-    codes, found = spec.draw(name, Rows(seed, EACH)), {}
+def continuous(model: Model, name: str, spec: Codes, seed: int) -> dict[str, dict[str, float]]:
+    """For each number: by how much slant (degrees), width and height (pixels) change from -2 to 2."""
+    drawn, found = spec.draw(name, Rows(seed, EACH)), {}
     for number in range(spec.continuous):
         rows = []
-        for value in (-1.0, 0.0, 1.0):
-            codes = codes.clone()
+        for value in (-2.0, 0.0, 2.0):
+            codes = drawn.clone()
             codes[:, sum(spec.categories) + number] = value
             rows.append(shape(model.sample(EACH, seed=seed, batch_size=250, **{name: codes}).tensor))
-        slants, widths = zip(*rows, strict=True)
-        print(f"    c{number + 1} = -1, 0, 1: slant {_three(slants)} degrees, width {_three(widths)} pixels")
-        found[f"c{number + 1}"] = (slants[2] - slants[0], widths[2] - widths[0])
+        kinds = dict(zip(("slant", "width", "height"), zip(*rows, strict=True), strict=True))
+        told = ", ".join(f"{kind} {' '.join(f'{value:.1f}' for value in values)}" for kind, values in kinds.items())
+        print(f"    c{number + 1} = -2, 0, 2: {told}")
+        found[f"c{number + 1}"] = {kind: values[2] - values[0] for kind, values in kinds.items()}
     return found
-
-
-def _three(values: tuple[float, ...]) -> str:
-    return ", ".join(f"{value:.1f}" for value in values)
 
 
 def main() -> None:
@@ -109,10 +106,12 @@ def main() -> None:
         protocol += f"; the median of {len(found)} training seeds ({', '.join(f'{value:.4f}' for value, _, _ in found)})"
         print(f"median: {run}")
     metrics = [{"name": "category agrees with class", "value": round(share, 4), "protocol": protocol, "command": command}]
-    for key, (slant, width) in changes.items():
-        of = f"{key} from -1 to 1, mean of {EACH:,} samples, seed {asked.seed}"
-        metrics.append({"name": f"{key}: slant (degrees)", "value": round(slant, 1), "protocol": of, "command": command})
-        metrics.append({"name": f"{key}: width (pixels)", "value": round(width, 2), "protocol": of, "command": command})
+    for key, kinds in changes.items():
+        of = f"change as {key} goes from -2 to 2, mean of {EACH:,} samples, seed {asked.seed}"
+        for kind, change in kinds.items():
+            unit = "degrees" if kind == "slant" else "pixels"
+            one = {"name": f"{key}: {kind} ({unit})", "value": round(change, 1), "protocol": of, "command": command}
+            metrics.append(one)
     print(json.dumps(metrics, indent=2))
     if asked.json:
         asked.json.write_text(json.dumps(metrics), "utf-8")
