@@ -10,7 +10,6 @@ of that one as JSON.
 from __future__ import annotations
 
 import argparse
-import json
 from collections import Counter
 
 import reader
@@ -42,21 +41,15 @@ def main() -> None:
     judge = reader.asked_for(asked)
     print(f"classifier: {100 * judge.accuracy:.2f} % of the test split right")
     read = {name: right(name, judge, asked.seed) for name in asked.models}
-    found = sorted((float(shares.mean()), float(shares.min()), name) for name, shares in read.items())
-    mean, least, name = found[len(found) // 2]
+    name, choice = reader.median({name: float(shares.mean()) for name, shares in read.items()})
+    mean, least = float(read[name].mean()), float(read[name].min())
     command = f"python benchmarks/asked_class.py {name} --data {asked.data}"
-    protocol = f"{EACH:,} samples of each class, seed {asked.seed}; {judge.judge}"
-    if len(found) > 1:
-        others = ", ".join(f"{value:.4f}" for value, _, _ in found)
-        protocol += f"; the median of {len(found)} training seeds ({others})"
-        print(f"median: {name}")
+    protocol = f"{EACH:,} samples of each class, seed {asked.seed}; {judge.judge}{choice}"
     metrics = [
         {"name": "class as asked", "value": round(mean, 4), "protocol": protocol, "command": command},
         {"name": "class as asked, worst class", "value": round(least, 4), "protocol": protocol, "command": command},
     ]
-    print(json.dumps(metrics, indent=2))
-    if asked.json:
-        asked.json.write_text(json.dumps(metrics), "utf-8")
+    reader.tell(metrics, asked.json)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 import reader
 import torch
@@ -36,9 +35,7 @@ def main() -> None:
         {"name": "smallest class share", "value": round(float(shares.min()), 4), "protocol": protocol, "command": command},
         {"name": "largest class share", "value": round(float(shares.max()), 4), "protocol": protocol, "command": command},
     ]
-    print(json.dumps(metrics, indent=2))
-    if asked.json:
-        asked.json.write_text(json.dumps(metrics), "utf-8")
+    reader.tell(metrics, asked.json)
 
 
 if __name__ == "__main__":

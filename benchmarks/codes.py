@@ -12,7 +12,6 @@ Of several runs all are printed and the median agreement is told. Ends with the 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 
 import reader
@@ -90,31 +89,25 @@ def main() -> None:
     reader.add_options(parser)
     asked = parser.parse_args()
     judge = reader.asked_for(asked)
-    found = []
+    shares, changes = {}, {}
     for run in asked.models:
         model = ganzoo.load(run)
         name, spec = next((key, value) for key, value in model.inputs.items() if isinstance(value, Codes))
         print(run)
-        share = agreement(model, name, spec, judge, asked.seed)
-        print(f"    agreement {100 * share:.2f} %")
-        found.append((share, run, continuous(model, name, spec, asked.seed)))
-    found.sort(key=lambda one: one[0])
-    share, run, changes = found[len(found) // 2]
+        shares[run] = agreement(model, name, spec, judge, asked.seed)
+        print(f"    agreement {100 * shares[run]:.2f} %")
+        changes[run] = continuous(model, name, spec, asked.seed)
+    run, choice = reader.median(shares)
     command = f"python benchmarks/codes.py {run} --data {asked.data}"
-    protocol = f"{SAMPLES:,} samples, seed {asked.seed}; {judge.judge}"
-    if len(found) > 1:
-        protocol += f"; the median of {len(found)} training seeds ({', '.join(f'{value:.4f}' for value, _, _ in found)})"
-        print(f"median: {run}")
-    metrics = [{"name": "category agrees with class", "value": round(share, 4), "protocol": protocol, "command": command}]
-    for key, kinds in changes.items():
+    protocol = f"{SAMPLES:,} samples, seed {asked.seed}; {judge.judge}{choice}"
+    metrics = [{"name": "category agrees with class", "value": round(shares[run], 4), "protocol": protocol, "command": command}]
+    for key, kinds in changes[run].items():
         of = f"change as {key} goes from -2 to 2, mean of {EACH:,} samples, seed {asked.seed}"
         for kind, change in kinds.items():
             unit = "degrees" if kind == "slant" else "pixels"
             one = {"name": f"{key}: {kind} ({unit})", "value": round(change, 1), "protocol": of, "command": command}
             metrics.append(one)
-    print(json.dumps(metrics, indent=2))
-    if asked.json:
-        asked.json.write_text(json.dumps(metrics), "utf-8")
+    reader.tell(metrics, asked.json)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -71,6 +72,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-root", type=Path)
     parser.add_argument("--reader", type=Path, help="a file that benchmarks/reader.py has written; else one is trained")
     parser.add_argument("--json", type=Path, help="write the metrics here")
+
+
+def tell(metrics: list[dict[str, Any]], path: Path | None) -> None:
+    """On the screen, and in the file of `--json`."""
+    print(json.dumps(metrics, indent=2))
+    if path:
+        path.write_text(json.dumps(metrics), "utf-8")
+
+
+def median(shares: dict[str, float]) -> tuple[str, str]:
+    """Of training seeds, by name: the median one, and what a protocol says of the choice; told where there is one."""
+    ordered = sorted(shares, key=lambda name: shares[name])
+    name = ordered[len(ordered) // 2]
+    if len(ordered) == 1:
+        return name, ""
+    print(f"median: {name}")
+    return name, f"; the median of {len(ordered)} training seeds ({', '.join(f'{shares[one]:.4f}' for one in ordered)})"
 
 
 def asked_for(asked: argparse.Namespace) -> Reader:

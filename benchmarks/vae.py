@@ -12,12 +12,11 @@ on two cores.
 from __future__ import annotations
 
 import argparse
-import json
 from collections import Counter
 from pathlib import Path
 
 import torch
-from reader import add_options, asked_for, stream
+from reader import add_options, asked_for, stream, tell
 from torch import Tensor
 
 import ganzoo
@@ -62,7 +61,7 @@ def draw(model: Model, test: Held, made: ganzoo.Samples, out: Path) -> None:
     images.save_png(images.grid(made.views["beside"][:SHOWN], columns=10), out / "reconstructions.png")
 
 
-def tell(test: Held, told: Tensor) -> float:
+def classes_kept(test: Held, told: Tensor) -> float:
     """The share of reconstructions `told` to be of their picture's class, printed class by class."""
     right = told == test.labels
     for number, name in enumerate(test.classes):
@@ -87,7 +86,7 @@ def main() -> None:
         print(f"{name:>12} reconstruction {reconstruction:.2f} nats, KL {kl:.3f} nats")
 
     reader = asked_for(asked)
-    kept = tell(test, reader.read(made.tensor))
+    kept = classes_kept(test, reader.read(made.tensor))
     count = f"{len(test.labels):,}"
     print(f"class kept: {100 * kept:.2f} % of {count} reconstructions; of the pictures themselves {100 * reader.accuracy:.2f} %")
     command = f"python benchmarks/vae.py {asked.model} --data {asked.data} --out vae"
@@ -98,9 +97,7 @@ def main() -> None:
     }
     protocol = {name: f"all {count} pictures of the test split" + f"; {reader.judge}" * (name == "class kept") for name in values}
     metrics = [{"name": name, "value": v, "protocol": protocol[name], "command": command} for name, v in values.items()]
-    print(json.dumps(metrics, indent=2))
-    if asked.json:
-        asked.json.write_text(json.dumps(metrics), "utf-8")
+    tell(metrics, asked.json)
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def sample(model: Model, batch: int, rounds: int) -> Result:
         with torch.no_grad():
             for inputs in feed():
                 made = plain.sample({name: tensor.to(model.device) for name, tensor in inputs.items()})
-                _kept(model, made if isinstance(made, Tensor) else made[sampling.SAMPLE])
+                _kept(model, sampling.views(made)[sampling.SAMPLE])
 
     def ours() -> None:
         for part in sampling.parts(model.fast, feed(), model.device, model.precision):

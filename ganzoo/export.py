@@ -65,8 +65,7 @@ class Sampling(nn.Module):
             delattr(self.gan, name)
 
     def forward(self, inputs: Inputs) -> Outputs:
-        made = self.gan.sample(inputs)
-        return {sampling.SAMPLE: made} if isinstance(made, Tensor) else dict(made)
+        return dict(sampling.views(self.gan.sample(inputs)))
 
 
 def export(model: Model, path: Path, kind: str, *, force: bool = False) -> Exported:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from ganzoo import registry
-from ganzoo.errors import GanzooError, ManifestError, UnknownModel
+from ganzoo.errors import GanzooError, ManifestError, UnknownModel, UsageError
 from ganzoo.reading import decode
 
 FORMAT = 1
@@ -151,6 +151,14 @@ def official() -> Manifest:
         return read(path.read_bytes(), str(path), own=True)
     except OSError as error:
         raise ManifestError(path, f"cannot be read ({error.strerror}); reinstall ganzoo-torch") from None
+
+
+def chosen(name: str | None) -> str:
+    """The model that is asked for, or the default one. UsageError where there is neither."""
+    found = name or official().default
+    if found is None:
+        raise UsageError("the manifest has no default model; name one (ganzoo list)")
+    return found
 
 
 def models(pattern: str = "*") -> dict[str, Entry]:

@@ -193,8 +193,7 @@ def developed(
 
     def run(tile: Tensor) -> dict[str, Tensor]:
         with sampling.precise(model.device, model.precision):
-            given = model.fast.sample(sampling.to_device({name: tile, **feed}, model.device))
-            made = {sampling.SAMPLE: given} if isinstance(given, Tensor) else given
+            made = sampling.views(model.fast.sample(sampling.to_device({name: tile, **feed}, model.device)))
             wanted = {view: made[view] for view in _views(show, made) if view in made}  # no other is made
         if other := [view for view, maps in wanted.items() if maps.shape[2:] != tile.shape[2:]]:
             raise UsageError(f"--show {other[0]}: this view is not of the picture's size")

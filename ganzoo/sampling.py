@@ -188,13 +188,18 @@ def to_device(inputs: Mapping[str, Tensor], device: torch.device) -> dict[str, T
     return {name: t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t for name, t in moved.items()}
 
 
+def views(made: Tensor | Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """What `GAN.sample` gave, by name; a view that is made on demand is not made yet."""
+    return {SAMPLE: made} if isinstance(made, Tensor) else made
+
+
 @torch.inference_mode()
 def parts(gan: GAN[Any], feed: Iterable[dict[str, Tensor]], device: torch.device, precision: str) -> Iterator[dict[str, Tensor]]:
     """Every batch of `feed` through `gan.sample`, on the CPU as float32; "sample" is one of the names."""
     for inputs in feed:
         with precise(device, precision):
             made = gan.sample(to_device(inputs, device))
-            named = {SAMPLE: made} if isinstance(made, Tensor) else dict(made)
+            named = dict(views(made))
         yield {name: tensor.float().cpu() for name, tensor in named.items()}
 
 

@@ -23,9 +23,7 @@ def bench(
     for option, value in {"batch-size": batch_size, "rounds": rounds}.items():
         if value is not None and value < 1:
             raise UsageError(f"--{option} {value}: at least 1 is needed")
-    chosen = name or manifest.official().default
-    if chosen is None:
-        raise UsageError("the manifest has no default model; name one (ganzoo list)")
+    chosen = manifest.chosen(name)
 
     from ganzoo import bench as work
     from ganzoo.model import load

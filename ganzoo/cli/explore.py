@@ -60,10 +60,8 @@ def explore(
     asked = Asked(_seeds(seed, seeds), steps, side, span, {**given, **assignments(set_ or [])})
     _check(asked)
     views = _views(view)
-    name = model or manifest.official().default
-    if name is None:
-        raise UsageError("the manifest has no default model; name one (ganzoo list)")
-    folder = out or Path(f"{hub.expanded(name).resolve().name if hub.is_path(name) else Path(name).name}-latent")
+    name = manifest.chosen(model)
+    folder = out or Path(f"{hub.short(name)}-latent")
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not force)):
         raise OutputExists(folder)
 

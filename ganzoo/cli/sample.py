@@ -115,13 +115,11 @@ def _resumed(asked: Asked) -> Asked:
 
 def _made(asked: Asked) -> str:
     """Samples as they are asked for; says where they are."""
-    name = asked.model or manifest.official().default
-    if name is None:
-        raise UsageError("the manifest has no default model; name one (ganzoo list)")
+    name = manifest.chosen(asked.model)
 
     from ganzoo import bulk, sampling
 
-    target = asked.out or Path(f"{hub.expanded(name).resolve().name if hub.is_path(name) else Path(name).name}.png")
+    target = asked.out or Path(f"{hub.short(name)}.png")
     many = bulk.is_bulk(target)
     if not many and not photographs.may_be(target, asked):
         sampling.check_target(target, asked.force)
@@ -229,8 +227,7 @@ def _classes(model: Model, given: dict[str, Any]) -> int:
     """How many classes are asked for by name."""
     from ganzoo.inputs import Label
 
-    asked = [(spec, given[name]) for name, spec in model.inputs.items() if isinstance(spec, Label) and name in given]
-    return sum(len(spec.classes) if value == "all" else str(value).count(",") + 1 for spec, value in asked)
+    return sum(spec.count(given[name]) for name, spec in model.inputs.items() if isinstance(spec, Label) and name in given)
 
 
 def _line(model: Model, given: dict[str, Any], n: int) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ganzoo.hub.place import cache_folder, expanded, is_offline, is_path, is_repository
+from ganzoo.hub.place import cache_folder, expanded, is_offline, is_path, is_repository, short
 
 if TYPE_CHECKING:
     from ganzoo.hub.client import forget as forget
@@ -28,7 +28,7 @@ _HOMES = {
     "is_here": "source",
     "pull": "source",
 }
-__all__ = ["cache_folder", "expanded", "is_offline", "is_path", "is_repository", *_HOMES]
+__all__ = ["cache_folder", "expanded", "is_offline", "is_path", "is_repository", "short", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:

@@ -53,6 +53,11 @@ def expanded(name: str) -> Path:
         raise UsageError(f"no folder {name}") from None
 
 
+def short(name: str) -> str:
+    """What files made from a model are called after: the last part of its folder, or of its name."""
+    return expanded(name).resolve().name if is_path(name) else Path(name).name
+
+
 def reference(name: str) -> Reference:
     """What `owner/name` or `owner/name@revision` refers to; UsageError for anything that the Hub would not name so."""
     repository, at, revision = name.partition("@")

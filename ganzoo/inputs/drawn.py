@@ -59,6 +59,10 @@ class Label(Input, frozen=True):
         numbers = self._numbers(value, name)
         return torch.tensor([numbers[row * len(numbers) // rows.whole] for row in rows])
 
+    def count(self, value: Any) -> int:
+        """How many classes are asked for; whether there are such is for `parse` to say."""
+        return len(self.classes) if value == "all" else str(value).count(",") + 1
+
     def _numbers(self, value: Any, name: str) -> list[int]:
         if isinstance(value, str):
             return list(range(len(self.classes))) if value == "all" else [self._number(v.strip(), name) for v in value.split(",")]

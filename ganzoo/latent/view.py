@@ -36,8 +36,8 @@ def codes(model: Model) -> tuple[str, Codes]:
 
 def classes(model: Model, given: Mapping[str, Any]) -> int:
     """How many classes are asked for by name; 1 where none is."""
-    asked = [(spec, given[name]) for name, spec in model.inputs.items() if isinstance(spec, Label) and name in given]
-    return max((len(spec.classes) if value == "all" else str(value).count(",") + 1 for spec, value in asked), default=1)
+    asked = [spec.count(given[name]) for name, spec in model.inputs.items() if isinstance(spec, Label) and name in given]
+    return max(asked, default=1)
 
 
 def made(model: Model, moved: Mapping[str, Tensor], seed: int, columns: int, given: Mapping[str, Any]) -> sampling.Samples:

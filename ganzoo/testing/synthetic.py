@@ -12,7 +12,7 @@ from ganzoo.data.spec import Captions, Curve, Data, Facts, Field, Labels, Pictur
 from ganzoo.gan import GAN
 from ganzoo.inputs import Choice, Rows
 from ganzoo.plugin import Plugin
-from ganzoo.sampling import SAMPLE, precise
+from ganzoo.sampling import precise, views
 
 ROWS = 5
 """Rows of a checked sample."""
@@ -87,5 +87,4 @@ def inputs_of(plugin: Plugin[Any], n: int) -> dict[str, Tensor]:
 def sampled(gan: GAN[Any], inputs: Mapping[str, Tensor], precision: str = "fp32") -> dict[str, Tensor]:
     gan.eval()
     with torch.no_grad(), precise(torch.device("cpu"), precision):
-        made = gan.sample(inputs)
-        return {SAMPLE: made} if isinstance(made, Tensor) else dict(made)
+        return dict(views(gan.sample(inputs)))
