@@ -13,6 +13,9 @@ from ganzoo.text import encode
 if TYPE_CHECKING:
     from torch import Tensor
 
+EXAMPLE = 64
+"""Pixels of a side of pictures drawn by chance, where the model takes any size."""
+
 
 class Text(Input, frozen=True):
     """int64 (n, length): token ids of sentences; several sentences share the rows out in equal runs."""
@@ -84,6 +87,6 @@ class Image(Input, frozen=True):
     def example(self, name: str, rows: Rows) -> Tensor:
         import torch
 
-        side = self.size or 16 * self.multiple
+        side = self.size or max(EXAMPLE, 2 * self.multiple)
         shape = (self.channels, side, side)
         return torch.stack([torch.from_numpy(s.uniform(-1, 1, shape).astype("float32")) for s in rows.streams(name)])
