@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 from ganzoo.config import C
 
+MEANING = "meaning"
+"""What `sample` may be given in place of a `Text` input: vectors that the architecture's `meaning` made of sentences."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Player:
@@ -139,3 +142,10 @@ class GAN(nn.Module, ABC, Generic[C]):
         `known`: inputs that the caller knows of these images, a label say, and an encoder may need: InputError for one that
         is missing. It returns them too, so that `sample` has all it needs for a reconstruction."""
         raise NotImplementedError(f"{type(self).__name__} has no encoder")
+
+    def meaning(self, tokens: Tensor) -> Tensor:
+        """Vectors (n, d) of sentences, token ids (n, length), for architectures that read them and can.
+
+        `sample` then takes such vectors, and what lies between two of them, as `inputs[MEANING]` where the `Text` input is
+        missing: `sample({**inputs, MEANING: meaning(inputs["text"])})` without "text" is `sample(inputs)`."""
+        raise NotImplementedError(f"{type(self).__name__} gives no vectors of sentences")

@@ -90,7 +90,8 @@ class Model:
                 progress(len(part))
         views = {name: torch.cat([part.views[name] for part in parts]) for name in parts[0].views}
         tensor = torch.cat([part.tensor for part in parts])
-        return dataclasses.replace(parts[0], tensor=tensor, columns=columns, views=views)
+        told = sampling.sentences(self.inputs, inputs)
+        return dataclasses.replace(parts[0], tensor=tensor, columns=columns, views=views, sentences=told)
 
     def stream(
         self,

@@ -22,6 +22,8 @@ KEY = "ganzoo"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LONGEST = 1 << 16
 """Bytes of the entry; what is longer is not read."""
+VALUE = LONGEST // 4
+"""Bytes of one input; a longer one is not recorded."""
 CHUNKS = 4096
 MOST = 65_536
 """Rows of one picture that are made again."""
@@ -67,9 +69,9 @@ def _plain(value: Any) -> Any:
     value = value.tolist() if hasattr(value, "tolist") else value
     try:
         kept = msgspec.json.encode(value)
-    except (TypeError, msgspec.MsgspecError):
+    except (TypeError, UnicodeError, msgspec.MsgspecError):
         return None
-    return msgspec.json.decode(kept) if len(kept) <= LONGEST // 8 else None
+    return msgspec.json.decode(kept) if len(kept) <= VALUE else None
 
 
 def _hashes(value: Any) -> dict[str, list[str]] | None:

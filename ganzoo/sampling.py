@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,10 @@ import msgspec
 import torch
 from torch import Tensor
 
-from ganzoo import images
+from ganzoo import images, lettered
 from ganzoo.data.spec import Curve, Output, Picture
 from ganzoo.errors import InputError, OutputExists, UsageError, did_you_mean, near
-from ganzoo.inputs import Input, Rows
+from ganzoo.inputs import Input, Rows, Text
 from ganzoo.origin import Origin
 from ganzoo.weights import replacing
 
@@ -34,7 +34,8 @@ class Samples:
     """What a model made. `tensor`: images in [-1, 1] (n, channels, height, width), points (n, d) or curves (n, length).
 
     `seed`: of row 0; row i alone comes again from seed + i. `views`: further pictures of the same rows. `origin`: what a PNG
-    says of its making; these are its rows from `first` on. Shows itself as a grid in a notebook.
+    says of its making; these are its rows from `first` on. `sentences`: several, which share all rows out and stand in the
+    grid. Shows itself as a grid in a notebook.
     """
 
     tensor: Tensor
@@ -44,6 +45,7 @@ class Samples:
     views: Mapping[str, Tensor] = field(default_factory=dict)
     origin: Origin | None = None
     first: int = 0
+    sentences: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.tensor)
@@ -55,14 +57,14 @@ class Samples:
 
     def grid(self, columns: int | None = None) -> Image.Image:
         """All rows in one picture: a grid of images, a scatter of points, or small plots of curves."""
-        return draw(self.tensor, self.output, self.columns if columns is None else columns)
+        return draw(self.tensor, self.output, self.columns if columns is None else columns, self.sentences)
 
     def view(self, name: str) -> Samples:
         """The same rows seen otherwise; UsageError where the model gives no such view."""
         if name not in self.views:
             raise UsageError(f"--show {name}: this model gives {', '.join(self.views) or 'no other views'}")
         origin = msgspec.structs.replace(self.origin, view=name) if self.origin else None
-        return Samples(self.views[name], self.output, self.seed, self.columns, {}, origin, self.first)
+        return replace(self, tensor=self.views[name], views={}, origin=origin)
 
     def single(self, place: int) -> Origin | None:
         """What the picture of one of these rows says of its making."""
@@ -117,11 +119,13 @@ class Samples:
         return buffer.getvalue()
 
 
-def draw(values: Tensor, output: Output, columns: int | None = None) -> Image.Image:
-    """One picture of many rows, whatever their kind. UsageError for less than one column."""
+def draw(values: Tensor, output: Output, columns: int | None = None, sentences: Sequence[str] = ()) -> Image.Image:
+    """One picture of many rows, whatever their kind; `sentences` stand above their lines. UsageError for less than one column."""
     if columns is not None and columns < 1:
         raise UsageError(f"{columns} columns; at least 1 is needed")
     if isinstance(output, Picture):
+        if lettered.fits(len(values), len(sentences), columns):
+            return lettered.grid(values, sentences, columns)
         return images.grid(values, columns)
     from ganzoo import plots
 
@@ -163,6 +167,12 @@ def check_names(inputs: Mapping[str, Input], given: Iterable[str]) -> None:
         if name not in inputs:
             known = ", ".join(f"{key} ({spec.describe()})" for key, spec in inputs.items())
             raise InputError(name, f"this model has no such input{did_you_mean(near(name, inputs))}; it takes: {known}")
+
+
+def sentences(inputs: Mapping[str, Input], given: Mapping[str, Any]) -> tuple[str, ...]:
+    """The sentences that samples are asked for with, where there are several."""
+    found = [spec.sentences(given[name]) for name, spec in inputs.items() if isinstance(spec, Text) and name in given]
+    return tuple(found[0]) if found and len(found[0]) > 1 else ()
 
 
 def batches(inputs: Mapping[str, Input], values: Mapping[str, Any], rows: Rows, size: int) -> Iterator[dict[str, Tensor]]:

@@ -19,10 +19,11 @@ from ganzoo import registry, testing
 from ganzoo.config import Config, Count, Width, override
 from ganzoo.data.spec import Picture
 from ganzoo.errors import UnknownPlugin
-from ganzoo.gan import GAN, Phase, Player, Update
+from ganzoo.gan import GAN, MEANING, Phase, Player, Update
 from ganzoo.inputs import Input, Rows
 from ganzoo.plugin import Plugin
 
+TinyText: Any = type(registry.get("tiny_text").build(registry.get("tiny_text").tiny))
 CHECKS = {check.__name__: check for check in testing.checks()}
 
 
@@ -179,6 +180,12 @@ def half(self: Any, batch: Any, step: Any) -> Iterator[Update]:
     yield Update("autoencoder", (self.decoder(self.encoder(batch["image"])[:, :2])).mean())
 
 
+def dimmed(self: Any, inputs: Any) -> Any:
+    """Other pictures where the vector of a sentence is given."""
+    made = dict(TinyText.sample(self, inputs))
+    return made | {"sample": made["sample"] / (1 + (MEANING in inputs))}
+
+
 def idle_encoder(self: Any, batch: Any, step: Any) -> Iterator[Update]:
     yield Update("autoencoder", self.decoder(step.noise(4, 2)).square().mean())
 
@@ -291,6 +298,8 @@ BROKEN: list[tuple[str, str, Callable[[], Plugin[Any]]]] = [
         "raise InputError",
         lambda: variant("tiny_class", encode=lambda self, images, known: {"label": known["label"]}),
     ),
+    ("meaning_stands_for_text", "shape [5]", lambda: variant("tiny_text", meaning=lambda self, tokens: self.text(tokens).sum(1))),
+    ("meaning_stands_for_text", "differ by", lambda: variant("tiny_text", sample=dimmed)),
     ("weights_survive_a_round_trip", "outside", lambda: sampling(lambda made, _, self: made * self.scale, after=scale)),
     ("a_restart_changes_nothing", "registered buffers", lambda: variant("tiny_vae", losses=remembering)),
 ]

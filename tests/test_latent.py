@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from ganzoo.errors import InputError, UsageError
+from ganzoo.gan import MEANING
 from ganzoo.inputs import Latent, Rows
-from ganzoo.latent import plane, sweep, truncation, view, walk
+from ganzoo.latent import plane, sentences, sweep, truncation, view, walk
 from ganzoo.model import Model, load
 from ganzoo.registry import get
 
@@ -115,6 +116,69 @@ def test_a_sentence_is_held() -> None:
     assert torch.allclose(made.tensor[1], alone(model, 8, text=word), atol=1e-5)
     with pytest.raises(InputError, match="sentence is needed"):
         walk.strip(model, SEEDS, steps=2)
+
+
+# --- sentences --------------------------------------------------------------------------------------------------------------
+
+
+def test_between_two_sentences_the_noise_is_held() -> None:
+    """The ends of each line are what the model makes of each sentence with that line's noise."""
+    model = untrained("tiny_text")
+    texts = ["a red circle", "blue", "square"]
+    made = sentences.strip(model, texts, seed=6, steps=3, lines=2)
+    assert (len(made), made.columns) == (2 * 2 * 3, 6)
+    for line in range(2):
+        for place, text in ((0, texts[0]), (2, texts[1]), (3, texts[1]), (5, texts[2])):
+            assert torch.allclose(made.tensor[6 * line + place], alone(model, 6 + line, text=text), atol=1e-5)
+    half = made.tensor[1]
+    assert min(float((half - made.tensor[place]).norm()) for place in (0, 2)) > 1e-3
+    assert set(made.views) == {"stage1", "stages"}
+
+
+def test_what_lies_half_way_is_the_vector_on_the_arc() -> None:
+    model = untrained("tiny_text")
+    start, end = sentences.meanings(model, ["red", "blue"])
+    arc = walk.slerp(start, end, torch.tensor([0.5]))
+    latent = model.inputs["latent"].draw("latent", Rows(2, 1))
+    with torch.inference_mode():
+        expected = model.gan.sample({"latent": latent, MEANING: arc[None]})["sample"]
+    assert torch.allclose(sentences.strip(model, ["red", "blue"], seed=2, steps=3, lines=1).tensor[1], expected[0], atol=1e-5)
+
+
+def test_a_loop_of_sentences_closes() -> None:
+    model = untrained("tiny_text")
+    frames = sentences.loop(model, ["red", "blue"], seed=1, steps=4, lines=3)
+    assert (len(frames), frames.columns) == (24, 8)
+    for line in range(3):
+        assert torch.allclose(frames.tensor[8 * line], alone(model, 1 + line, text="red"), atol=1e-5)
+        assert torch.allclose(frames.tensor[8 * line + 4], alone(model, 1 + line, text="blue"), atol=1e-5)
+    assert torch.allclose(frames.tensor[1], frames.tensor[7], atol=1e-5), "there and back is one way"
+
+
+def test_several_sentences_have_a_line_and_a_table_each() -> None:
+    model = untrained("tiny_text")
+    made = walk.strip(model, SEEDS, steps=2, text=["red", "blue"])
+    assert torch.allclose(made.tensor[2], alone(model, 3, text="blue"), atol=1e-5)
+    made = truncation.table(model, seed=3, columns=2, bounds=(0.5, 20.0), text=["red", "blue"])
+    assert len(made) == 8
+    assert torch.allclose(made.tensor[2], alone(model, 3, text="red"), atol=1e-3)
+    assert torch.allclose(made.tensor[7], alone(model, 4, text="blue"), atol=1e-3)
+
+
+def test_where_there_is_nothing_between_sentences() -> None:
+    model = untrained("tiny_text")
+    for texts in (["red"], "red"):
+        with pytest.raises(UsageError, match="needs two at least"):
+            sentences.strip(model, texts)
+    with pytest.raises(UsageError, match="needs two at least"):
+        sentences.loop(model, ["red", "blue"], steps=1)
+    with pytest.raises(InputError, match="no word in"):
+        sentences.strip(model, ["red", "!"])
+    with pytest.raises(UsageError, match="gives no vectors of sentences"):
+        sentences.strip(untrained("tiny_class"), ["red", "blue"])
+
+
+# --- what has nothing to walk in --------------------------------------------------------------------------------------------
 
 
 def test_models_without_a_latent() -> None:

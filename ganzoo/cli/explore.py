@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from ganzoo.model import Model
     from ganzoo.sampling import Samples
 
-VIEWS = ("interpolation", "grid", "codes", "truncation")
+VIEWS = ("interpolation", "grid", "codes", "truncation", "sentences")
+TEXT = "text"
 SEEDS = 9
 """Of a walk: eight lines from each to the next."""
 FRAMES = 16
@@ -41,7 +42,7 @@ def explore(
     model: Annotated[str | None, typer.Argument(help="Weights by name, owner/name of the Hub, or a folder (./runs/x).")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="A folder. Default: <name>-latent.")] = None,
     view: Annotated[
-        str | None, typer.Option(help="Some of interpolation, grid, codes, truncation; default: all that the model has.")
+        str | None, typer.Option(help="Some of interpolation, grid, codes, truncation, sentences; default: all there are.")
     ] = None,
     seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
     seeds: Annotated[str | None, typer.Option(help="Of the walk: 3,17,42. Default: nine from --seed on.")] = None,
@@ -49,14 +50,17 @@ def explore(
     side: Annotated[int, typer.Option(help="Pictures on each side of the grid.")] = 12,
     span: Annotated[float, typer.Option(help="Codes run from -span to span.")] = 2.0,
     label: Annotated[str | None, typer.Option(help="A class by name or number, several (1,2,3), or all.")] = None,
-    text: Annotated[str | None, typer.Option(help="A sentence.")] = None,
+    text: Annotated[
+        list[str] | None, typer.Option(help="A sentence; of several, the way from each to the next is shown, too.")
+    ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Any input that is to be held: name=value.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
 ) -> None:
-    """Look about in a model's latent space: walks between seeds (PNG and GIF), a plane, codes one by one, truncation."""
-    given = {key: value for key, value in {"label": label, "text": text}.items() if value is not None}
+    """Look about in a model's latent space: walks between seeds and sentences (PNG and GIF), a plane, codes, truncation."""
+    sentence = text[0] if text and len(text) == 1 else text
+    given = {key: value for key, value in {"label": label, TEXT: sentence}.items() if value not in (None, [])}
     asked = Asked(_seeds(seed, seeds), steps, side, span, {**given, **assignments(set_ or [])})
     _check(asked)
     views = _views(view)
@@ -108,18 +112,23 @@ def _views(listed: str | None) -> list[str] | None:
 
 def _written(model: Model, folder: Path, views: list[str] | None, asked: Asked) -> Iterator[Path]:
     """Every file as it is there."""
-    from ganzoo.latent import plane, sweep, truncation, view, walk
+    from ganzoo.latent import plane, sentences, sweep, truncation, view, walk
 
     view.latents(model)
     seed, given = asked.seeds[0], asked.given
-    wanted = views or [name for name in VIEWS if name != "codes" or sweep.keys(model)]
+    texts, others = _told(given)
     folder.mkdir(parents=True, exist_ok=True)
     sheets: dict[str, Callable[[], Samples]] = {
         "interpolation": lambda: walk.strip(model, asked.seeds, asked.steps, **given),
         "grid": lambda: plane.grid(model, seed, asked.side, **given),
         "truncation": lambda: truncation.table(model, seed, asked.steps, **given),
+        "sentences": lambda: sentences.strip(model, texts, seed, asked.steps, **others),
     }
-    for name in wanted:
+    moving: dict[str, Callable[[], Samples]] = {
+        "interpolation": lambda: walk.loop(model, asked.seeds, FRAMES, **given),
+        "sentences": lambda: sentences.loop(model, texts, seed, FRAMES, **others),
+    }
+    for name in views or _there(model, texts):
         if name == "codes":
             view.codes(model)
             for key in sweep.keys(model):
@@ -127,12 +136,30 @@ def _written(model: Model, folder: Path, views: list[str] | None, asked: Asked) 
                 yield made.save(folder / f"code-{key}.png", force=True)
             continue
         yield sheets[name]().save(folder / f"{name}.png", force=True)
-        if name == "interpolation":
-            yield from _gif(walk.loop(model, asked.seeds, FRAMES, **given), folder / "interpolation.gif")
+        if name in moving:
+            yield from _gif(moving[name](), folder / f"{name}.gif")
+
+
+def _told(given: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    """The sentences, and all else."""
+    text = given.get(TEXT, [])
+    return text if isinstance(text, list) else [text], {name: value for name, value in given.items() if name != TEXT}
+
+
+def _there(model: Model, texts: list[str]) -> list[str]:
+    """The views that the model has."""
+    from ganzoo.latent import sentences, sweep
+
+    lacks = set()
+    if not sweep.keys(model):
+        lacks.add("codes")
+    if len(texts) < 2 or not sentences.possible(model):
+        lacks.add("sentences")
+    return [name for name in VIEWS if name not in lacks]
 
 
 def _gif(frames: Samples, path: Path) -> Iterator[Path]:
-    """The frames one after another, several classes side by side; none of points, whose scatter has no place for one."""
+    """The frames one after another, several classes or seeds side by side; none of points, whose scatter has no place for one."""
     from PIL import Image
 
     from ganzoo import images

@@ -80,7 +80,7 @@ def _inputs(told: Origin, model: Model, image: list[str] | None) -> dict[str, An
             if origin.unlike(told.inputs, given, model.inputs) == name:
                 raise UsageError("--image: not the files it was made from (their hashes differ), or in another order")
         elif value is None:
-            raise UsageError(f"input {name!r} was given from Python and is too large for the picture to carry")
+            raise UsageError(f"input {name!r} is too large for the picture to carry; make it by ganzoo sample, or from Python")
     return given
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganzoo import hub, manifest
-from ganzoo.cli import output, photographs, started
+from ganzoo.cli import lines, output, photographs, sentences, started
 from ganzoo.config import assignments
 from ganzoo.errors import GanzooError, UsageError
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 BAR_FROM = 512
 MOST = 10**12
 """Whoever asks for so many has mistaken the option."""
-LINE = 8
-"""Pictures of one class where several classes are asked for: one line of the grid."""
 
 
 def sample(
@@ -43,12 +41,16 @@ def sample(
     columns: Annotated[int | None, typer.Option(help="Of the grid.")] = None,
     label: Annotated[str | None, typer.Option(help="A class by name or number, several (1,2,3), or all.")] = None,
     text: Annotated[list[str] | None, typer.Option(help="A sentence; may be repeated.")] = None,
+    texts: Annotated[
+        Path | None, typer.Option(help="A file of sentences, one a line (UTF-8): each has its lines of the grid.")
+    ] = None,
     image: Annotated[list[str] | None, typer.Option(help="A picture file, or a folder of them; may be repeated.")] = None,
     code: Annotated[str | None, typer.Option(help="Codes: c1=0.5, c1=-2..2 along each row, k1=3.")] = None,
     direction: Annotated[str | None, typer.Option(help="Of a translation: A2B or B2A.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Any input: name=value.")] = None,
     show: Annotated[str | None, typer.Option(help="Another view that the model gives beside its samples.")] = None,
     cycle: Annotated[bool, typer.Option("--cycle", help="As --show cycle: original, translation and the way back.")] = False,
+    stages: Annotated[bool, typer.Option("--stages", help="As --show stages: each stage above the next, finer one.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the folder or shards in --out.")] = False,
@@ -56,24 +58,23 @@ def sample(
 ) -> None:
     """Make samples and write them; prints where."""
     _check(n, seed, batch_size, columns)
-    given = {"label": label, "text": text, "image": image, "code": code, "direction": direction}
+    given = {"label": label, "text": _sentences(text, texts), "image": image, "code": code, "direction": direction}
     inputs = {**{key: _single(value) for key, value in given.items() if value not in (None, [])}, **assignments(set_ or [])}
-    if cycle and show:
-        raise UsageError("--cycle is --show cycle; give one of them")
-    show = "cycle" if cycle else show
-    asked = Asked(model, out, n, seed, inputs, batch_size, columns, show, device, precision, resume, force)
+    show = lines.view(cycle, stages, show)
+    asked = Asked(model, out, n, seed, inputs, texts, batch_size, columns, show, device, precision, resume, force)
     output.data(_made(_resumed(asked) if resume else asked))
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The options as given; None: not given. `inputs`: of the model, by name."""
+    """The options as given; None: not given. `inputs`: of the model, by name; those of `texts`, a file, are among them."""
 
     model: str | None
     out: Path | None
     n: int | None
     seed: int | None
     inputs: dict[str, Any]
+    texts: Path | None
     batch_size: int | None
     columns: int | None
     show: str | None
@@ -128,8 +129,11 @@ def _made(asked: Asked) -> str:
         return photographs.write(model, target, asked)
     if not many:
         sampling.check_target(target, asked.force)
-    count, seed = asked.n or _default_count(model, asked.inputs), sampling.random_seed() if asked.seed is None else asked.seed
-    lined = replace(asked, columns=asked.columns or _line(model, asked.inputs, count))
+    count, seed = (
+        asked.n or lines.default_count(model, asked.inputs),
+        sampling.random_seed() if asked.seed is None else asked.seed,
+    )
+    lined = replace(asked, columns=asked.columns or lines.columns(model, asked.inputs, count))
     written = (_write if many else _save)(model, target, count, seed, lined)
     if asked.seed is None:
         output.say(f"seed {seed}; again: {_again(name, count, seed, asked)}")
@@ -165,7 +169,7 @@ def _write(model: Model, target: Path, n: int, seed: int, asked: Asked) -> str:
 def _save(model: Model, target: Path, n: int, seed: int, asked: Asked) -> str:
     """One file."""
     if target.suffix == ".png":
-        _check_grid(model, n, asked.columns)
+        lines.check_grid(model, asked.inputs, n, asked.columns)
     progress, finish = _bar(n)
     try:
         made: Samples = model.sample(
@@ -179,15 +183,10 @@ def _save(model: Model, target: Path, n: int, seed: int, asked: Asked) -> str:
         raise GanzooError(f"{target} cannot be written ({error.strerror or error})") from None
 
 
-def _check_grid(model: Model, n: int, columns: int | None) -> None:
-    """Before any work: UsageError where a grid would be too large."""
-    from ganzoo.data.spec import Picture
-    from ganzoo.images import grid_shape
-
-    shown = model.plugin.output(model.config)
-    if isinstance(shown, Picture):
-        side = shown.size or 1
-        grid_shape(n, side, side, columns)
+def _sentences(text: list[str] | None, texts: Path | None) -> list[str] | None:
+    if text and texts:
+        raise UsageError("--texts is a file of sentences for --text; give one of them")
+    return sentences.read(texts) if texts else text
 
 
 def _single(value: Any) -> Any:
@@ -199,6 +198,9 @@ def _again(name: str, n: int, seed: int, asked: Asked) -> str:
     options = {"columns": asked.columns, "show": asked.show, "device": asked.device, "precision": asked.precision}
     chosen = [word for key, value in options.items() if value not in (None, "auto") for word in (f"--{key}", str(value))]
     values = {key: value if isinstance(value, list) else [value] for key, value in asked.inputs.items()}
+    if asked.texts:
+        values |= {"text": []}
+        chosen = ["--texts", str(asked.texts), *chosen]
     given = [
         word
         for key, texts in values.items()
@@ -206,34 +208,6 @@ def _again(name: str, n: int, seed: int, asked: Asked) -> str:
         for word in ([f"--{key}", text] if key in ("text", "image") else ["--set", f"{key}={text}"])
     ]
     return shlex.join(["ganzoo", "sample", name, "--n", str(n), "--seed", str(seed), *given, *chosen])
-
-
-def _default_count(model: Model, given: dict[str, Any]) -> int:
-    """One for each picture given, a line for each class given, else by what the model makes."""
-    from ganzoo.data.spec import Picture, Points
-    from ganzoo.inputs import Image
-
-    for name, spec in model.inputs.items():
-        if isinstance(spec, Image):
-            return len(given[name]) if isinstance(given.get(name), list) else 1
-    classes = _classes(model, given)
-    if classes > 1:
-        return LINE * classes
-    output_kind = model.plugin.output(model.config)
-    return 64 if isinstance(output_kind, Picture) else 1000 if isinstance(output_kind, Points) else 16
-
-
-def _classes(model: Model, given: dict[str, Any]) -> int:
-    """How many classes are asked for by name."""
-    from ganzoo.inputs import Label
-
-    return sum(spec.count(given[name]) for name, spec in model.inputs.items() if isinstance(spec, Label) and name in given)
-
-
-def _line(model: Model, given: dict[str, Any], n: int) -> int | None:
-    """Columns that give each class its own line of the grid; None where one class is asked for, or `n` does not share out."""
-    classes = _classes(model, given)
-    return n // classes if classes > 1 and n % classes == 0 else None
 
 
 def _bar(count: int) -> tuple[Callable[[int], None] | None, Callable[[], None]]:

@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganzoo.data.order import choices, coins
+from ganzoo.data.captions import captions
+from ganzoo.data.order import coins
 from ganzoo.data.pictures import Pictures, Stored
 from ganzoo.data.spec import Captions, Curve, Facts, Field, Labels, Picture, Points
 from ganzoo.errors import ConfigError, DataError
-from ganzoo.text import encode, positions
 
 Taker = Callable[[NDArray[np.int64], int, int], Tensor]
 """Gives the tensor of chosen examples; it is told the position of the first and the seed."""
@@ -91,7 +91,7 @@ class Gallery(Content):
         if isinstance(field, Labels) and self.labels is not None:
             return self._labels(field, facts, key)
         if isinstance(field, Captions) and facts.sentences:
-            return _captions(field, facts)
+            return captions(field, facts)
         raise _lacks(facts, key, field)
 
     def _labels(self, field: Labels, facts: Facts, key: str) -> Taker:
@@ -109,18 +109,6 @@ def _mirroring(pictures: Pictures | Stored, count: int, domain: str) -> Taker:
         mirrored = torch.from_numpy(coins(position, len(chosen), count, seed, domain))
         images[mirrored] = images[mirrored].flip(3)
         return images
-
-    return take
-
-
-def _captions(field: Captions, facts: Facts) -> Taker:
-    index = positions(field.vocabulary)
-    tokens = [torch.tensor([encode(s, field.vocabulary, field.length, index) for s in group]) for group in facts.sentences]
-    sizes = np.asarray([len(group) for group in tokens])
-
-    def take(chosen: NDArray[np.int64], position: int, seed: int) -> Tensor:
-        drawn = choices(position, sizes[chosen], seed)
-        return torch.stack([tokens[int(i)][int(j)] for i, j in zip(chosen, drawn, strict=True)])
 
     return take
 

@@ -18,6 +18,10 @@ from ganzoo.errors import DataError
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 LISTS = ("captions.jsonl", "metadata.jsonl")
+TABLES = ("images.txt", "bounding_boxes.txt", "train_test_split.txt")
+"""Of CUB-200-2011."""
+SENTENCES = ("text", "text_c10")
+"""Folders of a folder for each class, with a .txt for each picture."""
 MEMBER_LIMIT, TOTAL_LIMIT, RATIO_LIMIT = 512 << 20, 64 << 30, 200
 SLACK = 32 << 20
 """Bytes up to which no ratio is suspicious."""
@@ -26,12 +30,15 @@ GZIP = b"\x1f\x8b"
 
 @dataclass(frozen=True)
 class Entry:
-    """One file: its place inside the set (posix, relative), its size, how to read it, what to call it in an error."""
+    """One file: its place inside the set (posix, relative), its size, how to read it, what to call it in an error.
+
+    `box`: of a picture, what part of it counts: left, top, right, bottom in pixels; what lies outside of it is cut off."""
 
     name: str
     size: int
     read: Callable[[], bytes]
     shown: str
+    box: tuple[int, int, int, int] | None = None
 
     @property
     def path(self) -> PurePosixPath:
@@ -43,8 +50,18 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(ARCHIVES)
 
 
+def is_picture(path: PurePosixPath) -> bool:
+    """By its name."""
+    return path.suffix.lower() in PICTURES
+
+
+def is_sentences(path: PurePosixPath) -> bool:
+    """By its name and place: text_c10/CLASS/NAME.txt."""
+    return path.suffix == ".txt" and len(path.parts) > 2 and path.parts[-3] in SENTENCES
+
+
 def entries(path: Path) -> list[Entry]:
-    """Pictures and caption lists of a folder or an archive, sorted by name. DataError when it cannot be read."""
+    """Pictures, and what may be said of them, of a folder or an archive, sorted by name. DataError when it cannot be read."""
     if path.is_dir():
         found = list(_folder(path))
     elif not path.exists():
@@ -68,7 +85,7 @@ def digest(found: list[Entry]) -> str:
 
 def _wanted(path: PurePosixPath) -> bool:
     hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-    return not hidden and (path.suffix.lower() in PICTURES or path.name in LISTS)
+    return not hidden and (is_picture(path) or is_sentences(path) or path.name in LISTS + TABLES)
 
 
 def _folder(root: Path) -> Iterator[Entry]:

@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from ganzoo.data.files import Entry
+from ganzoo.data.files import Entry, is_picture
 from ganzoo.errors import DataError
 from ganzoo.text import is_utf8
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """What a set's files mean: pictures by domain ("" where there is one), labels in their order, class names, the files that say
+    so, and what gives the captions of some pictures, none where there are none."""
+
+    domains: dict[str, list[Entry]]
+    labels: list[int]
+    classes: tuple[str, ...]
+    lists: list[Entry]
+    captions: Callable[[Sequence[Entry]], list[list[str]]]
+
+
+def arranged(found: Sequence[Entry], lists: list[Entry], split: str) -> Arranged:
+    """By folders, with captions from `lists`."""
+    domains, labels, classes = layout([entry for entry in found if is_picture(entry.path)], split)
+    return Arranged(domains, labels, classes, lists, lambda pictures: sentences(lists, pictures))
 
 
 def layout(found: list[Entry], split: str) -> tuple[dict[str, list[Entry]], list[int], tuple[str, ...]]:
@@ -33,29 +53,40 @@ def layout(found: list[Entry], split: str) -> tuple[dict[str, list[Entry]], list
     return {"": found}, [], ()
 
 
-def sentences(lists: list[Entry], pictures: list[Entry]) -> list[list[str]]:
-    """Captions in the order of the pictures; every picture must have one as soon as there is a list."""
-    if not lists:
-        return []
+def sentences(lists: Sequence[Entry], pictures: Sequence[Entry]) -> list[list[str]]:
+    """Captions in the order of the pictures; every picture must have one as soon as there is a list.
+
+    A picture is found by its path, seen from the list's folder; else by the longest end of it that is listed once."""
     captions: dict[str, list[str]] = {}
+    ends: dict[str, set[str]] = {}
     for entry in lists:
         for number, line in enumerate(entry.read().decode("utf-8", "replace").splitlines(), start=1):
             if line.strip():
                 file, texts = _caption(line, f"{entry.shown}:{number}")
-                if texts:
-                    captions[PurePosixPath(file).name] = texts
-    if not captions:
+                path = (entry.path.parent / file).as_posix()
+                captions.setdefault(path, []).extend(texts)
+                for name in (path, file.as_posix(), file.name):
+                    ends.setdefault(name, set()).add(path)
+    if not any(captions.values()):
         return []
-    without = [entry.shown for entry in pictures if entry.path.name not in captions]
+    found = [_found(entry.path, captions, ends) for entry in pictures]
+    without = [entry.shown for entry, texts in zip(pictures, found, strict=True) if not texts]
     if without:
         raise DataError(f"{len(without)} pictures have no caption in {lists[0].path.name}, the first is {without[0]}")
-    return [captions[entry.path.name] for entry in pictures]
+    return found
 
 
-def _caption(line: str, where: str) -> tuple[str, list[str]]:
+def _found(picture: PurePosixPath, captions: dict[str, list[str]], ends: dict[str, set[str]]) -> list[str]:
+    names = ["/".join(picture.parts[start:]) for start in range(len(picture.parts))]
+    path = next((name for name in names if name in captions), None)
+    path = path or next((place for name in names if len(ends.get(name, ())) == 1 for place in ends[name]), None)
+    return captions[path] if path else []
+
+
+def _caption(line: str, where: str) -> tuple[PurePosixPath, list[str]]:
     try:
         row: dict[str, Any] = json.loads(line)
         text = row.get("text", row.get("caption", row.get("captions", [])))
-        return str(row["file_name"]), [text] if isinstance(text, str) else [str(part) for part in text]
+        return PurePosixPath(str(row["file_name"])), [text] if isinstance(text, str) else [str(part) for part in text]
     except (ValueError, KeyError, TypeError, AttributeError):
         raise DataError(f'{where} is not a line like {{"file_name": "1.png", "text": ["a red bird"]}}') from None

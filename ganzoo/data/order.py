@@ -43,7 +43,28 @@ def coins(position: int, size: int, count: int, seed: int, domain: str = "") -> 
     return np.asarray([_coins(seed, epoch, domain, count)[place] for epoch, place in zip(*divmod(places, count), strict=True)])
 
 
+BLOCK = 1024
+"""Places of the stream whose random numbers are drawn together."""
+
+
+@lru_cache(maxsize=16)
+def _block(seed: int, block: int, name: str, width: int) -> NDArray[np.float32]:
+    return generator(seed, block, name).random((BLOCK, width), dtype=np.float32)
+
+
+def _uniform(position: int, size: int, seed: int, name: str, width: int) -> NDArray[np.float32]:
+    """Uniform in [0, 1), (size, width), for places [position, position + size) of the stream."""
+    blocks = range(position // BLOCK, (position + size - 1) // BLOCK + 1)
+    start = position % BLOCK
+    return np.concatenate([_block(seed, block, name, width) for block in blocks])[start : start + size]
+
+
 def choices(position: int, sizes: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     """For each place of the stream from `position` on, one of `sizes` things: which caption is drawn there."""
-    drawn = [int(generator(seed, place, "caption").integers(size)) for place, size in enumerate(sizes, start=position)]
-    return np.asarray(drawn, dtype=np.int64)
+    drawn = _uniform(position, len(sizes), seed, "caption", 1)[:, 0].astype(np.float64)
+    return np.minimum(drawn * sizes, sizes - 1).astype(np.int64)
+
+
+def chances(position: int, size: int, length: int, seed: int) -> NDArray[np.float32]:
+    """For each place of the stream and each word of the caption there, uniform in [0, 1): if and how it is spelt by pieces."""
+    return _uniform(position, size, seed, "split", length)

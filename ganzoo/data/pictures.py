@@ -64,12 +64,14 @@ class Stored:
 
 
 def decode(entry: Entry, channels: int, size: int) -> NDArray[np.uint8]:
-    """One file as (size, size, channels): upright, laid on white, shorter side scaled to `size`, centre cropped."""
+    """One file as (size, size, channels): upright, cut to its box, laid on white, shorter side scaled to `size`, centred."""
     try:
         with opened(io.BytesIO(entry.read())) as image:
-            if image.format == "JPEG":
+            if image.format == "JPEG" and entry.box is None:
                 image.draft("L" if channels == 1 else "RGB", (2 * size, 2 * size))
-            fitted = fit(ImageOps.exif_transpose(image), "L" if channels == 1 else "RGB", size)
+            upright = ImageOps.exif_transpose(image)
+            part = upright if entry.box is None else upright.crop(_part(entry, upright))
+            fitted = fit(part, "L" if channels == 1 else "RGB", size)
     except BROKEN as error:
         raise _broken(entry, error) from None
     return np.asarray(fitted).reshape(size, size, channels)
@@ -90,11 +92,23 @@ def common_size(entries: Sequence[Entry], sample: int = 64) -> tuple[int, int | 
     for entry in entries[:: max(1, len(entries) // sample)]:
         try:
             with opened(io.BytesIO(entry.read())) as image:
-                sides |= set(image.size)
+                left, top, right, bottom = _part(entry, image)
+                sides |= {right - left, bottom - top}
                 grey = grey and image.mode in GREY
         except BROKEN as error:
             raise _broken(entry, error) from None
     return (1 if grey else 3), (sides.pop() if len(sides) == 1 else None)
+
+
+def _part(entry: Entry, image: Image.Image) -> tuple[int, int, int, int]:
+    """What counts of a picture; ValueError where that is nothing."""
+    if entry.box is None:
+        return 0, 0, *image.size
+    left, top = (max(0, place) for place in entry.box[:2])
+    right, bottom = (min(place, end) for place, end in zip(entry.box[2:], image.size, strict=True))
+    if left >= right or top >= bottom:
+        raise ValueError("its box lies outside of it")
+    return left, top, right, bottom
 
 
 def _broken(entry: Entry, error: Exception) -> DataError:

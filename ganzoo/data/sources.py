@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganzoo.data import files, named, synthetic
+from ganzoo.data.benchmarks import benchmark
 from ganzoo.data.content import Content, Gallery, Taker, Values
-from ganzoo.data.layout import layout, sentences
+from ganzoo.data.layout import Arranged, arranged
 from ganzoo.data.order import indices
 from ganzoo.data.pictures import Pictures, Stored, common_size
 from ganzoo.data.spec import Data, Facts
@@ -131,11 +132,8 @@ def _in_memory(name: str, paths: list[Path], levels: NDArray[np.uint8], labels: 
 
 
 def _gallery(places: list[Path], name: str, licence: str, source: str, only: str | None, split: str) -> DataSet:
-    found = [entry for place in places for entry in files.entries(place)]
-    lists = [entry for entry in found if entry.path.name in files.LISTS]
-    if not lists and len(places) == 1 and places[0].is_file():
-        lists = [e for e in files.entries(places[0].parent) if e.name in files.LISTS]
-    domains, labels, classes = layout([e for e in found if e not in lists], split)
+    there = _arranged(places, split)
+    domains, labels, classes = there.domains, there.labels, there.classes
     if name in named.SETS and not named.SETS[name].classes:
         classes = ()  # folders of a set that has no classes are only folders
     if not any(domains.values()):
@@ -153,15 +151,23 @@ def _gallery(places: list[Path], name: str, licence: str, source: str, only: str
         size=size,
         classes=classes,
         domains=tuple(domain for domain in domains if domain),
-        sentences=sentences(lists, domains.get("", [])),
+        sentences=there.captions(domains.get("", [])),
     )
     content = Gallery(
         {domain: len(part) for domain, part in domains.items()},
         lambda spec, domain: Pictures(domains[domain], spec),
-        lambda: files.digest([entry for part in domains.values() for entry in part] + lists),
+        lambda: files.digest([entry for part in domains.values() for entry in part] + there.lists),
         np.asarray(labels, dtype=np.int64) if classes else None,
     )
     return DataSet(facts, content, licence, source)
+
+
+def _arranged(places: list[Path], split: str) -> Arranged:
+    found = [entry for place in places for entry in files.entries(place)]
+    lists = [entry for entry in found if entry.path.name in files.LISTS]
+    if not lists and len(places) == 1 and places[0].is_file():
+        lists = [e for e in files.entries(places[0].parent) if e.name in files.LISTS]
+    return (None if lists else benchmark(found, split)) or arranged(found, lists, split)
 
 
 def _class_number(only: str, classes: tuple[str, ...], name: str) -> int:

@@ -40,10 +40,13 @@ class Labels(msgspec.Struct, frozen=True):
 
 
 class Captions(msgspec.Struct, frozen=True):
-    """Token ids, int64 (n, length); 0 pads, 1 is an unknown word. One of an image's captions is drawn each step."""
+    """Token ids, int64 (n, length); 0 pads, 1 is unknown. One of an image's captions is drawn each step.
+
+    `split`: the chance that a known word is spelt by pieces of the vocabulary, so that training sees them."""
 
     vocabulary: tuple[str, ...]
     length: int
+    split: float = 0.0
 
 
 Output = Picture | Points | Curve

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo.errors import InputError
 from ganzoo.inputs.rows import Input, Rows
-from ganzoo.text import encode
+from ganzoo.text import encode, is_utf8, known, positions, shortened, words
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,14 +29,22 @@ class Text(Input, frozen=True):
     def parse(self, value: Any, name: str, rows: Rows) -> Tensor:
         import torch
 
-        sentences = [value] if isinstance(value, str) else [str(v) for v in value]
-        if not sentences or not all(sentence.strip() for sentence in sentences):
-            raise InputError(name, "an empty sentence")
-        tokens = [encode(sentence, self.vocabulary, self.length) for sentence in sentences]
-        return torch.tensor([tokens[row * len(tokens) // rows.whole] for row in rows])
+        sentences = self.sentences(value)
+        _check_sentences(sentences, name, rows)
+        places, index = [row * len(sentences) // rows.whole for row in rows], positions(self.vocabulary)
+        tokens = {place: encode(sentences[place], self.vocabulary, self.length, index) for place in set(places)}
+        return torch.tensor([tokens[place] for place in places])
+
+    def sentences(self, value: Any) -> list[str]:
+        """What the user gave, one by one."""
+        return [str(one) for one in value] if isinstance(value, (list, tuple)) else [str(value)]
+
+    def count(self, value: Any) -> int:
+        """How many sentences are given."""
+        return len(self.sentences(value))
 
     def describe(self) -> str:
-        return f"a sentence of up to {self.length} words; {len(self.vocabulary)} are known"
+        return f"a sentence of up to {self.length} words; {len(known(self.vocabulary))} are known"
 
     def example(self, name: str, rows: Rows) -> Tensor:
         import torch
@@ -90,3 +98,16 @@ class Image(Input, frozen=True):
         side = self.size or max(EXAMPLE, 2 * self.multiple)
         shape = (self.channels, side, side)
         return torch.stack([torch.from_numpy(s.uniform(-1, 1, shape).astype("float32")) for s in rows.streams(name)])
+
+
+def _check_sentences(sentences: Sequence[str], name: str, rows: Rows) -> None:
+    """InputError for what says nothing, cannot be recorded, or would be left out."""
+    if not sentences or not all(sentence.strip() for sentence in sentences):
+        raise InputError(name, "an empty sentence")
+    for sentence in sentences:
+        if not is_utf8(sentence):
+            raise InputError(name, f"{shortened(sentence)!r} is not spelt in UTF-8")
+        if not words(sentence):
+            raise InputError(name, f"no word in {shortened(sentence)!r}; letters or digits are needed")
+    if len(sentences) > rows.whole:
+        raise InputError(name, f"{len(sentences)} sentences for {rows.whole} samples; one for each is needed at least")

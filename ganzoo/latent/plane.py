@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def grid(model: Model, seed: int = 0, side: int = 12, **given: Any) -> Samples:
     """`side` x `side` pictures. Two latent numbers: both axes, at steps of equal probability, the second upwards. More: the four
     corners are those of `seed` to `seed` + 3, and the plane between them is curved as walks are. One number: one line; or,
-    where several classes are given, a line each of the first number."""
+    where several classes or sentences are given, a line each of the first number."""
     if side < 2:
         raise UsageError(f"a grid of {side}; 2 at least")
     (name, spec), *others = view.latents(model).items()

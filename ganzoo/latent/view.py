@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ganzoo import sampling
 from ganzoo.errors import UsageError
-from ganzoo.inputs import Codes, Input, Label, Latent, Rows
+from ganzoo.gan import MEANING
+from ganzoo.inputs import Codes, Input, Label, Latent, Rows, Text
 
 if TYPE_CHECKING:
     from ganzoo.model import Model
@@ -35,20 +36,22 @@ def codes(model: Model) -> tuple[str, Codes]:
 
 
 def classes(model: Model, given: Mapping[str, Any]) -> int:
-    """How many classes are asked for by name; 1 where none is."""
-    asked = [spec.count(given[name]) for name, spec in model.inputs.items() if isinstance(spec, Label) and name in given]
-    return max(asked, default=1)
+    """How many classes, or sentences, are asked for; 1 where none is."""
+    named = model.inputs.items()
+    return max((spec.count(given[name]) for name, spec in named if isinstance(spec, (Label, Text)) and name in given), default=1)
 
 
 def made(model: Model, moved: Mapping[str, Tensor], seed: int, columns: int, given: Mapping[str, Any]) -> sampling.Samples:
     """Samples of the inputs `moved`, (n, ...) each, `columns` in a line. What the user gave is shared out over the rows, as
-    sampling does; all else is what `seed` draws, the same in every row."""
+    sampling does; all else is what `seed` draws, the same in every row. A `MEANING` that is moved stands for the sentence."""
     n = len(next(iter(moved.values())))
     sampling.check_names(model.inputs, given)
-    inputs = {
-        name: moved[name] if name in moved else _held(name, spec, given, Rows(seed, n, 0, n, columns))
+    held = {
+        name: _held(name, spec, given, Rows(seed, n, 0, n, columns))
         for name, spec in model.inputs.items()
+        if name not in moved and not (isinstance(spec, Text) and MEANING in moved)
     }
+    inputs = {**held, **moved}
     feed = ({name: tensor[start : start + BATCH] for name, tensor in inputs.items()} for start in range(0, n, BATCH))
     parts = sampling.run(model.fast, feed, model.device, model.precision)
     return sampling.Samples(parts.pop(sampling.SAMPLE), model.plugin.output(model.config), seed, columns, parts)

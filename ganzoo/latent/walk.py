@@ -38,8 +38,8 @@ def between(spec: Latent, start: Tensor, end: Tensor, share: Tensor) -> Tensor:
 
 
 def strip(model: Model, seeds: Sequence[int], steps: int = 8, **given: Any) -> Samples:
-    """From each seed to the next, `steps` pictures a line with both ends. Where several classes are given, a line each, all of
-    them from the first seed to the second."""
+    """From each seed to the next, `steps` pictures a line with both ends. Where several classes or sentences are given, a line
+    each, all of them from the first seed to the second."""
     _check(seeds, steps)
     lines = view.classes(model, given)
     ends = [(0, 1)] * lines if lines > 1 else [(i, i + 1) for i in range(len(seeds) - 1)]

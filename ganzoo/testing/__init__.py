@@ -53,6 +53,7 @@ def checks() -> tuple[Check, ...]:
         samples.rows_are_independent,
         samples.sample_changes_nothing,
         samples.encode_gives_inputs,
+        samples.meaning_stands_for_text,
         networks.weights_survive_a_round_trip,
         training.a_restart_changes_nothing,
     )

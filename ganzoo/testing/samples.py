@@ -1,4 +1,4 @@
-"""Checks of `sample` and `encode`."""
+"""Checks of `sample`, `encode` and `meaning`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ganzoo.data.spec import Curve, Output, Picture, Points
 from ganzoo.errors import InputError
-from ganzoo.gan import GAN
+from ganzoo.gan import GAN, MEANING
+from ganzoo.inputs import Text
 from ganzoo.plugin import Plugin
 from ganzoo.sampling import SAMPLE
 from ganzoo.testing.finding import Nonconforming, copies, distance, few, generators, must, same
@@ -71,6 +72,23 @@ def encode_gives_inputs(plugin: Plugin[Any]) -> None:
         fits = tensor.shape == inputs[name].shape
         must(fits, f"encode returns {name!r} of shape {list(tensor.shape)}, the input's is {list(inputs[name].shape)}")
     _declared(sampled(gan, {**inputs, **found})[SAMPLE], output)
+
+
+def meaning_stands_for_text(plugin: Plugin[Any]) -> None:
+    """Where there are vectors of sentences: one row a sentence, `sample` takes them in place of the sentence and gives the same,
+    and takes what lies between two."""
+    gan, inputs = built(plugin).eval(), inputs_of(plugin, ROWS)
+    if type(gan).meaning is GAN.meaning:
+        return
+    texts = [name for name, spec in plugin.inputs(plugin.tiny).items() if isinstance(spec, Text)]
+    must(len(texts) == 1, f"`meaning` is of one Text input; there are {len(texts)}")
+    with torch.no_grad():
+        found = gan.meaning(inputs[texts[0]])
+    must(found.ndim == 2 and len(found) == ROWS, f"meaning returns shape {list(found.shape)} for {ROWS} sentences")
+    others = {name: tensor for name, tensor in inputs.items() if name != texts[0]}
+    far = distance(sampled(gan, inputs)[SAMPLE], sampled(gan, {**others, MEANING: found})[SAMPLE])
+    must(far <= 1e-5, f"samples of a sentence and of its vector differ by {far:.2g}")
+    _declared(sampled(gan, {**others, MEANING: (found + found.flip(0)) / 2})[SAMPLE], plugin.output(plugin.tiny))
 
 
 def _asks_for_what_it_needs(gan: GAN[Any], images: Tensor) -> None:

@@ -49,6 +49,23 @@ def test_points_have_no_gif(ganzoo: Call) -> None:
     assert "gif" not in told
 
 
+def test_between_sentences(ganzoo: Call, model: Any) -> None:
+    where = model("tiny_text")
+    words = ("--text", "a red circle", "--text", "blue", "--steps", 3, "--side", 2)
+    told = ganzoo("explore", where, *words, "--out", "x").stdout.split()
+    assert [Path(path).name for path in told][-2:] == ["sentences.png", "sentences.gif"]
+    assert Image.open("x/sentences.png").size == (3 * 10 + 2, 4 * 10 + 2)
+    with Image.open("x/sentences.gif") as moving:
+        assert moving.n_frames == 2 * 16
+        assert moving.size == (128, 128), "four of 8 pixels, enlarged"
+    one = ganzoo("explore", where, "--text", "red", "--side", 2, "--out", "y").stdout
+    assert "sentences" not in one
+    said = ganzoo("explore", where, "--text", "red", "--view", "sentences", "--out", "z", code=2).stderr
+    assert "needs two at least" in said
+    said = ganzoo("explore", where, "--text", "red", "--text", "!", "--view", "sentences", "--out", "z", "--force", code=2).stderr
+    assert "no word in '!'" in said
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shlex
 from collections.abc import Iterator
@@ -30,6 +31,8 @@ def rows(path: str, name: str = "sample") -> Any:
         ("tiny_class", ["--label", "cross,circle"], 16),
         ("tiny_curve", [], 16),
         ("tiny_text", ["--text", "a red bird"], 64),
+        ("tiny_text", ["--text", "red", "--text", "blue", "--text", "a"], 24),
+        ("tiny_text", ["--text", "red", "--text", "blue", "-n", "3"], 3),
         ("tiny_class", ["-n", "5"], 5),
     ],
 )
@@ -89,6 +92,135 @@ def test_a_view(ganzoo: Call, model: Any) -> None:
     wrong = ganzoo(*words, "wrong.png", "--show", "nothing", code=2).stderr
     assert views[0] in wrong
     assert not Path("wrong.png").exists()
+
+
+def test_views_of_another_shape(ganzoo: Call, model: Any) -> None:
+    """Stage 1 of 4 pixels a side, and above a sample of 8: in a grid, a folder and shards."""
+    folder = model("tiny_text")
+    words = ["sample", folder, "--text", "a bird", "-n", 4, "--seed", 1]
+    for view, size in {"stage1": (4, 4), "stages": (8, 16)}.items():
+        ganzoo(*words, "--show", view, "-o", f"{view}.png")
+        assert Image.open(f"{view}.png").size == (2 * (size[0] + 2) + 2, 2 * (size[1] + 2) + 2)
+        ganzoo(*words, "--show", view, "-o", view)
+        assert {Image.open(path).size for path in Path(view).glob("*.png")} == {size}
+    ganzoo(*words, "--stages", "-o", "same.png")
+    assert Path("same.png").read_bytes() == Path("stages.png").read_bytes()
+    assert "give one of the three" in ganzoo(*words, "--stages", "--cycle", "-o", "x.png", code=2).stderr
+    assert "no other views" in ganzoo("sample", model("tiny_class"), "--stages", "-o", "x.png", code=2).stderr
+    ganzoo("sample", folder, "--text", "red", "--text", "blue", "--stages", "--seed", 1, "-o", "two.png")
+    assert Image.open("two.png").height > 2 * (16 + 4)
+    assert "pixel by pixel" in ganzoo("replay", "two.png", "--model", folder).stderr
+
+
+def sheet(path: str) -> Any:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+SENTENCES = [
+    "a red square",
+    "blue circle, and more than has room above pictures of eight pixels: " + "it is cut, " * 40 + "at last",
+    "\u05d0 red",
+]
+
+
+def test_each_sentence_stands_above_its_line(ganzoo: Call, model: Any) -> None:
+    """Two bands of letters and two lines of pictures, which are those of the grid without letters."""
+    folder = model("tiny_text")
+    words = ["sample", folder, "--seed", 1, "-n", 8]
+    ganzoo(*words, "--text", SENTENCES[0], "--text", SENTENCES[1], "-o", "x.png")
+    ganzoo(*words, "--text", SENTENCES[0], "--text", SENTENCES[1], "-o", "x.npz")
+    found, tiles = sheet("x.png"), rows("x.npz")
+    height, line = len(found), 8 + 2 + 2
+    band = height // 2 - line
+    for number in range(2):
+        top = number * (band + line)
+        assert found[top : top + band].min() < 100, "letters"
+        assert (found[top : top + band, -2:] == 255).all(), "they end before the border"
+        for column in range(4):
+            left = 2 + 10 * column
+            assert (found[top + band + 2 : top + band + 10, left : left + 8] == tiles[4 * number + column]).all()
+    assert (found[:band] != found[band + line : 2 * band + line]).any()
+    ganzoo(*words, "--text", "red", "--text", "blue", "--columns", 3, "-o", "uneven.png")
+    assert sheet("uneven.png").shape[:2] == (3 * 10 + 2, 3 * 10 + 2), "lines that hold both have no letters"
+
+
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_file_of_sentences(ganzoo: Call, model: Any, start: str, end: str) -> None:
+    folder = model("tiny_text")
+    Path("lines.txt").write_bytes((start + end.join(["", *SENTENCES[:2], "   ", SENTENCES[2]])).encode())
+    said = ganzoo("sample", folder, "--texts", "lines.txt", "-o", "file.png").stderr
+    ganzoo(*shlex.split(said.partition("again: ")[2])[1:], "-o", "again.png")
+    assert Path("again.png").read_bytes() == Path("file.png").read_bytes()
+    given = [word for sentence in SENTENCES for word in ("--text", sentence)]
+    seed = said.split()[1].strip(";")
+    ganzoo("sample", folder, *given, "--seed", seed, "-o", "given.png")
+    assert Path("given.png").read_bytes() == Path("file.png").read_bytes()
+    with Image.open("file.png") as image:
+        assert json.loads(image.info["ganzoo"])["inputs"] == {"text": SENTENCES}
+    Path("lines.txt").unlink()
+    assert "the same, pixel by pixel" in ganzoo("replay", "file.png", "--model", folder).stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "No such file"),
+        (b"", "0 sentences; 1 to 1,000"),
+        (b" \n\n", "0 sentences"),
+        (b"red\n" * 1001, "1,001 sentences"),
+        (b"red\n\n!!!\n", "no word in line 3, '!!!'"),
+        (b"red\nbl\xffe\n", "line 2 is not UTF-8"),
+        ("red".encode("utf-16"), "line 1 is not UTF-8"),
+        (b"x" * (1 << 21), "more than 1,048,576 bytes"),
+    ],
+)
+def test_files_that_are_no_sentences(ganzoo: Call, model: Any, content: bytes | None, said: str) -> None:
+    if content is not None:
+        Path("x.txt").write_bytes(content)
+    error = ganzoo("sample", model("tiny_text"), "--texts", "x.txt", "-o", "x.png", code=2).stderr
+    assert said in error
+    assert error.count("\n") == 1
+    assert not Path("x.png").exists()
+
+
+def test_sentences_that_do_not_fit(ganzoo: Call, model: Any) -> None:
+    folder = model("tiny_text")
+    Path("x.txt").write_text("red\n" * 1000)
+    Path("y").mkdir()
+    for words, said in (
+        (["--texts", "x.txt", "-n", 2000, "--columns", 1], "write a folder or .tar files"),
+        (["--texts", "x.txt", "-n", 5], "1000 sentences for 5 samples"),
+        (["--texts", "x.txt", "--text", "red"], "give one of them"),
+        (["--texts", "y"], "not a file"),
+        ([], "a sentence is needed (--text"),
+    ):
+        assert said in ganzoo("sample", folder, *words, "-o", "x.png", code=2).stderr
+    assert "no such input" in ganzoo("sample", model("tiny_class"), "--text", "red", "-o", "x.png", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("sentence", "said"),
+    [("", "an empty sentence"), ("!?\u2026", "no word in"), ("\U0001f600", "no word in"), ("red \udcff", "not spelt in UTF-8")],
+)
+def test_a_sentence_that_says_nothing(ganzoo: Call, model: Any, sentence: str, said: str) -> None:
+    error = ganzoo("sample", model("tiny_text"), "--text", sentence, "-o", "x.png", code=2).stderr
+    assert said in error
+    assert error.count("\n") == 1
+    assert not Path("x.png").exists()
+
+
+@pytest.mark.parametrize(
+    "sentence", ["red " * 10_000, "\u05e9\u05d9\u05e2\u05e8", "red \U0001f600", "red\x1b[2J\x07\x00", "\u202ered", "Zoe\u0308"]
+)
+def test_whatever_a_sentence_says_there_is_a_picture(ganzoo: Call, model: Any, sentence: str) -> None:
+    folder = model("tiny_text")
+    ganzoo("sample", folder, "--text", sentence, "--text", "red", "-n", 4, "--seed", 0, "-o", "x.png")
+    if len(sentence) < 10_000:
+        assert "pixel by pixel" in ganzoo("replay", "x.png", "--model", folder).stderr
+    else:
+        assert "too large for the picture" in ganzoo("replay", "x.png", "--model", folder, code=2).stderr
 
 
 def test_the_printed_command_makes_the_same_again(ganzoo: Call, site: Site) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganzoo.gan import GAN, Phase, Player, Step, Update
+from ganzoo.gan import GAN, MEANING, Phase, Player, Step, Update, Views
 from ganzoo.nn import discriminator_loss, generator_loss
 from ganzoo.text import PAD
 from tiny_text import TinyTextConfig
@@ -74,10 +74,15 @@ class TinyText(GAN[TinyTextConfig]):
         else:
             yield from self._game("2", image, self._enlarge(small, meaning))
 
+    def meaning(self, tokens: Tensor) -> Tensor:
+        found: Tensor = self.text(tokens)
+        return found
+
     def sample(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        meaning = self.text(inputs["text"])
+        meaning = inputs[MEANING] if MEANING in inputs else self.meaning(inputs["text"])
         small = self.stage1(torch.cat([inputs["latent"], meaning], dim=1))
-        return {"sample": self._enlarge(small, meaning), "stage1": small}
+        large = self._enlarge(small, meaning)
+        return Views(sample=large, stage1=small, stages=lambda: torch.cat([F.interpolate(small, scale_factor=2), large], dim=2))
 
     def _enlarge(self, small: Tensor, meaning: Tensor) -> Tensor:
         return self.stage2(torch.cat([small.flatten(1), meaning], dim=1))

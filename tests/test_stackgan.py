@@ -1,0 +1,461 @@
+"""stackgan: sentences against hand-written references, the three games' losses, who is frozen when, and that words are learnt."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor, nn
+from torch.distributions import Normal, kl_divergence
+
+import ganzoo
+from ganzoo import registry
+from ganzoo.config import convert, override
+from ganzoo.data.spec import Captions, Facts
+from ganzoo.errors import ConfigError, DataError, InputError
+from ganzoo.gan import MEANING, Step, Update
+from ganzoo.inputs import Latent, Rows
+from ganzoo.sampling import batches
+from ganzoo.testing.synthetic import Synthetic
+from ganzoo.text import PAD, UNKNOWN
+from ganzoo.training import artifacts
+from ganzoo.training.engine import Engine
+from ganzoo.training.log import read_rows
+from ganzoo.training.loop import Rhythm, Trainer
+from ganzoo.training.run import train
+from ganzoo_stackgan.model import found, judgement, matching_loss, same
+from ganzoo_stackgan.networks import SHARPEST, TEMPERATURE, Augmentation, Temperature
+
+PLUGIN: Any = registry.get("stackgan")
+TOKENS = torch.tensor([[2, 3, 4, 0], [2, 5, 6, 0], [2, 5, 6, 0], [4, 6, 0, 0], [2, 3, 4, 0]])
+"""Five sentences of the tiny vocabulary; the second and third are the same, and so are the last and the first."""
+
+
+def built(**settings: Any) -> Any:
+    torch.manual_seed(0)
+    return PLUGIN.build(override(PLUGIN.tiny, settings))
+
+
+def step(phase: str) -> Step:
+    return Step(0, phase, 10, torch.Generator().manual_seed(0))
+
+
+def pictures(size: int = 16, n: int = len(TOKENS), channels: int = 3) -> Tensor:
+    return torch.rand(n, channels, size, size, generator=torch.Generator().manual_seed(1)) * 2 - 1
+
+
+def played(gan: Any, phase: str) -> tuple[list[Update], list[tuple[tuple[Tensor, ...], Tensor]]]:
+    """The updates of one step in which no weights move, and what the discriminator was given and said, call by call."""
+    calls: list[tuple[tuple[Tensor, ...], Tensor]] = []
+    judge = gan.discriminator1 if phase == "stage-1" else gan.discriminator2
+    hook = judge.register_forward_hook(lambda module, given, said: calls.append((given, said)))
+    updates = list(gan.losses({"image": pictures(gan.config.size), "caption": TOKENS}, step(phase)))
+    hook.remove()
+    return updates, calls
+
+
+def log_sigmoid(raw: Tensor) -> np.ndarray:
+    return -np.log1p(np.exp(-raw.detach().double().numpy()))
+
+
+def surprise(raw: Tensor, target: float) -> np.ndarray:
+    """Cross-entropy of logits and a target."""
+    return -target * log_sigmoid(raw) - (1 - target) * log_sigmoid(-raw)
+
+
+def count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def config_of(name: str, **settings: Any) -> Any:
+    return override(PLUGIN.presets[name], settings)
+
+
+# ---- networks
+
+
+def test_generators_have_the_parameters_of_the_papers_code() -> None:
+    """STAGE1_G and STAGE2_G as its config.py has them, less the first BatchNorm's: 16,384 channels there, 1,024 maps here."""
+    with torch.device("meta"):
+        gan = PLUGIN.build(config_of("s06", meaning="1024"))
+    assert count(gan.stage1) == 10_301_248 - 2 * (16_384 - 1_024)
+    assert count(gan.stage2) == 26_290_080
+
+
+def test_small_is_a_small_file() -> None:
+    with torch.device("meta"):
+        gan = PLUGIN.build(config_of("small", vocabulary=",".join(f"w{number}" for number in range(5_000))))
+    assert sum(2 * count(gan.get_submodule(name)) for name in gan.ema) < 11 * 2**20
+
+
+@pytest.mark.parametrize(("stage1", "size"), [(8, 16), (8, 64), (16, 32), (32, 128), (64, 256)])
+@pytest.mark.parametrize("norm", ["batch", "spectral", "none"])
+def test_shapes(stage1: int, size: int, norm: str) -> None:
+    gan = built(stage1=stage1, size=size, channels=1, discriminator_norm=norm).eval()
+    meaning, epsilon = torch.randn(2, 4), torch.randn(2, 3)
+    small = gan.stage1(torch.randn(2, 4), meaning, epsilon)
+    large = gan.stage2(small.pictures, meaning, epsilon)
+    assert small.pictures.shape == (2, 1, stage1, stage1)
+    assert large.pictures.shape == (2, 1, size, size)
+    assert small.kl.shape == large.kl.shape == (2,)
+    assert gan.discriminator1(small.pictures, meaning, meaning).shape == (2, 2)
+    assert gan.discriminator2(large.pictures, meaning).shape == (1, 2)
+
+
+def test_discriminators_are_no_wider_than_eight_times() -> None:
+    gan = built(size=256)
+    widths = [layer.out_channels for layer in gan.discriminator2.picture if isinstance(layer, nn.Conv2d)]
+    assert widths == [4, 8, 16, 32, 32, 32]
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in built(discriminator_norm="none").discriminator2.modules())
+
+
+def test_the_sentence_is_laid_over_the_smallest_maps() -> None:
+    gan, meaning = built().eval(), torch.randn(2, 4)
+    seen: list[Tensor] = []
+    gan.discriminator1.both[0].register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    gan.discriminator1(pictures(8, 2), meaning)
+    compressed = gan.discriminator1.sentence(meaning)
+    assert seen[0].shape[2:] == (4, 4)
+    for place in ((0, 0), (3, 2)):
+        torch.testing.assert_close(seen[0][:, -4:, place[0], place[1]], compressed)
+
+
+# ---- sentences
+
+
+def test_padding_changes_nothing() -> None:
+    text = built(text_layers=3).eval().text
+    torch.testing.assert_close(text(TOKENS), text(torch.cat([TOKENS, torch.full((5, 9), PAD)], dim=1)))
+    torch.testing.assert_close(text(TOKENS)[3:4], text(TOKENS[3:4, :2]))
+    with torch.no_grad():  # even where a vector of padding is not 0, as one from another file may be
+        text.word.weight[PAD] = 100
+    torch.testing.assert_close(text(TOKENS)[3:4], text(TOKENS[3:4, :2]))
+
+
+def test_a_sentence_is_a_vector_of_one_length() -> None:
+    text = built().text
+    strange = torch.tensor([[PAD] * 4, [UNKNOWN] * 4, [PAD, 2, PAD, 3]])
+    for tokens in (TOKENS, strange):
+        torch.testing.assert_close(text(tokens).norm(dim=1), torch.full((len(tokens),), 2.0))
+    assert not torch.equal(text(torch.tensor([[3, 4, 5]])), text(torch.tensor([[4, 3, 5]])))
+
+
+def test_the_same_sentences_are_found() -> None:
+    expected = [[a.tolist() == b.tolist() for b in TOKENS] for a in TOKENS]
+    assert same(TOKENS).tolist() == expected
+    assert sum(map(sum, expected)) == 9
+
+
+def test_matching_against_a_loop() -> None:
+    fits = torch.randn(5, 5, generator=torch.Generator().manual_seed(2)) * 3
+    alike, lost, right = same(TOKENS), [], []
+    for matrix in (fits.double().numpy(), fits.double().numpy().T):
+        for row, line in enumerate(matrix):
+            shares = np.exp(line) / np.exp(line).sum()
+            mates = [column for column in range(5) if alike[row, column]]
+            lost.append(-np.mean([np.log(shares[column]) for column in mates]))
+            right.append(int(line.argmax()) in mates)
+    assert matching_loss(fits, alike).item() == pytest.approx(np.mean(lost), rel=1e-5)
+    assert found(fits, alike).item() == pytest.approx(np.mean(right))
+    assert 0 < np.mean(right) < 1
+
+
+def test_the_matcher_takes_cosines_over_a_temperature() -> None:
+    gan, meaning = built().eval(), torch.randn(5, 4)
+    fits = gan.matcher(pictures(8), meaning)
+    vectors = gan.matcher.picture(pictures(8))
+    cosines = nn.functional.cosine_similarity(meaning[:, None] / meaning.norm(dim=1)[:, None, None] * 2, vectors[None], dim=2)
+    scaled = meaning / meaning.norm(dim=1, keepdim=True) * 2  # as `text` gives them: of length sqrt(4)
+    torch.testing.assert_close(gan.matcher(pictures(8), scaled), cosines / TEMPERATURE)
+    torch.testing.assert_close(fits / fits.norm(dim=1, keepdim=True), cosines / cosines.norm(dim=1, keepdim=True))
+    sharp = Temperature()
+    nn.init.constant_(sharp.scale, 50)
+    assert sharp(torch.ones(())).item() == pytest.approx(1 / SHARPEST)
+
+
+# ---- conditioning augmentation
+
+
+def test_augmentation_draws_from_the_gaussian_whose_divergence_it_tells() -> None:
+    layer, meaning = Augmentation(override(PLUGIN.tiny, {"condition": 3})), torch.randn(5, 4)
+    mean, log_variance = layer.layer(meaning).split(3, dim=1)
+    gaussian = Normal(mean, torch.exp(log_variance / 2))
+    epsilon = torch.randn(5, 3)
+    values, kl = layer(meaning, epsilon)
+    torch.testing.assert_close(values, gaussian.mean + gaussian.stddev * epsilon)
+    torch.testing.assert_close(kl, kl_divergence(gaussian, Normal(0.0, 1.0)).mean(dim=1))
+    assert (kl > 0).all()
+
+
+def test_without_augmentation_the_condition_is_a_linear_layer() -> None:
+    gan = built(augmentation=False).eval()
+    assert set(PLUGIN.inputs(gan.config)) == {"text", "latent"}
+    meaning = torch.randn(5, 4)
+    for stage in (gan.stage1, gan.stage2):
+        assert stage.condition.layer.out_features == 3
+        values, kl = stage.condition(meaning, None)
+        torch.testing.assert_close(values, stage.condition.layer(meaning))
+        assert not kl.any()
+    assert [update.log["kl"].item() for phase in ("stage-1", "stage-2") for update in played(gan, phase)[0][1:]] == [0, 0]
+
+
+# ---- the games
+
+
+def test_the_game_of_text() -> None:
+    gan = built()
+    (update,), _ = played(gan, "text")
+    small = pictures().view(5, 3, 8, 2, 8, 2).mean(dim=(3, 5))
+    fits, alike = gan.matcher(small, gan.text(TOKENS)), same(TOKENS)
+    assert update.player == "matcher"
+    assert update.loss.item() == pytest.approx(matching_loss(fits, alike).item(), rel=1e-4)
+    assert update.log["match/right"].item() == pytest.approx(found(fits, alike).item())
+
+
+@pytest.mark.parametrize("phase", ["stage-1", "stage-2"])
+def test_the_game_of_a_stage(phase: str) -> None:
+    """Zhang et al. 2017, eq. 3 to 6, with wrong sentences; those of the third and the first picture are the right ones too."""
+    gan = built(real_target=0.9, generator_target=0.8, kl=3)
+    (discriminator, generator), calls = played(gan, phase)
+    (real_given, (real, wrong)), (fake_given, (fake,)), (again_given, (again,)) = calls
+    meaning = gan.text(TOKENS)
+    image = pictures() if phase == "stage-2" else pictures().view(5, 3, 8, 2, 8, 2).mean(dim=(3, 5))
+    torch.testing.assert_close(real_given, (image, meaning, meaning[[4, 0, 1, 2, 3]]))
+    torch.testing.assert_close(fake_given, (again_given[0], meaning))
+    assert not fake_given[0].requires_grad
+    assert again_given[0].requires_grad
+    differs = [1, 3, 4]
+    expected = surprise(real, 0.9).mean() / 2 + surprise(wrong, 0)[differs].mean() / 4 + surprise(fake, 0).mean() / 4
+    assert discriminator.loss.item() == pytest.approx(expected, rel=1e-4)
+    for name, raw in {"real": real, "fake": fake, "wrong": wrong[differs]}.items():
+        assert discriminator.log[f"score/{name}"].item() == pytest.approx(np.exp(log_sigmoid(raw)).mean(), rel=1e-4)
+    kl = generator.log["kl"].item()
+    assert generator.loss.item() == pytest.approx(surprise(again, 0.8).mean() + 3 * kl, rel=1e-4)
+    assert generator.log["adversarial"].item() == pytest.approx(surprise(again, 0.8).mean(), rel=1e-4)
+    assert kl > 0
+
+
+def test_the_proportions_are_those_of_the_documents_log() -> None:
+    """Its last lines: losses of real, wrong and generated pictures, and their sum."""
+    real, wrong, fake, total = 0.3375095725, 0.0036393744, 1.3265e-06, 0.1696649615
+    assert real > surprise(torch.tensor(math.log(9)), 0.9) > 0.325  # the least that a target of 0.9 allows
+    low, high = 0.0, math.log(9)
+    for _ in range(60):  # the logit of the real loss, which falls up to log 9
+        low, high = ((low + high) / 2, high) if surprise(torch.tensor((low + high) / 2), 0.9) > real else (low, (low + high) / 2)
+    logits = [torch.tensor([low]), *(torch.tensor([math.log(math.expm1(value))]) for value in (wrong, fake))]
+    assert judgement(PLUGIN.presets["s06"], *logits, torch.ones(1)).item() == pytest.approx(total, rel=1e-5)
+    assert PLUGIN.presets["s06"].kl * 3.0703e-05 + 0.3275129497 == pytest.approx(0.3275743425, rel=1e-6)
+
+
+def test_hinge() -> None:
+    real, wrong, drawn = torch.tensor([2.0, 0.5]), torch.tensor([-0.5, 9.0]), torch.tensor([-3.0, 1.0])
+    config = override(PLUGIN.tiny, {"loss": "hinge"})
+    assert judgement(config, real, wrong, drawn, torch.tensor([1.0, 0.0])).item() == 0.25 / 2 + (0.5 + 1.0) / 4
+    (_, generator), calls = played(built(loss="hinge", kl=0), "stage-1")
+    assert generator.loss.item() == pytest.approx(-calls[2][1].mean().item(), rel=1e-5)
+
+
+def test_a_batch_of_one_sentence_has_no_wrong_one() -> None:
+    gan = built()
+    batch = {"image": pictures(), "caption": TOKENS[:1].expand(5, -1)}
+    update = next(gan.losses(batch, step("stage-1")))
+    assert update.log["score/wrong"].item() == 0
+    assert torch.isfinite(update.loss)
+    logits = torch.tensor([1.0, -2.0])
+    expected = surprise(logits, 1).mean() / 2 + surprise(logits, 0).mean() / 4
+    assert judgement(gan.config, logits, logits, logits, torch.zeros(2)).item() == pytest.approx(expected)
+
+
+def test_the_penalty_is_of_pictures_with_their_sentences() -> None:
+    gan = built(discriminator_norm="none", r1=4, r1_every=2)
+    (discriminator, _), calls = played(gan, "stage-2")
+    image, meaning = pictures().requires_grad_(), gan.text(TOKENS)
+    (gradient,) = torch.autograd.grad(gan.discriminator2(image, meaning).sum(), image)
+    penalty = gradient.square().sum(dim=(1, 2, 3)).mean()
+    torch.testing.assert_close(discriminator.log["penalty"], penalty)
+    (real, wrong), (fake,) = calls[0][1], calls[1][1]
+    plain = judgement(gan.config, real, wrong, fake, torch.tensor([0.0, 1, 0, 1, 1]))
+    torch.testing.assert_close(discriminator.loss, plain + 4 / 2 * 2 * penalty)
+    skipped = next(gan.losses({"image": pictures(), "caption": TOKENS}, Step(1, "stage-2", 10, step("x").rng)))
+    assert "penalty" not in skipped.log
+
+
+def trainer(folder: Path) -> Trainer:
+    gan = built()
+    rhythm = Rhythm(log=0, sample=0, checkpoint=0)
+    return Trainer(gan, gan.phases(), Synthetic(PLUGIN.data(gan.config)), Engine("cpu", "fp32"), folder, rhythm=rhythm)
+
+
+def test_what_a_phase_does_not_move_stays(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    moved = {"text": {"text", "matcher"}, "stage-1": {"stage1", "discriminator1"}, "stage-2": {"stage2", "discriminator2"}}
+    for number, (phase, names) in enumerate(moved.items()):
+        run.run(until=4 * number + 1)  # the first step: what averages there are have settled
+        before = {name: tensor.clone() for name, tensor in run.gan.state_dict().items()}
+        run.run(until=4 * number + 4)
+        changed = {
+            name.partition(".")[0] for name, tensor in run.gan.state_dict().items() if not torch.equal(tensor, before[name])
+        }
+        assert run.phases[run.phase].name == phase
+        assert changed == names
+        assert {name for name, network in run.gan.named_children() if network.training} == names
+
+
+# ---- sampling
+
+
+def asked(gan: Any, n: int = 4) -> dict[str, Tensor]:
+    return next(batches(PLUGIN.inputs(gan.config), {"text": "a red circle"}, Rows(0, n), n))
+
+
+def test_views_and_what_they_are_made_of() -> None:
+    gan = built(condition=5).eval()
+    inputs = asked(gan)
+    assert PLUGIN.inputs(gan.config)["condition"] == Latent(10)
+    made, meaning = gan.sample(inputs), gan.text(inputs["text"])
+    small = gan.stage1(inputs["latent"], meaning, inputs["condition"][:, :5]).pictures
+    large = gan.stage2(small, meaning, inputs["condition"][:, 5:]).pictures
+    assert set(made) == {"sample", "stage-1", "stages"}
+    torch.testing.assert_close(made["sample"], large)
+    torch.testing.assert_close(made["stage-1"], small.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3))
+    assert made["stages"].shape == (4, 3, 32, 16)
+    assert torch.equal(made["stages"][:, :, :16], made["stage-1"])
+    assert torch.equal(made["stages"][:, :, 16:], made["sample"])
+
+
+def test_a_meaning_may_stand_for_the_sentence() -> None:
+    gan = built().eval()
+    inputs = asked(gan)
+    expected = gan.sample(inputs)["sample"]
+    inputs[MEANING] = gan.meaning(inputs.pop("text"))
+    assert torch.equal(gan.sample(inputs)["sample"], expected)
+    inputs[MEANING] = inputs[MEANING] + 1
+    assert not torch.equal(gan.sample(inputs)["sample"], expected)
+
+
+@pytest.mark.parametrize("twice", [True, False])
+def test_the_second_stage_may_go_without_the_sentence(twice: bool) -> None:
+    gan = built(text_twice=twice).eval()
+    assert PLUGIN.inputs(gan.config)["condition"] == Latent(6 if twice else 3)
+    assert torch.isfinite(gan.sample(asked(gan))["sample"]).all()
+    one, other = (gan.stage2(pictures(8), meaning, torch.zeros(5, 3)).pictures for meaning in torch.randn(2, 5, 4))
+    assert torch.equal(one, other) != twice
+    kl = played(gan.train(), "stage-2")[0][1].log["kl"].item()
+    assert (kl > 0) == twice
+
+
+# ---- data and configuration
+
+
+def test_words_and_sizes_come_from_the_data() -> None:
+    facts = Facts(name="birds", kind="images", count=9, channels=1, size=100, sentences=(("a red bird", "a bird"),))
+    config = PLUGIN.adapt(PLUGIN.config(), facts)
+    assert (config.channels, config.stage1, config.size) == (1, 16, 64)
+    assert config.vocabulary[:3] == ("a", "bird", "red")
+    assert PLUGIN.data(config).fields["caption"] == Captions(config.vocabulary, 32, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("preset", "size", "expected"),
+    [
+        ("paper", None, (64, 256)),
+        ("paper", 300, (64, 256)),
+        ("paper", 40, (8, 32)),
+        ("small", 64, (32, 64)),
+        ("paper", 5, (8, 16)),
+    ],
+)
+def test_pictures_are_no_larger_than_the_datas(preset: str, size: int | None, expected: tuple[int, int]) -> None:
+    config = PLUGIN.adapt(PLUGIN.presets[preset], Facts(name="x", kind="images", count=1, channels=3, size=size))
+    assert (config.stage1, config.size) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"size": 48}, "size=48 is no power of two"),
+        ({"stage1": 12}, "stage1=12 is no power of two"),
+        ({"stage1": 64, "size": 64}, "size=64, of the second stage, must be larger than stage1=64"),
+        ({"stage1": 4}, "stage1"),
+        ({"r1": 1.0}, "BatchNorm mixes pictures"),
+        ({"words": 65}, "words"),
+        ({"vocabulary": ["x" * 201]}, "vocabulary"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        convert(settings, PLUGIN.config, "--set")
+
+
+def test_presets() -> None:
+    assert set(PLUGIN.presets) == {"paper", "small", "s06"}
+    assert PLUGIN.presets["paper"] == PLUGIN.config()
+    for preset in PLUGIN.presets.values():
+        narrow = {"generator_width": 4, "discriminator_width": 4, "stage1": 8, "size": 16, "vocabulary": "a,b,c,d,e"}
+        gan = PLUGIN.build(override(preset, narrow))
+        assert all(torch.isfinite(update.loss) for phase in gan.phases() for update in played(gan, phase.name)[0])
+
+
+# ---- from captions to pictures
+
+
+def shapes(place: Path, n: int = 64) -> Path:
+    """Red and blue circles and squares, 16 x 16 on white, each with two captions."""
+    place.mkdir()
+    lines = []
+    for number in range(n):
+        colour, shape = ("red", "blue")[number % 2], ("circle", "square")[number // 2 % 2]
+        image = Image.new("RGB", (16, 16), "white")
+        left, top = np.random.default_rng(number).integers(1, 6, size=2).tolist()
+        pen = ImageDraw.Draw(image)
+        (pen.ellipse if shape == "circle" else pen.rectangle)((left, top, left + 9, top + 9), fill=colour)
+        image.save(place / f"{number}.png")
+        lines.append(json.dumps({"file_name": f"{number}.png", "text": [f"a {colour} {shape}", f"{shape}, {colour}"]}))
+    (place / "captions.jsonl").write_text("\n".join(lines), "utf-8")
+    return place
+
+
+def test_a_sentence_decides_the_colour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artifacts, "FIXED", 4)
+    settings = {
+        "stage1": 8, "size": 16, "words": 6, "meaning": 16, "text_width": 32, "text_layers": 1, "text_batch": 32,
+        "text_steps": 60, "text_lr": 2e-3, "latent": 4, "condition": 8, "generator_width": 8, "discriminator_width": 8,
+        "compressed": 8, "blocks": 1, "batch": 16, "stage1_steps": 120, "stage2_steps": 120, "lr_generator": 2e-3,
+        "lr_discriminator": 1e-3, "ema": 0.9,
+    }  # fmt: skip
+    run = train(
+        "stackgan", str(shapes(tmp_path / "data")), settings=settings, out=tmp_path / "run", device="cpu", precision="fp32",
+        sample_every=0, log_every=20, augment="translation",
+    )  # fmt: skip
+    first, *_, second = (row["match/right"] for row in read_rows(run) if row["phase"] == "text")
+    assert second > first
+    model = ganzoo.load(run, device="cpu")
+    made = {colour: model.sample(16, seed=0, text=f"a {colour} square") for colour in ("red", "blue")}
+    for view in ("stage-1", "stages"):
+        red, blue = ((one.views[view][:, 0] - one.views[view][:, 2]).mean(dim=(1, 2)) for one in made.values())
+        assert red.mean() > 0.2
+        assert blue.mean() < -0.2
+    with pytest.raises(InputError, match="a sentence is needed"):
+        model.sample(1)
+    saved = model.sample(2, seed=0, text="something reddish").view("stages").save(tmp_path / "stages.png", columns=2)
+    assert Image.open(saved).size == (2 * 16 + 3 * 2, 32 + 2 * 2)
+
+
+def test_steps_are_those_of_each_phase(tmp_path: Path) -> None:
+    narrow = {name: getattr(PLUGIN.tiny, name) for name in ("stage1", "size", "generator_width", "discriminator_width")}
+    run = train("stackgan", str(shapes(tmp_path / "data", 8)), settings=narrow, steps=1, batch_size=2, out=tmp_path / "run",
+                device="cpu", sample_every=0, log_every=1)  # fmt: skip
+    assert [(row["phase"], row["index"]) for row in read_rows(run)] == [("text", 1), ("stage-1", 1), ("stage-2", 1)]
+
+
+def test_pictures_without_captions_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    Image.new("RGB", (32, 32)).save(tmp_path / "data" / "x.png")
+    with pytest.raises(DataError, match="asks for captions"):
+        train("stackgan", str(tmp_path / "data"), preset="small", steps=1, out=tmp_path / "run", device="cpu")
