@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganzoo import images, sampling, weights
 from ganzoo.data.spec import Captions, Picture, Points
 from ganzoo.errors import InputError
-from ganzoo.gan import GAN
+from ganzoo.gan import GAN, Phase
 from ganzoo.inputs import Image as ImageInput
 from ganzoo.inputs import Input, Label, Rows, Text
 from ganzoo.model import model_config
@@ -37,19 +37,19 @@ class Artifacts:
         many = FIXED if isinstance(self.output, Picture) else 16 * FIXED if isinstance(self.output, Points) else 16
         self.fixed = fixed_inputs(plugin, gan.config, batches, engine.seed, many)
 
-    def sample(self, average: Average, step: int) -> Tensor:
-        """samples/step-0000500.png, and what it shows."""
+    def sample(self, average: Average, step: int, phase: Phase) -> Tensor | None:
+        """samples/step-0000500.png, and what it shows: of a phase with a view of its name, that view.
+
+        None where a player learns alone, for its samples tell nothing: an autoencoder's few latents make neighbours of healthy
+        ones, and while sentences are learnt nothing can draw yet."""
         with average.applied() as gan:
             made = sampling.run(gan, iter(_split(self.fixed, FIXED)), self.engine.device, self.engine.precision)
-        sheet = sampling.draw(made[sampling.SAMPLE], self.output)
-        images.save_png(sheet, self.folder / SAMPLES / f"step-{step:07d}.png")
-        return made[sampling.SAMPLE]
+        shown = made.get(phase.name, made[sampling.SAMPLE])
+        images.save_png(sampling.draw(shown, self.output), self.folder / SAMPLES / f"step-{step:07d}.png")
+        return shown if len(phase.players) > 1 else None
 
     def real(self) -> Tensor | None:
-        """As many examples of the data as samples are drawn, to compare them with; None where the data have no such thing, and
-        where one player learns alone: an autoencoder's few latents make neighbours of healthy samples."""
-        if all(len(phase.players) < 2 for phase in self.gan.phases()):
-            return None
+        """As many examples of the data as samples are drawn, to compare them with; None where the data have no such thing."""
         fields = self.plugin.data(self.gan.config).fields
         key = next((key for key, field in fields.items() if type(field) is type(self.output)), None)
         if key is None:
@@ -65,28 +65,37 @@ class Artifacts:
     def finish(self, average: Average, seed: int) -> None:
         """The final files: BatchNorm re-estimated, the networks fine-tuning needs, sheet, plot and GIF."""
         with average.applied() as gan:
-            if self._drawable():
-                self._reestimate(gan, seed)
+            self._reestimate(gan, gan, seed)
             self._save(weights.MODEL, weights.networks(gan, gan.ema), gan)
         rest = [name for name, _ in self.gan.named_children() if name not in self.gan.ema]
         self._save(weights.TRAINING, weights.networks(self.gan, rest), self.gan)
         self._pictures()
 
+    def settled(self, names: Sequence[str]) -> None:
+        """BatchNorm of networks that have just taken their averaged weights re-estimated, for later phases build on them."""
+        self._reestimate(self.gan, nn.ModuleList(self.gan.get_submodule(name) for name in names), self.engine.seed)
+
     def _save(self, name: str, tensors: dict[str, Tensor], gan: GAN[Any]) -> None:
         if tensors:
             weights.save(self.folder / name, tensors, weights.metadata(model_config(self.plugin, gan)))
 
-    def _drawable(self) -> bool:
-        return not any(isinstance(spec, (Text, ImageInput)) for spec in self.plugin.inputs(self.gan.config).values())
+    def _reestimate(self, gan: GAN[Any], networks: nn.Module, seed: int) -> None:
+        """Not for translators both ways: a norm would see pictures of the wrong domain."""
+        if not self.plugin.data(gan.config).unpaired:
+            reestimate(networks, self._feed(seed), lambda feed: gan.sample(sampling.to_device(feed, self.engine.device)))
 
-    def _reestimate(self, gan: GAN[Any], seed: int) -> None:
-        inputs = self.plugin.inputs(gan.config)
+    def _feed(self, seed: int) -> Iterator[dict[str, Tensor]]:
+        """Batches of inputs: pictures and sentences from the data, all else drawn."""
+        inputs = self.plugin.inputs(self.gan.config)
+        given = {name: spec for name, spec in inputs.items() if isinstance(spec, (Text, ImageInput))}
+        drawn = {name: spec for name, spec in inputs.items() if name not in given}
         rows = Rows(seed, ESTIMATE_BATCHES * ESTIMATE_SIZE)
-        reestimate(
-            gan,
-            sampling.batches(inputs, {}, rows, ESTIMATE_SIZE),
-            lambda feed: gan.sample(sampling.to_device(feed, self.engine.device)),
-        )
+        for number, feed in enumerate(sampling.batches(drawn, {}, rows, ESTIMATE_SIZE)):
+            place = number * ESTIMATE_SIZE
+            yield feed | {
+                name: _from_data(self.plugin, self.gan.config, self.batches, spec, ESTIMATE_SIZE, name, place)
+                for name, spec in given.items()
+            }
 
     def _pictures(self) -> None:
         from ganzoo import plots
@@ -115,13 +124,13 @@ def fixed_inputs(plugin: Plugin[Any], config: Any, batches: Batches, seed: int, 
     return found
 
 
-def _from_data(plugin: Plugin[Any], config: Any, batches: Batches, spec: Input, n: int, name: str) -> Tensor:
+def _from_data(plugin: Plugin[Any], config: Any, batches: Batches, spec: Input, n: int, name: str, place: int = 0) -> Tensor:
     wanted: type = Captions if isinstance(spec, Text) else Picture
     fields = plugin.data(config).fields
     key = next((key for key, field in fields.items() if isinstance(field, wanted)), None)
     if key is None:
         raise InputError(name, f"the data of {plugin.name!r} hold nothing to show it with")
-    taken = batches.take(0, n, 0)[key]
+    taken = batches.take(place, n, 0)[key]
     taken = images.to_float(taken) if taken.dtype == torch.uint8 else taken
     if isinstance(spec, ImageInput) and taken.shape[1] != spec.channels:
         taken = taken.mean(dim=1, keepdim=True).expand(-1, spec.channels, -1, -1)

@@ -34,6 +34,11 @@ class Health:
         self.told: set[str] = set()
         self.events = self.bad = 0
 
+    def begin(self) -> None:
+        """A phase begins: other networks draw, and none of the rows of before is compared with."""
+        self.rows.clear()
+        self.events = self.bad = 0
+
     @property
     def collapsed(self) -> bool:
         """Whether the last two looks at the samples found them alike."""

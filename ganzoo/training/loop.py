@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -34,8 +34,11 @@ class Batches(Protocol):
 class Events(Protocol):
     """What happens beside the steps, with the averaged weights at hand."""
 
-    def sample(self, average: Average, step: int) -> Tensor | None:
-        """Samples of fixed inputs, which are drawn on the way; None where nothing is made."""
+    def sample(self, average: Average, step: int, phase: Phase) -> Tensor | None:
+        """Samples of fixed inputs, which are drawn on the way; None where there are none to judge."""
+
+    def settled(self, names: Sequence[str]) -> None:
+        """These networks have their final weights, and later phases build on them."""
 
     def export(self, average: Average, step: int) -> None: ...
 
@@ -177,7 +180,11 @@ class Trainer:
     def _next_phase(self) -> None:
         """At a phase's end, averaged networks that no later phase moves take their averaged weights."""
         later = {n for phase in self.phases[self.phase + 1 :] for player in phase.players.values() for n in player.networks}
-        self.average.settle([name for name in self.average.shadows if name not in later])
+        final = [name for name in self.average.shadows if name not in later]
+        self.average.settle(final)
+        if self.events:
+            self.events.settled(final)
+        self.health.begin()
         self._begin(self.phase + 1)
         self._announce()
 
@@ -215,7 +222,7 @@ class Trainer:
     def _sample(self) -> None:
         """Collapsed when asked to stop there: the checkpoint is written first. All processes stop together."""
         if self.events and self.engine.main:
-            made = self.events.sample(self.average, self.done)
+            made = self.events.sample(self.average, self.done, self.phases[self.phase])
             self._warn(self.health.samples(made) if made is not None else [])
         if self.stop_on_collapse and self.engine.any(self.health.collapsed):
             self.save()

@@ -1,0 +1,116 @@
+"""Several phases: what is done where one ends, and what is judged in each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor, nn
+
+from ganzoo import registry, sampling
+from ganzoo.config import override
+from ganzoo.data.sources import open_set
+from ganzoo.model import load
+from ganzoo.training.artifacts import ESTIMATE_BATCHES, ESTIMATE_SIZE, Artifacts
+from ganzoo.training.ema import Average
+from ganzoo.training.engine import Engine
+from ganzoo.training.loop import Rhythm, Trainer
+from ganzoo.training.run import train
+
+STEPS = 8
+
+
+@pytest.fixture
+def shapes(tmp_path: Path) -> Path:
+    """Circles and squares of 16 pixels in two colours, with sentences."""
+    folder = tmp_path / "shapes"
+    folder.mkdir()
+    lines = []
+    for number in range(24):
+        colour, shape = ("red", "blue")[number % 2], ("circle", "square")[number // 2 % 2]
+        image = Image.new("RGB", (16, 16), "white")
+        pen, box = ImageDraw.Draw(image), (2 + number % 3, 3, 11, 12)
+        (pen.ellipse if shape == "circle" else pen.rectangle)(box, fill=colour)
+        image.save(folder / f"{number:02}.png")
+        lines.append(json.dumps({"file_name": f"{number:02}.png", "text": f"a {colour} {shape}"}))
+    (folder / "captions.jsonl").write_text("\n".join(lines), "utf-8")
+    return folder
+
+
+def norms(network: nn.Module) -> list[nn.BatchNorm2d]:
+    return [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
+class Watched(Artifacts):
+    """Keeps what the networks were like when they were settled."""
+
+    means: list[Tensor]
+
+    def settled(self, names: Sequence[str]) -> None:
+        super().settled(names)
+        if "stage1" in names:
+            self.means = [norm.running_mean.clone() for norm in norms(self.gan.stage1)]
+
+
+def test_norms_of_networks_that_read_sentences_are_estimated_anew(shapes: Path, tmp_path: Path) -> None:
+    """At the end of their phase and of the run: against a plain mean over the same inputs, by hand."""
+    plugin, found = registry.get("stackgan"), open_set(str(shapes))
+    settings = {"ema": 0.9, "text_steps": STEPS, "stage1_steps": STEPS, "stage2_steps": STEPS}
+    config = override(plugin.adapt(plugin.tiny, found.facts), settings, "test")
+    gan, batches, engine = plugin.build(config), found.bind(plugin.data(config)), Engine("cpu", "fp32", 3)
+    artifacts = Watched(plugin, engine.place(gan), batches, engine, tmp_path / "run")
+    trainer = Trainer(gan, gan.phases(), batches, engine, tmp_path / "run", rhythm=Rhythm(0, 0, 0), events=artifacts)
+    trainer.run()
+    wanted = [norm.running_mean for norm in norms(gan.stage1)]
+    assert all(torch.equal(kept, mean) for kept, mean in zip(artifacts.means, wanted, strict=True)), "frozen since"
+    assert all(norm.num_batches_tracked == ESTIMATE_BATCHES for norm in norms(gan.stage1))
+
+    sums, first = torch.zeros(len(wanted[0])), norms(gan.stage1)[0]
+    first.register_forward_pre_hook(lambda module, args: None if sums.add_(args[0].mean(dim=(0, 2, 3))) is sums else args)
+    gan.eval()
+    with torch.no_grad():
+        for feed in artifacts._feed(engine.seed):
+            assert len(feed["text"]) == len(feed["latent"]) == ESTIMATE_SIZE
+            gan.sample(feed)
+    torch.testing.assert_close(first.running_mean, sums / ESTIMATE_BATCHES, rtol=1e-4, atol=1e-6)
+
+    stale = [norm.running_mean.clone() for norm in norms(trainer.average.shadows["stage2"])]
+    artifacts.finish(trainer.average, engine.seed)
+    published = load(_with_config(artifacts, trainer.average)).gan
+    assert all(norm.num_batches_tracked == ESTIMATE_BATCHES for norm in norms(published.stage2))
+    assert not torch.allclose(stale[0], norms(published.stage2)[0].running_mean, atol=1e-4)
+
+
+def _with_config(artifacts: Artifacts, average: Average) -> Path:
+    from ganzoo import weights
+    from ganzoo.model import model_config
+
+    weights.write_json(artifacts.folder / weights.CONFIG, model_config(artifacts.plugin, artifacts.gan))
+    return artifacts.folder
+
+
+def test_a_phase_shows_the_view_of_its_name(shapes: Path, tmp_path: Path) -> None:
+    plugin, found = registry.get("stackgan"), open_set(str(shapes))
+    config = plugin.adapt(plugin.tiny, found.facts)
+    gan, batches, engine = plugin.build(config), found.bind(plugin.data(config)), Engine("cpu", "fp32", 0)
+    artifacts = Artifacts(plugin, engine.place(gan), batches, engine, tmp_path)
+    text, first, second = gan.phases()
+    average = Average(gan, gan.ema, 0.9)
+    views = sampling.run(gan.eval(), iter([artifacts.fixed]), engine.device, engine.precision)
+    assert artifacts.sample(average, 0, text) is None, "nothing can draw yet"
+    for phase, view in ((first, "stage-1"), (second, sampling.SAMPLE)):
+        shown = artifacts.sample(average, 1, phase)
+        assert shown is not None
+        torch.testing.assert_close(shown, views[view])
+
+
+def test_a_stage_whose_turn_is_to_come_ends_no_run(shapes: Path, tmp_path: Path) -> None:
+    """It draws the same grey for everybody until then."""
+    narrow = {name: getattr(registry.get("stackgan").tiny, name) for name in ("stage1", "size", "generator_width", "text_width")}
+    run = train("stackgan", str(shapes), settings=narrow, steps=6, batch_size=4, out=tmp_path / "run", device="cpu",
+                sample_every=2, stop_on_collapse=True)  # fmt: skip
+    assert len(list((run / "samples").glob("*.png"))) == 3 * 3 + 1
