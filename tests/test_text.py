@@ -168,7 +168,9 @@ def test_a_share_of_the_words_is_spelt() -> None:
     rows = [said(row, SHADES) for row in take(chosen, 0, 5).tolist()]
     whole = Counter(word for row in rows for word in row if not word.startswith("#"))
     for word in ("red", "hair"):
-        assert abs(whole[word] / 2000 - 0.7) < 0.04
+        assert abs(whole[word] / 2000 - 0.85) < 0.03, "every second word of 3 captions in 10"
+    untouched = sum(row == ["red", "hair"] for row in rows)
+    assert abs(untouched / 2000 - (0.7 + 0.3 / 4)) < 0.03
     assert {"".join(part.lstrip("#") for part in row) for row in rows} == {"redhair"}, "whichever way, it says the same"
     ways = Counter(tuple(row[:-1]) for row in rows if row[-1] == "hair" and row[0] != "red")
     assert set(ways) == {("#r", "#e", "#d"), ("#re", "#d"), ("#red",)}

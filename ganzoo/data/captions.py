@@ -16,6 +16,9 @@ from ganzoo.text import PAD, encode, known, positions, spellings
 if TYPE_CHECKING:
     from ganzoo.data.content import Taker
 
+SPELT = 0.5
+"""Chance of a word in a caption that is spelt."""
+
 
 def captions(field: Captions, facts: Facts) -> Taker:
     """What gives the token ids of one caption for each picture, int64 (n, length)."""
@@ -33,8 +36,9 @@ def captions(field: Captions, facts: Facts) -> Taker:
 
 
 class Speller:
-    """Spells each known word by pieces with the chance `field.split`, in one of its spellings: so the vectors of pieces, which
-    stand for words that no caption holds, are learnt (sub-word regularization, Kudo 2018, section 3)."""
+    """Of a share `field.split` of the captions each known word is spelt by pieces with the chance SPELT, in one of its spellings:
+    so the vectors of pieces, which stand for words that no caption holds, are learnt (sub-word regularization, Kudo 2018, section
+    3). The other captions stay as they are, so that pictures of one caption are mostly seen to be."""
 
     def __init__(self, field: Captions, index: dict[str, int]) -> None:
         self.split, self.length = field.split, field.length
@@ -44,10 +48,11 @@ class Speller:
 
     def spelt(self, rows: NDArray[np.int64], position: int, seed: int) -> NDArray[np.int64]:
         """`rows` (n, length), with their place in the stream from `position` on; changed in place, cut to `length`."""
-        drawn = chances(position, len(rows), self.length, seed)
-        hit = (drawn < self.split) & self.may[rows]
+        drawn = chances(position, len(rows), 1 + self.length, seed)
+        captions, drawn = drawn[:, :1] < self.split, drawn[:, 1:] / SPELT
+        hit = captions & (drawn < 1) & self.may[rows]
         for place in np.flatnonzero(hit.any(axis=1)):
-            shares = np.where(hit[place], drawn[place] / self.split, 1.0)
+            shares = np.where(hit[place], drawn[place], 1.0)
             rows[place] = self._line(rows[place].tolist(), shares.tolist())
         return rows
 

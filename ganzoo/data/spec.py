@@ -42,7 +42,8 @@ class Labels(msgspec.Struct, frozen=True):
 class Captions(msgspec.Struct, frozen=True):
     """Token ids, int64 (n, length); 0 pads, 1 is unknown. One of an image's captions is drawn each step.
 
-    `split`: the chance that a known word is spelt by pieces of the vocabulary, so that training sees them."""
+    `split`: the share of captions in which every second known word, by chance, is spelt by pieces of the vocabulary, so that
+    training sees them."""
 
     vocabulary: tuple[str, ...]
     length: int
