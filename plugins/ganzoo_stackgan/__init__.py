@@ -30,7 +30,8 @@ class StackGANConfig(Config, frozen=True, kw_only=True):
 
     Sentences. `vocabulary`: words and sub-words, taken from the data's captions; `words`: how many of a sentence are read;
     `split`: share of captions some of whose known words are spelt by sub-words in training. `meaning`: numbers that a sentence
-    becomes, by `text_layers` convolutions of `text_width` channels, learnt in the phase "text" (`text_steps`, `text_batch`, `text_lr`).
+    becomes, by `text_layers` convolutions of `text_width` channels, learnt in the phase "text" (`text_steps`, `text_batch`,
+    `text_lr`).
 
     `condition`: numbers that a generator takes from a sentence's; `augmentation`: drawn from a Gaussian instead of given by a
     linear layer, with `kl` the weight of its divergence from N(0, I). `text_twice`: whether the second stage has its own.
