@@ -87,7 +87,7 @@ def test_all_bad(ganzoo: Call, folder: Path, photos: Any) -> None:
         (["--image", "photos", "-o", "out", "--show", "lamp"], "this model gives sample"),
         (["--image", "photos", "-o", "out", "--direction", "C"], "no option 'C'"),
         (["--image", "photos/a.jpg", "-o", "y.jpg", "--columns", "2"], "--columns"),
-        (["--image", "photos/a.jpg", "-o", "y.jpg", "--cycle", "--show", "grey"], "give one of them"),
+        (["--image", "photos/a.jpg", "-o", "y.jpg", "--cycle", "--show", "grey"], "give one of the three"),
         (["-o", "y.png"], "--image FILE"),
     ],
 )
