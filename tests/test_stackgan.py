@@ -423,6 +423,7 @@ def shapes(place: Path, n: int = 64) -> Path:
 
 def test_a_sentence_decides_the_colour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(artifacts, "FIXED", 4)
+    monkeypatch.setattr(artifacts, "ESTIMATE_BATCHES", 10)
     settings = {
         "stage1": 8, "size": 16, "words": 6, "meaning": 16, "text_width": 32, "text_layers": 1, "text_batch": 32,
         "text_steps": 60, "text_lr": 2e-3, "latent": 4, "condition": 8, "generator_width": 8, "discriminator_width": 8,
@@ -448,7 +449,8 @@ def test_a_sentence_decides_the_colour(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_steps_are_those_of_each_phase(tmp_path: Path) -> None:
-    narrow = {name: getattr(PLUGIN.tiny, name) for name in ("stage1", "size", "generator_width", "discriminator_width")}
+    sizes = ("stage1", "size", "words", "meaning", "text_width", "condition", "generator_width", "discriminator_width")
+    narrow = {name: getattr(PLUGIN.tiny, name) for name in sizes}
     run = train("stackgan", str(shapes(tmp_path / "data", 8)), settings=narrow, steps=1, batch_size=2, out=tmp_path / "run",
                 device="cpu", sample_every=0, log_every=1)  # fmt: skip
     assert [(row["phase"], row["index"]) for row in read_rows(run)] == [("text", 1), ("stage-1", 1), ("stage-2", 1)]
