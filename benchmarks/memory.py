@@ -48,8 +48,9 @@ def main() -> None:
         run(asked.command)
     elif len(asked.n) == 1:
         write(asked.model, asked.n[0])
-    for n in asked.n[1:] and asked.n:
-        subprocess.run([sys.executable, __file__, asked.model, str(n)], check=True)
+    else:
+        for n in asked.n:
+            subprocess.run([sys.executable, __file__, asked.model, str(n)], check=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
@@ -31,6 +30,7 @@ from ganzoo.training.loop import Rhythm, Trainer
 from ganzoo.training.run import train
 from ganzoo_stackgan.model import found, judgement, matching_loss, same
 from ganzoo_stackgan.networks import SHARPEST, TEMPERATURE, Augmentation, Temperature
+from tests.shapes import shapes
 
 PLUGIN: Any = registry.get("stackgan")
 TOKENS = torch.tensor([[2, 3, 4, 0], [2, 5, 6, 0], [2, 5, 6, 0], [4, 6, 0, 0], [2, 3, 4, 0]])
@@ -403,22 +403,6 @@ def test_presets() -> None:
 
 
 # ---- from captions to pictures
-
-
-def shapes(place: Path, n: int = 64) -> Path:
-    """Red and blue circles and squares, 16 x 16 on white, each with two captions."""
-    place.mkdir()
-    lines = []
-    for number in range(n):
-        colour, shape = ("red", "blue")[number % 2], ("circle", "square")[number // 2 % 2]
-        image = Image.new("RGB", (16, 16), "white")
-        left, top = np.random.default_rng(number).integers(1, 6, size=2).tolist()
-        pen = ImageDraw.Draw(image)
-        (pen.ellipse if shape == "circle" else pen.rectangle)((left, top, left + 9, top + 9), fill=colour)
-        image.save(place / f"{number}.png")
-        lines.append(json.dumps({"file_name": f"{number}.png", "text": [f"a {colour} {shape}", f"{shape}, {colour}"]}))
-    (place / "captions.jsonl").write_text("\n".join(lines), "utf-8")
-    return place
 
 
 def test_a_sentence_decides_the_colour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from ganzoo.errors import UsageError
 from ganzoo.gan import GAN, MEANING
 from ganzoo.inputs import Rows, Text
 from ganzoo.latent import view
-from ganzoo.latent.walk import slerp
+from ganzoo.latent.walk import along, check_steps, slerp
 from ganzoo.sampling import Samples
 
 if TYPE_CHECKING:
@@ -49,8 +49,7 @@ def loop(
 def _check(texts: Sequence[str], steps: int) -> None:
     if isinstance(texts, str) or len(texts) < 2:
         raise UsageError("a walk between sentences needs two at least (--text ... --text ...)")
-    if steps < 2:
-        raise UsageError(f"{steps} steps; a walk needs two at least")
+    check_steps(steps)
 
 
 def _made(
@@ -62,9 +61,7 @@ def _made(
     lines: int,
     given: dict[str, Any],
 ) -> Samples:
-    vectors = meanings(model, texts)
-    start, end = (vectors[[pair[side] for pair in ends]][:, None] for side in (0, 1))
-    way = slerp(start, end, shares[None, :, None]).flatten(0, 1)
+    way = along(meanings(model, texts), ends, shares, slerp)
     seeds = [seed + line for line in range(lines)]
     held = {name: view.drawn(spec, name, seeds).repeat_interleave(len(way), dim=0) for name, spec in view.latents(model).items()}
     return view.made(model, {MEANING: way.repeat(lines, 1), **held}, seed, len(way), given)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,6 +17,8 @@ from ganzoo.sampling import Samples
 if TYPE_CHECKING:
     from ganzoo.model import Model
 
+Way = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Start and end (..., size), shares (..., 1) -> what lies between."""
 PARALLEL = 1e-4
 """Sine of an angle, and product of two lengths, below which a chord stands for the arc."""
 
@@ -61,14 +64,23 @@ def _moved(model: Model, seeds: Sequence[int], ends: Sequence[tuple[int, int]], 
     """Each latent (len(ends) * len(shares), size): for each pair of places among the seeds, all shares of the way."""
     found = {}
     for name, spec in view.latents(model).items():
-        anchors = view.drawn(spec, name, list(seeds))
-        start, end = (anchors[[pair[side] for pair in ends]][:, None] for side in (0, 1))
-        found[name] = between(spec, start, end, shares[None, :, None]).flatten(0, 1)
+        found[name] = along(view.drawn(spec, name, list(seeds)), ends, shares, partial(between, spec))
     return found
+
+
+def along(anchors: Tensor, ends: Sequence[tuple[int, int]], shares: Tensor, way: Way) -> Tensor:
+    """(len(ends) * len(shares), size): for each pair of places among the `anchors`, all shares of the way."""
+    start, end = (anchors[[pair[side] for pair in ends]][:, None] for side in (0, 1))
+    return way(start, end, shares[None, :, None]).flatten(0, 1)
 
 
 def _check(seeds: Sequence[int], steps: int) -> None:
     if len(seeds) < 2:
         raise UsageError("a walk needs two seeds at least")
+    check_steps(steps)
+
+
+def check_steps(steps: int) -> None:
+    """UsageError for too few."""
     if steps < 2:
         raise UsageError(f"{steps} steps; a walk needs two at least")

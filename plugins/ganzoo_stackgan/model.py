@@ -53,15 +53,15 @@ class StackGAN(GAN[StackGANConfig]):
 
     def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
         c, image, tokens = self.config, batch["image"], batch["caption"]
-        small = F.avg_pool2d(image, c.size // c.stage1)
+        real = image if step.phase == SECOND else F.avg_pool2d(image, c.size // c.stage1)
         if step.phase == TEXT:
-            fits, alike = self.matcher(small, self.text(tokens)), same(tokens)
+            fits, alike = self.matcher(real, self.text(tokens)), same(tokens)
             yield Update("matcher", matching_loss(fits, alike), {"match/right": found(fits, alike)})
             return
         with torch.no_grad():
             meaning = self.meaning(tokens)
         drawn = self._drawn(meaning, step)
-        judge, real = (self.discriminator1, small) if step.phase == FIRST else (self.discriminator2, image)
+        judge = self.discriminator2 if step.phase == SECOND else self.discriminator1
         yield self._judged(judge, real, drawn.pictures.detach(), meaning, tokens, step)
         (on_drawn,) = judge(drawn.pictures, meaning)
         log = {"adversarial": generator_loss(c.loss, on_drawn, c.generator_target), "kl": drawn.kl.mean()}

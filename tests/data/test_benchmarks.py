@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import tarfile
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,8 +15,8 @@ from ganzoo.data.sources import open_set
 from ganzoo.data.spec import Captions, Data, Labels, Picture
 from ganzoo.errors import DataError
 from ganzoo.text import encode, vocabulary
+from tests.packed import Files, tarred, tree, zipped
 
-Files = dict[str, bytes]
 BIRDS = {
     "1": ("001.Black_footed_Albatross", "Black_Footed_Albatross_0046_18", (20.0, 10.0, 12.0, 16.0)),
     "2": ("001.Black_footed_Albatross", "Black_Footed_Albatross_0009_34", (2.0, 3.0, 20.0, 8.0)),
@@ -64,29 +62,6 @@ def flowers() -> Files:
     homes = {1: "class_00077", 2: "class_00077", 3: "class_00002", 4: "class_00077"}
     texts = {f"text_c10/{home}/image_{number:05d}.txt": told(f"flower{number}") for number, home in homes.items()}
     return files | texts | {"text_c10/class_00077.t7": b"\0", "imagelabels.mat": b"\0"}
-
-
-def tree(root: Path, contents: Files) -> Path:
-    for name, content in contents.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(content)
-    return root
-
-
-def zipped(path: Path, contents: Files) -> Path:
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in contents.items():
-            archive.writestr(name, content)
-    return path
-
-
-def tarred(path: Path, contents: Files) -> Path:
-    with tarfile.open(path, "w:gz") as archive:
-        for name, content in contents.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return path
 
 
 WRAPPED: list[Callable[[Path, Files], Path]] = [

@@ -8,8 +8,6 @@ import json
 import struct
 import subprocess
 import sys
-import tarfile
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,35 +23,13 @@ from ganzoo.data.sources import open_set
 from ganzoo.data.spec import Captions, Curve, Data, Labels, Picture, Points
 from ganzoo.errors import ConfigError, DataError, UsageError
 from ganzoo.images import to_uint8
+from tests.packed import tarred, tree, zipped
 
 
 def png(value: int, size: tuple[int, int] = (8, 8), mode: str = "L", kind: str = "PNG") -> bytes:
     buffer = io.BytesIO()
     Image.new(mode, size, value if mode == "L" else (value, 0, 255 - value)).save(buffer, kind)
     return buffer.getvalue()
-
-
-def tree(root: Path, contents: dict[str, bytes]) -> Path:
-    for name, content in contents.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(content)
-    return root
-
-
-def zipped(path: Path, contents: dict[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in contents.items():
-            archive.writestr(name, content)
-    return path
-
-
-def tarred(path: Path, contents: dict[str, bytes]) -> Path:
-    with tarfile.open(path, "w:gz") as archive:
-        for name, content in contents.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return path
 
 
 def idx(array: np.ndarray) -> bytes:

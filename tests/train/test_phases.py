@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
 from ganzoo import registry, sampling
@@ -20,25 +18,14 @@ from ganzoo.training.ema import Average
 from ganzoo.training.engine import Engine
 from ganzoo.training.loop import Rhythm, Trainer
 from ganzoo.training.run import train
+from tests.shapes import shapes
 
 STEPS = 8
 
 
 @pytest.fixture
-def shapes(tmp_path: Path) -> Path:
-    """Circles and squares of 16 pixels in two colours, with sentences."""
-    folder = tmp_path / "shapes"
-    folder.mkdir()
-    lines = []
-    for number in range(24):
-        colour, shape = ("red", "blue")[number % 2], ("circle", "square")[number // 2 % 2]
-        image = Image.new("RGB", (16, 16), "white")
-        pen, box = ImageDraw.Draw(image), (2 + number % 3, 3, 11, 12)
-        (pen.ellipse if shape == "circle" else pen.rectangle)(box, fill=colour)
-        image.save(folder / f"{number:02}.png")
-        lines.append(json.dumps({"file_name": f"{number:02}.png", "text": f"a {colour} {shape}"}))
-    (folder / "captions.jsonl").write_text("\n".join(lines), "utf-8")
-    return folder
+def captioned(tmp_path: Path) -> Path:
+    return shapes(tmp_path / "shapes", 24)
 
 
 def norms(network: nn.Module) -> list[nn.BatchNorm2d]:
@@ -56,9 +43,9 @@ class Watched(Artifacts):
             self.means = [norm.running_mean.clone() for norm in norms(self.gan.stage1)]
 
 
-def test_norms_of_networks_that_read_sentences_are_estimated_anew(shapes: Path, tmp_path: Path) -> None:
+def test_norms_of_networks_that_read_sentences_are_estimated_anew(captioned: Path, tmp_path: Path) -> None:
     """At the end of their phase and of the run: against a plain mean over the same inputs, by hand."""
-    plugin, found = registry.get("stackgan"), open_set(str(shapes))
+    plugin, found = registry.get("stackgan"), open_set(str(captioned))
     settings = {"ema": 0.9, "text_steps": STEPS, "stage1_steps": STEPS, "stage2_steps": STEPS}
     config = override(plugin.adapt(plugin.tiny, found.facts), settings, "test")
     gan, batches, engine = plugin.build(config), found.bind(plugin.data(config)), Engine("cpu", "fp32", 3)
@@ -93,8 +80,8 @@ def _with_config(artifacts: Artifacts, average: Average) -> Path:
     return artifacts.folder
 
 
-def test_a_phase_shows_the_view_of_its_name(shapes: Path, tmp_path: Path) -> None:
-    plugin, found = registry.get("stackgan"), open_set(str(shapes))
+def test_a_phase_shows_the_view_of_its_name(captioned: Path, tmp_path: Path) -> None:
+    plugin, found = registry.get("stackgan"), open_set(str(captioned))
     config = plugin.adapt(plugin.tiny, found.facts)
     gan, batches, engine = plugin.build(config), found.bind(plugin.data(config)), Engine("cpu", "fp32", 0)
     artifacts = Artifacts(plugin, engine.place(gan), batches, engine, tmp_path)
@@ -108,9 +95,9 @@ def test_a_phase_shows_the_view_of_its_name(shapes: Path, tmp_path: Path) -> Non
         torch.testing.assert_close(shown, views[view])
 
 
-def test_a_stage_whose_turn_is_to_come_ends_no_run(shapes: Path, tmp_path: Path) -> None:
+def test_a_stage_whose_turn_is_to_come_ends_no_run(captioned: Path, tmp_path: Path) -> None:
     """It draws the same grey for everybody until then."""
     narrow = {name: getattr(registry.get("stackgan").tiny, name) for name in ("stage1", "size", "generator_width", "text_width")}
-    run = train("stackgan", str(shapes), settings=narrow, steps=6, batch_size=4, out=tmp_path / "run", device="cpu",
+    run = train("stackgan", str(captioned), settings=narrow, steps=6, batch_size=4, out=tmp_path / "run", device="cpu",
                 sample_every=2, stop_on_collapse=True)  # fmt: skip
     assert len(list((run / "samples").glob("*.png"))) == 3 * 3 + 1
