@@ -22,9 +22,11 @@ from torch.nn import functional as F
 
 from ganzoo.data.sources import Batches, open_set
 from ganzoo.data.spec import Data, Labels, Picture
+from ganzoo.device import choose_precision
 from ganzoo.images import to_float
+from ganzoo.sampling import precise
 
-SIZE, BATCH, EPOCHS, SHIFT, MIRRORED = 28, 128, 10, 2, ("fashion-mnist",)
+SIZE, BATCH, EPOCHS, SHIFT, MIRRORED, CPU = 28, 128, 10, 2, ("fashion-mnist",), torch.device("cpu")
 
 
 class Network(nn.Module):
@@ -111,7 +113,7 @@ def train(name: str, root: Path | None, seed: int = 1, epochs: int = EPOCHS) -> 
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
     for step in range(steps):
         batch = batches.take(step * BATCH, BATCH, seed)
-        with torch.autocast("cpu", torch.bfloat16):
+        with precise(CPU, choose_precision("auto", CPU)):
             logits = network(varied(to_float(batch["image"]), name in MIRRORED))
         optimizer.zero_grad()
         F.cross_entropy(logits.float(), batch["label"], label_smoothing=0.1).backward()

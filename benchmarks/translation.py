@@ -27,26 +27,30 @@ import ganzoo
 from ganzoo import images
 from ganzoo.data.sources import Batches, open_set
 from ganzoo.data.spec import Data, Picture
+from ganzoo.device import choose_precision
 from ganzoo.model import Model
+from ganzoo.sampling import precise
 
-BATCH, PART, SHOWN = 32, 16, 32
+BATCH, PART, SHOWN, CPU = 32, 16, 32, torch.device("cpu")
 DOMAINS = "AB"
 
 
 class Classifier(nn.Module):
-    """Pictures (n, channels, h, w) in [-1, 1] -> (n,) logits of belonging to B."""
+    """Pictures (n, channels, h, w) in [-1, 1] -> (n, outputs) logits."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, outputs: int = 1) -> None:
         super().__init__()
         widths = (channels, 32, 64, 128, 128)
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
             layers += [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(True), nn.MaxPool2d(2)]
-        self.features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.3), nn.Linear(widths[-1], 1))
+        self.features = nn.Sequential(
+            *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.3), nn.Linear(widths[-1], outputs)
+        )
 
     def forward(self, pictures: Tensor) -> Tensor:
         logits: Tensor = self.features(pictures)
-        return logits.flatten()
+        return logits
 
 
 def domain(name: str, split: str, letter: str, channels: int, size: int, flip: bool = False) -> Batches:
@@ -59,7 +63,7 @@ def everything(batches: Batches) -> Tensor:
 
 
 def train(sets: list[Batches], channels: int, epochs: int, seed: int) -> Classifier:
-    """As many of A as of B in each step; mirrored and moved by up to an eighth of the side."""
+    """Its logit is of belonging to B. As many of A as of B in each step; mirrored and moved by up to an eighth of the side."""
     torch.manual_seed(seed)
     model = Classifier(channels).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3, weight_decay=0.01)
@@ -68,16 +72,16 @@ def train(sets: list[Batches], channels: int, epochs: int, seed: int) -> Classif
     wanted = torch.arange(2.0).repeat_interleave(BATCH)
     for step in range(steps):
         taken = [next(iter(part.take(step * BATCH, BATCH, seed).values())) for part in sets]
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = model(_moved(images.to_float(torch.cat(taken))))
+        with precise(CPU, choose_precision("auto", CPU)):
+            belongs = model(moved(images.to_float(torch.cat(taken)))).flatten()
         optimizer.zero_grad()
-        F.binary_cross_entropy_with_logits(logits.float(), wanted).backward()
+        F.binary_cross_entropy_with_logits(belongs.float(), wanted).backward()
         optimizer.step()
         schedule.step()
     return model.eval()
 
 
-def _moved(pictures: Tensor) -> Tensor:
+def moved(pictures: Tensor) -> Tensor:
     most = pictures.shape[-1] // 8
     down, right = (int(shift) for shift in torch.randint(-most, most + 1, (2,)))
     return F.pad(pictures, (most,) * 4, mode="reflect").roll((down, right), (2, 3))[..., most:-most, most:-most]
@@ -86,7 +90,7 @@ def _moved(pictures: Tensor) -> Tensor:
 @torch.inference_mode()
 def rate(model: Classifier, pictures: Tensor, letter: str) -> float:
     """The share of `pictures` that are taken for members of domain `letter`."""
-    told = torch.cat([model(part) for part in pictures.split(500)]) > 0
+    told = torch.cat([model(part) for part in pictures.split(500)]).flatten() > 0
     return float((told if letter == "B" else ~told).float().mean())
 
 
@@ -110,12 +114,12 @@ def measured(model: Model, judge: Classifier, test: dict[str, Tensor], direction
     before, after = direction.split("2")
     originals = test[before]
     made = translate(model, originals, direction)
-    start, moved, end = (rate(judge, pictures, after) for pictures in (originals, made["sample"], test[after]))
+    start, reached, end = (rate(judge, pictures, after) for pictures in (originals, made["sample"], test[after]))
     found = {
         f"{direction}: real {before} called {after}": start,
-        f"{direction}: translated {before} called {after}": moved,
+        f"{direction}: translated {before} called {after}": reached,
         f"{direction}: real {after} called {after}": end,
-        f"{direction}: way gone": (moved - start) / max(end - start, 1e-6),
+        f"{direction}: way gone": (reached - start) / max(end - start, 1e-6),
     }
     if "returned" in made:
         found[f"{direction}: cycle L1"] = float((made["returned"] - originals).abs().mean()) / 2

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime
 import shlex
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,13 +17,13 @@ from ganzoo.data.sources import DataSet, open_set
 from ganzoo.data.spec import Data, Picture
 from ganzoo.device import describe
 from ganzoo.errors import DataError, UsageError, did_you_mean, near
-from ganzoo.evaluate import extractors, figures
+from ganzoo.evaluate import asking, extractors, figures
 from ganzoo.evaluate.extractors import Extractor, require_pictures
 from ganzoo.evaluate.neighbours import Neighbours
 from ganzoo.evaluate.network import as_levels
 from ganzoo.evaluate.observed import Observed
-from ganzoo.evaluate.protocol import Figure, Protocol, Report
-from ganzoo.inputs import Label, Rows
+from ganzoo.evaluate.protocol import DRAWN, Figure, Protocol, Report
+from ganzoo.inputs import Rows
 from ganzoo.model import Model
 from ganzoo.version import VERSION
 
@@ -72,10 +73,12 @@ def evaluate(model: Model, asked: Asked, progress: Progress | None = None) -> Ev
     batches = data.bind(Data({"image": Picture(output.channels, size)}))
     count = batches.count if asked.real is None else asked.real
     _check(asked, count, batches.count, data.facts.name)
+    rows = Rows(asked.seed, asked.samples)
+    told = asking.sentences(model.inputs, data.facts, rows)
 
     advance = progress or (lambda n: None)
     fake = Observed(asked.samples, extractor)
-    for levels in _drawn(model, asked):
+    for levels in _drawn(model, asked, told):
         fake.see(levels, extractor)
         advance(len(levels))
     near_ones = Neighbours(fake.pictures, fake.features) if asked.neighbours else None
@@ -90,9 +93,10 @@ def evaluate(model: Model, asked: Asked, progress: Progress | None = None) -> Ev
     protocol = Protocol(
         data=data.facts.name, digest=data.digest(), split=asked.split, real=count, fake=asked.samples, channels=output.channels,
         size=size, resizer=extractor.resizes(size), extractor=extractor.name, sha256=extractor.sha256, seed=asked.seed,
-        precision=model.precision,
+        precision=model.precision, inputs=asking.CAPTIONS if told else DRAWN,
     )  # fmt: skip
-    made = list(_figures(groups, real, fake, extractor, protocol, labels(model, asked, extractor)))
+    labels = asking.labels(model.inputs, extractor.classes, rows)
+    made = list(_figures(groups, real, fake, extractor, protocol, labels))
     report = Report(
         model=model.name, weights=model.digest, figures=made, command=command(model, asked), machine=describe(model.device),
         date=datetime.date.today().isoformat(), seconds=round(time.perf_counter() - begun, 1), version=VERSION,
@@ -121,14 +125,6 @@ def opened(asked: Asked) -> DataSet:
     return data
 
 
-def labels(model: Model, asked: Asked, extractor: Extractor) -> Tensor | None:
-    """The classes that were drawn for the samples, where the model takes one and the extractor reads the same ones."""
-    for name, spec in model.inputs.items():
-        if isinstance(spec, Label) and spec.classes == extractor.classes:
-            return spec.draw(name, Rows(asked.seed, asked.samples))
-    return None
-
-
 def command(model: Model, asked: Asked) -> str:
     """What repeats it, without paths of this machine."""
     name = f"./{model.name}" if model.source and model.source.origin == "folder" else model.name
@@ -140,9 +136,9 @@ def command(model: Model, asked: Asked) -> str:
     return shlex.join([*words, "--samples", str(asked.samples), "--precision", model.precision, "--seed", str(asked.seed)])
 
 
-def _drawn(model: Model, asked: Asked) -> Iterator[Tensor]:
-    """Samples as they would be saved, uint8 (n, channels, size, size)."""
-    for part in model.stream(asked.samples, seed=asked.seed, batch_size=asked.batch_size or BATCH):
+def _drawn(model: Model, asked: Asked, told: Mapping[str, Any]) -> Iterator[Tensor]:
+    """Samples as they would be saved, uint8 (n, channels, size, size). `told`: inputs that the seed cannot draw."""
+    for part in model.stream(asked.samples, seed=asked.seed, batch_size=asked.batch_size or BATCH, **told):
         yield as_levels(part.tensor)
 
 

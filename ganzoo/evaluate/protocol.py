@@ -18,6 +18,8 @@ REPORT = "evaluation.json"
 """In a run folder."""
 LIMIT = 4_000_000
 """Bytes of a report."""
+DRAWN = "drawn from the seed"
+"""Where all that a sample is asked for comes from, as a rule."""
 FREE = ("seed",)
 """What may differ between figures that are compared: another draw of the same protocol."""
 
@@ -38,7 +40,7 @@ class Protocol(Record, frozen=True, kw_only=True):
     extractor: str
     sha256: str
     ema: bool = True
-    inputs: str = "drawn from the seed"
+    inputs: str = DRAWN
     seed: int
     precision: str
     settings: dict[str, int | str] = {}
@@ -48,6 +50,7 @@ class Protocol(Record, frozen=True, kw_only=True):
         extractor = f"{self.extractor} {self.sha256[:12]}" if self.sha256 else "no extractor"
         parts = [
             f"{self.fake:,} samples from seed {self.seed}", f"{self.real:,} pictures of {self.data} ({self.split} split)",
+            *([self.inputs] if self.inputs != DRAWN else []),
             extractor, f"resizer {self.resizer}", "averaged weights" if self.ema else "weights as trained", self.precision,
             *(f"{key} {value}" for key, value in self.settings.items()),
         ]  # fmt: skip

@@ -13,13 +13,14 @@ from PIL import Image
 
 from ganzoo import load
 from ganzoo.data.sources import open_set
-from ganzoo.evaluate import extractors, figures, measure
+from ganzoo.evaluate import asking, extractors, figures, measure
 from ganzoo.evaluate.neighbours import Neighbours
 from ganzoo.evaluate.observed import Observed
 from ganzoo.evaluate.protocol import Report
 from ganzoo.manifest import Metric
 from tests.cli.conftest import Call
 from tests.evaluate.drawn import CLASSES, folder
+from tests.shapes import shapes as captioned
 
 EVERY = {
     "FID",
@@ -168,6 +169,19 @@ def test_what_cannot_be_asked(ganzoo: Call, shapes: tuple[Path, Path], model: An
     told = ganzoo("eval", model("tiny_class"), *given, code=2).stderr
     assert said in told
     assert len(told.strip().splitlines()) == 1
+
+
+def test_sentences_are_those_of_the_data(ganzoo: Call, shapes: tuple[Path, Path], model: Any, tmp_path: Path) -> None:
+    """Every sample is drawn for a caption, and the figures say so."""
+    data = captioned(tmp_path / "data", 100)
+    ganzoo("extractor", "train", "--data", data, "--epochs", 1, "-o", "turns.safetensors", "--device", "cpu")
+    words = ("eval", model("tiny_text"), "--extractor", "turns.safetensors", "-n", 100, "--figures", "fid", "--device", "cpu")
+    found = msgspec.json.decode(ganzoo(*words, "--data", data, "--json", "-o", "a.json").stdout, type=Report)
+    assert {figure.protocol.inputs for figure in found.figures} == {asking.CAPTIONS}
+    assert all("captions of the data" in metric.protocol for metric in found.metrics())
+    again = msgspec.json.decode(ganzoo(*words, "--data", data, "--json").stdout, type=Report)
+    assert [figure.value for figure in again.figures] == [figure.value for figure in found.figures]
+    assert "shapes has no captions" in ganzoo(*words[:3], shapes[1], "--data", shapes[0], "-n", 100, code=1).stderr
 
 
 def test_points_and_splits_that_are_not_there(ganzoo: Call, shapes: tuple[Path, Path], model: Any, tmp_path: Path) -> None:

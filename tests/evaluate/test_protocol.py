@@ -40,6 +40,7 @@ def report(model: str, *figures: Figure) -> Report:
         ({"split": "test"}, "split train and test"),
         ({"resizer": "bilinear antialiased 32 to 28"}, "resizer none and bilinear antialiased 32 to 28"),
         ({"digest": "e" * 64}, "digest aaaaaaaaaaaa... and eeeeeeeeeeee..."),
+        ({"inputs": "captions"}, "inputs drawn from the seed and captions"),
         ({"ema": False}, "ema True and False"),
         ({"precision": "bf16"}, "precision fp32 and bf16"),
         ({"settings": {"k": 3}}, "settings {} and {'k': 3}"),

@@ -1,0 +1,38 @@
+"""What samples of an evaluation are asked for: labels that the seed draws, sentences that the data have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from torch import Tensor
+
+from ganzoo.data.order import choices, indices
+from ganzoo.data.spec import Facts
+from ganzoo.errors import DataError
+from ganzoo.inputs import Input, Label, Rows, Text
+from ganzoo.text import is_utf8, words
+
+CAPTIONS = "captions of the data, the rest drawn from the seed"
+
+
+def labels(inputs: Mapping[str, Input], classes: tuple[str, ...], rows: Rows) -> Tensor | None:
+    """The classes that are drawn for the samples, where the model takes one and `classes`, which are read, are the same ones."""
+    for name, spec in inputs.items():
+        if isinstance(spec, Label) and spec.classes == classes:
+            return spec.draw(name, rows)
+    return None
+
+
+def sentences(inputs: Mapping[str, Input], facts: Facts, rows: Rows) -> dict[str, list[str]]:
+    """A caption for each sample, where the model takes a sentence: pictures in an order that the seed draws, each as often as any
+    other, and one of a picture's captions. DataError where the data have none."""
+    names = [name for name, spec in inputs.items() if isinstance(spec, Text)]
+    if not names:
+        return {}
+    groups = [told for group in facts.sentences if (told := [text for text in group if is_utf8(text) and words(text)])]
+    if not groups:
+        raise DataError(f"the model draws what a sentence says, and {facts.name} has no captions (a captions.jsonl)")
+    chosen = indices(0, rows.whole, len(groups), rows.seed, "captions")
+    which = choices(0, np.asarray([len(groups[group]) for group in chosen]), rows.seed)
+    return {name: [groups[group][place] for group, place in zip(chosen, which, strict=True)] for name in names}
