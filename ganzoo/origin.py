@@ -15,7 +15,8 @@ from typing import Annotated, Any, BinaryIO
 import msgspec
 
 from ganzoo.errors import GanzooError, InputError, UsageError
-from ganzoo.inputs import Image, Input
+from ganzoo.inputs import Image, Input, Vector
+from ganzoo.inputs.given import files_of
 from ganzoo.reading import decode, opened
 
 KEY = "ganzoo"
@@ -55,8 +56,12 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 
 
 def told(values: Mapping[str, Any], inputs: Mapping[str, Input]) -> dict[str, Any]:
-    """What a picture carries of the inputs given: texts and numbers as they are, pictures by their hash, never by a path."""
-    return {name: _hashes(value) if isinstance(inputs.get(name), Image) else _plain(value) for name, value in values.items()}
+    """What a picture carries of the inputs given: texts and numbers as they are, files by their hash, never by a path."""
+    return {name: _hashes(value, name) if _of_file(inputs.get(name), value) else _plain(value) for name, value in values.items()}
+
+
+def _of_file(spec: Input | None, value: Any) -> bool:
+    return isinstance(spec, Image) or (isinstance(spec, Vector) and bool(files_of(value)))
 
 
 def unlike(recorded: Mapping[str, Any], values: Mapping[str, Any], inputs: Mapping[str, Input]) -> str | None:
@@ -74,16 +79,16 @@ def _plain(value: Any) -> Any:
     return msgspec.json.decode(kept) if len(kept) <= VALUE else None
 
 
-def _hashes(value: Any) -> dict[str, list[str]] | None:
+def _hashes(value: Any, name: str) -> dict[str, list[str]] | None:
     paths = value if isinstance(value, (list, tuple)) else [value]
     if not all(isinstance(path, (str, Path)) for path in paths):
         return None
     try:
         return {"sha256": [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths]}
     except FileNotFoundError as error:
-        raise InputError("image", f"no file {error.filename}") from None
+        raise InputError(name, f"no file {error.filename}") from None
     except OSError as error:
-        raise InputError("image", f"{error.filename}: {error.strerror}") from None
+        raise InputError(name, f"{error.filename}: {error.strerror}") from None
 
 
 def read(path: Path) -> Origin:

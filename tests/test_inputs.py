@@ -10,9 +10,10 @@ import PIL.Image
 import pytest
 import torch
 from PIL.PngImagePlugin import PngInfo
+from safetensors.torch import save_file
 
 from ganzoo.errors import InputError
-from ganzoo.inputs import Choice, Codes, Image, Input, Label, Latent, Rows, Text
+from ganzoo.inputs import Choice, Codes, Image, Input, Label, Latent, Rows, Text, Vector
 from ganzoo.sampling import batches
 
 CLASSES = ("cat", "dog", "3", "bird")
@@ -23,7 +24,8 @@ DRAWN: dict[str, Input] = {
     "label": Label(tuple(str(i) for i in range(1000))),
     "code": Codes((10, 3), 2),
 }
-EXAMPLES: dict[str, Input] = {**DRAWN, "way": Choice(("there", "back")), "text": Text(WORDS, 6), "image": Image(3, multiple=2)}
+EXAMPLES: dict[str, Input] = {**DRAWN, "way": Choice(("there", "back")), "text": Text(WORDS, 6), "image": Image(3, multiple=2),
+                              "embedding": Vector(3)}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -206,6 +208,39 @@ def test_sentences() -> None:
             text.parse(empty, "text", Rows(0, 2))
     with pytest.raises(InputError, match=r"a sentence is needed \(--text"):
         text.draw("text", Rows(0, 1))
+
+
+def test_vectors(tmp_path: Path) -> None:
+    spec, two = Vector(3), torch.arange(6.0).view(2, 3)
+    assert spec.parse(two, "embedding", Rows(0, 4)).tolist() == [[0, 1, 2]] * 2 + [[3, 4, 5]] * 2
+    assert spec.parse([1, 2.5, 3], "embedding", Rows(0, 1)).tolist() == [[1, 2.5, 3]]
+    np.save(tmp_path / "one.npy", two[0].double().numpy())
+    save_file({"whatever": two.bfloat16()}, tmp_path / "two.safetensors")
+    paths = [str(tmp_path / "one.npy"), tmp_path / "two.safetensors"]
+    assert spec.parse(paths, "embedding", Rows(0, 3)).tolist() == [[0, 1, 2], [0, 1, 2], [3, 4, 5]]
+    with pytest.raises(InputError, match=r"a vector of 3 numbers is needed \(--set embedding=FILE.npy\)"):
+        spec.draw("embedding", Rows(0, 1))
+
+
+def test_what_are_no_vectors(tmp_path: Path) -> None:
+    np.save(tmp_path / "pickled.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    save_file({"a": torch.zeros(3), "b": torch.zeros(3)}, tmp_path / "two.safetensors")
+    (tmp_path / "text.npy").write_text("1 2 3")
+    for wrong, words in (
+        (torch.zeros(2, 4), r"shape \(2, 4\), expected \(k, 3\)"),
+        (torch.zeros(0, 3), "expected"),
+        ([1.0, float("inf"), 0.0], "expected finite floats"),
+        (torch.zeros(3, dtype=torch.int64), "numbers of torch.int64"),
+        (object(), "not a tensor of numbers"),
+        (torch.zeros(3, 3), "3 vectors for 2 samples"),
+        (tmp_path / "none.npy", "No such file"),
+        (str(tmp_path), "a folder"),
+        (tmp_path / "pickled.npy", "holds no vectors that can be read"),
+        (tmp_path / "text.npy", "holds no vectors that can be read"),
+        (tmp_path / "two.safetensors", "holds 2 tensors, expected one"),
+    ):
+        with pytest.raises(InputError, match=words):
+            Vector(3).parse(wrong, "embedding", Rows(0, 2))
 
 
 def test_pictures(tmp_path: Path) -> None:

@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
+from typer.testing import CliRunner
 
 import ganzoo
 from ganzoo import registry
+from ganzoo.cli.app import COMMANDS, app, register
 from ganzoo.config import convert, override
 from ganzoo.data.spec import Captions, Facts
 from ganzoo.errors import ConfigError, DataError, InputError
@@ -33,6 +36,7 @@ from ganzoo_stackgan.networks import SHARPEST, TEMPERATURE, Augmentation, Temper
 from tests.shapes import shapes
 
 PLUGIN: Any = registry.get("stackgan")
+SIZES = ("stage1", "size", "words", "condition", "generator_width", "discriminator_width")
 TOKENS = torch.tensor([[2, 3, 4, 0], [2, 5, 6, 0], [2, 5, 6, 0], [4, 6, 0, 0], [2, 3, 4, 0]])
 """Five sentences of the tiny vocabulary; the second and third are the same, and so are the last and the first."""
 
@@ -432,9 +436,36 @@ def test_a_sentence_decides_the_colour(tmp_path: Path, monkeypatch: pytest.Monke
     assert Image.open(saved).size == (2 * 16 + 3 * 2, 32 + 2 * 2)
 
 
+def test_vectors_of_another_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They stand for the sentences: in training, and when a sample is asked for by a file, which a replay asks for again."""
+    monkeypatch.chdir(tmp_path)
+    register(COMMANDS)
+    place = shapes(tmp_path / "data", 8)
+    (place / "captions.jsonl").unlink()
+    colours = {"red": torch.tensor([[3.0, 0, 0, 0, 0]]), "blue": torch.tensor([[0.0, 0, 0, 0, 3]])}
+    save_file({f"{n}.png": colours[("red", "blue")[n % 2]].clone() for n in range(8)}, place / "embeddings.safetensors")
+    settings = {name: getattr(PLUGIN.tiny, name) for name in (*SIZES, "text_width")}
+    run = train("stackgan", str(place), settings=settings, steps=2, batch_size=4, out=tmp_path / "run", device="cpu",
+                sample_every=0, log_every=1)  # fmt: skip
+    assert [(row["phase"], row["index"]) for row in read_rows(run)] == [(f"stage-{s}", i) for s in (1, 2) for i in (1, 2)]
+    model = ganzoo.load(run, device="cpu")
+    assert model.config.meaning == 5
+    red = model.sample(2, seed=0, embedding=colours["red"])
+    assert torch.equal(red.tensor, model.sample(2, seed=0, embedding=2 * colours["red"]).tensor)  # length has no meaning
+    assert not torch.equal(red.tensor, model.sample(2, seed=0, embedding=colours["blue"]).tensor)
+    np.save("red.npy", colours["red"].numpy())
+    command = ("sample", "./run", "--set", "embedding=red.npy", "-n", "2", "--seed", "0", "-o", "red.png", "--precision", "fp32")
+    assert CliRunner().invoke(app, command).exit_code == 0
+    assert np.array_equal(np.asarray(Image.open("red.png")), np.asarray(red.grid()))
+    done = CliRunner().invoke(app, ("replay", "red.png", "--model", "./run", "--image", "red.npy"))
+    assert "the same, pixel by pixel" in done.output
+    with pytest.raises(DataError, match="asks for embeddings of captions .* 'bare' holds images, captions"):
+        train("stackgan", str(shapes(tmp_path / "bare", 4)), settings=settings | {"sentences": "embeddings"}, steps=1,
+              out=tmp_path / "none", device="cpu")  # fmt: skip
+
+
 def test_steps_are_those_of_each_phase(tmp_path: Path) -> None:
-    sizes = ("stage1", "size", "words", "meaning", "text_width", "condition", "generator_width", "discriminator_width")
-    narrow = {name: getattr(PLUGIN.tiny, name) for name in sizes}
+    narrow = {name: getattr(PLUGIN.tiny, name) for name in (*SIZES, "meaning", "text_width")}
     run = train("stackgan", str(shapes(tmp_path / "data", 8)), settings=narrow, steps=1, batch_size=2, out=tmp_path / "run",
                 device="cpu", sample_every=0, log_every=1)  # fmt: skip
     assert [(row["phase"], row["index"]) for row in read_rows(run)] == [("text", 1), ("stage-1", 1), ("stage-2", 1)]

@@ -22,7 +22,9 @@ def replay(
     model: Annotated[
         str | None, typer.Option(help="The model, where it came from a folder or is known by another name here.")
     ] = None,
-    image: Annotated[list[str] | None, typer.Option(help="The picture files that were translated; they are not kept.")] = None,
+    image: Annotated[
+        list[str] | None, typer.Option(help="Files of pictures or vectors that were given; they are not kept.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
 ) -> None:

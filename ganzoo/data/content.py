@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganzoo.data.captions import captions
+from ganzoo.data.embeddings import Vectors
 from ganzoo.data.order import coins
 from ganzoo.data.pictures import Pictures, Stored
-from ganzoo.data.spec import Captions, Curve, Facts, Field, Labels, Picture, Points
+from ganzoo.data.spec import Captions, Curve, Embeddings, Facts, Field, Labels, Picture, Points
 from ganzoo.errors import ConfigError, DataError
 
 Taker = Callable[[NDArray[np.int64], int, int], Tensor]
@@ -58,7 +59,7 @@ class Values(Content):
 
 
 class Gallery(Content):
-    """Pictures by domain, with labels and captions where there are any. `load` decodes a domain for a Picture field."""
+    """Pictures by domain, with labels, captions and vectors where there are any. `load` decodes a domain for a Picture field."""
 
     def __init__(
         self,
@@ -66,8 +67,9 @@ class Gallery(Content):
         load: Callable[[Picture, str], Pictures | Stored],
         digest: Callable[[], str],
         labels: NDArray[np.int64] | None = None,
+        vectors: Vectors | None = None,
     ) -> None:
-        self.counts, self.load, self._digest, self.labels = counts, load, digest, labels
+        self.counts, self.load, self._digest, self.labels, self.vectors = counts, load, digest, labels, vectors
 
     def count(self, domain: str) -> int:
         return self.counts[domain]
@@ -92,6 +94,11 @@ class Gallery(Content):
             return self._labels(field, facts, key)
         if isinstance(field, Captions) and facts.sentences:
             return captions(field, facts)
+        if isinstance(field, Embeddings) and self.vectors:
+            if field.size != self.vectors.size:
+                there = f"data set {facts.name!r} has vectors of {self.vectors.size}"
+                raise ConfigError(key, f"the configuration asks for {field.size} numbers of a sentence, {there}")
+            return self.vectors.taker()
         raise _lacks(facts, key, field)
 
     def _labels(self, field: Labels, facts: Facts, key: str) -> Taker:
@@ -114,6 +121,8 @@ def _mirroring(pictures: Pictures | Stored, count: int, domain: str) -> Taker:
 
 
 def _lacks(facts: Facts, key: str, field: Field) -> DataError:
-    wanted = {Picture: "pictures", Points: "points", Curve: "curves", Labels: "labels", Captions: "captions"}[type(field)]
-    has = [facts.kind, *(["labels"] if facts.classes else []), *(["captions"] if facts.sentences else [])]
+    names = {Picture: "pictures", Points: "points", Curve: "curves", Labels: "labels", Captions: "captions"}
+    wanted = names.get(type(field), "embeddings of captions")
+    there = {"labels": facts.classes, "captions": facts.sentences, "embeddings of captions": facts.embedding}
+    has = [facts.kind, *(name for name, some in there.items() if some)]
     return DataError(f"the plugin asks for {wanted} (as {key!r}), data set {facts.name!r} holds {', '.join(has)}")

@@ -18,6 +18,7 @@ from ganzoo.errors import DataError
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 LISTS = ("captions.jsonl", "metadata.jsonl")
+VECTORS = "embeddings.safetensors"
 TABLES = ("images.txt", "bounding_boxes.txt", "train_test_split.txt")
 """Of CUB-200-2011."""
 SENTENCES = ("text", "text_c10")
@@ -85,7 +86,7 @@ def digest(found: list[Entry]) -> str:
 
 def _wanted(path: PurePosixPath) -> bool:
     hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-    return not hidden and (is_picture(path) or is_sentences(path) or path.name in LISTS + TABLES)
+    return not hidden and (is_picture(path) or is_sentences(path) or path.name in (*LISTS, *TABLES, VECTORS))
 
 
 def _folder(root: Path) -> Iterator[Entry]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from ganzoo.data.files import Entry, is_picture
 from ganzoo.errors import DataError
 from ganzoo.text import is_utf8
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -57,30 +59,40 @@ def sentences(lists: Sequence[Entry], pictures: Sequence[Entry]) -> list[list[st
     """Captions in the order of the pictures; every picture must have one as soon as there is a list.
 
     A picture is found by its path, seen from the list's folder; else by the longest end of it that is listed once."""
-    captions: dict[str, list[str]] = {}
-    ends: dict[str, set[str]] = {}
-    for entry in lists:
-        for number, line in enumerate(entry.read().decode("utf-8", "replace").splitlines(), start=1):
-            if line.strip():
-                file, texts = _caption(line, f"{entry.shown}:{number}")
-                path = (entry.path.parent / file).as_posix()
-                captions.setdefault(path, []).extend(texts)
-                for name in (path, file.as_posix(), file.name):
-                    ends.setdefault(name, set()).add(path)
-    if not any(captions.values()):
+    told = [
+        (entry.path.parent, *_caption(line, f"{entry.shown}:{number}"))
+        for entry in lists
+        for number, line in enumerate(entry.read().decode("utf-8", "replace").splitlines(), start=1)
+        if line.strip()
+    ]
+    if not any(texts for _, _, texts in told):
         return []
-    found = [_found(entry.path, captions, ends) for entry in pictures]
-    without = [entry.shown for entry, texts in zip(pictures, found, strict=True) if not texts]
+    return attached(told, pictures, f"caption in {lists[0].path.name}")
+
+
+def attached(told: Iterable[tuple[PurePosixPath, PurePosixPath, list[T]]], pictures: Sequence[Entry], what: str) -> list[list[T]]:
+    """What is `told` of each picture: the folder of the list, the picture as the list names it, and what is said of it.
+
+    DataError where nothing is told of a picture; `what` is lacking then."""
+    known: dict[str, list[T]] = {}
+    ends: dict[str, set[str]] = {}
+    for folder, file, said in told:
+        path = (folder / file).as_posix()
+        known.setdefault(path, []).extend(said)
+        for name in (path, file.as_posix(), file.name):
+            ends.setdefault(name, set()).add(path)
+    found = [_found(entry.path, known, ends) for entry in pictures]
+    without = [entry.shown for entry, said in zip(pictures, found, strict=True) if not said]
     if without:
-        raise DataError(f"{len(without)} pictures have no caption in {lists[0].path.name}, the first is {without[0]}")
+        raise DataError(f"{len(without)} pictures have no {what}, the first is {without[0]}")
     return found
 
 
-def _found(picture: PurePosixPath, captions: dict[str, list[str]], ends: dict[str, set[str]]) -> list[str]:
+def _found(picture: PurePosixPath, known: Mapping[str, list[T]], ends: Mapping[str, set[str]]) -> list[T]:
     names = ["/".join(picture.parts[start:]) for start in range(len(picture.parts))]
-    path = next((name for name in names if name in captions), None)
+    path = next((name for name in names if name in known), None)
     path = path or next((place for name in names if len(ends.get(name, ())) == 1 for place in ends[name]), None)
-    return captions[path] if path else []
+    return known[path] if path else []
 
 
 def _caption(line: str, where: str) -> tuple[PurePosixPath, list[str]]:

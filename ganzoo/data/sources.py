@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganzoo.data import files, named, synthetic
+from ganzoo.data import embeddings, files, named, synthetic
 from ganzoo.data.benchmarks import benchmark
 from ganzoo.data.content import Content, Gallery, Taker, Values
 from ganzoo.data.layout import Arranged, arranged
@@ -132,7 +132,8 @@ def _in_memory(name: str, paths: list[Path], levels: NDArray[np.uint8], labels: 
 
 
 def _gallery(places: list[Path], name: str, licence: str, source: str, only: str | None, split: str) -> DataSet:
-    there = _arranged(places, split)
+    found = [entry for place in places for entry in files.entries(place)]
+    there = _arranged(found, places, split)
     domains, labels, classes = there.domains, there.labels, there.classes
     if name in named.SETS and not named.SETS[name].classes:
         classes = ()  # folders of a set that has no classes are only folders
@@ -142,6 +143,7 @@ def _gallery(places: list[Path], name: str, licence: str, source: str, only: str
         number = _class_number(only, classes, name)
         domains = {"": [entry for entry, label in zip(domains[""], labels, strict=True) if label == number]}
         labels, classes = [0] * len(domains[""]), (classes[number],)
+    vectors = embeddings.vectors(found, domains.get("", []))
     channels, size = common_size([entry for part in domains.values() for entry in part])
     facts = Facts(
         name=name,
@@ -152,18 +154,19 @@ def _gallery(places: list[Path], name: str, licence: str, source: str, only: str
         classes=classes,
         domains=tuple(domain for domain in domains if domain),
         sentences=there.captions(domains.get("", [])),
+        embedding=vectors.size if vectors else None,
     )
     content = Gallery(
         {domain: len(part) for domain, part in domains.items()},
         lambda spec, domain: Pictures(domains[domain], spec),
-        lambda: files.digest([entry for part in domains.values() for entry in part] + there.lists),
+        lambda: files.digest([e for part in domains.values() for e in part] + there.lists + embeddings.lists(found)),
         np.asarray(labels, dtype=np.int64) if classes else None,
+        vectors,
     )
     return DataSet(facts, content, licence, source)
 
 
-def _arranged(places: list[Path], split: str) -> Arranged:
-    found = [entry for place in places for entry in files.entries(place)]
+def _arranged(found: list[files.Entry], places: list[Path], split: str) -> Arranged:
     lists = [entry for entry in found if entry.path.name in files.LISTS]
     if not lists and len(places) == 1 and places[0].is_file():
         lists = [e for e in files.entries(places[0].parent) if e.name in files.LISTS]

@@ -50,8 +50,14 @@ class Captions(msgspec.Struct, frozen=True):
     split: float = 0.0
 
 
+class Embeddings(msgspec.Struct, frozen=True):
+    """Vectors of sentences that another encoder has made, float32 (n, size). One of an image's is drawn each step."""
+
+    size: int
+
+
 Output = Picture | Points | Curve
-Field = Picture | Points | Curve | Labels | Captions
+Field = Picture | Points | Curve | Labels | Captions | Embeddings
 
 
 class Data(msgspec.Struct, frozen=True):
@@ -66,7 +72,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     `kind`: "images", "points" or "curves"; `size`: pixels of a side of the stored images, None when they differ;
     `classes`: names in label order; `dims`: coordinates of a point or values of a curve; `low`, `high`: a curve's domain;
-    `domains`: names of unpaired sets.
+    `domains`: names of unpaired sets; `embedding`: numbers of a sentence's vector, None where the set holds none.
     """
 
     name: str
@@ -80,6 +86,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     high: float = 1.0
     domains: tuple[str, ...] = ()
     sentences: Sequence[Sequence[str]] = ()
+    embedding: int | None = None
 
     def captions(self) -> Iterator[str]:
         """Every caption of every image; empty when the set has none."""

@@ -1,4 +1,4 @@
-"""Inputs that only the user can give: sentences and pictures."""
+"""Inputs that only the user can give: sentences, vectors of sentences, and pictures."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from ganzoo.text import encode, is_utf8, known, positions, shortened, words
 if TYPE_CHECKING:
     from torch import Tensor
 
+VECTORS_LIMIT = 64 << 20
+"""Bytes of a file of vectors."""
 EXAMPLE = 64
 """Pixels of a side of pictures drawn by chance, where the model takes any size."""
 
@@ -50,6 +52,45 @@ class Text(Input, frozen=True):
         import torch
 
         return torch.tensor([[int(t) for t in s.integers(0, len(self.vocabulary) + 2, self.length)] for s in rows.streams(name)])
+
+
+class Vector(Input, frozen=True):
+    """float (n, size): what an encoder of the user's own made of sentences, as rows from Python or of files (.npy, or
+    .safetensors with one tensor); several share the rows out in equal runs."""
+
+    size: int
+
+    def draw(self, name: str, rows: Rows) -> Tensor:
+        raise InputError(name, f"a vector of {self.size} numbers is needed (--set {name}=FILE.npy)")
+
+    def parse(self, value: Any, name: str, rows: Rows) -> Tensor:
+        import torch
+
+        paths = files_of(value)
+        try:
+            given = [self._rows(_stored(path, name), name) for path in paths] or [self._rows(torch.as_tensor(value), name)]
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise InputError(name, f"not a tensor of numbers ({error})") from None
+        vectors = torch.cat(given)
+        if len(vectors) > rows.whole:
+            raise InputError(name, f"{len(vectors)} vectors for {rows.whole} samples; one for each is needed at least")
+        return vectors[[row * len(vectors) // rows.whole for row in rows]]
+
+    def _rows(self, given: Tensor, name: str) -> Tensor:
+        given = given[None] if given.ndim == 1 else given
+        if given.ndim != 2 or given.shape[1] != self.size or not len(given):
+            raise InputError(name, f"shape {tuple(given.shape)}, expected (k, {self.size})")
+        if not given.is_floating_point() or not given.isfinite().all():
+            raise InputError(name, f"numbers of {given.dtype}, expected finite floats")
+        return given.float()
+
+    def describe(self) -> str:
+        return f"{self.size} numbers that your encoder makes of a sentence: a .npy file, or a tensor"
+
+    def example(self, name: str, rows: Rows) -> Tensor:
+        import torch
+
+        return torch.stack([torch.from_numpy(s.standard_normal(self.size, dtype="float32")) for s in rows.streams(name)])
 
 
 class Image(Input, frozen=True):
@@ -98,6 +139,37 @@ class Image(Input, frozen=True):
         side = self.size or max(EXAMPLE, 2 * self.multiple)
         shape = (self.channels, side, side)
         return torch.stack([torch.from_numpy(s.uniform(-1, 1, shape).astype("float32")) for s in rows.streams(name)])
+
+
+def files_of(value: Any) -> list[Path]:
+    """The paths, where it is nothing else: one, or a list of them."""
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return [Path(one) for one in values] if all(isinstance(one, (str, Path)) for one in values) else []
+
+
+def _stored(path: Path, name: str) -> Tensor:
+    """The one array of a .npy or .safetensors file; never a pickle."""
+    import io
+
+    import numpy as np
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    from ganzoo.reading import read
+
+    try:
+        data = read(path, VECTORS_LIMIT)
+        if path.suffix == ".npy":
+            return torch.from_numpy(np.load(io.BytesIO(data), allow_pickle=False))
+        tensors = list(load(data).values())
+    except OSError as error:
+        raise InputError(name, f"{path}: {error.strerror}") from None
+    except (SafetensorError, ValueError, EOFError, TypeError) as error:
+        raise InputError(name, f"{path} holds no vectors that can be read ({error}); .npy or .safetensors is expected") from None
+    if len(tensors) != 1:
+        raise InputError(name, f"{path} holds {len(tensors)} tensors, expected one")
+    return tensors[0]
 
 
 def _check_sentences(sentences: Sequence[str], name: str, rows: Rows) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo.data.spec import Captions, Curve, Data, Facts, Field, Labels, Picture, Points
+from ganzoo.data.spec import Captions, Curve, Data, Embeddings, Facts, Field, Labels, Picture, Points
 from ganzoo.gan import GAN
 from ganzoo.inputs import Choice, Rows
 from ganzoo.plugin import Plugin
@@ -49,6 +49,8 @@ def example(field: Field, seed: int) -> Tensor:
             return torch.randint(classes, (), generator=rng)
         case Captions(vocabulary, length):
             return torch.randint(len(vocabulary) + 2, (length,), generator=rng)
+        case Embeddings(size):
+            return torch.randn(size, generator=rng)
 
 
 def facts_of(data: Data) -> Facts:
@@ -66,6 +68,8 @@ def facts_of(data: Data) -> Facts:
                 known["classes"] = tuple(f"class {number}" for number in range(classes))
             case Captions():
                 known["sentences"] = (("a small red bird", "a bird on a branch"), ("a large blue flower",))
+            case Embeddings(size):
+                known["embedding"] = size
     domains = tuple(data.fields) if data.unpaired else ()
     return Facts(name="synthetic", count=Synthetic.count, domains=domains, **known)
 

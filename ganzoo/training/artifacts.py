@@ -11,11 +11,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ganzoo import images, sampling, weights
-from ganzoo.data.spec import Captions, Picture, Points
+from ganzoo.data.spec import Captions, Embeddings, Picture, Points
 from ganzoo.errors import InputError
 from ganzoo.gan import GAN, Phase
 from ganzoo.inputs import Image as ImageInput
-from ganzoo.inputs import Input, Label, Rows, Text
+from ganzoo.inputs import Input, Label, Rows, Text, Vector
 from ganzoo.model import model_config
 from ganzoo.plugin import Plugin
 from ganzoo.training import log
@@ -26,6 +26,8 @@ from ganzoo.training.loop import Batches
 SAMPLES = "samples"
 FIXED = 64
 ESTIMATE_BATCHES, ESTIMATE_SIZE = 100, 64
+GIVEN: dict[type[Input], type] = {Text: Captions, Vector: Embeddings, ImageInput: Picture}
+"""Inputs that nobody can draw, and which field of the data stands for them."""
 
 
 class Artifacts:
@@ -87,7 +89,7 @@ class Artifacts:
     def _feed(self, seed: int) -> Iterator[dict[str, Tensor]]:
         """Batches of inputs: pictures and sentences from the data, all else drawn."""
         inputs = self.plugin.inputs(self.gan.config)
-        given = {name: spec for name, spec in inputs.items() if isinstance(spec, (Text, ImageInput))}
+        given = {name: spec for name, spec in inputs.items() if type(spec) in GIVEN}
         drawn = {name: spec for name, spec in inputs.items() if name not in given}
         rows = Rows(seed, ESTIMATE_BATCHES * ESTIMATE_SIZE)
         for number, feed in enumerate(sampling.batches(drawn, {}, rows, ESTIMATE_SIZE)):
@@ -117,7 +119,7 @@ def fixed_inputs(plugin: Plugin[Any], config: Any, batches: Batches, seed: int, 
     for name, spec in plugin.inputs(config).items():
         if isinstance(spec, Label):
             found[name] = spec.parse("all", name, rows)
-        elif isinstance(spec, (Text, ImageInput)):
+        elif type(spec) in GIVEN:
             found[name] = _from_data(plugin, config, batches, spec, n, name)
         else:
             found[name] = spec.draw(name, rows)
@@ -125,8 +127,7 @@ def fixed_inputs(plugin: Plugin[Any], config: Any, batches: Batches, seed: int, 
 
 
 def _from_data(plugin: Plugin[Any], config: Any, batches: Batches, spec: Input, n: int, name: str, place: int = 0) -> Tensor:
-    wanted: type = Captions if isinstance(spec, Text) else Picture
-    fields = plugin.data(config).fields
+    wanted, fields = GIVEN[type(spec)], plugin.data(config).fields
     key = next((key for key, field in fields.items() if isinstance(field, wanted)), None)
     if key is None:
         raise InputError(name, f"the data of {plugin.name!r} hold nothing to show it with")

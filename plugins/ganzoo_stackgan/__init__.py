@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 
 from ganzoo.config import Channels, Config, Count, Fraction, Rate, Width, convert, plain
-from ganzoo.data.spec import Captions, Data, Facts, Picture
-from ganzoo.inputs import Input, Latent, Text
+from ganzoo.data.spec import Captions, Data, Embeddings, Facts, Picture
+from ganzoo.inputs import Input, Latent, Text, Vector
 from ganzoo.plugin import Plugin
 from ganzoo.text import vocabulary
 
@@ -31,7 +31,8 @@ class StackGANConfig(Config, frozen=True, kw_only=True):
     Sentences. `vocabulary`: words and sub-words, taken from the data's captions; `words`: how many of a sentence are read;
     `split`: share of captions some of whose known words are spelt by sub-words in training. `meaning`: numbers that a sentence
     becomes, by `text_layers` convolutions of `text_width` channels, learnt in the phase "text" (`text_steps`, `text_batch`,
-    `text_lr`).
+    `text_lr`). With `sentences` "embeddings" nothing of this is learnt: the data and the user give the vectors of sentences,
+    of `meaning` numbers, that some other encoder made.
 
     `condition`: numbers that a generator takes from a sentence's; `augmentation`: drawn from a Gaussian instead of given by a
     linear layer, with `kl` the weight of its divergence from N(0, I). `text_twice`: whether the second stage has its own.
@@ -48,6 +49,7 @@ class StackGANConfig(Config, frozen=True, kw_only=True):
     stage1: Side = 64
     size: Side = 256
     flip: bool = True
+    sentences: Literal["captions", "embeddings"] = "captions"
     vocabulary: Annotated[tuple[Word, ...], msgspec.Meta(max_length=MOST_WORDS)] = ()
     words: Annotated[int, msgspec.Meta(ge=1, le=64)] = 32
     split: Fraction = 0.1
@@ -95,29 +97,36 @@ class StackGANConfig(Config, frozen=True, kw_only=True):
 
 
 def adapt(config: StackGANConfig, facts: Facts) -> StackGANConfig:
-    """Words of the captions; channels as the data have them; pictures no larger than the data's, the stages in proportion."""
+    """Words of the captions; the vectors of another encoder where there are any; channels as the data have them; pictures no
+    larger than the data's, the stages in proportion."""
     facts.require("images")
     size = min(config.size, _power_of_two(facts.size or config.size))
-    known = {
+    known: dict[str, object] = {
         "channels": facts.channels or config.channels,
         "size": size,
         "stage1": max(config.stage1 * size // config.size, SMALLEST),
         "vocabulary": vocabulary(facts.captions(), limit=MOST_WORDS),
     }
+    if facts.embedding is not None:
+        known |= {"sentences": "embeddings", "meaning": facts.embedding}
     return convert({**plain(config), **known}, StackGANConfig, f"data set {facts.name}")
 
 
 def data(config: StackGANConfig) -> Data:
-    """Pictures of the second stage's size, each with one of its captions."""
-    picture = Picture(config.channels, config.size, config.flip)
-    return Data({"image": picture, "caption": Captions(config.vocabulary, config.words, config.split)})
+    """Pictures of the second stage's size, each with one of its captions, as words or as a vector."""
+    told = config.sentences == "captions"
+    caption = Captions(config.vocabulary, config.words, config.split) if told else Embeddings(config.meaning)
+    return Data({"image": Picture(config.channels, config.size, config.flip), "caption": caption})
 
 
 def inputs(config: StackGANConfig) -> dict[str, Input]:
     """A sentence, noise, and what the conditions of the stages are drawn with."""
     drawn = config.condition * (2 if config.text_twice else 1)
     condition: dict[str, Input] = {"condition": Latent(drawn)} if config.augmentation else {}
-    return {"text": Text(config.vocabulary, config.words), "latent": Latent(config.latent), **condition}
+    told: dict[str, Input] = {"text": Text(config.vocabulary, config.words)}
+    if config.sentences == "embeddings":
+        told = {"embedding": Vector(config.meaning)}
+    return {**told, "latent": Latent(config.latent), **condition}
 
 
 def build(config: StackGANConfig) -> GAN[StackGANConfig]:

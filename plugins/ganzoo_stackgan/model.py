@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from ganzoo.gan import GAN, MEANING, Phase, Player, Step, Update, Views
 from ganzoo.nn import generator_loss, init_normal, r1_penalty, scores, spectral
 from ganzoo_stackgan import StackGANConfig
-from ganzoo_stackgan.networks import Discriminator, Drawn, Matcher, Sentence, Stage1, Stage2
+from ganzoo_stackgan.networks import Discriminator, Drawn, Matcher, Sentence, Stage1, Stage2, normalized
 
 TEXT, FIRST, SECOND = "text", "stage-1", "stage-2"
 """Phases; the first stage's view has its phase's name."""
@@ -21,12 +21,15 @@ TEXT, FIRST, SECOND = "text", "stage-1", "stage-2"
 class StackGAN(GAN[StackGANConfig]):
     """All that draws or judges starts at N(0, 0.02). All but `text` know a sentence as (n, meaning) numbers alone."""
 
-    ema = ("text", "stage1", "stage2")
+    ema: tuple[str, ...] = ("text", "stage1", "stage2")
 
     def __init__(self, config: StackGANConfig) -> None:
         super().__init__(config)
         c = config
-        self.text, self.matcher = Sentence(c), Matcher(c)
+        if c.sentences == "captions":
+            self.text, self.matcher = Sentence(c), Matcher(c)
+        else:
+            self.ema = ("stage1", "stage2")
         self.stage1, self.stage2 = init_normal(Stage1(c)), init_normal(Stage2(c))
         self.discriminator1 = init_normal(Discriminator(c, c.stage1))
         self.discriminator2 = init_normal(Discriminator(c, c.size))
@@ -37,8 +40,9 @@ class StackGAN(GAN[StackGANConfig]):
     def phases(self) -> tuple[Phase, ...]:
         c = self.config
         matcher = Player(networks=("text", "matcher"), lr=c.text_lr, schedule=c.schedule)
+        text = Phase(name=TEXT, steps=c.text_steps, batch=c.text_batch, players={"matcher": matcher}, ema=c.ema)
         return (
-            Phase(name=TEXT, steps=c.text_steps, batch=c.text_batch, players={"matcher": matcher}, ema=c.ema),
+            *([text] if c.sentences == "captions" else []),
             Phase(name=FIRST, steps=c.stage1_steps, batch=c.batch, players=self._players(1), ema=c.ema),
             Phase(name=SECOND, steps=c.stage2_steps, batch=c.batch, players=self._players(2), ema=c.ema),
         )
@@ -52,17 +56,17 @@ class StackGAN(GAN[StackGANConfig]):
         }
 
     def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
-        c, image, tokens = self.config, batch["image"], batch["caption"]
+        c, image, caption = self.config, batch["image"], batch["caption"]
         real = image if step.phase == SECOND else F.avg_pool2d(image, c.size // c.stage1)
         if step.phase == TEXT:
-            fits, alike = self.matcher(real, self.text(tokens)), same(tokens)
+            fits, alike = self.matcher(real, self.text(caption)), same(caption)
             yield Update("matcher", matching_loss(fits, alike), {"match/right": found(fits, alike)})
             return
         with torch.no_grad():
-            meaning = self.meaning(tokens)
+            meaning = self.meaning(caption)
         drawn = self._drawn(meaning, step)
         judge = self.discriminator2 if step.phase == SECOND else self.discriminator1
-        yield self._judged(judge, real, drawn.pictures.detach(), meaning, tokens, step)
+        yield self._judged(judge, real, drawn.pictures.detach(), meaning, caption, step)
         (on_drawn,) = judge(drawn.pictures, meaning)
         log = {"adversarial": generator_loss(c.loss, on_drawn, c.generator_target), "kl": drawn.kl.mean()}
         yield Update("generator", log["adversarial"] + c.kl * log["kl"], log)
@@ -78,12 +82,12 @@ class StackGAN(GAN[StackGANConfig]):
             drawn = self.stage2(drawn.pictures, meaning, second)
         return drawn
 
-    def _judged(self, judge: nn.Module, real: Tensor, drawn: Tensor, meaning: Tensor, tokens: Tensor, step: Step) -> Update:
+    def _judged(self, judge: nn.Module, real: Tensor, drawn: Tensor, meaning: Tensor, caption: Tensor, step: Step) -> Update:
         """The discriminator's turn: pictures with their sentences, with another picture's, and drawn ones (section 3.3)."""
         c = self.config
         on_real, on_wrong = judge(real, meaning, meaning.roll(1, dims=0))
         (on_drawn,) = judge(drawn, meaning)
-        differs = (tokens != tokens.roll(1, dims=0)).any(dim=1).float()
+        differs = (caption != caption.roll(1, dims=0)).any(dim=1).float()
         loss = judgement(c, on_real, on_wrong, on_drawn, differs)
         log = scores(c.loss, on_real, on_drawn) | {"score/wrong": weighted(on_wrong.detach().float().sigmoid(), differs)}
         if c.r1 and step.index % c.r1_every == 0:
@@ -92,13 +96,15 @@ class StackGAN(GAN[StackGANConfig]):
         return Update("discriminator", loss, log)
 
     def meaning(self, tokens: Tensor) -> Tensor:
-        vectors: Tensor = self.text(tokens)
+        """Of token ids (n, words), or of vectors (n, meaning), which are brought to the length that all meanings have."""
+        vectors: Tensor = self.text(tokens) if self.config.sentences == "captions" else normalized(tokens)
         return vectors
 
     def sample(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Pictures of the second stage. Views: `stage-1`, the first one's, enlarged to as many pixels; `stages`, these above
         those."""
-        meaning = inputs[MEANING] if MEANING in inputs else self.meaning(inputs["text"])
+        caption = inputs.get("text", inputs.get("embedding"))
+        meaning = inputs[MEANING] if caption is None else self.meaning(caption)
         first, second = self._epsilons(inputs.get("condition"))
         small = self.stage1(inputs["latent"], meaning, first).pictures
         large = self.stage2(small, meaning, second).pictures

@@ -1,0 +1,72 @@
+"""Vectors of sentences that some other encoder made, kept beside the pictures, and which of a picture's is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import Tensor
+
+from ganzoo.data.files import VECTORS, Entry
+from ganzoo.data.layout import attached
+from ganzoo.data.order import choices
+from ganzoo.errors import DataError
+
+if TYPE_CHECKING:
+    from ganzoo.data.content import Taker
+
+
+class Vectors:
+    """Of each picture at least one, float32 (size,)."""
+
+    def __init__(self, groups: Sequence[Sequence[NDArray[np.float32]]]) -> None:
+        self.sizes = np.asarray([len(group) for group in groups], dtype=np.int64)
+        self.starts = np.cumsum(self.sizes) - self.sizes
+        self.table = np.stack([vector for group in groups for vector in group])
+        self.size = int(self.table.shape[1])
+
+    def taker(self) -> Taker:
+        """What gives one vector for each picture, float32 (n, size)."""
+
+        def take(chosen: NDArray[np.int64], position: int, seed: int) -> Tensor:
+            return torch.from_numpy(self.table[self.starts[chosen] + choices(position, self.sizes[chosen], seed)])
+
+        return take
+
+
+def vectors(found: Sequence[Entry], pictures: Sequence[Entry]) -> Vectors | None:
+    """Those of the files called embeddings.safetensors, which name pictures as lists of captions do; None where there is none.
+
+    DataError for a file that is none, vectors of several sizes, or a picture without any."""
+    files = lists(found)
+    told = [(entry.path.parent, PurePosixPath(name), rows) for entry in files for name, rows in _rows(entry)]
+    if not told:
+        return None
+    sizes = sorted({row.shape[0] for _, _, rows in told for row in rows})
+    if len(sizes) != 1:
+        raise DataError(f"{files[0].shown}: vectors of {' and '.join(map(str, sizes[:2]))} numbers; one size is needed")
+    return Vectors(attached(told, pictures, f"vector in {VECTORS}"))
+
+
+def lists(found: Sequence[Entry]) -> list[Entry]:
+    """The files that hold vectors."""
+    return [entry for entry in found if entry.path.name == VECTORS]
+
+
+def _rows(entry: Entry) -> list[tuple[str, list[NDArray[np.float32]]]]:
+    """The vectors of a file by picture."""
+    try:
+        tensors = load(entry.read())
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise DataError(f"{entry.shown} is not a safetensors file ({error})") from None
+    for name, tensor in tensors.items():
+        if tensor.ndim not in (1, 2) or not tensor.is_floating_point() or not tensor.isfinite().all():
+            shape = " x ".join(map(str, tensor.shape))
+            raise DataError(f"{entry.shown}: {name!r} is {shape} of {tensor.dtype}, expected finite floats, a row a sentence")
+    return [(name, list(tensor.float().reshape(-1, tensor.shape[-1]).numpy())) for name, tensor in sorted(tensors.items())]
