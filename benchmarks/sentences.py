@@ -88,7 +88,7 @@ class Ranker:
 
     @torch.inference_mode()
     def fits(self, pictures: Tensor, sentences: Sequence[str]) -> Tensor:
-        """(sentences, pictures); pictures in [-1, 1] of any larger size."""
+        """(sentences, pictures); pictures in [-1, 1] of the first stage's size, or so many times larger."""
         small = F.avg_pool2d(pictures, pictures.shape[-1] // self.config.stage1)
         meaning = self.sentence(self.tokens(sentences))
         return torch.cat([self.matcher(part, meaning) for part in small.split(500)], dim=1)
