@@ -1,14 +1,17 @@
-"""What architectures share: initialisation, adversarial losses, penalties, DCGAN-shaped stacks."""
+"""What architectures share: initialisation, adversarial losses, penalties, crops, DCGAN-shaped stacks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
+
+if TYPE_CHECKING:
+    from ganzoo.gan import Step
 
 Adversarial = Literal["bce", "least-squares", "hinge"]
 Norm = Literal["batch", "instance", "layer", "none"]
@@ -202,6 +205,17 @@ def kl_to_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL(N(mean, variance) || N(0, I)) of each row, (n,), in nats (Kingma and Welling 2014, appendix B)."""
     mean, log_variance = mean.float(), log_variance.float()
     return 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).sum(dim=1)
+
+
+def random_crop(images: Tensor, size: int, step: Step) -> Tensor:
+    """Of each of `images` (n, channels, side, side) a square of `size` pixels, wherever chance puts it."""
+    count, spare = len(images), images.shape[-1] - size
+    if not spare:
+        return images
+    places = torch.arange(size, device=images.device)
+    rows, columns = (step.integers(spare + 1, count, 1) + places for _ in range(2))
+    number = torch.arange(count, device=images.device)[:, None, None]
+    return images[number, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
 def _distance(kind: Adversarial) -> Callable[[Tensor, Tensor], Tensor]:

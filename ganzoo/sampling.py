@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -204,12 +204,19 @@ def views(made: Tensor | Mapping[str, Tensor]) -> Mapping[str, Tensor]:
 
 
 @torch.inference_mode()
-def parts(gan: GAN[Any], feed: Iterable[dict[str, Tensor]], device: torch.device, precision: str) -> Iterator[dict[str, Tensor]]:
-    """Every batch of `feed` through `gan.sample`, on the CPU as float32; "sample" is one of the names."""
+def parts(
+    gan: GAN[Any],
+    feed: Iterable[dict[str, Tensor]],
+    device: torch.device,
+    precision: str,
+    wanted: Collection[str] | None = None,
+) -> Iterator[dict[str, Tensor]]:
+    """Every batch of `feed` through `gan.sample`, on the CPU as float32; "sample" is one of the names. `wanted`: the views that
+    are looked at, None for all; the work of the others is spared."""
     for inputs in feed:
         with precise(device, precision):
-            made = gan.sample(to_device(inputs, device))
-            named = dict(views(made))
+            made = views(gan.sample(to_device(inputs, device)))
+            named = {name: made[name] for name in made if wanted is None or name in wanted}
         yield {name: tensor.float().cpu() for name, tensor in named.items()}
 
 
@@ -218,13 +225,11 @@ def run(
     feed: Iterable[dict[str, Tensor]],
     device: torch.device,
     precision: str,
-    progress: Callable[[int], None] | None = None,
+    wanted: Collection[str] | None = None,
 ) -> dict[str, Tensor]:
-    """All parts joined."""
+    """All `parts` joined."""
     found: dict[str, list[Tensor]] = {}
-    for part in parts(gan, feed, device, precision):
+    for part in parts(gan, feed, device, precision, wanted):
         for name, tensor in part.items():
             found.setdefault(name, []).append(tensor)
-        if progress:
-            progress(len(part[SAMPLE]))
     return {name: torch.cat(tensors) for name, tensors in found.items()}

@@ -72,7 +72,7 @@ def golden(model: Model, seed: int, n: int, inputs: Mapping[str, str] | None = N
         name: spec.parse(given[name], name, rows) if name in given else spec.example(name, rows)
         for name, spec in model.inputs.items()
     }
-    made = sampling.run(model.gan, iter([feed]), model.device, model.precision)[sampling.SAMPLE]
+    made = sampling.run(model.gan, iter([feed]), model.device, model.precision, (sampling.SAMPLE,))[sampling.SAMPLE]
     return images.to_uint8(made) if isinstance(model.plugin.output(model.config), Picture) else made.numpy()
 
 

@@ -20,7 +20,7 @@ from ganzoo.gan import GAN, Phase, Step
 from ganzoo.inputs import Label, Rows, Text
 from ganzoo.model import model_config
 from ganzoo.plugin import Plugin, keep
-from ganzoo.sampling import batches
+from ganzoo.sampling import batches, run
 from ganzoo.testing.synthetic import Synthetic
 from ganzoo.text import PAD, UNKNOWN, encode, known, vocabulary, words
 
@@ -38,6 +38,18 @@ def batch(gan: GAN[Any], size: int = 8, position: int = 0) -> dict[str, Tensor]:
 
 def step(phase: Phase, index: int = 0, seed: int = 0) -> Step:
     return Step(index, phase.name, phase.steps, torch.Generator().manual_seed(seed))
+
+
+def test_views_that_nobody_looks_at_are_not_made() -> None:
+    """So the sheets of a translator's training do not pay for the way back."""
+    gan, calls = made("cyclegan").eval(), list[str]()
+    for name in ("a_to_b", "b_to_a"):
+        gan.get_submodule(name).register_forward_hook(lambda module, given, said, name=name: calls.append(name))
+    feed = {"image": torch.zeros(1, 3, 16, 16), "direction": torch.tensor([0])}
+    assert list(run(gan, [feed], torch.device("cpu"), "fp32", ("sample",))) == ["sample"]
+    assert calls == ["a_to_b"]
+    assert "returned" in run(gan, [feed], torch.device("cpu"), "fp32")
+    assert calls == ["a_to_b", "a_to_b", "b_to_a"]
 
 
 def order(gan: GAN[Any], phase: Phase, index: int = 0) -> list[str]:

@@ -20,7 +20,7 @@ from ganzoo.errors import ConfigError, DataError
 from ganzoo.gan import Step, Update
 from ganzoo.training import artifacts
 from ganzoo.training.run import train
-from ganzoo_cyclegan.model import cropped, remembered
+from ganzoo_cyclegan.model import remembered
 
 SMALL = {"size": 32, "load": 32, "width": 4, "discriminator_width": 4, "blocks": 1}
 PRESETS = tuple(registry.get("cyclegan").presets)
@@ -256,16 +256,6 @@ def test_without_a_memory_the_fakes_are_shown() -> None:
     updates(gan)
     torch.testing.assert_close(judged[1][3:], judged[0].detach())
     assert not judged[1].requires_grad
-
-
-def test_squares_are_cut_at_every_place_of_their_own() -> None:
-    side, size, n = 6, 4, 200
-    images = torch.arange(side * side).float().view(1, 1, side, side).expand(n, 1, side, side)
-    cut = cropped(images, size, step())
-    corners = cut[:, 0, 0, 0]
-    assert {(int(c) // side, int(c) % side) for c in corners} == {(r, c) for r in range(3) for c in range(3)}
-    square = (torch.arange(size)[:, None] * side + torch.arange(size)).float()
-    torch.testing.assert_close(cut, corners.view(n, 1, 1, 1) + square)
 
 
 # ---- sampling

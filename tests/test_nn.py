@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
+from ganzoo.gan import Step
 from ganzoo.nn import (
     Adversarial,
     Norm,
@@ -22,6 +23,7 @@ from ganzoo.nn import (
     kl_to_normal,
     normalization,
     r1_penalty,
+    random_crop,
     scores,
     smallest_maps,
     upsampling,
@@ -245,3 +247,14 @@ def test_norms_against_numpy(norm: Norm, axes: tuple[int, ...]) -> None:
     expected = (maps - maps.mean(axes, keepdims=True)) / np.sqrt(maps.var(axes, keepdims=True) + 1e-5)
     torch.testing.assert_close(layer(torch.tensor(maps).float()), torch.tensor(expected).float(), rtol=1e-4, atol=1e-5)
     assert sum(parameter.numel() for parameter in layer.parameters()) == 2 * 5
+
+
+def test_squares_are_cut_at_every_place_of_their_own() -> None:
+    side, size, n = 6, 4, 200
+    images = torch.arange(side * side).float().view(1, 1, side, side).expand(n, 1, side, side)
+    cut = random_crop(images, size, Step(0, "train", 1, torch.Generator().manual_seed(0)))
+    corners = cut[:, 0, 0, 0]
+    assert {(int(c) // side, int(c) % side) for c in corners} == {(r, c) for r in range(3) for c in range(3)}
+    square = (torch.arange(size)[:, None] * side + torch.arange(size)).float()
+    torch.testing.assert_close(cut, corners.view(n, 1, 1, 1) + square)
+    assert random_crop(images, side, Step(0, "train", 1, torch.Generator())) is images

@@ -117,7 +117,6 @@ def _written(model: Model, folder: Path, views: list[str] | None, asked: Asked) 
     view.latents(model)
     seed, given = asked.seeds[0], asked.given
     texts, others = _told(given)
-    folder.mkdir(parents=True, exist_ok=True)
     sheets: dict[str, Callable[[], Samples]] = {
         "interpolation": lambda: walk.strip(model, asked.seeds, asked.steps, **given),
         "grid": lambda: plane.grid(model, seed, asked.side, **given),

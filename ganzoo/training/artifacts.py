@@ -44,8 +44,9 @@ class Artifacts:
 
         None where a player learns alone, for its samples tell nothing: an autoencoder's few latents make neighbours of healthy
         ones, and while sentences are learnt nothing can draw yet."""
+        feed, looked_at = _split(self.fixed, FIXED), (sampling.SAMPLE, phase.name)
         with average.applied() as gan:
-            made = sampling.run(gan, iter(_split(self.fixed, FIXED)), self.engine.device, self.engine.precision)
+            made = sampling.run(gan, feed, self.engine.device, self.engine.precision, looked_at)
         shown = made.get(phase.name, made[sampling.SAMPLE])
         images.save_png(sampling.draw(shown, self.output), self.folder / SAMPLES / f"step-{step:07d}.png")
         return shown if len(phase.players) > 1 else None

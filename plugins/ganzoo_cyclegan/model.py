@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganzoo.gan import GAN, Phase, Player, Step, Update, Views
-from ganzoo.nn import Adversarial, discriminator_loss, generator_loss, init_normal, scores
+from ganzoo.nn import Adversarial, discriminator_loss, generator_loss, init_normal, random_crop, scores
 from ganzoo_cyclegan import DIRECTIONS, DOMAINS, CycleGANConfig
 from ganzoo_cyclegan.networks import Discriminator, generator
 
@@ -45,7 +45,7 @@ class CycleGAN(GAN[CycleGANConfig]):
 
     def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
         c = self.config
-        a, b = (cropped(batch[domain], c.size, step) for domain in DOMAINS)
+        a, b = (random_crop(batch[domain], c.size, step) for domain in DOMAINS)
         fake_b, *same_b = self._each(self.a_to_b, a, *([b] if c.identity else []))
         fake_a, *same_a = self._each(self.b_to_a, b, *([a] if c.identity else []))
         past_a, past_b = self._shown(fake_a, fake_b, step)
@@ -126,17 +126,6 @@ def remembered(pool: Tensor, seen: Tensor, fakes: Tensor, step: Step) -> Tensor:
         pool[slot] = torch.where((room | swapped).view(flags), fake[None].to(pool.dtype), past)
         shown.append(torch.where(swapped.view(flags), past.to(fake.dtype), fake[None]))
     return torch.cat(shown)
-
-
-def cropped(images: Tensor, size: int, step: Step) -> Tensor:
-    """Of each of `images` (n, channels, side, side) a square of `size` pixels, wherever chance puts it."""
-    count, spare = len(images), images.shape[-1] - size
-    if not spare:
-        return images
-    places = torch.arange(size, device=images.device)
-    rows, columns = (step.integers(spare + 1, count, 1) + places for _ in range(2))
-    number = torch.arange(count, device=images.device)[:, None, None]
-    return images[number, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
 def _called(network: nn.Module, image: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ganzoo.gan import GAN, Phase, Player, Step, Update
-from ganzoo.nn import init_normal
+from ganzoo.nn import init_normal, random_crop
 from ganzoo_siamese import SiameseConfig
 from ganzoo_siamese.networks import Encoder, Generator
 
@@ -33,7 +33,7 @@ class Siamese(GAN[SiameseConfig]):
 
     def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
         c = self.config
-        content, style = (cropped(batch[domain], 2 * c.tile, step) for domain in c.domains)
+        content, style = (random_crop(batch[domain], 2 * c.tile, step) for domain in c.domains)
         made = joined(self.generator(tiles(content)))
 
         of_style, of_made, of_content = self.siamese(torch.cat([style, made.detach(), content])).float().chunk(3)
@@ -76,14 +76,3 @@ def travelled(first: Tensor, second: Tensor) -> Tensor:
     Amodio and Krishnaswamy 2019, eq. 1, its part on angles."""
     one, other = torch.triu_indices(len(first), len(first), 1, device=first.device)
     return (1 - F.cosine_similarity(first[one] - first[other], second[one] - second[other])).mean()
-
-
-def cropped(images: Tensor, size: int, step: Step) -> Tensor:
-    """Of each of `images` (n, channels, side, side) a square of `size` pixels, wherever chance puts it."""
-    count, spare = len(images), images.shape[-1] - size
-    if not spare:
-        return images
-    places = torch.arange(size, device=images.device)
-    rows, columns = (step.integers(spare + 1, count, 1) + places for _ in range(2))
-    number = torch.arange(count, device=images.device)[:, None, None]
-    return images[number, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

@@ -62,8 +62,10 @@ def test_between_sentences(ganzoo: Call, model: Any) -> None:
     assert "sentences" not in one
     said = ganzoo("explore", where, "--text", "red", "--view", "sentences", "--out", "z", code=2).stderr
     assert "needs two at least" in said
+    assert not Path("z").exists()
     said = ganzoo("explore", where, "--text", "red", "--text", "!", "--view", "sentences", "--out", "z", "--force", code=2).stderr
     assert "no word in '!'" in said
+    assert not Path("z").exists()
 
 
 @pytest.mark.parametrize(
