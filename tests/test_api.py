@@ -14,8 +14,8 @@ from PIL import Image
 
 import ganzoo
 from ganzoo import images, manifest, weights
+from ganzoo.assembly import model_config
 from ganzoo.errors import ConfigError, DeviceError, GanzooError, InputError, OutputExists, UnknownModel, UsageError, WeightsError
-from ganzoo.model import model_config
 from ganzoo.registry import get
 
 

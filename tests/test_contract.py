@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo import registry, weights
+from ganzoo.assembly import model_config
 from ganzoo.config import convert, override
 from ganzoo.data.spec import Captions, Curve, Data, Facts, Labels, Picture
 from ganzoo.errors import ConfigError, DataError
 from ganzoo.gan import GAN, Phase, Step
 from ganzoo.inputs import Label, Rows, Text
-from ganzoo.model import model_config
 from ganzoo.plugin import Plugin, keep
 from ganzoo.sampling import batches, run
 from ganzoo.testing.synthetic import Synthetic

@@ -25,9 +25,9 @@ from torch import Tensor
 
 import ganzoo
 from ganzoo import bulk, manifest, origin, registry, weights
+from ganzoo.assembly import model_config
 from ganzoo.config import convert, plain
 from ganzoo.errors import GanzooError
-from ganzoo.model import model_config
 
 SPENT = 20_000
 """Mutations of the slow run."""

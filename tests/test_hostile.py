@@ -15,8 +15,8 @@ from torch import Tensor
 
 import ganzoo
 from ganzoo import registry, weights
+from ganzoo.assembly import model_config
 from ganzoo.errors import MissingPlugin, WeightsError
-from ganzoo.model import model_config
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ from PIL import Image, ImageCms, ImageOps
 
 import ganzoo
 from ganzoo import photographs, weights
+from ganzoo.assembly import model_config
 from ganzoo.errors import InputError, UsageError
-from ganzoo.model import Model, model_config
+from ganzoo.model import Model
 from ganzoo.registry import get
 from tests import toned
 

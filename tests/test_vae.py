@@ -15,12 +15,13 @@ from torch import Tensor, nn
 
 import ganzoo
 from ganzoo import images, plots, registry, testing, weights
+from ganzoo.assembly import model_config
 from ganzoo.config import override
 from ganzoo.data.spec import Facts, Labels, Picture
 from ganzoo.errors import ConfigError, DataError, InputError, UsageError
 from ganzoo.fold import folded
 from ganzoo.gan import Step
-from ganzoo.model import Model, model_config
+from ganzoo.model import Model
 from ganzoo.training.health import Health
 from ganzoo.training.log import Silent
 from ganzoo.training.run import train

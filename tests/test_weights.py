@@ -15,9 +15,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ganzoo import registry, weights
+from ganzoo.assembly import model_config
 from ganzoo.config import convert
 from ganzoo.errors import WeightsError
-from ganzoo.model import model_config
 
 
 def tensors() -> dict[str, Tensor]:

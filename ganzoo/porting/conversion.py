@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from ganzoo import registry, weights
+from ganzoo.assembly import outline
 from ganzoo.config import convert, override
 from ganzoo.errors import GanzooError, UsageError, WeightsError
 from ganzoo.gan import GAN
 from ganzoo.legacy import Layout, Part
-from ganzoo.model import outline
 from ganzoo.plugin import Plugin
 from ganzoo.porting import checkpoint
 from ganzoo.porting.checkpoint import Checkpoint, full

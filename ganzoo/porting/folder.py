@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 from ganzoo import weights
+from ganzoo.assembly import assemble, model_config
 from ganzoo.errors import GanzooError, OutputExists, UsageError
-from ganzoo.model import assemble, model_config
 from ganzoo.porting.conversion import Conversion
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ganzoo import weights
-from ganzoo.model import model_config
+from ganzoo.assembly import model_config
 from ganzoo.plugin import Plugin
 from ganzoo.testing.finding import few, must, same
 from ganzoo.testing.synthetic import ROWS, built, inputs_of, sampled

@@ -11,12 +11,12 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ganzoo import images, sampling, weights
+from ganzoo.assembly import model_config
 from ganzoo.data.spec import Captions, Embeddings, Picture, Points
 from ganzoo.errors import InputError
 from ganzoo.gan import GAN, Phase
 from ganzoo.inputs import Image as ImageInput
 from ganzoo.inputs import Input, Label, Rows, Text, Vector
-from ganzoo.model import model_config
 from ganzoo.plugin import Plugin
 from ganzoo.training import log
 from ganzoo.training.ema import Average, reestimate

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganzoo import hub, manifest, registry, weights
+from ganzoo.assembly import check_rest, outline
 from ganzoo.config import convert, override
 from ganzoo.data.spec import Facts, Picture
 from ganzoo.errors import ConfigError, WeightsError
 from ganzoo.gan import GAN
 from ganzoo.hub import Pulled
-from ganzoo.model import check_rest, outline
 from ganzoo.plugin import Plugin
 
 Shapes = dict[str, tuple[int, ...]]

@@ -13,13 +13,13 @@ import msgspec
 import torch
 
 from ganzoo import registry, weights
+from ganzoo.assembly import model_config
 from ganzoo.config import convert, override
 from ganzoo.data.sources import Batches, DataSet, open_set
 from ganzoo.data.spec import Picture
 from ganzoo.errors import ConfigError, RunError, UsageError, did_you_mean, near
 from ganzoo.gan import GAN, Phase
 from ganzoo.manifest import DataSet as DataRecord
-from ganzoo.model import model_config
 from ganzoo.plugin import Plugin
 from ganzoo.training import checkpoint, freeze, record
 from ganzoo.training.artifacts import Artifacts

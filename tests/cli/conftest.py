@@ -13,9 +13,10 @@ import torch
 from typer.testing import CliRunner
 
 from ganzoo import manifest, verify, weights
+from ganzoo.assembly import model_config
 from ganzoo.cli import app as cli
 from ganzoo.manifest import DataSet, Entry, File, Golden, Manifest, Training
-from ganzoo.model import load, model_config
+from ganzoo.model import load
 from ganzoo.registry import get
 
 PLUGIN = """

@@ -74,7 +74,7 @@ def test_norms_of_networks_that_read_sentences_are_estimated_anew(captioned: Pat
 
 def _with_config(artifacts: Artifacts, average: Average) -> Path:
     from ganzoo import weights
-    from ganzoo.model import model_config
+    from ganzoo.assembly import model_config
 
     weights.write_json(artifacts.folder / weights.CONFIG, model_config(artifacts.plugin, artifacts.gan))
     return artifacts.folder
