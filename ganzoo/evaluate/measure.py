@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo.data.sources import DataSet, open_set
+from ganzoo.data.sources import Batches, DataSet, open_set
 from ganzoo.data.spec import Data, Picture
 from ganzoo.device import describe
 from ganzoo.errors import DataError, UsageError, did_you_mean, near
@@ -58,9 +58,46 @@ class Evaluated:
     neighbours: Neighbours | None = field(default=None)
 
 
+@dataclass(frozen=True)
+class _Prepared:
+    """What can be measured, before anything is drawn. `count`: real pictures; `told`: inputs that the seed cannot draw."""
+
+    groups: tuple[str, ...]
+    data: DataSet
+    batches: Batches
+    count: int
+    picture: Picture
+    extractor: Extractor
+    told: Mapping[str, list[str]]
+
+
 def evaluate(model: Model, asked: Asked, progress: Progress | None = None) -> Evaluated:
     """Figures of a model's samples against a data set's pictures. UsageError or DataError before anything is drawn."""
     begun = time.perf_counter()
+    ready, advance = _prepared(model, asked), progress or (lambda n: None)
+    fake = Observed(asked.samples, ready.extractor)
+    for levels in _drawn(model, asked, ready.told):
+        fake.see(levels, ready.extractor)
+        advance(len(levels))
+    near_ones = Neighbours(fake.pictures, fake.features) if asked.neighbours else None
+    real = Observed(ready.count, ready.extractor)
+    for start in range(0, ready.count, BATCH):
+        levels = ready.batches.take(start, min(BATCH, ready.count - start), 0)["image"]
+        features = real.see(levels, ready.extractor)
+        if near_ones:
+            near_ones.see(levels, features)
+        advance(len(levels))
+    labels = asking.labels(model.inputs, ready.extractor.classes, Rows(asked.seed, asked.samples))
+    made = list(_figures(ready.groups, real, fake, ready.extractor, _protocol(model, asked, ready), labels))
+    report = Report(
+        model=model.name, weights=model.digest, figures=made, command=command(model, asked), machine=describe(model.device),
+        date=datetime.date.today().isoformat(), seconds=round(time.perf_counter() - begun, 1), version=VERSION,
+        torch=str(torch.__version__),
+    )  # fmt: skip
+    return Evaluated(report, near_ones)
+
+
+def _prepared(model: Model, asked: Asked) -> _Prepared:
     groups = chosen(asked.figures)
     output = model.plugin.output(model.config)
     if not isinstance(output, Picture):
@@ -70,39 +107,21 @@ def evaluate(model: Model, asked: Asked, progress: Progress | None = None) -> Ev
     size = output.size or data.facts.size
     if size is None:
         raise UsageError(f"neither {model.name} nor {data.facts.name} has one size of pictures; figures need one")
-    batches = data.bind(Data({"image": Picture(output.channels, size)}))
+    picture = Picture(output.channels, size)
+    batches = data.bind(Data({"image": picture}))
     count = batches.count if asked.real is None else asked.real
     _check(asked, count, batches.count, data.facts.name)
-    rows = Rows(asked.seed, asked.samples)
-    told = asking.sentences(model.inputs, data.facts, rows)
+    told = asking.sentences(model.inputs, data.facts, Rows(asked.seed, asked.samples))
+    return _Prepared(groups, data, batches, count, picture, extractor, told)
 
-    advance = progress or (lambda n: None)
-    fake = Observed(asked.samples, extractor)
-    for levels in _drawn(model, asked, told):
-        fake.see(levels, extractor)
-        advance(len(levels))
-    near_ones = Neighbours(fake.pictures, fake.features) if asked.neighbours else None
-    real = Observed(count, extractor)
-    for start in range(0, count, BATCH):
-        levels = batches.take(start, min(BATCH, count - start), 0)["image"]
-        features = real.see(levels, extractor)
-        if near_ones:
-            near_ones.see(levels, features)
-        advance(len(levels))
 
-    protocol = Protocol(
-        data=data.facts.name, digest=data.digest(), split=asked.split, real=count, fake=asked.samples, channels=output.channels,
-        size=size, resizer=extractor.resizes(size), extractor=extractor.name, sha256=extractor.sha256, seed=asked.seed,
-        precision=model.precision, inputs=asking.CAPTIONS if told else DRAWN,
+def _protocol(model: Model, asked: Asked, ready: _Prepared) -> Protocol:
+    size, extractor = ready.picture.size or 0, ready.extractor
+    return Protocol(
+        data=ready.data.facts.name, digest=ready.data.digest(), split=asked.split, real=ready.count, fake=asked.samples,
+        channels=ready.picture.channels, size=size, resizer=extractor.resizes(size), extractor=extractor.name,
+        sha256=extractor.sha256, seed=asked.seed, precision=model.precision, inputs=asking.CAPTIONS if ready.told else DRAWN,
     )  # fmt: skip
-    labels = asking.labels(model.inputs, extractor.classes, rows)
-    made = list(_figures(groups, real, fake, extractor, protocol, labels))
-    report = Report(
-        model=model.name, weights=model.digest, figures=made, command=command(model, asked), machine=describe(model.device),
-        date=datetime.date.today().isoformat(), seconds=round(time.perf_counter() - begun, 1), version=VERSION,
-        torch=str(torch.__version__),
-    )  # fmt: skip
-    return Evaluated(report, near_ones)
 
 
 def chosen(groups: Iterable[str]) -> tuple[str, ...]:
