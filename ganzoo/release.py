@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import msgspec
 
 from ganzoo import card, verify, weights
 from ganzoo.errors import InputError, ManifestError, RunError, UsageError, WeightsError
+from ganzoo.evaluate import protocol
 from ganzoo.hub import place
 from ganzoo.inputs import Label
 from ganzoo.manifest import Entry, File, Golden, Metric, Training, may_be_called, sha256
@@ -43,8 +45,8 @@ HEADER = {"format", *weights.ModelConfig.__struct_fields__}
 
 @dataclass(frozen=True)
 class Story:
-    """What only a person can say of a model. None: as its entry has it. `metrics`: a JSON list of {name, value, protocol,
-    command}."""
+    """What only a person can say of a model. None: as its entry, or the run's folder, has it. `metrics`: a JSON list of {name,
+    value, protocol, command}."""
 
     summary: str | None = None
     licence: str | None = None
@@ -60,7 +62,7 @@ def prepare(
     `training`: with the networks that fine-tuning needs; `call`: the name that the card tells people to use. Raises RunError
     for an unfinished run, UsageError where a licence or a summary is missing, WeightsError for files that do not fit."""
     run = _run(source)
-    known = entry or _begun(source, run)
+    known = entry or _begun(source, run, call or repository)
     licence, summary = story.licence or known.licence, story.summary or known.summary
     if not licence:
         raise UsageError("--licence is needed: the terms of the weights, which the data bear on (mit, cc-by-4.0, other ...)")
@@ -126,8 +128,8 @@ def _run(source: Path) -> Run | None:
     return run
 
 
-def _begun(source: Path, run: Run | None) -> Entry:
-    """The entry as far as the records tell it."""
+def _begun(source: Path, run: Run | None, call: str) -> Entry:
+    """The entry as far as the records tell it, the figures of `ganzoo eval` among them. `call`: the model's name from now on."""
     config = weights.read_config(source)
     unsaid: dict[str, Any] = {
         "distribution": config.distribution, "config": config.config, "repository": "owner/name", "summary": "", "licence": "",
@@ -140,7 +142,21 @@ def _begun(source: Path, run: Run | None) -> Entry:
         precision=run.precision, machine=run.machine, minutes=round(run.seconds / 60, 1), date=run.date, version=run.version,
         torch=run.torch,
     )  # fmt: skip
-    return Entry(plugin=run.plugin, parameters=run.parameters, data=run.data, training=training, parent=run.parent, **unsaid)
+    return Entry(
+        plugin=run.plugin, parameters=run.parameters, data=run.data, training=training, parent=run.parent,
+        metrics=_evaluated(source, call), **unsaid,
+    )  # fmt: skip
+
+
+def _evaluated(run: Path, call: str) -> list[Metric]:
+    """Figures that lie in the run's folder, as far as they are of these weights."""
+    if not (run / protocol.REPORT).is_file():
+        return []
+    report = protocol.read(run / protocol.REPORT)
+    if report.weights != sha256(run / weights.MODEL):
+        return []
+    folder = shlex.quote(f"./{run.absolute().name}")
+    return [msgspec.structs.replace(one, command=one.command.replace(folder, call, 1)) for one in report.metrics()]
 
 
 def _parameters(source: Path) -> dict[str, int]:

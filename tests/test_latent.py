@@ -209,6 +209,15 @@ def test_more_numbers_have_four_seeds_in_the_corners() -> None:
         assert torch.allclose(made.tensor[row], alone(model, seed, text=word), atol=1e-5)
 
 
+def test_several_classes_have_a_line_each_of_latents_as_they_are_drawn() -> None:
+    model = untrained("tiny_class")
+    made = plane.grid(model, seed=5, side=3, label="all")
+    assert made.tensor.shape[0] == 3 * 3
+    for line in range(3):
+        for column, seed in ((0, 5), (2, 6)):
+            assert torch.allclose(made.tensor[3 * line + column], alone(model, seed, label=line), atol=1e-5)
+
+
 # --- codes ------------------------------------------------------------------------------------------------------------------
 
 

@@ -87,6 +87,16 @@ def test_r1_is_added_at_every_so_many_steps_and_so_many_times() -> None:
     assert lazy == pytest.approx([3 * expected, 0, 0, 3 * expected], rel=0.01)
 
 
+def test_spectral_normalization_holds_every_layer_of_the_discriminator() -> None:
+    torch.manual_seed(0)
+    judge = built("dcgan", size=28, width=4, discriminator_norm="spectral").discriminator
+    for _ in range(100):  # one turn of the power iteration each
+        judge(torch.rand(2, 3, 28, 28))
+    found = [layer.weight.detach().flatten(1) for layer in judge.modules() if isinstance(layer, torch.nn.Conv2d)]
+    assert [float(torch.linalg.matrix_norm(weight, 2)) for weight in found] == pytest.approx([1] * 3, rel=0.01)
+    assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in judge.modules())
+
+
 def test_r1_is_refused_where_pictures_are_mixed() -> None:
     with pytest.raises(ConfigError, match="set discriminator_norm to spectral or none"):
         built("dcgan", r1=10.0)

@@ -143,7 +143,7 @@ def test_what_cannot_be_is_refused(settings: dict[str, str], words: str) -> None
         override(PLUGIN.config(), settings)
 
 
-@pytest.mark.parametrize(("size", "expected"), [(28, 28), (30, 28), (5, 8), (64, 64), (None, 28)])
+@pytest.mark.parametrize(("size", "expected"), [(28, 28), (30, 28), (5, 8), (64, 64), (88, 88), (92, 88), (178, 88), (None, 28)])
 def test_size_channels_and_classes_are_those_of_the_data(size: int | None, expected: int) -> None:
     facts = Facts(name="x", kind="images", count=1, channels=3, size=size, classes=("cat", "dog"))
     adapted = PLUGIN.adapt(PLUGIN.presets["cvae"], facts)

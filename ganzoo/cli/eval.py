@@ -13,8 +13,9 @@ from ganzoo.cli import train as of_train
 from ganzoo.errors import OutputExists, UsageError
 
 if TYPE_CHECKING:
-    from ganzoo.evaluate.measure import Asked
+    from ganzoo.evaluate.measure import Asked, Evaluated
     from ganzoo.evaluate.protocol import Report
+    from ganzoo.model import Model
 
 NEIGHBOURS = "neighbours.png"
 """In a run folder."""
@@ -62,60 +63,97 @@ def evaluate(
         )  # fmt: skip
 
     if compare:
-        first, second = (_report(name) or _measured(name, asked(), device, precision) for name in names)
-        _compare(first, second, as_json)
+        first, second = (_told(name, data is None) or _compared(name, asked(), device, precision) for name in names)
+        _beside(first, second, as_json)
         return
-    report = _measured(names[0], asked(), device, precision, out=out, metrics=metrics, neighbours=neighbours)
+    files = {"out": out, "metrics": metrics, "neighbours": neighbours}
+    report = _written(names[0], asked(), device, precision, files)
     _show(report, as_json)
 
 
 command = evaluate
 
 
-def _measured(name: str, asked: Asked, device: str, precision: str, **files: Path | None) -> Report:
-    """One model, and the files that are asked for; of a run, some in its folder."""
-    import dataclasses
-
-    from ganzoo.cli.progress import counter
-    from ganzoo.evaluate import measure, protocol
-    from ganzoo.images import save_png
+def _loaded(name: str, device: str, precision: str) -> tuple[Model, Path | None]:
+    """A model, and its folder if it is a run."""
     from ganzoo.model import load
     from ganzoo.training import record
-    from ganzoo.weights import write_json
 
     started()
     model = load(name, device=device, precision=precision)
     folder = model.source.folder if model.source else None
-    if folder is not None and (folder / record.RUN).exists():
-        files = {"out": folder / protocol.REPORT, "neighbours": folder / NEIGHBOURS, **{k: v for k, v in files.items() if v}}
-    asked = dataclasses.replace(asked, neighbours=files.get("neighbours") is not None)
+    return model, folder if folder is not None and (folder / record.RUN).exists() else None
+
+
+def _measured(model: Model, asked: Asked) -> Evaluated:
+    from ganzoo.cli.progress import counter
+    from ganzoo.evaluate import measure
+
     advance, stop = counter(f"{model.name}: pictures", None) if sys.stderr.isatty() else (None, lambda: None)
     try:
-        done = measure.evaluate(model, asked, advance)
+        return measure.evaluate(model, asked, advance)
     finally:
         stop()
-    if path := files.get("out"):
+
+
+def _written(name: str, asked: Asked, device: str, precision: str, files: dict[str, Path | None]) -> Report:
+    """One model, and the files that are asked for; of a run, some in its folder."""
+    import dataclasses
+
+    from ganzoo.evaluate import protocol
+    from ganzoo.images import save_png
+    from ganzoo.weights import write_json
+
+    model, run = _loaded(name, device, precision)
+    wanted = {kind: path for kind, path in files.items() if path is not None}
+    if run is not None:
+        own = {"out": run / protocol.REPORT} | ({"neighbours": run / NEIGHBOURS} if asked.split == "train" else {})
+        wanted = own | wanted
+    done = _measured(model, dataclasses.replace(asked, neighbours="neighbours" in wanted))
+    if path := wanted.get("out"):
         protocol.write(path, done.report)
-    if path := files.get("metrics"):
+    if path := wanted.get("metrics"):
         write_json(path, done.report.metrics())
-    if (path := files.get("neighbours")) and done.neighbours:
+    if (path := wanted.get("neighbours")) and done.neighbours:
         save_png(done.neighbours.picture(), path)
     return done.report
 
 
-def _report(name: str) -> Report | None:
-    """A report's file, or a run folder that holds one."""
+def _compared(name: str, asked: Asked, device: str, precision: str) -> Report:
+    """Measured now, unless a run's folder holds just that; nothing is written."""
+    from ganzoo.evaluate import measure, protocol
+
+    model, run = _loaded(name, device, precision)
+    if run is not None and (run / protocol.REPORT).is_file():
+        report = protocol.read(run)
+        if (report.weights, report.command) == (model.digest, measure.command(model, asked)):
+            return report
+    return _measured(model, asked).report
+
+
+def _told(name: str, alone: bool) -> Report | None:
+    """A report's file; or, `alone`, without data to measure it with, what a run's folder holds of its present weights."""
+    from ganzoo import manifest, weights
     from ganzoo.evaluate import protocol
 
     path = Path(name)
-    if path.suffix == ".json" or (path / protocol.REPORT).is_file():
+    if path.suffix == ".json":
         return protocol.read(path)
-    return None
+    if not alone or not (path / protocol.REPORT).is_file():
+        return None
+    report = protocol.read(path)
+    if (path / weights.MODEL).is_file() and manifest.sha256(path / weights.MODEL) != report.weights:
+        raise UsageError(f"{path / protocol.REPORT} is of other weights than lie there now; give --data to measure them")
+    return report
+
+
+def _warn(report: Report, of: str = "") -> None:
+    for warning in dict.fromkeys(f"{figure.name}: {text}" for figure in report.figures for text in figure.warnings):
+        output.say(f"warning: {of}{warning}")
 
 
 def _show(report: Report, as_json: bool) -> None:
-    for warning in dict.fromkeys(f"{figure.name}: {text}" for figure in report.figures for text in figure.warnings):
-        output.say(f"warning: {warning}")
+    _warn(report)
     if as_json:
         output.as_json(report)
         return
@@ -128,7 +166,7 @@ def _show(report: Report, as_json: bool) -> None:
             output.say(f"{'class accuracy' if figure.name == 'class accuracy' else 'class shares'}: {shares}")
 
 
-def _compare(first: Report, second: Report, as_json: bool) -> None:
+def _beside(first: Report, second: Report, as_json: bool) -> None:
     """Both, figure by figure; UsageError where no figure of one may be compared with the other's."""
     from ganzoo.evaluate import protocol
 
@@ -138,6 +176,8 @@ def _compare(first: Report, second: Report, as_json: bool) -> None:
     alike = [pair for pair in found if not pair.unlike]
     if not alike:
         raise UsageError(f"{first.model} and {second.model} were measured otherwise: {'; '.join(found[0].unlike)}")
+    for report in (first, second):
+        _warn(report, f"{report.model}: ")
     if as_json:
         output.as_json([{**_fields(pair), "apart": pair.apart} for pair in found])
         return

@@ -35,7 +35,10 @@ def train(
     epochs: Annotated[int, typer.Option(help="Passes over the data.")] = 6,
     seed: Annotated[int, typer.Option(help="Of weights and order.")] = 0,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="A .safetensors file. Default: <data>-<task>.safetensors.")
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="A .safetensors file. Default: <data>-<task>.safetensors, or -features where no task is given."
+        ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,

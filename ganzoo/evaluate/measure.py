@@ -121,6 +121,7 @@ def _protocol(model: Model, asked: Asked, ready: _Prepared) -> Protocol:
         data=ready.data.facts.name, digest=ready.data.digest(), split=asked.split, real=ready.count, fake=asked.samples,
         channels=ready.picture.channels, size=size, resizer=extractor.resizes(size), extractor=extractor.name,
         sha256=extractor.sha256, seed=asked.seed, precision=model.precision, inputs=asking.CAPTIONS if ready.told else DRAWN,
+        ema=any(phase.ema for phase in model.gan.phases()),
     )  # fmt: skip
 
 

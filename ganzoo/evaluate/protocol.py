@@ -71,6 +71,12 @@ class Figure(Record, frozen=True, kw_only=True):
     warnings: list[str] = []
     protocol: Protocol
 
+    def words(self) -> str:
+        """How it was made, and how far another draw may lie."""
+        interval = f"95 % interval {rounded(self.low)} to {rounded(self.high)}"
+        spread = "" if self.spread is None else f", spread of the parts {rounded(self.spread)}"
+        return f"{self.protocol.words()}; {interval}{spread}"
+
 
 class Report(Record, frozen=True, kw_only=True):
     """All figures of one evaluation. `weights`: sha256 of the model's file."""
@@ -92,7 +98,7 @@ class Report(Record, frozen=True, kw_only=True):
             Metric(
                 name=figure.name,
                 value=rounded(figure.value),
-                protocol=f"{figure.protocol.words()}; 95 % interval {rounded(figure.low)} to {rounded(figure.high)}",
+                protocol=figure.words(),
                 command=self.command,
             )
             for figure in self.figures

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
@@ -57,11 +58,12 @@ class VAEConfig(Config, frozen=True, kw_only=True):
 
 
 def adapt(config: VAEConfig, facts: Facts) -> VAEConfig:
-    """Channels and class names as the data have them; their size, or the next smaller multiple of 4."""
+    """Channels and class names as the data have them; their size, or the next smaller one that networks so wide can have."""
     facts.require("images")
     known: dict[str, Any] = {"channels": facts.channels or config.channels}
     if facts.size:
-        known["size"] = min(max(SMALLEST, facts.size - facts.size % 4), 128)
+        most = 4 * math.isqrt(LARGEST // (4 * config.width))
+        known["size"] = min(max(SMALLEST, facts.size - facts.size % 4), most, 128)
     if config.conditional and facts.classes:
         known["classes"] = facts.classes
     return convert({**plain(config), **known}, VAEConfig, f"data set {facts.name}")

@@ -171,6 +171,56 @@ def test_what_cannot_be_asked(ganzoo: Call, shapes: tuple[Path, Path], model: An
     assert len(told.strip().splitlines()) == 1
 
 
+def test_what_a_run_folder_holds_is_compared_only_where_it_is_what_is_asked(
+    ganzoo: Call, shapes: tuple[Path, Path], run: Path, tmp_path: Path
+) -> None:
+    data, extractor = shapes
+    common = ("--data", data, "--extractor", extractor, "--figures", "fid", "--device", "cpu")
+    other = trained(ganzoo, data, tmp_path / "other", 1)
+    told = ganzoo("eval", "--compare", run, other, *common, "-n", 120).stderr
+    assert "warning: other: FID: only 120 pictures" in told
+    assert not (run / "evaluation.json").exists(), "nothing is written"
+    ganzoo("eval", run, *common, "-n", 120)
+    held = json.loads((run / "evaluation.json").read_text("utf-8"))
+    held["figures"][0]["value"] = 777.0  # to be recognised
+    (run / "evaluation.json").write_text(json.dumps(held), "utf-8")
+    assert "777" in ganzoo("eval", "--compare", run, other, *common, "-n", 120).stdout
+    assert "777" not in ganzoo("eval", "--compare", run, other, *common, "-n", 130).stdout
+    ganzoo("eval", other, *common, "-n", 120)
+    assert "777" in ganzoo("eval", "--compare", run, other).stdout
+    (run / "model.safetensors").write_bytes((other / "model.safetensors").read_bytes())
+    assert "777" not in ganzoo("eval", "--compare", run, other, *common, "-n", 120).stdout
+    assert "is of other weights than lie there now" in ganzoo("eval", "--compare", run, other, code=2).stderr
+
+
+def test_the_test_split_shows_no_neighbours_unless_asked(ganzoo: Call, shapes: tuple[Path, Path], run: Path) -> None:
+    """Whether pictures were learnt by heart is seen beside those that were learnt from."""
+    words = ("eval", run, "--data", shapes[0], "--extractor", shapes[1], "-n", 100, "--figures", "fid", "--device", "cpu")
+    ganzoo(*words, "--split", "test")
+    assert not (run / "neighbours.png").exists()
+    ganzoo(*words, "--split", "test", "--neighbours", "test.png")
+    assert Path("test.png").exists()
+    ganzoo(*words)
+    assert (run / "neighbours.png").exists()
+
+
+def test_figures_of_a_run_go_with_it(ganzoo: Call, shapes: tuple[Path, Path], run: Path) -> None:
+    publish = ("publish", "./run", "--repo-id", "me/shapes", "--summary", "Shapes", "--licence", "mit", "--dry-run")
+    assert "FID" not in ganzoo(*publish).stdout
+    ganzoo("eval", run, "--data", shapes[0], "--extractor", shapes[1], "-n", 100, "--figures", "fid,kid", "--device", "cpu")
+    card = ganzoo(*publish).stdout
+    assert "FID" in card
+    assert "spread of the parts" in card
+    assert "ganzoo eval me/shapes --data shapes" in card
+
+
+def test_weights_that_are_not_averaged_say_so(ganzoo: Call, shapes: tuple[Path, Path]) -> None:
+    options = ("--steps", 1, "--set", "ema=0", "--device", "cpu", "--sample-every", 0)
+    ganzoo("train", "vanilla", "--data", shapes[0], "--out", "raw", *options)
+    words = ("eval", "./raw", "--data", shapes[0], "--extractor", shapes[1], "-n", 100, "--figures", "fid", "--device", "cpu")
+    assert json.loads(ganzoo(*words, "--json").stdout)["figures"][0]["protocol"]["ema"] is False
+
+
 def test_sentences_are_those_of_the_data(ganzoo: Call, shapes: tuple[Path, Path], model: Any, tmp_path: Path) -> None:
     """Every sample is drawn for a caption, and the figures say so."""
     data = captioned(tmp_path / "data", 100)
