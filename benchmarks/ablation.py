@@ -2,35 +2,38 @@
 
     python benchmarks/ablation.py --data anime-split --word hair --out ablation
 
-One stage alone draws 32 pixels directly; two stages draw 16, then 32. Every run has the same seed, the same phase "text" and
-as many steps of pictures in all; a single stage is given those of both. FID is to the pictures of the train split at 32 pixels,
-with the extractor given; R-precision and words as in benchmarks/sentences.py, on captions of the test split. A finished run in
---out is measured as it is. Ends with the table. An hour on two cores.
+One stage alone draws 32 pixels directly; two stages draw 16, then 32. All runs have the same seed, the same vectors of sentences,
+learnt once, and as many steps of pictures in all: a single stage is given those of both. All learn from the same pictures of 32
+pixels, squares of 2 x 2 of 64. FID is to those of the train split, with the extractor given; R-precision and words as in
+benchmarks/sentences.py, on captions of the test split. A finished run in --out is measured as it is. Ends with a line of JSON
+for each run, and one for real pictures. An hour on two cores.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from sentences import Told, drawn, precision, ranker, reader, told
-from torch import Tensor
+from safetensors.torch import save_file
+from sentences import Ranker, Told, drawn, precision, ranker, reader, told
+from torch.nn import functional as F
 
 import ganzoo
+from ganzoo import images
 from ganzoo.evaluate import extractors, figures
 from ganzoo.evaluate.network import as_levels
 from ganzoo.evaluate.observed import Observed
 from ganzoo.images import to_float
 from ganzoo.training.run import train
+from ganzoo_stackgan import StackGANConfig
 
 SIDE, EACH, BATCH = 32, 5, 250
-COMMON: dict[str, Any] = {
-    "meaning": 128, "text_width": 128, "latent": 64, "condition": 64, "compressed": 64, "blocks": 2, "generator_width": 32,
-    "discriminator_width": 32,
+NETWORKS: dict[str, Any] = {
+    "latent": 64, "condition": 64, "compressed": 64, "blocks": 2, "generator_width": 32, "discriminator_width": 32,
 }  # fmt: skip
 
 
@@ -52,55 +55,76 @@ VARIANTS = (
 )
 
 
-def trained(variant: Variant, asked: argparse.Namespace) -> Path:
+@dataclass(frozen=True)
+class Split:
+    """Pictures of SIDE pixels and of twice as many."""
+
+    small: Told
+    large: Told
+
+
+def split(name: str, part: str) -> Split:
+    large = told(name, part, 3, 2 * SIDE)
+    return Split(replace(large, pictures=as_levels(F.avg_pool2d(to_float(large.pictures), 2))), large)
+
+
+def prepared(encoder: Ranker, known: Told, place: Path) -> Path:
+    """A folder of pictures and vectors of their captions."""
+    place.mkdir(parents=True, exist_ok=True)
+    for number, image in enumerate(images.pictures(to_float(known.pictures))):
+        image.save(place / f"{number}.png")
+    with torch.inference_mode():
+        rows = {f"{number}.png": encoder.sentence(encoder.tokens(texts)) for number, texts in enumerate(known.captions)}
+    save_file(rows, place / "embeddings.safetensors")
+    return place
+
+
+def trained(variant: Variant, asked: argparse.Namespace, data: Path) -> Path:
     out: Path = asked.out / variant.name.replace(", ", "-").replace(" ", "-")
-    if (out / "model.safetensors").exists() and json.loads((out / "run.json").read_text("utf-8"))["done"]:
+    if (out / "run.json").exists() and json.loads((out / "run.json").read_text("utf-8"))["done"]:
         return out
     single = variant.stages == 1
     steps = {"stage1_steps": asked.steps * (2 if single else 1), "stage2_steps": 1 if single else asked.steps}
     sizes = {"stage1": SIDE, "size": 2 * SIDE} if single else {"stage1": SIDE // 2, "size": SIDE}
-    settings = {**COMMON, **sizes, **steps, "text_steps": asked.text_steps, **variant.settings}
     return train(
-        "stackgan", asked.data, settings=settings, out=out, seed=asked.seed, sample_every=10 * asked.steps,
-        augment=("translation", "cutout"), force=True,
+        "stackgan", str(data), settings={**NETWORKS, **sizes, **steps, **variant.settings}, out=out, seed=asked.seed,
+        sample_every=10 * asked.steps, augment=("translation", "cutout"), force=True,
     )  # fmt: skip
 
 
-def pictures(run: Path, stages: int, captions: list[str], seed: int) -> Tensor:
-    """Of the last stage that was trained, SIDE pixels."""
-    return drawn(ganzoo.load(run), captions, seed)[f"stage-{stages}"]
-
-
-def observed(shown: Tensor, extractor: extractors.Extractor) -> Observed:
-    found = Observed(len(shown), extractor)
-    for part in shown.split(BATCH):
-        found.see(part if part.dtype == torch.uint8 else as_levels(part), extractor)
+def observed(shown: Told, extractor: extractors.Extractor) -> Observed:
+    found = Observed(len(shown.pictures), extractor)
+    for part in shown.pictures.split(BATCH):
+        found.see(part, extractor)
     return found
 
 
 def table(asked: argparse.Namespace) -> list[dict[str, Any]]:
-    runs = [trained(variant, asked) for variant in VARIANTS]
-    known, test = (told(asked.data, split, 3, SIDE) for split in ("train", "test"))
-    captions = [caption for again in range(EACH) for caption in test.one_each(asked.seed + again)]
-    like = ganzoo.load(runs[0]).config  # its first stage draws as many pixels as are measured
-    judge, eye = ranker(known, like, asked.judge_steps, asked.judge_seed), _eye(known, asked)
+    known, test = (split(asked.data, part) for part in ("train", "test"))
+    like = StackGANConfig(stage1=SIDE, size=2 * SIDE, meaning=128, text_width=128, discriminator_width=48)
+    encoder = ranker(known.large, like, asked.text_steps, asked.seed)
+    folders = [prepared(encoder, one, asked.out / f"data-{SIDE * (n + 1)}") for n, one in enumerate((known.small, known.large))]
+    runs = [trained(variant, asked, folders[variant.stages == 1]) for variant in VARIANTS]
+    judge = ranker(known.large, like, asked.judge_steps, asked.judge_seed)
+    eye = reader(known.small, asked.word, asked.judge_steps, asked.judge_seed) if asked.word else None
     extractor = extractors.find(asked.extractor, asked.data, torch.device("cpu"))
-    real, rows = observed(known.pictures, extractor), []
-    for variant, run in zip(VARIANTS, runs, strict=True):
-        shown = pictures(run, variant.stages, captions, asked.seed)
+    real = observed(known.small, extractor)
+
+    def row(name: str, shown: Told, captions: list[str]) -> dict[str, Any]:
         (fid,) = figures.fid(real, observed(shown, extractor), extractor, None)
-        row = {"run": variant.name, "FID": fid.value, "low": fid.interval.low, "high": fid.interval.high}
-        row["R-precision"] = precision(judge, shown, captions, test.captions * EACH, asked.seed)
-        rows.append(row | ({asked.word: float(eye.right(shown, captions).float().mean())} if eye else {}))
-    held = test.one_each(asked.seed)
-    own = {"R-precision": precision(judge, to_float(test.pictures), held, test.captions, asked.seed)}
-    own |= {asked.word: float(eye.right(to_float(test.pictures), held).float().mean())} if eye else {}
-    (fid,) = figures.fid(real, observed(test.pictures, extractor), extractor, None)
-    return [*rows, {"run": "real pictures of the test split", "FID": fid.value, **own}]
+        pictures = to_float(shown.pictures)
+        found = {"run": name, "pictures": len(pictures), "FID": fid.value, "low": fid.interval.low, "high": fid.interval.high}
+        found["R-precision"] = precision(judge, pictures, captions, shown.captions, asked.seed)
+        return found | ({asked.word: float(eye.right(pictures, captions).float().mean())} if eye else {})
 
-
-def _eye(known: Told, asked: argparse.Namespace) -> Any:
-    return reader(known, asked.word, asked.judge_steps, asked.judge_seed) if asked.word else None
+    captions = [caption for again in range(EACH) for caption in test.small.one_each(asked.seed + again)]
+    with torch.inference_mode():
+        vectors = encoder.sentence(encoder.tokens(captions))
+    rows = []
+    for variant, run in zip(VARIANTS, runs, strict=True):
+        made = drawn(ganzoo.load(run), len(captions), asked.seed, embedding=vectors)[f"stage-{variant.stages}"]
+        rows.append(row(variant.name, Told(as_levels(made), test.small.captions * EACH), captions))
+    return [*rows, row("real pictures of the test split", test.small, test.small.one_each(asked.seed))]
 
 
 def main() -> None:
@@ -109,13 +133,13 @@ def main() -> None:
     parser.add_argument("--word", help="as of benchmarks/sentences.py")
     parser.add_argument("--extractor", default="anime-rotation")
     parser.add_argument("--steps", type=int, default=1500, help="of each of two stages")
-    parser.add_argument("--text-steps", type=int, default=400)
+    parser.add_argument("--text-steps", type=int, default=600, help="of the vectors of sentences")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--judge-steps", type=int, default=1500, help="of matcher and classifier")
     parser.add_argument("--judge-seed", type=int, default=7)
     parser.add_argument("--out", type=Path, required=True)
-    for row in table(parser.parse_args()):
-        print(json.dumps({name: value if isinstance(value, str) else float(f"{value:.4g}") for name, value in row.items()}))
+    for found in table(parser.parse_args()):
+        print(json.dumps({key: float(f"{value:.4g}") if isinstance(value, float) else value for key, value in found.items()}))
 
 
 if __name__ == "__main__":

@@ -226,6 +226,14 @@ def test_what_are_no_vectors(tmp_path: Path) -> None:
     np.save(tmp_path / "pickled.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     save_file({"a": torch.zeros(3), "b": torch.zeros(3)}, tmp_path / "two.safetensors")
     (tmp_path / "text.npy").write_text("1 2 3")
+    np.save(tmp_path / "whole.npy", np.zeros((3, 3)))
+    whole = (tmp_path / "whole.npy").read_bytes()
+    (tmp_path / "huge.npy").write_bytes(whole.replace(b"(3, 3)", b"(3, 9999999999999)"))
+    (tmp_path / "endless.npy").write_bytes(whole.replace(b"(3, 3)", b"(3, 99999999999999999999)"))
+    (tmp_path / "odd.npy").write_bytes(whole.replace(b"(3, 3), }", b"(3, 3), {"))
+    (tmp_path / "short.npy").write_bytes(whole[:100])
+    raw = b'{"a":{"dtype":"F4","shape":[2],"data_offsets":[0,1]}}'
+    (tmp_path / "small.safetensors").write_bytes(len(raw).to_bytes(8, "little") + raw + b"x")
     for wrong, words in (
         (torch.zeros(2, 4), r"shape \(2, 4\), expected \(k, 3\)"),
         (torch.zeros(0, 3), "expected"),
@@ -238,6 +246,9 @@ def test_what_are_no_vectors(tmp_path: Path) -> None:
         (tmp_path / "pickled.npy", "holds no vectors that can be read"),
         (tmp_path / "text.npy", "holds no vectors that can be read"),
         (tmp_path / "two.safetensors", "holds 2 tensors, expected one"),
+        (tmp_path / "small.safetensors", "holds no vectors that can be read"),
+        *((tmp_path / f"{name}.npy", "holds no vectors that can be read") for name in ("huge", "endless", "odd", "short")),
+        (torch.full((3,), 1e300, dtype=torch.float64), "expected finite floats"),
     ):
         with pytest.raises(InputError, match=words):
             Vector(3).parse(wrong, "embedding", Rows(0, 2))

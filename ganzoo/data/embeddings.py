@@ -13,13 +13,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
-from ganzoo.data.files import VECTORS, Entry
+from ganzoo.data.files import MEMBER_LIMIT, VECTORS, Entry
 from ganzoo.data.layout import attached
 from ganzoo.data.order import choices
 from ganzoo.errors import DataError
 
 if TYPE_CHECKING:
     from ganzoo.data.content import Taker
+
+FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
 
 class Vectors:
@@ -44,7 +46,7 @@ def vectors(found: Sequence[Entry], pictures: Sequence[Entry]) -> Vectors | None
     """Those of the files called embeddings.safetensors, which name pictures as lists of captions do; None where there is none.
 
     DataError for a file that is none, vectors of several sizes, or a picture without any."""
-    files = lists(found)
+    files = lists(found) if pictures else []
     told = [(entry.path.parent, PurePosixPath(name), rows) for entry in files for name, rows in _rows(entry)]
     if not told:
         return None
@@ -61,12 +63,17 @@ def lists(found: Sequence[Entry]) -> list[Entry]:
 
 def _rows(entry: Entry) -> list[tuple[str, list[NDArray[np.float32]]]]:
     """The vectors of a file by picture."""
+    if entry.size > MEMBER_LIMIT:
+        raise DataError(f"{entry.shown} has {entry.size:,} bytes; at most {MEMBER_LIMIT:,} are read")
     try:
         tensors = load(entry.read())
     except (SafetensorError, ValueError, KeyError) as error:
-        raise DataError(f"{entry.shown} is not a safetensors file ({error})") from None
-    for name, tensor in tensors.items():
-        if tensor.ndim not in (1, 2) or not tensor.is_floating_point() or not tensor.isfinite().all():
+        raise DataError(f"{entry.shown} is not a safetensors file of floats ({error})") from None
+    found = []
+    for name, tensor in sorted(tensors.items()):
+        vectors = tensor.float() if tensor.dtype in FLOATS and tensor.ndim in (1, 2) and tensor.numel() else None
+        if vectors is None or not vectors.isfinite().all():
             shape = " x ".join(map(str, tensor.shape))
             raise DataError(f"{entry.shown}: {name!r} is {shape} of {tensor.dtype}, expected finite floats, a row a sentence")
-    return [(name, list(tensor.float().reshape(-1, tensor.shape[-1]).numpy())) for name, tensor in sorted(tensors.items())]
+        found.append((name, list(vectors.reshape(-1, vectors.shape[-1]).numpy())))
+    return found

@@ -17,7 +17,7 @@ from ganzoo.errors import DataError
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
-LISTS = ("captions.jsonl", "metadata.jsonl")
+LISTS = ("captions.jsonl", "metadata.jsonl", "metadata.csv")
 VECTORS = "embeddings.safetensors"
 TABLES = ("images.txt", "bounding_boxes.txt", "train_test_split.txt")
 """Of CUB-200-2011."""

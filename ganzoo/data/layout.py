@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
@@ -59,12 +61,7 @@ def sentences(lists: Sequence[Entry], pictures: Sequence[Entry]) -> list[list[st
     """Captions in the order of the pictures; every picture must have one as soon as there is a list.
 
     A picture is found by its path, seen from the list's folder; else by the longest end of it that is listed once."""
-    told = [
-        (entry.path.parent, *_caption(line, f"{entry.shown}:{number}"))
-        for entry in lists
-        for number, line in enumerate(entry.read().decode("utf-8", "replace").splitlines(), start=1)
-        if line.strip()
-    ]
+    told = [(entry.path.parent, *row) for entry in lists for row in _listed(entry)]
     if not any(texts for _, _, texts in told):
         return []
     return attached(told, pictures, f"caption in {lists[0].path.name}")
@@ -95,10 +92,28 @@ def _found(picture: PurePosixPath, known: Mapping[str, list[T]], ends: Mapping[s
     return known[path] if path else []
 
 
-def _caption(line: str, where: str) -> tuple[PurePosixPath, list[str]]:
+def _listed(entry: Entry) -> Iterator[tuple[PurePosixPath, list[str]]]:
+    """Pictures and their captions: a line of JSON each, or of a table with a head."""
+    content = entry.read().decode("utf-8-sig", "replace")
+    if entry.path.suffix == ".csv":
+        try:
+            rows = list(csv.DictReader(io.StringIO(content)))
+        except csv.Error as error:
+            raise DataError(f"{entry.shown} is not a table ({error})") from None
+        yield from (_caption(row, f"{entry.shown}, row {number}") for number, row in enumerate(rows, start=2))
+        return
+    for number, line in enumerate(content.split("\n"), start=1):
+        if line.strip():
+            try:
+                row: Any = json.loads(line)
+            except (ValueError, RecursionError):
+                row = None
+            yield _caption(row, f"{entry.shown}:{number}")
+
+
+def _caption(row: Any, where: str) -> tuple[PurePosixPath, list[str]]:
     try:
-        row: dict[str, Any] = json.loads(line)
         text = row.get("text", row.get("caption", row.get("captions", [])))
         return PurePosixPath(str(row["file_name"])), [text] if isinstance(text, str) else [str(part) for part in text]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError):
         raise DataError(f'{where} is not a line like {{"file_name": "1.png", "text": ["a red bird"]}}') from None

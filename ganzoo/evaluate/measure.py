@@ -68,7 +68,7 @@ class _Prepared:
     count: int
     picture: Picture
     extractor: Extractor
-    told: Mapping[str, list[str]]
+    told: Mapping[str, Any]
 
 
 def evaluate(model: Model, asked: Asked, progress: Progress | None = None) -> Evaluated:
@@ -111,7 +111,7 @@ def _prepared(model: Model, asked: Asked) -> _Prepared:
     batches = data.bind(Data({"image": picture}))
     count = batches.count if asked.real is None else asked.real
     _check(asked, count, batches.count, data.facts.name)
-    told = asking.sentences(model.inputs, data.facts, Rows(asked.seed, asked.samples))
+    told = asking.captions(model.inputs, data, Rows(asked.seed, asked.samples))
     return _Prepared(groups, data, batches, count, picture, extractor, told)
 
 

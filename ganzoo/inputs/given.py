@@ -80,9 +80,10 @@ class Vector(Input, frozen=True):
         given = given[None] if given.ndim == 1 else given
         if given.ndim != 2 or given.shape[1] != self.size or not len(given):
             raise InputError(name, f"shape {tuple(given.shape)}, expected (k, {self.size})")
-        if not given.is_floating_point() or not given.isfinite().all():
+        vectors = given.float()
+        if not given.is_floating_point() or not vectors.isfinite().all():
             raise InputError(name, f"numbers of {given.dtype}, expected finite floats")
-        return given.float()
+        return vectors
 
     def describe(self) -> str:
         return f"{self.size} numbers that your encoder makes of a sentence: a .npy file, or a tensor"
@@ -150,6 +151,7 @@ def files_of(value: Any) -> list[Path]:
 def _stored(path: Path, name: str) -> Tensor:
     """The one array of a .npy or .safetensors file; never a pickle."""
     import io
+    import tokenize
 
     import numpy as np
     import torch
@@ -158,6 +160,10 @@ def _stored(path: Path, name: str) -> Tensor:
 
     from ganzoo.reading import read
 
+    broken = (  # what numpy and safetensors raise of files that are cut short, altered or too large
+        SafetensorError, ValueError, EOFError, TypeError, KeyError, SyntaxError, tokenize.TokenError, MemoryError, OverflowError,
+        NotImplementedError,
+    )  # fmt: skip
     try:
         data = read(path, VECTORS_LIMIT)
         if path.suffix == ".npy":
@@ -165,8 +171,9 @@ def _stored(path: Path, name: str) -> Tensor:
         tensors = list(load(data).values())
     except OSError as error:
         raise InputError(name, f"{path}: {error.strerror}") from None
-    except (SafetensorError, ValueError, EOFError, TypeError) as error:
-        raise InputError(name, f"{path} holds no vectors that can be read ({error}); .npy or .safetensors is expected") from None
+    except broken as error:
+        kind = type(error).__name__
+        raise InputError(name, f"{path} holds no vectors that can be read ({kind}); .npy or .safetensors is expected") from None
     if len(tensors) != 1:
         raise InputError(name, f"{path} holds {len(tensors)} tensors, expected one")
     return tensors[0]

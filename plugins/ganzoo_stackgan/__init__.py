@@ -36,9 +36,9 @@ class StackGANConfig(Config, frozen=True, kw_only=True):
 
     `condition`: numbers that a generator takes from a sentence's; `augmentation`: drawn from a Gaussian instead of given by a
     linear layer, with `kl` the weight of its divergence from N(0, I). `text_twice`: whether the second stage has its own.
-    `compressed`: numbers that a discriminator takes. `generator_width`: the paper's N_g; the first stage begins with 8 times as
-    many channels. `blocks`: residual ones of the second stage. `discriminator_width`: channels of the largest maps, at most 8
-    times as many elsewhere.
+    `compressed`: numbers that a discriminator takes. `generator_width`: the first stage begins with 8 times as many channels, and
+    the second has 4 times as many in its `blocks`, which are residual ones. `discriminator_width`: channels of the largest maps,
+    at most 8 times as many elsewhere.
 
     `real_target`, `generator_target`: what the discriminator is to say of real pictures, and the generator wants it to say of
     its own. `loss`, `discriminator_norm`, `r1`, `r1_every`: as in other plugins. The phases "stage-1" and "stage-2" have
@@ -53,7 +53,7 @@ class StackGANConfig(Config, frozen=True, kw_only=True):
     vocabulary: Annotated[tuple[Word, ...], msgspec.Meta(max_length=MOST_WORDS)] = ()
     words: Annotated[int, msgspec.Meta(ge=1, le=64)] = 32
     split: Fraction = 0.1
-    meaning: Width = 256
+    meaning: Annotated[int, msgspec.Meta(ge=1, le=16384)] = 256
     text_width: Width = 256
     text_layers: Annotated[int, msgspec.Meta(ge=0, le=16)] = 3
     text_lr: Rate = 5e-4

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -66,13 +67,33 @@ def test_archives_half_precision_and_the_digest(tmp_path: Path) -> None:
         ({"3_png": torch.ones(1, 4)}, "vectors of 3 and 4 numbers"),
         ({"3_png": torch.ones(1, 3, dtype=torch.int64)}, "'3.png' is 1 x 3 of torch.int64, expected finite floats"),
         ({"3_png": torch.full((1, 3), np.nan)}, "expected finite floats"),
-        ({"3_png": torch.ones(0, 3)}, "1 pictures have no vector in embeddings.safetensors, the first is"),
+        ({"3_png": torch.ones(0, 3)}, "'3.png' is 0 x 3"),
+        ({"3_png": torch.ones(1, 3), "nobody": torch.ones(1, 2)}, "vectors of 2 and 3 numbers"),
         ({"3_png": torch.ones(1, 1, 3)}, "'3.png' is 1 x 1 x 3"),
+        ({"3_png": torch.ones(2, 0)}, "'3.png' is 2 x 0"),
+        ({"3_png": torch.ones(0)}, "'3.png' is 0 of"),
+        ({"3_png": torch.full((1, 3), 1e300, dtype=torch.float64)}, "expected finite floats"),
+        ({"3_png": torch.ones(1, 3).to(torch.float8_e4m3fn)}, "expected finite floats"),
     ],
 )
 def test_vectors_that_are_none(tmp_path: Path, changes: dict[str, Tensor], said: str) -> None:
     with pytest.raises(DataError, match=said):
         open_set(str(held(tmp_path / "data", **changes)))
+
+
+def test_a_picture_without_any(tmp_path: Path) -> None:
+    place = held(tmp_path / "data")
+    Image.new("RGB", (16, 16)).save(place / "more.png")
+    with pytest.raises(DataError, match="1 pictures have no vector in embeddings.safetensors, the first is"):
+        open_set(str(place))
+
+
+def test_beside_two_domains_they_mean_nothing(tmp_path: Path) -> None:
+    for folder in ("trainA", "trainB"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        Image.new("RGB", (16, 16)).save(tmp_path / "data" / folder / "1.png")
+    save_file({"1.png": torch.ones(1, 3)}, tmp_path / "data" / "embeddings.safetensors")
+    assert open_set(str(tmp_path / "data")).facts.embedding is None
 
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:

@@ -140,6 +140,26 @@ def test_captions(beside: bool, tmp_path: Path) -> None:
     assert torch.equal(batch["caption"][10:20], batches.take(16, 10, 1)["caption"])
 
 
+def test_captions_as_a_table(tmp_path: Path) -> None:
+    """The other form of the metadata of an imagefolder."""
+    table = 'file_name,text,colour\r\n0.png,"a picture, of 0",red\r\n1.png,of 1,\r\n0.png,again 0,\r\n'
+    tree(tmp_path, {"0.png": png(0), "1.png": png(1), "metadata.csv": b"\xef\xbb\xbf" + table.encode()})
+    assert open_set(str(tmp_path)).facts.sentences == [["a picture, of 0", "again 0"], ["of 1"]]
+    (tmp_path / "metadata.csv").write_text("picture,text\n0.png,x\n")
+    with pytest.raises(DataError, match=r"metadata.csv, row 2 is not a line like"):
+        open_set(str(tmp_path))
+
+
+def test_captions_with_marks_and_without_end(tmp_path: Path) -> None:
+    """A byte order mark, line separators of Unicode within a caption, and nesting beyond all measure."""
+    line = '\ufeff{"file_name": "0.png", "text": "one\u2028two\x85three"}\r\n'
+    tree(tmp_path, {"0.png": png(0), "captions.jsonl": line.encode()})
+    assert open_set(str(tmp_path)).facts.sentences == [["one\u2028two\x85three"]]
+    (tmp_path / "captions.jsonl").write_text("[" * 200_000)
+    with pytest.raises(DataError, match=r"captions.jsonl:1 is not a line like"):
+        open_set(str(tmp_path))
+
+
 def test_a_picture_without_caption_is_an_error(tmp_path: Path) -> None:
     tree(tmp_path, {"0.png": png(0), "1.png": png(1), "captions.jsonl": b'{"file_name": "0.png", "text": "x"}\n'})
     with pytest.raises(DataError, match="1 pictures have no caption.*1.png"):

@@ -6,12 +6,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from ganzoo.data.sources import open_set
 from ganzoo.data.spec import Facts
-from ganzoo.errors import DataError
+from ganzoo.errors import ConfigError, DataError
 from ganzoo.evaluate import asking
-from ganzoo.inputs import Label, Latent, Rows, Text
+from ganzoo.inputs import Label, Latent, Rows, Text, Vector
 from tests.shapes import shapes
 
 INPUTS = {"latent": Latent(4), "text": Text(("a", "red"), 4)}
@@ -22,27 +24,36 @@ def facts(*groups: tuple[str, ...]) -> Facts:
 
 
 def test_each_picture_is_asked_for_as_often_as_any_other() -> None:
-    found = asking.sentences(INPUTS, facts(("a",), ("b", "c"), ("d",)), Rows(0, 300))
-    assert list(found) == ["text"]
-    counts = Counter(found["text"])
+    counts = Counter(asking.sentences(facts(("a",), ("b", "c"), ("d",)), Rows(0, 300)))
     assert (counts["a"], counts["b"] + counts["c"], counts["d"]) == (100, 100, 100)
     assert 25 < counts["b"] < 75
 
 
 def test_the_seed_decides(tmp_path: Path) -> None:
     known = open_set(str(shapes(tmp_path / "data", 40))).facts
-    assert asking.sentences(INPUTS, known, Rows(3, 40)) == asking.sentences(INPUTS, known, Rows(3, 40))
-    assert asking.sentences(INPUTS, known, Rows(3, 40)) != asking.sentences(INPUTS, known, Rows(4, 40))
+    assert asking.sentences(known, Rows(3, 40)) == asking.sentences(known, Rows(3, 40))
+    assert asking.sentences(known, Rows(3, 40)) != asking.sentences(known, Rows(4, 40))
 
 
 def test_captions_that_say_nothing_are_left_out() -> None:
-    assert set(asking.sentences(INPUTS, facts(("!!!",), ("a", "\ud800"), ()), Rows(0, 5))["text"]) == {"a"}
+    assert set(asking.sentences(facts(("!!!",), ("a", "\ud800"), ()), Rows(0, 5))) == {"a"}
 
 
-def test_no_captions_and_no_sentences() -> None:
+def test_no_captions() -> None:
     with pytest.raises(DataError, match="made has no captions"):
-        asking.sentences(INPUTS, facts(("...",)), Rows(0, 5))
-    assert asking.sentences({"latent": Latent(4)}, facts(), Rows(0, 5)) == {}
+        asking.sentences(facts(("...",)), Rows(0, 5))
+
+
+def test_what_a_model_takes_is_asked_for(tmp_path: Path) -> None:
+    place = shapes(tmp_path / "data", 4)
+    save_file({f"{n}.png": torch.full((2, 3), float(n)) for n in range(4)}, place / "embeddings.safetensors")
+    data, rows = open_set(str(place)), Rows(1, 8)
+    assert asking.captions({"latent": Latent(4)}, data, rows) == {}
+    assert asking.captions(INPUTS, data, rows) == {"text": asking.sentences(data.facts, rows)}
+    vectors = asking.captions({"embedding": Vector(3)}, data, rows)["embedding"]
+    assert sorted(vectors[:, 0].tolist()) == [0, 0, 1, 1, 2, 2, 3, 3]
+    with pytest.raises(ConfigError, match="has vectors of 3"):
+        asking.captions({"embedding": Vector(5)}, data, rows)
 
 
 def test_labels_count_where_the_classes_are_the_same() -> None:
