@@ -18,6 +18,8 @@ from torch import Tensor
 from ganzoo import images, sampling
 from ganzoo.data.spec import Picture
 from ganzoo.device import describe
+from ganzoo.errors import UsageError, did_you_mean, near
+from ganzoo.gan import GAN, Phase
 from ganzoo.inputs import Rows
 from ganzoo.model import Model
 from ganzoo.testing.synthetic import Synthetic
@@ -80,11 +82,12 @@ def sample(model: Model, batch: int, rounds: int) -> Result:
     return _compared("sampling", textbook, ours, rows.count, rounds)
 
 
-def train(model: Model, batch: int | None, rounds: int, steps: int = 4) -> Result:
-    """Steps of the last phase on made-up data in memory."""
+def train(model: Model, batch: int | None, rounds: int, steps: int = 4, name: str | None = None) -> Result:
+    """Steps of a phase, the last one unless named, on made-up data in memory. UsageError for a phase that there is not."""
     plugin, config = model.plugin, model.config
     plain, gan = plugin.build(config).to(model.device), plugin.build(config)
-    phase = dataclasses.replace(plain.phases()[-1], steps=10**6, batch=batch or plain.phases()[-1].batch)
+    phase = _phase(plain, name)
+    phase = dataclasses.replace(phase, steps=10**6, batch=batch or phase.batch)
     data, engine = Made(plugin, config, phase.batch), Engine(str(model.device), "auto", 0, plugin.output(config))
     moved = {
         name: list(dict.fromkeys(p for net in player.networks for p in plain.get_submodule(net).parameters()))
@@ -111,9 +114,16 @@ def train(model: Model, batch: int | None, rounds: int, steps: int = 4) -> Resul
             _wait(model.device)
 
         try:
-            return _compared("training", textbook, ours, steps * phase.batch, rounds)
+            return _compared(f"training, {name}" if name else "training", textbook, ours, steps * phase.batch, rounds)
         finally:
             trainer.ahead.stop()
+
+
+def _phase(gan: GAN[Any], name: str | None) -> Phase:
+    phases = {phase.name: phase for phase in gan.phases()}
+    if name is not None and name not in phases:
+        raise UsageError(f"--phase {name}: there is {', '.join(phases)}{did_you_mean(near(name, phases))}")
+    return phases[name] if name else list(phases.values())[-1]
 
 
 def _kept(model: Model, made: Tensor) -> None:

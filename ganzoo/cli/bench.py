@@ -15,6 +15,7 @@ from ganzoo.errors import UsageError
 def bench(
     name: Annotated[str | None, typer.Argument(help="Weights by name, or a folder. Default: the manifest's.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Default: 64 for sampling, the model's own for training.")] = None,
+    phase: Annotated[str | None, typer.Option(help="Of training; default: the last.")] = None,
     rounds: Annotated[int, typer.Option(help="How often both sides are timed.")] = 7,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
@@ -30,7 +31,7 @@ def bench(
 
     started()
     model = load(chosen, device=device)
-    results = [work.sample(model, batch_size or 64, rounds), work.train(model, batch_size, rounds)]
+    results = [work.sample(model, batch_size or 64, rounds), work.train(model, batch_size, rounds, name=phase)]
     if as_json:
         output.as_json({"model": model.name, "machine": work.machine(model), "results": msgspec.to_builtins(results)})
         return

@@ -20,6 +20,14 @@ def test_any_kind_of_model(ganzoo: Call, model: Any, plugin: str) -> None:
     assert all(row["textbook"] > 0 and row["ganzoo"] > 0 and row["low"] <= row["ratio"] <= row["high"] for row in done["results"])
 
 
+def test_any_phase(ganzoo: Call, model: Any) -> None:
+    where, common = model("tiny_text"), ("--rounds", 1, "--batch-size", 4, "--device", "cpu")
+    first = next(iter(load(where, device="cpu").gan.phases())).name
+    done = json.loads(ganzoo("bench", where, "--phase", first, *common, "--json").stdout)
+    assert [row["what"] for row in done["results"]] == ["sampling", f"training, {first}"]
+    assert f"--phase x: there is {first}, " in ganzoo("bench", where, "--phase", "x", *common, code=2).stderr
+
+
 def test_the_table(ganzoo: Call) -> None:
     shown = ganzoo("bench", "vanilla-sine", "--rounds", 1, "--batch-size", 4, "--device", "cpu")
     assert [line.split()[0] for line in shown.stdout.splitlines()] == ["what", "sampling", "training"]
