@@ -132,8 +132,8 @@ def measured(model: Model, judge: Classifier, test: dict[str, Tensor], direction
 
 
 def side(config: Any) -> int:
-    """Pixels that the model was trained on."""
-    return int(config.size if hasattr(config, "size") else 2 * config.tile)
+    """Pixels of the pictures that the model was trained on, or on crops of which."""
+    return int(config.size if hasattr(config, "size") else config.load)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from ganzoo import registry
 from ganzoo.config import convert
-from ganzoo.inputs import Input
+from ganzoo.inputs import Choice, Image, Input
 from ganzoo.manifest import Entry
 
 CARD = "README.md"
@@ -27,7 +27,7 @@ def render(name: str, entry: Entry) -> str:
     """Markdown with the Hub's front matter, for a model that is called `name` (of a manifest, or owner/name). Every fact comes
     from the entry; text from outside is escaped."""
     plugin = registry.get(entry.plugin)
-    given, code = _given(entry)
+    commands, code = _use(name, entry)
     return "\n".join(
         [
             *_front(name, entry),
@@ -44,12 +44,12 @@ def render(name: str, entry: Entry) -> str:
             "",
             "    pip install ganzoo-torch",
             *_brought(entry),
-            f"    ganzoo sample {name} --seed 0{given} -o samples.png",
+            *commands,
             "",
             "```python",
             "import ganzoo",
             "",
-            f'ganzoo.load("{name}").sample(16, seed=0{code}).save("samples.png")',
+            *code,
             "```",
             "",
             *_training(entry),
@@ -95,9 +95,23 @@ def _inputs(entry: Entry) -> Mapping[str, Input]:
     return plugin.inputs(convert(entry.config, plugin.config, entry.plugin))
 
 
-def _given(entry: Entry) -> tuple[str, str]:
-    """What a first sample needs from the user: on the command line, and in Python."""
+def _use(name: str, entry: Entry) -> tuple[list[str], list[str]]:
+    """How to make a first sample: on the command line, and in Python. Photographs are made over whole, each way that there is."""
     inputs = _inputs(entry)
+    if any(isinstance(spec, Image) and spec.size is None for spec in inputs.values()):
+        ways = next((spec.options for spec in inputs.values() if isinstance(spec, Choice)), (None,))
+        options = [("", "", "made") if way is None else (f" --direction {way}", f', direction="{way}"', way) for way in ways]
+        return (
+            [f"    ganzoo sample {name} --image photo.jpg{words} -o {made}.png" for words, _, made in options],
+            [f'ganzoo.load("{name}").translate("photo.jpg"{code}).save("{made}.png")' for _, code, made in options],
+        )
+    words, code = _given(inputs)
+    sampled = f'ganzoo.load("{name}").sample(16, seed=0{code}).save("samples.png")'
+    return [f"    ganzoo sample {name} --seed 0{words} -o samples.png"], [sampled]
+
+
+def _given(inputs: Mapping[str, Input]) -> tuple[str, str]:
+    """What a sample needs from the user."""
     asked = {key: value for key, value in EXAMPLES.items() if key in inputs}
     words = "".join(f" --{key} {shlex.quote(value)}" for key, value in asked.items())
     return words, "".join(f', {key}="{value}"' for key, value in asked.items())

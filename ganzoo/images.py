@@ -138,9 +138,9 @@ def fault(error: Exception) -> str:
 
 def open_picture(source: Any, name: str = "image") -> Image.Image:
     """A PIL image from a path or a PIL image, upright (EXIF). InputError when it is no picture."""
-    if isinstance(source, Image.Image):
-        return ImageOps.exif_transpose(source)
     try:
+        if isinstance(source, Image.Image):
+            return ImageOps.exif_transpose(source)
         with opened(source) as image:
             image.load()
             return ImageOps.exif_transpose(image)
@@ -174,7 +174,14 @@ def opaque(image: Image.Image) -> Image.Image:
 
 
 def shallow(image: Image.Image) -> Image.Image:
-    """16-bit greys brought to 8 bits."""
-    if image.mode.startswith("I;16") or image.mode == "I":
-        return Image.fromarray((np.asarray(image).astype(np.float64) / 257).clip(0, 255).astype(np.uint8))
-    return image
+    """16-bit greys brought to 8 bits, with what is transparent in them. ValueError for levels of more bits."""
+    if not (image.mode.startswith("I;16") or image.mode == "I"):
+        return image
+    levels = np.asarray(image).astype(np.int64)
+    if levels.min() < 0 or levels.max() > 65535:
+        raise ValueError("levels of more than 16 bits; 8 or 16 are needed")
+    grey = Image.fromarray(((levels + 128) // 257).astype(np.uint8))
+    clear = image.info.get("transparency")
+    if isinstance(clear, int):
+        grey.putalpha(Image.fromarray(np.where(levels == clear, 0, 255).astype(np.uint8)))
+    return grey

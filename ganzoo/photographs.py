@@ -104,7 +104,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, An
     try:
         own, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
         mode = MODES[own.profile.xcolor_space.strip()]
-        if (mode == "CMYK") != (image.mode == "CMYK"):
+        if (mode == "CMYK") != (image.mode == "CMYK") or (mode == "L" and image.mode not in ("L", "LA")):
             return image, None
         image = image.convert(mode)
         there = _transform(own, srgb, mode, "RGB")

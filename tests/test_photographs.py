@@ -18,6 +18,8 @@ import ganzoo
 from ganzoo import photographs, weights
 from ganzoo.assembly import model_config
 from ganzoo.errors import InputError, UsageError
+from ganzoo.inputs import Image as ImageInput
+from ganzoo.inputs import Rows
 from ganzoo.model import Model
 from ganzoo.registry import get
 from tests import toned
@@ -45,6 +47,13 @@ def profile(primaries: tuple[tuple[float, ...], ...] = DISPLAY_P3, gamma: float 
         ">6H4s4sI4s4sQI3i", 2024, 1, 1, 0, 0, 0, b"acsp", b"APPL", 0, b"none", b"none", 0, 0, *(round(v * 65536) for v in D50)
     )
     return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body
+
+
+def grey_profile() -> bytes:
+    """The same, of grey pictures."""
+    made = profile().replace(b"RGB ", b"GRAY").replace(b"rTRC", b"kTRC")
+    assert ImageCms.ImageCmsProfile(io.BytesIO(made)).profile.xcolor_space == "GRAY"
+    return made
 
 
 def png_of_16_bits(path: Path, levels: np.ndarray) -> None:
@@ -174,6 +183,34 @@ def test_a_broken_profile_is_left_out(colours: Image.Image, broken: bytes) -> No
     photo = photographs.read(colours, 3)
     assert (photo.levels == np.asarray(colours)).all()
     assert "icc_profile" not in photo.finished([photo.levels]).info
+
+
+def test_a_grey_profile_takes_no_colour_away(colours: Image.Image) -> None:
+    colours.info["icc_profile"] = grey_profile()
+    photo = photographs.read(colours, 3)
+    assert (photo.levels == np.asarray(colours)).all()
+    assert photo.profile is None
+
+
+def test_sixteen_bits_are_rounded_and_keep_what_is_transparent(tmp_path: Path) -> None:
+    levels = np.array([[0, 128, 129, 65534], [65535, 32768, 300, 301]], dtype=np.uint16)
+    Image.fromarray(levels).save(tmp_path / "deep.png", transparency=300)
+    photo = photographs.read(tmp_path / "deep.png", 1)
+    assert photo.levels[..., 0].tolist() == [[0, 0, 1, 255], [255, 128, 255, 1]], "white where nothing shows"
+    assert photo.alpha is not None
+    assert (photo.alpha == 0).nonzero()[1].tolist() == [2]
+
+
+def test_levels_of_32_bits_and_broken_files_from_pil_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.full((4, 4), 70_000, dtype=np.int32)).save(tmp_path / "deep.tif")
+    with pytest.raises(InputError, match="more than 16 bits"):
+        photographs.read(tmp_path / "deep.tif", 3)
+    with pytest.raises(InputError, match="more than 16 bits"):
+        ImageInput(3).parse(tmp_path / "deep.tif", "image", Rows(0, 1))
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "x.jpg")
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "x.jpg").read_bytes()[:-60])
+    with pytest.raises(InputError, match="not a picture that can be read"):
+        photographs.read(Image.open(tmp_path / "cut.jpg"), 3)
 
 
 def test_transparency_is_put_back(tmp_path: Path, colours: Image.Image, model: Any) -> None:

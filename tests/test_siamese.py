@@ -20,6 +20,7 @@ from ganzoo.data.spec import Facts
 from ganzoo.errors import ConfigError, InputError
 from ganzoo.gan import Step, Update
 from ganzoo.training import artifacts
+from ganzoo.training.augment import Augment
 from ganzoo.training.run import train
 from ganzoo_siamese.model import distance, joined, tiles, travelled
 
@@ -63,7 +64,16 @@ def test_the_generator_is_trained_on_tiles_and_judged_on_four_of_them_joined() -
         network.register_forward_pre_hook(lambda module, inputs, name=name: seen.append((name, tuple(inputs[0].shape))))
     updates(gan)
     assert seen[0] == ("generator", (4 * N, 3, 16, 16))
-    assert seen[1:] == [("siamese", (count, 3, 32, 32)) for count in (3 * N, N, N)]
+    assert seen[1:] == [("siamese", (N, 3, 32, 32))] * 3
+
+
+def test_what_is_moved_and_covered_alike_has_travelled_nowhere() -> None:
+    """A picture and its translation are changed alike before they are judged, so a perfect one costs nothing."""
+    gan = built().train()
+    Augment([gan.siamese], ["translation", "cutout"])
+    plain, same = gan.siamese(pictures(), pictures())
+    assert torch.equal(plain, same)
+    assert not torch.allclose(plain, gan.siamese(pictures())[0])
 
 
 def angle(first: list[float], second: list[float]) -> float:
@@ -75,7 +85,7 @@ def test_the_losses_are_those_of_the_source() -> None:
     """D1, D2, D3 and G1, G2, pair by pair."""
     gan = built(margin="0.5", travel="3")
     made = joined(gan.generator(tiles(pictures()))).detach()
-    style, fake, content = (gan.siamese(x).detach().double().tolist() for x in (pictures(seed=2), made, pictures()))
+    style, fake, content = (gan.siamese(x)[0].detach().double().tolist() for x in (pictures(seed=2), made, pictures()))
     pairs = [(i, j) for i in range(N) for j in range(i)]
 
     def difference(vectors: list[list[float]], i: int, j: int) -> list[float]:

@@ -36,13 +36,13 @@ class Siamese(GAN[SiameseConfig]):
         content, style = (random_crop(batch[domain], 2 * c.tile, step) for domain in c.domains)
         made = joined(self.generator(tiles(content)))
 
-        of_style, of_made, of_content = self.siamese(torch.cat([style, made.detach(), content])).float().chunk(3)
+        (of_style,), (of_made, of_content) = self.siamese(style).float(), self.siamese(made.detach(), content).float()
         near, far, travel = distance(of_style), distance(of_made), travelled(of_content, of_made)
         apart = near.square().mean() + F.relu(c.margin - far).square().mean()
         yield Update("siamese", apart + c.travel * travel, {"distance/style": near.mean(), "distance/made": far.mean()})
 
-        of_made, of_content = self.siamese(made).float(), self.siamese(content).float().detach()
-        travel = travelled(of_content, of_made)
+        of_made, of_content = self.siamese(made, content).float()
+        travel = travelled(of_content.detach(), of_made)
         yield Update("generator", distance(of_made).square().mean() + c.travel * travel, {"travel": travel})
 
     def sample(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

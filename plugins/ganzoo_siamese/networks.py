@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -33,7 +34,9 @@ class Generator(nn.Module):
 
 
 class Encoder(nn.Module):
-    """The siamese network: pictures (n, channels, 2S, 2S) -> vectors (n, vector)."""
+    """The siamese network: k times pictures (n, channels, 2S, 2S) -> vectors (k, n, vector).
+
+    Pictures of one call at the same place belong together: where training moves or covers them, it does the same to all."""
 
     def __init__(self, config: SiameseConfig) -> None:
         super().__init__()
@@ -41,9 +44,9 @@ class Encoder(nn.Module):
         down = downsampling(c.channels, side, c.siamese_width, norm="layer")
         self.layers = nn.Sequential(*down, head(side, c.siamese_width, c.vector))
 
-    def forward(self, images: Tensor) -> Tensor:
-        vectors: Tensor = self.layers(images)
-        return vectors.flatten(1)
+    def forward(self, *pictures: Tensor) -> Tensor:
+        vectors: Tensor = self.layers(torch.cat(pictures))
+        return vectors.view(len(pictures), len(pictures[0]), -1)
 
 
 class Residual(nn.Module):
