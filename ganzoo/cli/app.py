@@ -168,9 +168,16 @@ def options(
         logger.handlers = [handler]
 
 
+REGISTERED: set[str] = set()
+"""Commands that the app has."""
+
+
 def register(names: Iterable[str]) -> None:
-    """Import these commands and add them to the app: every option of every command costs time at the start."""
+    """Import these commands and add them to the app, each once: every option of every command costs time at the start."""
     for name in names:
+        if name in REGISTERED:
+            continue
+        REGISTERED.add(name)
         module = import_module(f"ganzoo.cli.{name}")
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name, rich_help_panel=COMMANDS[name])

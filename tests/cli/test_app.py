@@ -19,6 +19,14 @@ def test_every_command_explains_itself(ganzoo: Call, name: str) -> None:
     assert ganzoo(*name.split(), "-h").stdout == shown
 
 
+def test_commands_are_added_once(ganzoo: Call) -> None:
+    """Each addition would slow every later call down."""
+    before = len(cli.app.registered_commands), len(cli.app.registered_groups)
+    cli.register(cli.COMMANDS)
+    assert (len(cli.app.registered_commands), len(cli.app.registered_groups)) == before
+    assert sum(before) == len(cli.COMMANDS)
+
+
 def test_version_and_overview(ganzoo: Call) -> None:
     assert ganzoo("--version").stdout == f"ganzoo {VERSION}\n"
     overview = ganzoo("--help").stdout
