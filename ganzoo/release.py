@@ -62,13 +62,14 @@ def prepare(
     `training`: with the networks that fine-tuning needs; `call`: the name that the card tells people to use. Raises RunError
     for an unfinished run, UsageError where a licence or a summary is missing, WeightsError for files that do not fit."""
     run = _run(source)
-    known = entry or _begun(source, run, call or repository)
+    known = entry or _begun(source, run)
     licence, summary = story.licence or known.licence, story.summary or known.summary
     if not licence:
         raise UsageError("--licence is needed: the terms of the weights, which the data bear on (mit, cc-by-4.0, other ...)")
     if not summary:
         raise UsageError("--summary is needed: what the model makes, in one line")
     metrics = known.metrics if story.metrics is None else _metrics(story.metrics)  # refused before anything is written
+    metrics = _called(metrics, source, call or repository)
     into.mkdir(parents=True, exist_ok=True)
     config = _copied(source, into, training)
     model = _sheet(into, call or repository)
@@ -128,8 +129,8 @@ def _run(source: Path) -> Run | None:
     return run
 
 
-def _begun(source: Path, run: Run | None, call: str) -> Entry:
-    """The entry as far as the records tell it, the figures of `ganzoo eval` among them. `call`: the model's name from now on."""
+def _begun(source: Path, run: Run | None) -> Entry:
+    """The entry as far as the records tell it, the figures of `ganzoo eval` among them."""
     config = weights.read_config(source)
     unsaid: dict[str, Any] = {
         "distribution": config.distribution, "config": config.config, "repository": "owner/name", "summary": "", "licence": "",
@@ -144,19 +145,22 @@ def _begun(source: Path, run: Run | None, call: str) -> Entry:
     )  # fmt: skip
     return Entry(
         plugin=run.plugin, parameters=run.parameters, data=run.data, training=training, parent=run.parent,
-        metrics=_evaluated(source, call), **unsaid,
+        metrics=_evaluated(source), **unsaid,
     )  # fmt: skip
 
 
-def _evaluated(run: Path, call: str) -> list[Metric]:
+def _evaluated(run: Path) -> list[Metric]:
     """Figures that lie in the run's folder, as far as they are of these weights."""
     if not (run / protocol.REPORT).is_file():
         return []
     report = protocol.read(run / protocol.REPORT)
-    if report.weights != sha256(run / weights.MODEL):
-        return []
-    folder = shlex.quote(f"./{run.absolute().name}")
-    return [msgspec.structs.replace(one, command=one.command.replace(folder, call, 1)) for one in report.metrics()]
+    return report.metrics() if report.weights == sha256(run / weights.MODEL) else []
+
+
+def _called(metrics: list[Metric], folder: Path, name: str) -> list[Metric]:
+    """Commands say the name that the model has from now on, where they said its folder."""
+    said = shlex.quote(f"./{folder.absolute().name}")
+    return [msgspec.structs.replace(one, command=one.command.replace(said, name, 1)) for one in metrics]
 
 
 def _parameters(source: Path) -> dict[str, int]:
