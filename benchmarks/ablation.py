@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from judges import Ranker, Told, precision, ranker, reader, told
 from safetensors.torch import save_file
-from sentences import Ranker, Told, drawn, precision, ranker, reader, told
+from sentences import drawn
 from torch.nn import functional as F
 
 import ganzoo

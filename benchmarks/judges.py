@@ -1,0 +1,178 @@
+"""Who judges pictures drawn for sentences: a matcher that ranks captions, and a classifier that reads a word. Both are learnt
+from the train split alone, apart from any model."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from translation import CPU, Classifier, moved
+
+from ganzoo.config import convert, plain
+from ganzoo.data.order import generator, indices
+from ganzoo.data.sources import open_set
+from ganzoo.data.spec import Data, Picture
+from ganzoo.device import choose_precision
+from ganzoo.images import to_float
+from ganzoo.sampling import precise
+from ganzoo.text import encode, positions, vocabulary
+from ganzoo_stackgan import StackGANConfig
+from ganzoo_stackgan.model import matching_loss, same
+from ganzoo_stackgan.networks import Matcher, Sentence
+
+AMONG, BATCH, LEAST = 100, 128, 20
+"""Captions that one is ranked among; pictures a step; pictures that a word needs to be learnt."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """Pictures uint8 (n, channels, size, size), and the captions of each."""
+
+    pictures: Tensor
+    captions: list[tuple[str, ...]]
+
+    @property
+    def protocol(self) -> str:
+        return f"{len(self.captions):,} pictures of the test split"
+
+    def one_each(self, seed: int) -> list[str]:
+        """A caption of each picture."""
+        drawn = generator(seed, "caption").random(len(self.captions))
+        return [group[int(share * len(group))] for group, share in zip(self.captions, drawn, strict=True)]
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """Says how well sentences fit pictures."""
+
+    sentence: Sentence
+    matcher: Matcher
+    config: StackGANConfig
+
+    def tokens(self, sentences: Sequence[str]) -> Tensor:
+        index = positions(self.config.vocabulary)
+        return torch.tensor([encode(one, self.config.vocabulary, self.config.words, index) for one in sentences])
+
+    @torch.inference_mode()
+    def ranked(self, pictures: Tensor, tokens: Tensor) -> Tensor:
+        """How well each of the sentences fits each picture; pictures in [-1, 1] of the first stage's size, or larger."""
+        small = F.avg_pool2d(pictures, pictures.shape[-1] // self.config.stage1)
+        meaning = self.sentence(tokens)
+        return torch.cat([self.matcher(part, meaning) for part in small.split(500)], dim=1)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads which of `words` stands before the word that is asked about."""
+
+    network: Classifier
+    words: tuple[str, ...]
+    before: str
+
+    @torch.inference_mode()
+    def read(self, pictures: Tensor) -> Tensor:
+        return torch.cat([self.network(part).argmax(dim=1) for part in pictures.split(500)])
+
+    def right(self, pictures: Tensor, captions: Sequence[str]) -> Tensor:
+        """Of pictures whose caption has a known word: whether it is the one that is read, bool."""
+        wanted = [word_before(caption, self.before) for caption in captions]
+        known = [place for place, word in enumerate(wanted) if word in self.words]
+        labels = torch.tensor([self.words.index(wanted[place] or "") for place in known])
+        return self.read(pictures[known]) == labels
+
+
+def word_before(caption: str, word: str) -> str | None:
+    """ "pink" of "a girl with pink hair"."""
+    found = re.search(rf"(\w+)\s+{re.escape(word)}\b", caption.lower())
+    return found[1] if found else None
+
+
+def told(name: str, split: str, channels: int, size: int) -> Told:
+    data = open_set(name, split=split)
+    if split == "test" and data.digest() == open_set(name).digest():
+        raise SystemExit(f"{name} has no test split")
+    count = data.facts.count
+    pictures = data.bind(Data({"image": Picture(channels, size)})).take(0, count, 0)["image"]
+    order = indices(0, count, count, 0)
+    return Told(pictures, [tuple(data.facts.sentences[place]) for place in order])
+
+
+def learnt(nets: nn.Module, steps: int, rate: float, loss: Callable[[int], Tensor]) -> None:
+    """AdamW along one cycle of the rate."""
+    optimizer = torch.optim.AdamW(nets.parameters(), rate, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
+    for step in range(steps):
+        with precise(CPU, choose_precision("auto", CPU)):
+            value = loss(step)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        schedule.step()
+    nets.eval()
+
+
+def seen(told: Told, step: int, seed: int) -> tuple[Tensor, list[tuple[str, ...]]]:
+    """A batch: mirrored by chance, and moved; with its captions."""
+    places = indices(step * BATCH, BATCH, len(told.pictures), seed)
+    pictures = moved(to_float(told.pictures[torch.from_numpy(places)]))
+    mirrored = torch.where(torch.rand(BATCH, 1, 1, 1) < 0.5, pictures.flip(3), pictures)
+    return mirrored, [told.captions[place] for place in places]
+
+
+def ranker(train: Told, like: StackGANConfig, steps: int, seed: int) -> Ranker:
+    torch.manual_seed(seed)
+    words = vocabulary(caption for group in train.captions for caption in group)
+    config = convert({**plain(like), "vocabulary": words}, StackGANConfig, "the matcher")
+    made = Ranker(Sentence(config), Matcher(config), config)
+    draw = np.random.default_rng(seed)
+
+    def loss(step: int) -> Tensor:
+        pictures, groups = seen(train, step, seed)
+        tokens = made.tokens([group[draw.integers(len(group))] for group in groups])
+        small = F.avg_pool2d(pictures, pictures.shape[-1] // config.stage1)
+        return matching_loss(made.matcher(small, made.sentence(tokens)), same(tokens))
+
+    learnt(nn.ModuleList([made.sentence, made.matcher]), steps, 2e-3, loss)
+    return made
+
+
+def reader(train: Told, word: str, steps: int, seed: int) -> Reader:
+    torch.manual_seed(seed)
+    found = [next(filter(None, (word_before(caption, word) for caption in group)), None) for group in train.captions]
+    words = tuple(sorted(name for name, count in Counter(found).items() if name and count >= LEAST))
+    if len(words) < 2:
+        raise SystemExit(f"--word {word}: captions have {len(words)} different words before it; 2 are needed at least")
+    kept = [place for place, name in enumerate(found) if name in words]
+    part = Told(train.pictures[kept], [(str(words.index(found[place] or "")),) for place in kept])
+    made = Reader(Classifier(train.pictures.shape[1], len(words)).to(memory_format=torch.channels_last), words, word)
+
+    def loss(step: int) -> Tensor:
+        pictures, groups = seen(part, step, seed)
+        labels = torch.tensor([int(label) for (label,) in groups])
+        return F.cross_entropy(made.network(pictures).float(), labels, label_smoothing=0.1)
+
+    learnt(made.network, steps, 2e-3, loss)
+    return made
+
+
+def precision(judge: Ranker, pictures: Tensor, asked: Sequence[str], groups: list[tuple[str, ...]], seed: int) -> float:
+    """R-precision of `pictures`, each drawn for its caption in `asked`; `groups`: all captions of the pictures these are of.
+    Captions that are read alike count as one."""
+    sets = [{tuple(line) for line in judge.tokens(group).tolist()} for group in groups]
+    every = sorted(set().union(*sets))
+    place, draw = {one: number for number, one in enumerate(every)}, np.random.default_rng(seed)
+    fits, wanted = judge.ranked(pictures, torch.tensor(every)), judge.tokens(asked).tolist()
+    akin = {one: set().union(*(group for group in sets if one in group)) for one in every}
+    first = 0
+    for number, own in enumerate(sets):
+        others = sorted(set(every) - set().union(*(akin[one] for one in own)))
+        drawn = draw.choice(len(others), min(len(others), AMONG - 1), replace=False)
+        best = fits[[place[others[other]] for other in drawn], number].max()
+        first += bool(fits[place[tuple(wanted[number])], number] > best)
+    return first / len(pictures)
