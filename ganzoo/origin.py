@@ -80,11 +80,11 @@ def _plain(value: Any) -> Any:
 
 
 def _hashes(value: Any, name: str) -> dict[str, list[str]] | None:
-    paths = value if isinstance(value, (list, tuple)) else [value]
-    if not all(isinstance(path, (str, Path)) for path in paths):
+    paths = files_of(value)
+    if not paths:
         return None
     try:
-        return {"sha256": [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths]}
+        return {"sha256": [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]}
     except FileNotFoundError as error:
         raise InputError(name, f"no file {error.filename}") from None
     except OSError as error:

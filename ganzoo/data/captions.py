@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganzoo.data.order import chances, choices
+from ganzoo.data.order import chances, picker
 from ganzoo.data.spec import Captions, Facts
 from ganzoo.text import PAD, encode, known, positions, spellings
 
@@ -24,12 +24,11 @@ def captions(field: Captions, facts: Facts) -> Taker:
     """What gives the token ids of one caption for each picture, int64 (n, length)."""
     index = positions(field.vocabulary)
     tokens = np.asarray([encode(text, (), field.length, index) for text in facts.captions()], dtype=np.int64)
-    sizes = np.asarray([len(group) for group in facts.sentences], dtype=np.int64)
-    starts = np.cumsum(sizes) - sizes
+    pick = picker(np.asarray([len(group) for group in facts.sentences], dtype=np.int64))
     speller = Speller(field, index) if field.split else None
 
     def take(chosen: NDArray[np.int64], position: int, seed: int) -> Tensor:
-        rows = tokens[starts[chosen] + choices(position, sizes[chosen], seed)]
+        rows = tokens[pick(chosen, position, seed)]
         return torch.from_numpy(rows if speller is None else speller.spelt(rows, position, seed))
 
     return take

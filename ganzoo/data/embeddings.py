@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganzoo.data.files import MEMBER_LIMIT, VECTORS, Entry
 from ganzoo.data.layout import attached
-from ganzoo.data.order import choices
+from ganzoo.data.order import picker
 from ganzoo.errors import DataError
 
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ class Vectors:
     """Of each picture at least one, float32 (size,)."""
 
     def __init__(self, groups: Sequence[Sequence[NDArray[np.float32]]]) -> None:
-        self.sizes = np.asarray([len(group) for group in groups], dtype=np.int64)
-        self.starts = np.cumsum(self.sizes) - self.sizes
+        self.pick = picker(np.asarray([len(group) for group in groups], dtype=np.int64))
         self.table = np.stack([vector for group in groups for vector in group])
         self.size = int(self.table.shape[1])
 
@@ -37,7 +36,7 @@ class Vectors:
         """What gives one vector for each picture, float32 (n, size)."""
 
         def take(chosen: NDArray[np.int64], position: int, seed: int) -> Tensor:
-            return torch.from_numpy(self.table[self.starts[chosen] + choices(position, self.sizes[chosen], seed)])
+            return torch.from_numpy(self.table[self.pick(chosen, position, seed)])
 
         return take
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -63,6 +64,12 @@ def choices(position: int, sizes: NDArray[np.int64], seed: int) -> NDArray[np.in
     """For each place of the stream from `position` on, one of `sizes` things: which caption is drawn there."""
     drawn = _uniform(position, len(sizes), seed, "caption", 1)[:, 0].astype(np.float64)
     return np.minimum(drawn * sizes, sizes - 1).astype(np.int64)
+
+
+def picker(sizes: NDArray[np.int64]) -> Callable[[NDArray[np.int64], int, int], NDArray[np.int64]]:
+    """Of a table that holds groups of `sizes` rows one after the other: what gives one row of each chosen group."""
+    starts = np.cumsum(sizes) - sizes
+    return lambda chosen, position, seed: starts[chosen] + choices(position, sizes[chosen], seed)
 
 
 def chances(position: int, size: int, length: int, seed: int) -> NDArray[np.float32]:

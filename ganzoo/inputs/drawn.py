@@ -57,7 +57,7 @@ class Label(Input, frozen=True):
         import torch
 
         numbers = self._numbers(value, name)
-        return torch.tensor([numbers[row * len(numbers) // rows.whole] for row in rows])
+        return torch.tensor([numbers[place] for place in rows.shared(len(numbers))])
 
     def count(self, value: Any) -> int:
         """How many classes are asked for; whether there are such is for `parse` to say."""

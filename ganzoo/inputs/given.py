@@ -33,7 +33,7 @@ class Text(Input, frozen=True):
 
         sentences = self.sentences(value)
         _check_sentences(sentences, name, rows)
-        places, index = [row * len(sentences) // rows.whole for row in rows], positions(self.vocabulary)
+        places, index = rows.shared(len(sentences)), positions(self.vocabulary)
         tokens = {place: encode(sentences[place], self.vocabulary, self.length, index) for place in set(places)}
         return torch.tensor([tokens[place] for place in places])
 
@@ -74,7 +74,7 @@ class Vector(Input, frozen=True):
         vectors = torch.cat(given)
         if len(vectors) > rows.whole:
             raise InputError(name, f"{len(vectors)} vectors for {rows.whole} samples; one for each is needed at least")
-        return vectors[[row * len(vectors) // rows.whole for row in rows]]
+        return vectors[rows.shared(len(vectors))]
 
     def _rows(self, given: Tensor, name: str) -> Tensor:
         given = given[None] if given.ndim == 1 else given
@@ -131,7 +131,7 @@ class Image(Input, frozen=True):
             raise InputError(name, f"shape {tuple(pictures.shape)}, expected (n, {self.channels}, height, width)")
         if not pictures.is_floating_point():
             raise InputError(name, f"{pictures.dtype}, expected numbers in [-1, 1]")
-        return pictures[[row * len(pictures) // rows.whole for row in rows]]
+        return pictures[rows.shared(len(pictures))]
 
     def describe(self) -> str:
         kind = {1: "grey", 3: "colour"}.get(self.channels, f"{self.channels}-channel")

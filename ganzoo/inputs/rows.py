@@ -41,6 +41,10 @@ class Rows(msgspec.Struct, frozen=True):
         """How many rows the request has in all."""
         return self.count if self.total is None else self.total
 
+    def shared(self, count: int) -> list[int]:
+        """Which of `count` things each row has: they share all rows of the request out in equal runs."""
+        return [row * count // self.whole for row in self]
+
     def __iter__(self) -> Iterator[int]:
         return iter(range(self.start, self.start + self.count))
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from ganzoo.errors import UsageError
 from ganzoo.inputs import Latent
 from ganzoo.latent import view
-from ganzoo.latent.walk import between
+from ganzoo.latent.walk import between, strip
 from ganzoo.sampling import Samples
 
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ def grid(model: Model, seed: int = 0, side: int = 12, **given: Any) -> Samples:
         values[:, 0] = quantiles(spec, side).repeat(lines)
         return view.made(model, {name: values}, seed, side, given)
     if lines > 1:
-        ways = {key: _edge(kind, key, seed, side).repeat(lines, 1) for key, kind in view.latents(model).items()}
-        return view.made(model, ways, seed, side, given)
+        return strip(model, [seed, seed + 1], side, **given)
     if spec.size == 2 and not others:
         axis = quantiles(spec, side)
         values = torch.stack([axis.repeat(side), axis.flip(0).repeat_interleave(side)], dim=1)
@@ -44,12 +43,6 @@ def quantiles(spec: Latent, n: int) -> Tensor:
     """The numbers that cut a latent's law into equal shares, in the middle of each."""
     shares = (torch.arange(n) + 0.5) / n
     return torch.special.ndtri(shares) if spec.law == "normal" else 2 * shares - 1
-
-
-def _edge(spec: Latent, name: str, seed: int, side: int) -> Tensor:
-    """(side, size)."""
-    start, end = view.drawn(spec, name, [seed, seed + 1])
-    return between(spec, start[None], end[None], torch.linspace(0, 1, side)[:, None])
 
 
 def _corners(spec: Latent, name: str, seed: int, side: int) -> Tensor:

@@ -90,7 +90,7 @@ class Artifacts:
     def _feed(self, seed: int) -> Iterator[dict[str, Tensor]]:
         """Batches of inputs: pictures and sentences from the data, all else drawn."""
         inputs = self.plugin.inputs(self.gan.config)
-        given = {name: spec for name, spec in inputs.items() if type(spec) in GIVEN}
+        given = {name: spec for name, spec in inputs.items() if isinstance(spec, tuple(GIVEN))}
         drawn = {name: spec for name, spec in inputs.items() if name not in given}
         rows = Rows(seed, ESTIMATE_BATCHES * ESTIMATE_SIZE)
         for number, feed in enumerate(sampling.batches(drawn, {}, rows, ESTIMATE_SIZE)):
@@ -120,7 +120,7 @@ def fixed_inputs(plugin: Plugin[Any], config: Any, batches: Batches, seed: int, 
     for name, spec in plugin.inputs(config).items():
         if isinstance(spec, Label):
             found[name] = spec.parse("all", name, rows)
-        elif type(spec) in GIVEN:
+        elif isinstance(spec, tuple(GIVEN)):
             found[name] = _from_data(plugin, config, batches, spec, n, name)
         else:
             found[name] = spec.draw(name, rows)
@@ -128,7 +128,8 @@ def fixed_inputs(plugin: Plugin[Any], config: Any, batches: Batches, seed: int, 
 
 
 def _from_data(plugin: Plugin[Any], config: Any, batches: Batches, spec: Input, n: int, name: str, place: int = 0) -> Tensor:
-    wanted, fields = GIVEN[type(spec)], plugin.data(config).fields
+    wanted = next(field for kind, field in GIVEN.items() if isinstance(spec, kind))
+    fields = plugin.data(config).fields
     key = next((key for key, field in fields.items() if isinstance(field, wanted)), None)
     if key is None:
         raise InputError(name, f"the data of {plugin.name!r} hold nothing to show it with")
