@@ -19,18 +19,18 @@ from typing import Any
 
 import torch
 from judges import Ranker, Told, precision, ranker, reader, told
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from sentences import drawn
 from torch.nn import functional as F
 
 import ganzoo
 from ganzoo import images
+from ganzoo.data.sources import open_set
 from ganzoo.evaluate import extractors, figures
 from ganzoo.evaluate.network import as_levels
 from ganzoo.evaluate.observed import Observed
 from ganzoo.images import to_float
 from ganzoo.training.run import train
-from ganzoo_stackgan import StackGANConfig
 
 SIDE, EACH, BATCH = 32, 5, 250
 NETWORKS: dict[str, Any] = {
@@ -69,6 +69,27 @@ def split(name: str, part: str) -> Split:
     return Split(replace(large, pictures=as_levels(F.avg_pool2d(to_float(large.pictures), 2))), large)
 
 
+def begin(asked: argparse.Namespace) -> None:
+    """Notes what the runs in --out are made with, and refuses to mix them with others."""
+    plan = {name: getattr(asked, name) for name in ("steps", "text_steps", "seed")} | {"data": open_set(asked.data).digest()}
+    asked.out.mkdir(parents=True, exist_ok=True)
+    noted = asked.out / "plan.json"
+    if noted.exists() and json.loads(noted.read_text("utf-8")) != plan:
+        raise SystemExit(f"{asked.out} holds runs of other steps, seeds or data ({noted}); choose another --out")
+    noted.write_text(json.dumps(plan), "utf-8")
+
+
+def encoded(known: Told, asked: argparse.Namespace) -> Ranker:
+    """The vectors of sentences, learnt once: runs that are finished were given these."""
+    kept = asked.out / "encoder.safetensors"
+    made = ranker(known, SIDE, 1 if kept.exists() else asked.text_steps, asked.seed)
+    if kept.exists():
+        made.sentence.load_state_dict(load_file(kept))
+    else:
+        save_file(made.sentence.state_dict(), kept)
+    return made
+
+
 def prepared(encoder: Ranker, known: Told, place: Path) -> Path:
     """A folder of pictures and vectors of their captions."""
     place.mkdir(parents=True, exist_ok=True)
@@ -102,11 +123,11 @@ def observed(shown: Told, extractor: extractors.Extractor) -> Observed:
 
 def table(asked: argparse.Namespace) -> list[dict[str, Any]]:
     known, test = (split(asked.data, part) for part in ("train", "test"))
-    like = StackGANConfig(stage1=SIDE, size=2 * SIDE, meaning=128, text_width=128, discriminator_width=48)
-    encoder = ranker(known.large, like, asked.text_steps, asked.seed)
+    begin(asked)
+    encoder = encoded(known.large, asked)
     folders = [prepared(encoder, one, asked.out / f"data-{SIDE * (n + 1)}") for n, one in enumerate((known.small, known.large))]
     runs = [trained(variant, asked, folders[variant.stages == 1]) for variant in VARIANTS]
-    judge = ranker(known.large, like, asked.judge_steps, asked.judge_seed)
+    judge = ranker(known.large, SIDE, asked.judge_steps, asked.judge_seed)
     eye = reader(known.small, asked.word, asked.judge_steps, asked.judge_seed) if asked.word else None
     extractor = extractors.find(asked.extractor, asked.data, torch.device("cpu"))
     real = observed(known.small, extractor)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from translation import CPU, Classifier, moved
 
-from ganzoo.config import convert, plain
+from ganzoo.config import convert
 from ganzoo.data.order import generator, indices
 from ganzoo.data.sources import open_set
 from ganzoo.data.spec import Data, Picture
@@ -28,6 +28,8 @@ from ganzoo_stackgan.networks import Matcher, Sentence
 
 AMONG, BATCH, LEAST = 100, 128, 20
 """Captions that one is ranked among; pictures a step; pictures that a word needs to be learnt."""
+MATCHER = {"words": 32, "meaning": 128, "text_width": 128, "text_layers": 3, "discriminator_width": 48}
+"""Settings of the matcher, whatever is measured."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,11 @@ class Reader:
         return torch.cat([self.network(part).argmax(dim=1) for part in pictures.split(500)])
 
     def right(self, pictures: Tensor, captions: Sequence[str]) -> Tensor:
-        """Of pictures whose caption has a known word: whether it is the one that is read, bool."""
+        """Of pictures whose caption has a known word, how many there may be: whether it is the one that is read, bool."""
         wanted = [word_before(caption, self.before) for caption in captions]
         known = [place for place, word in enumerate(wanted) if word in self.words]
+        if not known:
+            raise SystemExit(f"no caption has one of the words that were learnt before {self.before!r}: {', '.join(self.words)}")
         labels = torch.tensor([self.words.index(wanted[place] or "") for place in known])
         return self.read(pictures[known]) == labels
 
@@ -125,10 +129,12 @@ def seen(told: Told, step: int, seed: int) -> tuple[Tensor, list[tuple[str, ...]
     return mirrored, [told.captions[place] for place in places]
 
 
-def ranker(train: Told, like: StackGANConfig, steps: int, seed: int) -> Ranker:
+def ranker(train: Told, size: int, steps: int, seed: int) -> Ranker:
+    """It sees pictures at `size` pixels."""
     torch.manual_seed(seed)
     words = vocabulary(caption for group in train.captions for caption in group)
-    config = convert({**plain(like), "vocabulary": words}, StackGANConfig, "the matcher")
+    sizes = {"channels": train.pictures.shape[1], "stage1": size, "size": 2 * size}
+    config = convert({**MATCHER, **sizes, "vocabulary": words}, StackGANConfig, "the matcher")
     made = Ranker(Sentence(config), Matcher(config), config)
     draw = np.random.default_rng(seed)
 
@@ -163,7 +169,7 @@ def reader(train: Told, word: str, steps: int, seed: int) -> Reader:
 
 def precision(judge: Ranker, pictures: Tensor, asked: Sequence[str], groups: list[tuple[str, ...]], seed: int) -> float:
     """R-precision of `pictures`, each drawn for its caption in `asked`; `groups`: all captions of the pictures these are of.
-    Captions that are read alike count as one."""
+    Captions that are read alike count as one. SystemExit where there are too few to rank among."""
     sets = [{tuple(line) for line in judge.tokens(group).tolist()} for group in groups]
     every = sorted(set().union(*sets))
     place, draw = {one: number for number, one in enumerate(every)}, np.random.default_rng(seed)
@@ -172,7 +178,9 @@ def precision(judge: Ranker, pictures: Tensor, asked: Sequence[str], groups: lis
     first = 0
     for number, own in enumerate(sets):
         others = sorted(set(every) - set().union(*(akin[one] for one in own)))
-        drawn = draw.choice(len(others), min(len(others), AMONG - 1), replace=False)
+        if len(others) < AMONG - 1:
+            raise SystemExit(f"R-precision ranks {AMONG - 1} captions beside a picture's own; there are {len(others)} others")
+        drawn = draw.choice(len(others), AMONG - 1, replace=False)
         best = fits[[place[others[other]] for other in drawn], number].max()
         first += bool(fits[place[tuple(wanted[number])], number] > best)
     return first / len(pictures)

@@ -36,6 +36,7 @@ from torch.nn import functional as F
 import ganzoo
 from ganzoo.evaluate.network import as_levels
 from ganzoo.images import to_float
+from ganzoo.inputs import Text
 from ganzoo.model import Model
 
 PART = 64
@@ -69,15 +70,15 @@ def drawn(model: Model, n: int, seed: int, **given: Any) -> dict[str, Tensor]:
 
 
 def of_matching(model: Model, train: Told, test: Told, shown: Shown, asked: argparse.Namespace) -> Iterator[Row]:
-    judge = ranker(train, model.config, asked.steps, asked.judge_seed)
+    judge = ranker(train, model.config.stage1, asked.steps, asked.judge_seed)
     by = f"matcher trained apart on the train split ({asked.steps:,} steps, seed {asked.judge_seed}), at {model.config.stage1}"
     by += f" pixels; the right caption first among {AMONG}, chance {1 / AMONG}"
     groups = test.captions * asked.each
+    other = torch.from_numpy(np.random.default_rng(asked.seed).permutation(len(groups)))
     for name, pictures in shown.stages.items():
-        yield f"R-precision, {name}", precision(judge, pictures, shown.captions, groups, asked.seed), f"{shown.protocol}; {by}"
-    other = np.random.default_rng(asked.seed).permutation(len(groups))
-    value = precision(judge, pictures[torch.from_numpy(other)], shown.captions, groups, asked.seed)
-    yield f"R-precision, {name}, captions of other samples", value, f"{shown.protocol}; {by}"
+        for what, looked_at in ((name, pictures), (f"{name}, captions of other samples", pictures[other])):
+            value = precision(judge, looked_at, shown.captions, groups, asked.seed)
+            yield f"R-precision, {what}", value, f"{shown.protocol}; {by}"
     value = precision(judge, to_float(test.pictures), test.one_each(asked.seed), test.captions, asked.seed)
     yield "R-precision of real pictures", value, f"{test.protocol}; {by}"
 
@@ -85,11 +86,15 @@ def of_matching(model: Model, train: Told, test: Told, shown: Shown, asked: argp
 def of_words(train: Told, test: Told, shown: Shown, asked: argparse.Namespace) -> Iterator[Row]:
     eye = reader(train, asked.word, asked.steps, asked.judge_seed)
     by = f"classifier of {len(eye.words)} words trained apart on the train split (seed {asked.judge_seed})"
+
+    def row(name: str, pictures: Tensor, captions: list[str], protocol: str) -> Row:
+        right = eye.right(pictures, captions)
+        return name, float(right.float().mean()), f"{len(right):,} with one of these words, of {protocol}; {by}"
+
     for name, pictures in shown.stages.items():
-        share = float(eye.right(enlarged(pictures, test), shown.captions).float().mean())
-        yield f"{asked.word} as asked, {name}", share, f"{shown.protocol}; {by}"
-    share = float(eye.right(to_float(test.pictures), test.one_each(asked.seed)).float().mean())
-    yield f"{asked.word} of real pictures as their captions say", share, f"{test.protocol}; {by}"
+        yield row(f"{asked.word} as asked, {name}", enlarged(pictures, test), shown.captions, shown.protocol)
+    real = f"{asked.word} of real pictures as their captions say"
+    yield row(real, to_float(test.pictures), test.one_each(asked.seed), test.protocol)
 
 
 def of_sharpness(test: Told, shown: Shown) -> Iterator[Row]:
@@ -107,6 +112,8 @@ def enlarged(pictures: Tensor, like: Told) -> Tensor:
 
 
 def measured(model: Model, asked: argparse.Namespace) -> list[Row]:
+    if not isinstance(model.inputs.get("text"), Text):
+        raise SystemExit(f"{model.name} is asked by {', '.join(model.inputs)}; this measures what draws for sentences (text)")
     train, test = (told(asked.data, split, model.config.channels, model.config.size) for split in ("train", "test"))
     captions = [caption for again in range(asked.each) for caption in test.one_each(asked.seed + again)]
     protocol = f"{len(captions):,} samples from seed {asked.seed}, for captions of {test.protocol}"

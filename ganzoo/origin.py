@@ -24,7 +24,8 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LONGEST = 1 << 16
 """Bytes of the entry; what is longer is not read."""
 VALUE = LONGEST // 4
-"""Bytes of one input; a longer one is not recorded."""
+"""Bytes of one input; of a longer one its digest is recorded."""
+DIGEST = "digest"
 CHUNKS = 4096
 MOST = 65_536
 """Rows of one picture that are made again."""
@@ -56,7 +57,8 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 
 
 def told(values: Mapping[str, Any], inputs: Mapping[str, Input]) -> dict[str, Any]:
-    """What a picture carries of the inputs given: texts and numbers as they are, files by their hash, never by a path."""
+    """What a picture carries of the inputs given: texts and numbers as they are, of long ones a digest; of files a hash, never a
+    path."""
     return {name: _hashes(value, name) if _of_file(inputs.get(name), value) else _plain(value) for name, value in values.items()}
 
 
@@ -76,7 +78,7 @@ def _plain(value: Any) -> Any:
         kept = msgspec.json.encode(value)
     except (TypeError, UnicodeError, msgspec.MsgspecError):
         return None
-    return msgspec.json.decode(kept) if len(kept) <= VALUE else None
+    return msgspec.json.decode(kept) if len(kept) <= VALUE else {DIGEST: hashlib.sha256(kept).hexdigest()}
 
 
 def _hashes(value: Any, name: str) -> dict[str, list[str]] | None:

@@ -6,6 +6,7 @@ spelt by pieces, so that "reddish" is near "red" and a slip of the pen is not lo
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from string import ascii_lowercase, digits
@@ -18,8 +19,10 @@ LONGEST = 6
 """Characters of a piece; longer entries are never looked at."""
 PIECES = 1000
 """At most, and at most a quarter of a vocabulary."""
+WIDEST = 200
+"""Characters of a word of a vocabulary; longer ones are left out and spelt."""
 
-_WORD = re.compile(r"\w+", re.UNICODE)
+_WORD = re.compile(r"\w+", re.ASCII)
 
 
 def is_utf8(text: str) -> bool:
@@ -32,8 +35,15 @@ def is_utf8(text: str) -> bool:
 
 
 def words(sentence: str) -> list[str]:
-    """Lower-cased words of a sentence; punctuation separates."""
-    return _WORD.findall(sentence.casefold())
+    """Lower-cased words of a sentence, in Unicode's form NFKC; all but letters, marks on letters and digits separates."""
+    if not sentence.isascii():
+        sentence = "".join(c if _spells(c) else " " for c in unicodedata.normalize("NFKC", sentence.casefold()))
+        return [word for word in sentence.split() if any(c.isalnum() for c in word)]
+    return [word for word in _WORD.findall(sentence.lower()) if word.strip("_")]
+
+
+def _spells(character: str) -> bool:
+    return character == "_" or character.isalnum() or unicodedata.category(character).startswith("M")
 
 
 def shortened(text: str, most: int = 60) -> str:
@@ -45,7 +55,7 @@ def shortened(text: str, most: int = 60) -> str:
 def vocabulary(captions: Iterable[str], limit: int = 5000) -> tuple[str, ...]:
     """`limit` entries: the most frequent words, most frequent first, ties in alphabetical order; then pieces: a to z and 0 to 9,
     the captions' other characters, and their most frequent groups of 2 to LONGEST characters. No words, no pieces."""
-    counts = Counter(word for caption in captions for word in words(caption))
+    counts = Counter(word for caption in captions for word in words(caption) if len(word) <= WIDEST)
     pieces = [MARK + piece for piece in _pieces(counts)[: min(limit // 4, PIECES)]]
     return (*_ranked(counts)[: limit - len(pieces)], *pieces)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from ganzoo import bulk, load, origin, places
@@ -105,6 +106,14 @@ def test_more_of_the_same(model: Any, tmp_path: Path) -> None:
         bulk.write(model, tmp_path / "x", 40, seed=7, resume=True)
     with pytest.raises(RunError, match="begun with seed 7"):
         bulk.write(model, tmp_path / "x", 50, seed=8, resume=True)
+
+
+def test_inputs_too_long_to_be_recorded_are_told_apart(model: Any) -> None:
+    latent = torch.randn(900, model.config.latent)
+    told = origin.told({"latent": latent}, model.inputs)
+    assert len(str(told)) < 200
+    assert origin.unlike(told, {"latent": latent.clone()}, model.inputs) is None
+    assert origin.unlike(told, {"latent": latent + 1}, model.inputs) == "latent"
 
 
 def test_what_is_in_the_way(model: Any, tmp_path: Path) -> None:

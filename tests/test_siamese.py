@@ -76,28 +76,68 @@ def test_what_is_moved_and_covered_alike_has_travelled_nowhere() -> None:
     assert not torch.allclose(plain, gan.siamese(pictures())[0])
 
 
+Vectors = list[list[float]]
+PAIRS = [(i, j) for i in range(N) for j in range(i)]
+
+
+def between(vectors: Vectors) -> Vectors:
+    return [[x - y for x, y in zip(vectors[i], vectors[j], strict=True)] for i, j in PAIRS]
+
+
 def angle(first: list[float], second: list[float]) -> float:
     dot = sum(x * y for x, y in zip(first, second, strict=True))
     return 1 - dot / (math.hypot(*first) * math.hypot(*second))
 
 
+def travel(content: Vectors, fake: Vectors) -> float:
+    return float(np.mean([angle(one, other) for one, other in zip(between(content), between(fake), strict=True)]))
+
+
+def vectors(gan: Any) -> tuple[Vectors, Vectors, Vectors]:
+    """Of the style's pictures, of the translations and of their originals."""
+    made = joined(gan.generator(tiles(pictures()))).detach()
+    style, fake, content = (gan.siamese(x)[0].detach().double().tolist() for x in (pictures(seed=2), made, pictures()))
+    return style, fake, content
+
+
 def test_the_losses_are_those_of_the_source() -> None:
     """D1, D2, D3 and G1, G2, pair by pair."""
     gan = built(margin="0.5", travel="3")
-    made = joined(gan.generator(tiles(pictures()))).detach()
-    style, fake, content = (gan.siamese(x)[0].detach().double().tolist() for x in (pictures(seed=2), made, pictures()))
-    pairs = [(i, j) for i in range(N) for j in range(i)]
-
-    def difference(vectors: list[list[float]], i: int, j: int) -> list[float]:
-        return [x - y for x, y in zip(vectors[i], vectors[j], strict=True)]
-
-    travel = np.mean([angle(difference(content, i, j), difference(fake, i, j)) for i, j in pairs])
+    style, fake, content = vectors(gan)
     near = np.mean([math.hypot(*v) ** 2 for v in style])
     far = np.mean([max(0, 0.5 - math.hypot(*v)) ** 2 for v in fake])
     found = {name: float(update.loss.detach()) for name, update in updates(gan).items()}
+    kept = 3 * travel(content, fake)
     assert list(found) == ["siamese", "generator"]
-    assert found["siamese"] == pytest.approx(near + far + 3 * travel, rel=1e-4)
-    assert found["generator"] == pytest.approx(np.mean([math.hypot(*v) ** 2 for v in fake]) + 3 * travel, rel=1e-4)
+    assert found["siamese"] == pytest.approx(near + far + kept, rel=1e-4)
+    assert found["generator"] == pytest.approx(np.mean([math.hypot(*v) ** 2 for v in fake]) + kept, rel=1e-4)
+
+
+def test_beside_a_discriminator_the_losses_are_those_of_the_paper() -> None:
+    """Least squares between generator and discriminator; originals keep `margin` apart, and the directions stay."""
+    gan = built(margin="0.5", travel="3", adversary="patch", discriminator_width="4", tile="32", load="64")
+    content, style = pictures(side=64), pictures(side=64, seed=2)
+    made = joined(gan.generator(tiles(content))).detach()
+    real, fake = (gan.discriminator(x).detach().double() for x in (style, made))
+    old, new = (gan.siamese(x)[0].detach().double().tolist() for x in (content, made))
+    close = np.mean([max(0, 0.5 - math.hypot(*line)) for line in between(old)])
+    kept = 3 * travel(old, new)
+    found = {update.player: float(update.loss.detach()) for update in gan.losses({"A": content, "B": style}, step())}
+    assert close > 0
+    assert list(found) == ["discriminator", "siamese", "generator"]
+    assert found["discriminator"] == pytest.approx(float((real - 1).square().mean() + fake.square().mean()), rel=1e-4)
+    assert found["siamese"] == pytest.approx(close + kept, rel=1e-4)
+    assert found["generator"] == pytest.approx(float((fake - 1).square().mean()) + kept, rel=1e-4)
+
+
+def test_the_discriminator_judges_patches_of_46_pixels() -> None:
+    gan = built(adversary="patch", discriminator_width="4", tile="64", load="128")
+    layers = [layer for layer in gan.discriminator if isinstance(layer, nn.Conv2d)]
+    side, spacing = 1, 1
+    for layer in layers:
+        side, spacing = side + (layer.kernel_size[0] - 1) * spacing, spacing * layer.stride[0]
+    assert (side, spacing) == (46, 8)
+    assert gan.discriminator(pictures(1, 128)).shape == (1, 1, 15, 15)
 
 
 def test_travel_is_nothing_for_the_same_directions_and_two_for_the_opposite() -> None:

@@ -31,8 +31,8 @@ from ganzoo.training.engine import Engine
 from ganzoo.training.log import read_rows
 from ganzoo.training.loop import Rhythm, Trainer
 from ganzoo.training.run import train
-from ganzoo_stackgan.model import found, judgement, matching_loss, same
-from ganzoo_stackgan.networks import SHARPEST, TEMPERATURE, Augmentation, Temperature
+from ganzoo_stackgan.model import found, judgement, matching_loss, same, unlike
+from ganzoo_stackgan.networks import SHARPEST, TEMPERATURE, Augmentation, Temperature, normalized
 from tests.shapes import shapes
 
 PLUGIN: Any = registry.get("stackgan")
@@ -156,6 +156,18 @@ def test_the_same_sentences_are_found() -> None:
     assert sum(map(sum, expected)) == 9
 
 
+def test_a_sentence_is_not_unlike_itself() -> None:
+    assert unlike(TOKENS, TOKENS.roll(1, dims=0)).tolist() == [False, True, False, True, True]
+    vectors = torch.randn(4, 100)
+    rounded = vectors * (1 + 1e-6 * torch.randn(4, 100))
+    assert unlike(vectors, torch.stack([rounded[0], vectors[0], 2 * rounded[2], -rounded[3]])).tolist() == [
+        False,
+        True,
+        False,
+        True,
+    ]
+
+
 def test_matching_against_a_loop() -> None:
     fits = torch.randn(5, 5, generator=torch.Generator().manual_seed(2)) * 3
     alike, lost, right = same(TOKENS), [], []
@@ -181,6 +193,16 @@ def test_the_matcher_takes_cosines_over_a_temperature() -> None:
     sharp = Temperature()
     nn.init.constant_(sharp.scale, 50)
     assert sharp(torch.ones(())).item() == pytest.approx(1 / SHARPEST)
+
+
+def test_the_matcher_is_exact_in_bf16() -> None:
+    """Its product is of float32, or sentences and pictures of a batch would tie."""
+    gan, meaning = built(meaning=64).eval(), torch.randn(64, 64)
+    with torch.autocast("cpu", torch.bfloat16):
+        seen, fits = gan.matcher.picture(pictures(8, 64)), gan.matcher(pictures(8, 64), meaning)
+    assert seen.dtype == torch.bfloat16
+    assert fits.dtype == torch.float32
+    torch.testing.assert_close(fits, gan.matcher.temperature(meaning @ normalized(seen).T / 64))
 
 
 # ---- conditioning augmentation
@@ -426,8 +448,9 @@ def test_a_sentence_decides_the_colour(tmp_path: Path, monkeypatch: pytest.Monke
     assert second > first
     model = ganzoo.load(run, device="cpu")
     made = {colour: model.sample(16, seed=0, text=f"a {colour} square") for colour in ("red", "blue")}
-    for view in ("stage-1", "stages"):
-        red, blue = ((one.views[view][:, 0] - one.views[view][:, 2]).mean(dim=(1, 2)) for one in made.values())
+    for stage in ("stage-1", "stage-2"):
+        drawn = (one.views["stage-1"] if stage == "stage-1" else one.tensor for one in made.values())
+        red, blue = ((pictures[:, 0] - pictures[:, 2]).mean(dim=(1, 2)) for pictures in drawn)
         assert red.mean() > 0.2
         assert blue.mean() < -0.2
     with pytest.raises(InputError, match="a sentence is needed"):
@@ -448,7 +471,7 @@ def test_vectors_of_another_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     run = train("stackgan", str(place), settings=settings, steps=2, batch_size=4, out=tmp_path / "run", device="cpu",
                 sample_every=0, log_every=1)  # fmt: skip
     assert [(row["phase"], row["index"]) for row in read_rows(run)] == [(f"stage-{s}", i) for s in (1, 2) for i in (1, 2)]
-    model = ganzoo.load(run, device="cpu")
+    model = ganzoo.load(run, device="cpu", precision="fp32")
     assert model.config.meaning == 5
     red = model.sample(2, seed=0, embedding=colours["red"])
     assert torch.equal(red.tensor, model.sample(2, seed=0, embedding=2 * colours["red"]).tensor)  # length has no meaning

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 
 import numpy as np
@@ -12,7 +13,7 @@ from ganzoo.data.order import chances, choices
 from ganzoo.data.spec import Captions, Facts
 from ganzoo.errors import InputError
 from ganzoo.inputs import Rows, Text
-from ganzoo.text import PAD, PIECES, UNKNOWN, encode, known, positions, shortened, spellings, spelt, vocabulary
+from ganzoo.text import PAD, PIECES, UNKNOWN, WIDEST, encode, known, positions, shortened, spellings, spelt, vocabulary, words
 
 SENTENCES = (("red hair", "a red bird"), ("blonde hair, blue eyes",), ("Ein Vogel: blau!",))
 SHADES = vocabulary(text for group in SENTENCES for text in group)
@@ -51,6 +52,32 @@ def test_the_limit_holds_and_pieces_are_a_quarter_at_most(limit: int) -> None:
     many = vocabulary((f"word{number} of{number * 7}" for number in range(6000)), limit)
     assert len(many) == limit
     assert len(many) - len(known(many)) == min(limit // 4, PIECES)
+
+
+def test_a_word_of_a_whole_page_is_left_out_and_spelt() -> None:
+    entries = vocabulary(["red " + "x" * WIDEST, "blue " + "y" * (WIDEST + 1)])
+    assert known(entries) == ["blue", "red", "x" * WIDEST]
+    assert "#yyyyyy" not in entries
+
+
+# --- words ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("A red-haired girl, aged 7!", ["a", "red", "haired", "girl", "aged", "7"]),
+        ("blue_eyes _ __", ["blue_eyes"]),
+        ("cafe\N{COMBINING ACUTE ACCENT} STRASSE Straße", ["café", "strasse", "strasse"]),
+        ("हिन्दी, नीला", ["हिन्दी", "नीला"]),
+        ("שֵׂעָר אָדֹם", ["שֵׂעָר", "אָדֹם"]),
+        ("\N{FULLWIDTH LATIN SMALL LETTER R}ed \N{LATIN SMALL LIGATURE FI}sh", ["red", "fish"]),
+        ("\N{COMBINING ACUTE ACCENT} \N{GRINNING FACE} é_", ["é_"]),
+        ("青い目。", ["青い目"]),
+    ],
+)
+def test_words_of_any_script(sentence: str, expected: list[str]) -> None:
+    assert words(sentence) == [unicodedata.normalize("NFKC", word) for word in expected]
 
 
 # --- sentences ------------------------------------------------------------------------------------------------------------
@@ -113,6 +140,7 @@ def test_shortened() -> None:
         ("", "an empty sentence"),
         (" \t\n", "an empty sentence"),
         ("!!!", "no word in '!!!'"),
+        ("_", "no word in '_'"),
         ("\N{GRINNING FACE}" * 500, "no word in '\N{GRINNING FACE}"),
         ("\x1b[;\x07", "no word in"),
         ("red \ud800", "not spelt in UTF-8"),

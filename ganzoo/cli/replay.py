@@ -75,14 +75,14 @@ def _inputs(told: Origin, model: Model, image: list[str] | None) -> dict[str, An
     """What was given then; pictures have to be given again, and must be the same."""
     given = dict(told.inputs)
     for name, value in told.inputs.items():
+        if value is None or (isinstance(value, dict) and origin.DIGEST in value):
+            raise UsageError(f"input {name!r} is too large for the picture to carry; make it by ganzoo sample, or from Python")
         if isinstance(value, dict):
             if not image:
                 raise UsageError(f"the picture was made from {name} files, which it does not carry: give them by --image FILE")
             given[name] = image
             if origin.unlike(told.inputs, given, model.inputs) == name:
                 raise UsageError("--image: not the files it was made from (their hashes differ), or in another order")
-        elif value is None:
-            raise UsageError(f"input {name!r} is too large for the picture to carry; make it by ganzoo sample, or from Python")
     return given
 
 

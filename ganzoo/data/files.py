@@ -17,7 +17,8 @@ from ganzoo.errors import DataError
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
-LISTS = ("captions.jsonl", "metadata.jsonl", "metadata.csv")
+CAPTIONS = "captions.jsonl"
+LISTS = (CAPTIONS, "metadata.jsonl", "metadata.csv")
 VECTORS = "embeddings.safetensors"
 TABLES = ("images.txt", "bounding_boxes.txt", "train_test_split.txt")
 """Of CUB-200-2011."""
@@ -74,6 +75,12 @@ def entries(path: Path) -> list[Entry]:
     else:
         raise DataError(f"{path} is no folder and no archive that can be read ({', '.join(ARCHIVES)})")
     return sorted((entry for entry in found if _wanted(entry.path)), key=lambda entry: entry.name)
+
+
+def beside(archive: Path) -> list[Entry]:
+    """Lists of captions in the archive's folder."""
+    places = [archive.parent / name for name in LISTS]
+    return [Entry(place.name, place.stat().st_size, place.read_bytes, str(place)) for place in places if place.is_file()]
 
 
 def digest(found: list[Entry]) -> str:

@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
-from ganzoo.data.files import Entry, is_picture
+from ganzoo.data.files import CAPTIONS, Entry, is_picture
 from ganzoo.errors import DataError
 from ganzoo.text import is_utf8
 
 T = TypeVar("T")
+NAME = "file_name"
+"""The field of a list that names the picture."""
+TEXTS = ("text", "caption", "captions")
+"""Those that say what it shows; the first counts."""
 
 
 @dataclass(frozen=True)
@@ -78,29 +82,42 @@ def attached(told: Iterable[tuple[PurePosixPath, PurePosixPath, list[T]]], pictu
         known.setdefault(path, []).extend(said)
         for name in (path, file.as_posix(), file.name):
             ends.setdefault(name, set()).add(path)
-    found = [_found(entry.path, known, ends) for entry in pictures]
+    found = _found([entry.path for entry in pictures], known, ends)
     without = [entry.shown for entry, said in zip(pictures, found, strict=True) if not said]
     if without:
         raise DataError(f"{len(without)} pictures have no {what}, the first is {without[0]}")
     return found
 
 
-def _found(picture: PurePosixPath, known: Mapping[str, list[T]], ends: Mapping[str, set[str]]) -> list[T]:
-    names = ["/".join(picture.parts[start:]) for start in range(len(picture.parts))]
-    path = next((name for name in names if name in known), None)
-    path = path or next((place for name in names if len(ends.get(name, ())) == 1 for place in ends[name]), None)
-    return known[path] if path else []
+def _found(pictures: Sequence[PurePosixPath], known: Mapping[str, list[T]], ends: Mapping[str, set[str]]) -> list[list[T]]:
+    """Whole paths first, then ends that are shorter and shorter; what one of more parts has taken is no longer there."""
+    told: dict[PurePosixPath, str] = {}
+    for start in range(max((len(picture.parts) for picture in pictures), default=0)):
+        taken = set(told.values())
+        for picture in pictures:
+            name = "/".join(picture.parts[start:])
+            places = {name} if name in known else ends.get(name, set()) - taken
+            if picture not in told and len(places) == 1 and not places & taken:
+                told[picture] = next(iter(places))
+    return [known[told[picture]] if picture in told else [] for picture in pictures]
 
 
 def _listed(entry: Entry) -> Iterator[tuple[PurePosixPath, list[str]]]:
-    """Pictures and their captions: a line of JSON each, or of a table with a head."""
+    """Pictures and their captions; none where it is a table of something else, as a metadata.csv may be."""
+    rows = list(_rows(entry))
+    if entry.path.name == CAPTIONS or not all(isinstance(row, dict) and not {NAME, *TEXTS} & row.keys() for _, row in rows):
+        yield from (_caption(row, where) for where, row in rows)
+
+
+def _rows(entry: Entry) -> Iterator[tuple[str, Any]]:
+    """Where each stands and what it is: a line of JSON each, or of a table with a head."""
     content = entry.read().decode("utf-8-sig", "replace")
     if entry.path.suffix == ".csv":
         try:
-            rows = list(csv.DictReader(io.StringIO(content)))
+            table = list(csv.DictReader(io.StringIO(content)))
         except csv.Error as error:
             raise DataError(f"{entry.shown} is not a table ({error})") from None
-        yield from (_caption(row, f"{entry.shown}, row {number}") for number, row in enumerate(rows, start=2))
+        yield from ((f"{entry.shown}, row {number}", row) for number, row in enumerate(table, start=2))
         return
     for number, line in enumerate(content.split("\n"), start=1):
         if line.strip():
@@ -108,12 +125,13 @@ def _listed(entry: Entry) -> Iterator[tuple[PurePosixPath, list[str]]]:
                 row: Any = json.loads(line)
             except (ValueError, RecursionError):
                 row = None
-            yield _caption(row, f"{entry.shown}:{number}")
+            yield f"{entry.shown}:{number}", row
 
 
 def _caption(row: Any, where: str) -> tuple[PurePosixPath, list[str]]:
     try:
-        text = row.get("text", row.get("caption", row.get("captions", [])))
-        return PurePosixPath(str(row["file_name"])), [text] if isinstance(text, str) else [str(part) for part in text]
+        text = next((row[field] for field in TEXTS if field in row), [])
+        texts = [part.strip() for part in ([text] if isinstance(text, str) else text)]
+        return PurePosixPath(str(row[NAME])), [part for part in texts if part]
     except (KeyError, TypeError, AttributeError):
         raise DataError(f'{where} is not a line like {{"file_name": "1.png", "text": ["a red bird"]}}') from None

@@ -169,7 +169,7 @@ def _gallery(places: list[Path], name: str, licence: str, source: str, only: str
 def _arranged(found: list[files.Entry], places: list[Path], split: str) -> Arranged:
     lists = [entry for entry in found if entry.path.name in files.LISTS]
     if not lists and len(places) == 1 and places[0].is_file():
-        lists = [e for e in files.entries(places[0].parent) if e.name in files.LISTS]
+        lists = files.beside(places[0])
     return (None if lists else benchmark(found, split)) or arranged(found, lists, split)
 
 

@@ -24,9 +24,13 @@ class SiameseConfig(Config, frozen=True, kw_only=True):
     """`direction`: the domain that is changed, and the one that it is to look like. `tile`: S, pixels of a side that the
     generator sees in training; the siamese network sees 2 x 2 of them joined, cut by chance from pictures fitted to `load`.
 
-    `vector`: numbers that the siamese network makes of a picture; `margin`: distance from the origin that it gives to what the
-    generator made, at least. `travel`: weight of the directions between vectors. `width`, `siamese_width`: channels of the
-    largest maps, which double as the maps halve; `blocks`: residual ones of the generator.
+    `adversary`: who tells made pictures from those of the style: the siamese network itself, or a discriminator of patches, the
+    siamese network then looking after the content alone.
+
+    `vector`: numbers that the siamese network makes of a picture; `margin`: distance that it keeps at least, from the origin to
+    what the generator made or, beside a discriminator, between originals. `travel`: weight of the directions between vectors.
+    `width`, `siamese_width`, `discriminator_width`: channels of the largest maps, which double as the maps halve; `blocks`:
+    residual ones of the generator.
     """
 
     channels: Channels = 3
@@ -37,6 +41,8 @@ class SiameseConfig(Config, frozen=True, kw_only=True):
     blocks: Annotated[int, msgspec.Meta(ge=0, le=16)] = 6
     width: FeatureMaps = 64
     siamese_width: FeatureMaps = 64
+    discriminator_width: FeatureMaps = 64
+    adversary: Literal["siamese", "patch"] = "siamese"
     vector: Annotated[int, msgspec.Meta(ge=2, le=4096)] = 128
     margin: Positive = 2.0
     travel: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 1.0

@@ -9,33 +9,38 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ganzoo.gan import GAN, Phase, Player, Step, Update
-from ganzoo.nn import init_normal, random_crop
+from ganzoo.nn import Adversarial, discriminator_loss, generator_loss, init_normal, random_crop, scores
 from ganzoo_siamese import SiameseConfig
-from ganzoo_siamese.networks import Encoder, Generator
+from ganzoo_siamese.networks import Encoder, Generator, discriminator
+
+KIND: Adversarial = "least-squares"
 
 
 class Siamese(GAN[SiameseConfig]):
-    """One network D is adversary and judge of content: vectors of the style's pictures lie at the origin, those of what the
-    generator made away from it; and what the vectors of two originals differ by, those of their translations do too."""
+    """What the vectors of two originals differ by, those of their translations do too, says the siamese network. Whether a
+    picture is of the style says the same network, which puts those at the origin, or a discriminator, as in the paper."""
 
     def __init__(self, config: SiameseConfig) -> None:
         super().__init__(config)
         self.generator = init_normal(Generator(config))
         self.siamese = init_normal(Encoder(config))
+        if config.adversary == "patch":
+            self.discriminator = init_normal(discriminator(config))
 
     def phases(self) -> tuple[Phase, ...]:
         c = self.config
-        players = {
-            name: Player(networks=(name,), lr=c.lr, betas=(c.beta1, 0.999), schedule=c.schedule)
-            for name in ("siamese", "generator")
-        }
+        names = [name for name, _ in self.named_children()]
+        players = {name: Player(networks=(name,), lr=c.lr, betas=(c.beta1, 0.999), schedule=c.schedule) for name in names}
         return (Phase(steps=c.steps, batch=c.batch, players=players, ema=c.ema),)
 
     def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
         c = self.config
         content, style = (random_crop(batch[domain], 2 * c.tile, step) for domain in c.domains)
         made = joined(self.generator(tiles(content)))
+        return self._beside_a_discriminator(content, style, made) if c.adversary == "patch" else self._alone(content, style, made)
 
+    def _alone(self, content: Tensor, style: Tensor, made: Tensor) -> Iterator[Update]:
+        c = self.config
         (of_style,), (of_made, of_content) = self.siamese(style).float(), self.siamese(made.detach(), content).float()
         near, far, travel = distance(of_style), distance(of_made), travelled(of_content, of_made)
         apart = near.square().mean() + F.relu(c.margin - far).square().mean()
@@ -44,6 +49,20 @@ class Siamese(GAN[SiameseConfig]):
         of_made, of_content = self.siamese(made, content).float()
         travel = travelled(of_content.detach(), of_made)
         yield Update("generator", distance(of_made).square().mean() + c.travel * travel, {"travel": travel})
+
+    def _beside_a_discriminator(self, content: Tensor, style: Tensor, made: Tensor) -> Iterator[Update]:
+        c = self.config
+        real, fake = self.discriminator(style), self.discriminator(made.detach())
+        yield Update("discriminator", discriminator_loss(KIND, real, fake), scores(KIND, real, fake))
+
+        of_made, of_content = self.siamese(made.detach(), content).float()
+        apart = distance(differences(of_content))
+        close = F.relu(c.margin - apart).mean()
+        yield Update("siamese", close + c.travel * travelled(of_content, of_made), {"distance/originals": apart.mean()})
+
+        of_made, of_content = self.siamese(made, content).float()
+        adversarial, travel = generator_loss(KIND, self.discriminator(made)), travelled(of_content.detach(), of_made)
+        yield Update("generator", adversarial + c.travel * travel, {"adversarial": adversarial, "travel": travel})
 
     def sample(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """The translation, and what it is made of as `original`. It has one direction."""
@@ -74,5 +93,10 @@ def travelled(first: Tensor, second: Tensor) -> Tensor:
     """1 - cosine of what each two rows differ by, in the one set (n, d) and in the other; the mean over all pairs.
 
     Amodio and Krishnaswamy 2019, eq. 1, its part on angles."""
-    one, other = torch.triu_indices(len(first), len(first), 1, device=first.device)
-    return (1 - F.cosine_similarity(first[one] - first[other], second[one] - second[other])).mean()
+    return (1 - F.cosine_similarity(differences(first), differences(second))).mean()
+
+
+def differences(vectors: Tensor) -> Tensor:
+    """(n, d) -> (n (n - 1) / 2, d): what each two rows differ by."""
+    one, other = torch.triu_indices(len(vectors), len(vectors), 1, device=vectors.device)
+    return vectors[one] - vectors[other]

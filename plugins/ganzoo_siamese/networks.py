@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganzoo.nn import downsampling, head
+from ganzoo.nn import downsampling, head, smallest_maps
 from ganzoo_siamese import SiameseConfig
 
 
@@ -14,12 +14,13 @@ class Generator(nn.Module):
     """pictures (n, channels, h, w) in [-1, 1] -> the same; sides are multiples of MULTIPLE.
 
     Two halvings, residual blocks, two doublings, to which the maps before each halving are added. No layer takes statistics
-    of a map: a tile comes out as it does in the whole picture, but for its border."""
+    of a map: a tile comes out as it does in the whole picture, but for its border. There is no norm behind the first layer, for
+    one over the channels of a place leaves little of how bright the place is."""
 
     def __init__(self, config: SiameseConfig) -> None:
         super().__init__()
         c, w = config, config.width
-        self.stem = nn.Sequential(nn.ReflectionPad2d(3), *_normed(nn.Conv2d(c.channels, w, 7), w))
+        self.stem = nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(c.channels, w, 7), nn.ReLU(True))
         self.to_half, self.to_quarter = _halving(w, 2 * w), _halving(2 * w, 4 * w)
         self.blocks = nn.Sequential(*(Residual(4 * w) for _ in range(c.blocks)))
         self.from_quarter, self.from_half = _doubling(4 * w, 2 * w), _doubling(2 * w, w)
@@ -47,6 +48,13 @@ class Encoder(nn.Module):
     def forward(self, *pictures: Tensor) -> Tensor:
         vectors: Tensor = self.layers(torch.cat(pictures))
         return vectors.view(len(pictures), len(pictures[0]), -1)
+
+
+def discriminator(config: SiameseConfig) -> nn.Sequential:
+    """pictures (n, channels, h, w) -> a map (n, 1, h', w') of raw judgements, each on 46 pixels square."""
+    side, width = 32, config.discriminator_width
+    down = downsampling(config.channels, side, width, norm="layer")
+    return nn.Sequential(*down, nn.Conv2d(smallest_maps(side, width)[0], 1, 4, padding=1))
 
 
 class Residual(nn.Module):

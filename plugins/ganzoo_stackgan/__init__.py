@@ -10,7 +10,7 @@ from ganzoo.config import Channels, Config, Count, Fraction, Rate, Width, conver
 from ganzoo.data.spec import Captions, Data, Embeddings, Facts, Picture
 from ganzoo.inputs import Input, Latent, Text, Vector
 from ganzoo.plugin import Plugin
-from ganzoo.text import vocabulary
+from ganzoo.text import WIDEST, vocabulary
 
 if TYPE_CHECKING:
     from ganzoo.gan import GAN
@@ -19,7 +19,7 @@ SMALLEST = 8
 """Pixels of a side of the first stage: the discriminators halve it to 4, the second stage to 2."""
 MOST_WORDS = 5000
 """Of a vocabulary, sub-words among them."""
-Word = Annotated[str, msgspec.Meta(max_length=200)]
+Word = Annotated[str, msgspec.Meta(max_length=WIDEST)]
 Side = Annotated[int, msgspec.Meta(ge=SMALLEST, le=1024)]
 FeatureMaps = Annotated[int, msgspec.Meta(ge=4, le=256)]
 Target = Annotated[float, msgspec.Meta(gt=0.5, le=1)]

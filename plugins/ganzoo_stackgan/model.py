@@ -16,6 +16,8 @@ from ganzoo_stackgan.networks import Discriminator, Drawn, Matcher, Sentence, St
 
 TEXT, FIRST, SECOND = "text", "stage-1", "stage-2"
 """Phases; the first stage's view has its phase's name."""
+ALIKE = 1 - 1e-5
+"""Cosine from which on two vectors are of one sentence: an encoder rounds otherwise where it is given others beside it."""
 
 
 class StackGAN(GAN[StackGANConfig]):
@@ -87,7 +89,7 @@ class StackGAN(GAN[StackGANConfig]):
         c = self.config
         on_real, on_wrong = judge(real, meaning, meaning.roll(1, dims=0))
         (on_drawn,) = judge(drawn, meaning)
-        differs = (caption != caption.roll(1, dims=0)).any(dim=1).float()
+        differs = unlike(caption, caption.roll(1, dims=0)).float()
         loss = judgement(c, on_real, on_wrong, on_drawn, differs)
         log = scores(c.loss, on_real, on_drawn) | {"score/wrong": weighted(on_wrong.detach().float().sigmoid(), differs)}
         if c.r1 and step.index % c.r1_every == 0:
@@ -134,6 +136,13 @@ class Told(nn.Module):
 def same(tokens: Tensor) -> Tensor:
     """Which sentences of a batch (n, words) are the same word for word, bool (n, n)."""
     return (tokens[:, None] == tokens[None]).all(dim=2)
+
+
+def unlike(first: Tensor, second: Tensor) -> Tensor:
+    """Which rows differ, bool (n,): token ids in any place; vectors by more than an encoder's rounding."""
+    if first.is_floating_point():
+        return F.cosine_similarity(first.float(), second.float()) < ALIKE
+    return (first != second).any(dim=1)
 
 
 def matching_loss(fits: Tensor, alike: Tensor) -> Tensor:

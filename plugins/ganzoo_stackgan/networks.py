@@ -76,8 +76,9 @@ class Matcher(nn.Module):
         self.temperature = Temperature()
 
     def forward(self, pictures: Tensor, meaning: Tensor) -> Tensor:
-        product = meaning.float() @ normalized(self.picture(pictures)).T
-        fits: Tensor = self.temperature(product / meaning.shape[1])
+        seen = normalized(self.picture(pictures))
+        with torch.autocast(seen.device.type, enabled=False):
+            fits: Tensor = self.temperature(meaning.float() @ seen.float().T / meaning.shape[1])
         return fits
 
 

@@ -94,6 +94,7 @@ def test_it_fetches_nothing_and_takes_no_other_weights(ganzoo: Call, site: Site)
         ({"model": "../../etc/passwd"}, "no name of the manifest"),
         ({"inputs": {"no_such": 1}}, "no such input"),
         ({"inputs": {"latent": None}}, "too large for the picture to carry"),
+        ({"inputs": {"latent": {"digest": "0" * 64}}}, "too large for the picture to carry"),
         ({"view": "none"}, "no other views"),
         ({"inputs": "x" * 70_000}, "does not say"),
     ],

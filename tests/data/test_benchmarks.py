@@ -217,3 +217,11 @@ def test_a_name_that_is_listed_twice_is_no_guess(tmp_path: Path) -> None:
         open_set(str(tree(tmp_path, files)))
     files["captions.jsonl"] = listed(("a/0.png", "one"), ("a/0.png", "another"))
     assert [list(group) for group in open_set(str(tree(tmp_path, files))).facts.sentences] == [["one", "another"]]
+
+
+def test_a_caption_of_another_picture_is_not_taken(tmp_path: Path) -> None:
+    """Of the same name, in a folder of which the list says nothing."""
+    files = {f"{folder}0.png": photograph(0) for folder in ("", "b/", "new/")}
+    files["captions.jsonl"] = listed(("0.png", "one"), ("b/0.png", "other"))
+    with pytest.raises(DataError, match="1 pictures have no caption in captions.jsonl, the first is .*new/0.png"):
+        open_set(str(tree(tmp_path, files)))

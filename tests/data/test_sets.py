@@ -150,6 +150,30 @@ def test_captions_as_a_table(tmp_path: Path) -> None:
         open_set(str(tmp_path))
 
 
+def test_a_table_of_something_else_has_no_captions(tmp_path: Path) -> None:
+    tree(tmp_path, {"0.png": png(0), "metadata.csv": b"camera,date\nbox,1903\n", "metadata.jsonl": b'{"camera": "box"}\n'})
+    assert open_set(str(tmp_path)).facts.sentences == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('["", " "]', "1 pictures have no caption"),
+        ("[null]", "is not a line like"),
+        ("[{}]", "is not a line like"),
+        ("null", "is not a line like"),
+    ],
+)
+def test_a_caption_of_nothing_is_none(text: str, words: str, tmp_path: Path) -> None:
+    lines = f'{{"file_name": "0.png", "text": [" one ", ""]}}\n{{"file_name": "1.png", "text": {text}}}\n'
+    tree(tmp_path, {"0.png": png(0), "1.png": png(1), "captions.jsonl": lines.encode()})
+    with pytest.raises(DataError, match=words):
+        open_set(str(tmp_path))
+    (tmp_path / "1.png").unlink()
+    (tmp_path / "captions.jsonl").write_text(lines.split("\n")[0])
+    assert open_set(str(tmp_path)).facts.sentences == [["one"]]
+
+
 def test_captions_with_marks_and_without_end(tmp_path: Path) -> None:
     """A byte order mark, line separators of Unicode within a caption, and nesting beyond all measure."""
     line = '\ufeff{"file_name": "0.png", "text": "one\u2028two\x85three"}\r\n'
