@@ -17,6 +17,7 @@ import math
 from pathlib import Path
 
 import torch
+from commands import command
 from torch import Tensor
 
 import ganzoo
@@ -59,14 +60,14 @@ def whole(made: Tensor, truth: Tensor) -> dict[str, float]:
     return {name: math.fsum(n * found[name] for n, found in parts) / len(truth) for name in FIGURES}
 
 
-def metrics(found: dict[str, dict[str, float]], first: str, protocol: str, command: str) -> list[dict[str, object]]:
+def metrics(found: dict[str, dict[str, float]], first: str, protocol: str, told: str) -> list[dict[str, object]]:
     """As the manifest has them; of others than the `first` model with its name."""
     strength = {who: values["chroma"] / found[TRUTH]["chroma"] for who, values in found.items()}
     rows = [(who, f"{name} ({unit})", found[who][name]) for who in found if who != TRUTH for name, unit in FIGURES.items()]
     rows += [(who, "chroma (share of the truth's)", share) for who, share in strength.items() if who not in (GREY, TRUTH)]
     rows.sort(key=lambda row: row[0] != first)
     return [
-        {"name": name if who == first else f"{name}, {who}", "value": round(value, 3), "protocol": protocol, "command": command}
+        {"name": name if who == first else f"{name}, {who}", "value": round(value, 3), "protocol": protocol, "command": told}
         for who, name, value in rows
     ]
 
@@ -94,7 +95,7 @@ def main() -> None:
         shown = "  ".join(f"{key} {value:6.2f}" for key, value in values.items())
         print(f"{name:>32}  {shown}  {100 * values['chroma'] / found[TRUTH]['chroma']:3.0f} % of the truth's")
     protocol = f"{len(truth):,} pictures of the {asked.split} split at {size} pixels, in 8 bits; means over pictures"
-    listed = metrics(found, asked.models[0], protocol, f"python benchmarks/colorize.py {asked.models[0]} --data {asked.data}")
+    listed = metrics(found, asked.models[0], protocol, command(parser, asked, asked.models))
     print(json.dumps(listed, indent=2))
     if asked.json:
         asked.json.write_text(json.dumps(listed), "utf-8")

@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from commands import command
 from judges import AMONG, Told, precision, ranker, reader, told
 from torch import Tensor
 from torch.nn import functional as F
@@ -136,10 +137,8 @@ def main() -> None:
     rows = measured(ganzoo.load(asked.model), asked)
     for name, value, _ in rows:
         print(f"{name:>48} {value:.4g}")
-    options = {"word": asked.word, "each": asked.each, "seed": asked.seed, "steps": asked.steps, "judge-seed": asked.judge_seed}
-    given = "".join(f" --{key} {value}" for key, value in options.items() if value != parser.get_default(key.replace("-", "_")))
-    command = f"python benchmarks/sentences.py {Path(asked.model).name} --data {Path(asked.data).name}{given}"
-    metrics = [{"name": n, "value": float(f"{v:.4g}"), "protocol": p, "command": command} for n, v, p in rows]
+    told = command(parser, asked, [asked.model])
+    metrics = [{"name": n, "value": float(f"{v:.4g}"), "protocol": p, "command": told} for n, v, p in rows]
     print(json.dumps(metrics, indent=2))
     if asked.json:
         asked.json.write_text(json.dumps(metrics), "utf-8")

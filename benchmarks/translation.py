@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from commands import command
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -157,12 +158,12 @@ def main() -> None:
         values |= measured(model, judge, test, direction, asked.out)
     counts = f"all {len(test['A']):,} of A and {len(test['B']):,} of B of the test split at {size} pixels"
     right = (rate(judge, test["A"], "A") + rate(judge, test["B"], "B")) / 2
-    by = f"; classifier trained apart (seed {asked.seed}), {100 * right:.1f} % right on real ones, both domains weighed alike"
-    command = f"python benchmarks/translation.py {Path(asked.model).name} --data {Path(asked.data).name} --out translation"
+    by = f"; classifier trained apart ({asked.epochs} epochs, seed {asked.seed}), {100 * right:.1f} % right on real ones, both domains weighed alike"
+    told = command(parser, asked, [asked.model])
     for name, value in values.items():
         print(f"{name:>40} {value:.3f}")
     metrics = [
-        {"name": n, "value": round(v, 4), "protocol": counts + by * ("called" in n or "way" in n), "command": command}
+        {"name": n, "value": round(v, 4), "protocol": counts + by * ("called" in n or "way" in n), "command": told}
         for n, v in values.items()
     ]
     print(json.dumps(metrics, indent=2))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import logging
 import math
 import struct
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
+from ganzoo import reading
 from ganzoo.errors import InputError, UsageError
 from ganzoo.origin import KEY, Origin
 from ganzoo.weights import replacing
@@ -34,8 +36,10 @@ PIXELS = 200_000_000
 """Of a user's picture: a few kilobytes can claim, and unpack to, many more."""
 Image.MAX_IMAGE_PIXELS = PIXELS
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # `opened` refuses what Pillow would only warn of
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else its words about damaged files go to stderr beside ours
 BROKEN = (
-    OSError, EOFError, SyntaxError, ValueError, TypeError, AttributeError, LookupError, struct.error, Image.DecompressionBombError
+    OSError, EOFError, SyntaxError, ValueError, TypeError, AttributeError, LookupError, RuntimeError, struct.error,
+    Image.DecompressionBombError,
 )  # fmt: skip
 """What Pillow raises for files that are no pictures, or broken ones."""
 
@@ -49,6 +53,16 @@ def to_uint8(images: Tensor) -> NDArray[np.uint8]:
 def to_float(images: Tensor) -> Tensor:
     """8-bit levels as floats in [-1, 1]."""
     return images.float().div_(127.5).sub_(1)
+
+
+def decoded(levels: Tensor) -> Tensor:
+    """sRGB's levels in [0, 1] -> light, in [0, 1]."""
+    return torch.where(levels <= 0.04045, levels / 12.92, ((levels.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
+
+
+def encoded(light: Tensor) -> Tensor:
+    """The inverse of `decoded`."""
+    return torch.where(light <= 0.0031308, 12.92 * light, 1.055 * light.clamp(min=0.0031308) ** (1 / 2.4) - 0.055)
 
 
 def picture(levels: NDArray[np.uint8]) -> Image.Image:
@@ -121,7 +135,9 @@ def save_gif(frames: Sequence[Image.Image], path: Path, seconds: float = 6.0, re
 @contextmanager
 def opened(source: Any) -> Iterator[Image.Image]:
     """A picture from a path or a file, not yet decoded. BROKEN when it is none, or larger than PIXELS."""
-    with Image.open(source) as image:
+    with ExitStack() as stack:
+        file = stack.enter_context(reading.opened(Path(source))) if isinstance(source, (str, Path)) else source
+        image = stack.enter_context(Image.open(file))
         if image.width * image.height > PIXELS:
             raise Image.DecompressionBombError(f"{image.width:,} x {image.height:,} pixels; at most {PIXELS:,} are decoded")
         yield image
@@ -141,7 +157,8 @@ def open_picture(source: Any, name: str = "image") -> Image.Image:
     try:
         if isinstance(source, Image.Image):
             return ImageOps.exif_transpose(source)
-        with opened(source) as image:
+        with warnings.catch_warnings(), opened(source) as image:
+            warnings.simplefilter("ignore", UserWarning)  # of a damaged file; what cannot be read raises an error as well
             image.load()
             return ImageOps.exif_transpose(image)
     except FileNotFoundError:

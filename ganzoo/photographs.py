@@ -85,8 +85,9 @@ def _read(image: Image.Image, channels: int) -> Photograph:
     profile = image.info.get("icc_profile")
     image, alpha = images.shallow(image), None
     if image.has_transparency_data:
-        image = image.convert("RGBA")
-        alpha = np.asarray(image.getchannel("A"))
+        grey, coloured = image.mode in ("L", "LA"), image.convert("RGBA")
+        alpha = np.asarray(coloured.getchannel("A"))
+        image = image.convert("L") if grey else coloured
     image, back = _to_srgb(image, profile)
     levels = np.array(image.convert("L" if channels == 1 else "RGB"))
     if alpha is not None:
@@ -104,7 +105,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, An
     try:
         own, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
         mode = MODES[own.profile.xcolor_space.strip()]
-        if (mode == "CMYK") != (image.mode == "CMYK") or (mode == "L" and image.mode not in ("L", "LA")):
+        if (mode == "CMYK") != (image.mode == "CMYK") or (mode == "L" and image.mode != "L"):
             return image, None
         image = image.convert(mode)
         there = _transform(own, srgb, mode, "RGB")
@@ -189,6 +190,7 @@ def developed(
     original, translation and the way back. `inputs`: beside the picture. `progress` is told of each tile."""
     name, spec = required(model)
     others = {other: one for other, one in model.inputs.items() if other != name}
+    sampling.check_names(model.inputs, inputs)
     feed = next(sampling.batches(others, inputs, Rows(seed, 1), 1)) if others else {}
 
     def run(tile: Tensor) -> dict[str, Tensor]:

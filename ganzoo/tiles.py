@@ -1,4 +1,6 @@
-"""A picture of any size through a network in bounded memory: overlapping tiles, blended.
+"""A picture of any size through a network in bounded memory: overlapping tiles, blended as light.
+
+sRGB's levels are no measure of light: two colours of one lightness have a mean of that lightness only as light.
 
 Instance norm divides by what it sees, so that a tile by itself would come out in another tone than as a part of its picture.
 Its statistics are therefore fixed before the first tile, from reduced copies of the whole picture.
@@ -30,6 +32,8 @@ LEAST = 32
 """Pixels of a side: smaller pictures are mirrored to it, for a deep layer would see a single place of them."""
 FACTOR = 4
 """Between the areas of the two reduced copies."""
+ROWS = 64
+"""Of pixels that become levels at a time."""
 
 Levels = NDArray[np.uint8]
 Run = Callable[[Tensor], Mapping[str, Tensor]]
@@ -83,15 +87,18 @@ def through(run: Run, levels: Levels, cut: Cut, progress: Callable[[int], None] 
     if cut.at_once(height, width):
         down, across = ([Span(0, np.ones(cut.fitted(side), np.float32))] for side in (height, width))
         return _blended(run, levels, down, across, progress)
-    fixed = statistics(run, levels, cut)
+    fixed, wide = statistics(run, levels, cut), width > height
 
     def one(tile: Tensor) -> Mapping[str, Tensor]:
         with Norms(fixed) as norms:
-            made = run(tile)
+            made = run(tile.mT.contiguous() if wide else tile)
         norms.check()
-        return made
+        return {name: maps.mT for name, maps in made.items()} if wide else made
 
-    return _blended(one, levels, spans(height, cut), spans(width, cut), progress)
+    if not wide:
+        return _blended(one, levels, spans(height, cut), spans(width, cut), progress)
+    turned = _blended(one, levels.swapaxes(0, 1), spans(width, cut), spans(height, cut), progress)
+    return {name: np.ascontiguousarray(whole.swapaxes(0, 1)) for name, whole in turned.items()}
 
 
 def spans(length: int, cut: Cut) -> list[Span]:
@@ -122,7 +129,8 @@ def _window(size: int, margin: int, ramp: int, before: bool, after: bool) -> NDA
 def _blended(
     run: Run, levels: Levels, down: Sequence[Span], across: Sequence[Span], progress: Callable[[int], None] | None
 ) -> dict[str, Levels]:
-    """Row by row of tiles: what no later tile touches becomes 8-bit at once, so that floats are never more than two rows."""
+    """Row by row of tiles: what no later tile touches becomes 8-bit at once, so that floats are never more than two rows, which
+    are as long as the shorter side of the picture."""
     height, width = levels.shape[:2]
     ends = [*(row.start for row in down[1:]), height]
     out: dict[str, Levels] = {}
@@ -140,11 +148,11 @@ def _blended(
 def _strips(
     run: Run, levels: Levels, row: Span, across: Sequence[Span], progress: Callable[[int], None] | None
 ) -> dict[str, NDArray[np.float32]]:
-    """A row of tiles as one strip for each map, weighted along both axes."""
+    """A row of tiles as one strip of light for each map, weighted along both axes."""
     strips: dict[str, NDArray[np.float32]] = {}
     for column in across:
         for name, maps in run(_tile(levels, row, column)).items():
-            values = maps[0].float().permute(1, 2, 0).cpu().numpy()
+            values = _light(maps[0]).permute(1, 2, 0).cpu().numpy()
             whole = (row.size, across[-1].start + column.size, values.shape[2])
             strip = strips.setdefault(name, np.zeros(whole, np.float32))
             strip[:, column.start : column.start + column.size] += values * column.weights[:, None]
@@ -166,11 +174,18 @@ def _float(levels: Levels) -> Tensor:
     return images.to_float(torch.from_numpy(np.ascontiguousarray(levels)).permute(2, 0, 1))[None]
 
 
-def _levels(values: NDArray[np.float32]) -> Levels:
-    """As `images.to_uint8` has it; overwrites `values`."""
-    values += 1
-    values *= 127.5
-    return values.round(out=values).clip(0, 255, out=values).astype(np.uint8)
+def _light(maps: Tensor) -> Tensor:
+    """[-1, 1] -> light in [0, 1], float32."""
+    return images.decoded((maps.float().clamp(-1, 1) + 1) / 2)
+
+
+def _levels(light: NDArray[np.float32]) -> Levels:
+    """The way back, some rows at a time, rounded as by `images.to_uint8`."""
+    made = np.empty(light.shape, np.uint8)
+    for start in range(0, len(light), ROWS):
+        part = torch.from_numpy(light[start : start + ROWS]).clamp(0, 1)
+        made[start : start + ROWS] = (images.encoded(part) * 255).round().to(torch.uint8).numpy()
+    return made
 
 
 def statistics(run: Run, levels: Levels, cut: Cut) -> Moments:

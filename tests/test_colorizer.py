@@ -14,12 +14,13 @@ from PIL import Image
 from torch import Tensor, nn
 
 import ganzoo
-from ganzoo import images, photographs, registry
+from ganzoo import images, photographs, registry, tiles
 from ganzoo.config import override
 from ganzoo.data.spec import Facts
 from ganzoo.errors import ConfigError, DataError
 from ganzoo.gan import Step, Update
 from ganzoo.nn import bce, generator_loss
+from ganzoo.tiles import Cut
 from ganzoo.training.run import train
 from ganzoo_colorizer import halo
 from ganzoo_colorizer.model import coloured, to_lab, to_rgb
@@ -116,6 +117,20 @@ def test_a_colour_that_srgb_lacks_keeps_its_lightness_and_its_hue() -> None:
     assert float((kept < 0.99).float().mean()) > 0.5
     turned = (lab[:, 1] * ab[:, 1] - lab[:, 2] * ab[:, 0]).abs() / torch.hypot(*ab.unbind(1))
     assert float(turned.max()) < 0.3
+
+
+def test_lightness_stays_where_tiles_meet() -> None:
+    """Of a network that colours each tile otherwise."""
+    gan = built(**SMALL).eval()
+    for layer in gan.generator.modules():
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+            layer.weight.data *= 30
+    spec: Any = registry.get("colorizer").inputs(gan.config)["image"]
+    photograph, cut = pictures(200, 1, 301), Cut(spec.multiple, spec.halo, most=1 << 14, side=100)
+    made = tiles.through(lambda tile: gan.sample({"image": tile}), images.to_uint8(photograph)[0], cut)["sample"]
+    asked, found = to_lab(in_8_bits(photograph)), to_lab(images.to_float(torch.from_numpy(made).permute(2, 0, 1))[None])
+    assert float(torch.hypot(*found[:, 1:].unbind(1)).mean()) > 20
+    assert float((found[:, 0] - asked[:, 0]).abs().max()) < 0.5
 
 
 def test_no_more_chroma_is_taken_away_than_needed() -> None:

@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,18 @@ def test_a_grey_profile_takes_no_colour_away(colours: Image.Image) -> None:
     assert photo.profile is None
 
 
+def test_a_grey_profile_counts_beside_transparency(colours: Image.Image) -> None:
+    plain = colours.convert("L")
+    plain.info["icc_profile"] = grey_profile()
+    clear = plain.copy()
+    clear.putalpha(128)
+    clear.info["icc_profile"] = grey_profile()
+    assert clear.mode == "LA"
+    expected = photographs.read(plain, 3).levels
+    assert (expected != np.asarray(plain.convert("RGB"))).any()
+    assert (photographs.read(clear, 3).levels == expected).all()
+
+
 def test_sixteen_bits_are_rounded_and_keep_what_is_transparent(tmp_path: Path) -> None:
     levels = np.array([[0, 128, 129, 65534], [65535, 32768, 300, 301]], dtype=np.uint16)
     Image.fromarray(levels).save(tmp_path / "deep.png", transparency=300)
@@ -271,8 +284,9 @@ def test_from_python(tmp_path: Path, colours: Image.Image, model: Any) -> None:
     assert made != model("toned").translate(colours, direction="B2A")
     with pytest.raises(InputError, match="no option 'A2C'"):
         model("toned").translate(colours, direction="A2C")
-    with pytest.raises(InputError, match="no such input"):
-        model("toned").translate(colours, label=3)
+    for name in ("toned", "colorizer"):  # one that takes another input beside the picture, and one that takes none
+        with pytest.raises(InputError, match="no such input"):
+            model(name).translate(colours, label=3)
 
 
 def test_views(colours: Image.Image, model: Any) -> None:
@@ -302,8 +316,11 @@ def test_in_tiles_and_at_once(monkeypatch: pytest.MonkeyPatch, model: Any) -> No
     assert abs((whole - tiled).mean((0, 1))).max() < 1
 
 
-@pytest.mark.parametrize(("plugin", "words"), [("tiny_class", "takes no picture"), ("dcgan", "takes no picture")])
-def test_a_model_without_pictures_says_so(model: Any, colours: Image.Image, plugin: str, words: str) -> None:
+def test_a_model_without_photographs_says_so(model: Any, colours: Image.Image) -> None:
+    fixed = model("toned")
+    fixed.plugin = replace(fixed.plugin, inputs=lambda config: {"image": ImageInput(3, size=32)})
     for method in ("translate", "colorize"):
-        with pytest.raises(UsageError, match=words):
-            getattr(model(plugin), method)(colours)
+        with pytest.raises(UsageError, match="takes no picture"):
+            getattr(model("tiny_class"), method)(colours)
+        with pytest.raises(UsageError, match="takes pictures of one size only; use sample"):
+            getattr(fixed, method)(colours)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganzoo import tiles
+from ganzoo import images, tiles
 from ganzoo.norms import Norms, _moments
 from ganzoo.tiles import Cut
 from tests.toned import HALO, MULTIPLE, network, photograph
@@ -39,7 +39,7 @@ def naive(net: nn.Module, levels: Levels, cut: Cut) -> Levels:
     for row in tiles.spans(levels.shape[0], cut):
         for column in tiles.spans(levels.shape[1], cut):
             tile = tiles._tile(levels, row, column)
-            made = tiles._levels(net(tile)[0].permute(1, 2, 0).numpy().copy())
+            made = images.to_uint8(net(tile))[0]
             view = out[row.start : row.start + row.size, column.start : column.start + column.size]
             view[:] = made[: view.shape[0], : view.shape[1]]
     return out
@@ -104,10 +104,43 @@ def test_no_tile_has_another_tone(made: dict[str, NDArray[Any]]) -> None:
 def test_with_the_same_statistics_tiles_are_the_whole(net: nn.Module, picture: Levels, made: dict[str, NDArray[Any]]) -> None:
     """What is dropped and blended of the tiles' borders costs nothing that is seen."""
     with torch.inference_mode(), Norms(tiles.statistics(runs(net), picture, CUT)):
-        whole = tiles._levels(
-            net(tiles._float(np.pad(picture, ((0, 2), (0, 2), (0, 0)), "symmetric")))[0].permute(1, 2, 0).numpy()
-        )
+        whole = images.to_uint8(net(tiles._float(np.pad(picture, ((0, 2), (0, 2), (0, 0)), "symmetric"))))[0]
     assert abs(whole[:HEIGHT, :WIDTH].astype(int) - made["tiled"]).max() <= 2
+
+
+def test_lightness_survives_where_tiles_of_other_colours_meet() -> None:
+    """Each tile in a colour of its own, all of one luminance: so is what they are blended to, which is of all colours between."""
+    weights, drawn = torch.tensor([0.2126, 0.7152, 0.0722]), torch.Generator().manual_seed(0)
+
+    def coloured(tile: Tensor) -> dict[str, Tensor]:
+        light = torch.rand(3, generator=drawn) ** 4
+        light = light * 0.06 / (light @ weights)
+        return {"sample": (2 * images.encoded(light) - 1)[None, :, None, None].expand_as(tile)}
+
+    made = tiles.through(coloured, np.zeros((200, 301, 3), np.uint8), Cut(1, 8, most=4096, side=100))["sample"]
+    luminance = images.decoded(torch.from_numpy(made) / 255) @ weights
+    assert len(np.unique(made.reshape(-1, 3), axis=0)) > 500
+    assert float((luminance - 0.06).abs().max()) < 0.003, "rounded to 8 bits"
+    blended = (made[:, :-40].astype(float) + made[:, 40:]) / 2
+    flat = images.decoded(torch.from_numpy(blended).float() / 255) @ weights
+    assert float((flat - 0.06).abs().max()) > 0.01, "the measure sees what blending of levels does"
+
+
+@pytest.mark.parametrize("size", [(90, 1000), (1000, 90)])
+def test_strips_lie_along_the_shorter_side(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    widest, strips = [0], tiles._strips
+
+    def seen(*args: Any) -> Any:
+        made = strips(*args)
+        widest[0] = max(widest[0], made["sample"].shape[1])
+        return made
+
+    monkeypatch.setattr(tiles, "_strips", seen)
+    levels = photograph(*size)
+    made = tiles.through(same, levels, Cut(8, 3, most=4096, side=64))["sample"]
+    assert (made == levels).all()
+    assert made.flags["C_CONTIGUOUS"]
+    assert widest[0] < 200
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 700), (700, 1), (3, 5), (33, 31), (402, 598), (129, 640)])

@@ -45,6 +45,8 @@ def are(model: Model, target: Path, asked: Asked) -> bool:
     if taken is None or taken[0] != IMAGE or IMAGE not in asked.inputs or asked.resume:
         return False
     fits = target.suffix.lower() in photographs.FORMATS or not target.suffix or target.is_dir()
+    if fits and asked.n is not None and (folder := next((one for one in _given(asked) if Path(one).is_dir()), None)):
+        raise UsageError(f"{folder} is a folder, of which each picture is done once; -n is for samples of single pictures")
     return fits and asked.n in (None, len(_given(asked)))
 
 
@@ -84,6 +86,8 @@ def jobs(given: Sequence[str], out: Path, force: bool) -> list[Job]:
 
     sources = [file for path in given for file in _files(Path(path))]
     into = out.is_dir() or not out.suffix
+    if into and out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file, and pictures are written into a folder where the name has no extension")
     if not into and (len(sources) > 1 or Path(given[0]).is_dir()):
         raise UsageError(f"{len(sources)} pictures are written into a folder: give one with --out (a name without extension)")
     found: dict[Path, Path] = {}

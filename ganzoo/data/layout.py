@@ -130,7 +130,7 @@ def _rows(entry: Entry) -> Iterator[tuple[str, Any]]:
 
 def _caption(row: Any, where: str) -> tuple[PurePosixPath, list[str]]:
     try:
-        text = next((row[field] for field in TEXTS if field in row), [])
+        text: Any = next((row[field] for field in TEXTS if field in row), [])
         texts = [part.strip() for part in ([text] if isinstance(text, str) else text)]
         return PurePosixPath(str(row[NAME])), [part for part in texts if part]
     except (KeyError, TypeError, AttributeError):

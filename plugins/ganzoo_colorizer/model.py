@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganzoo.gan import GAN, Phase, Player, Step, Update
+from ganzoo.images import decoded, encoded
 from ganzoo.nn import discriminator_loss, generator_loss, init_normal, scores
 from ganzoo_colorizer import ColorizerConfig
 from ganzoo_colorizer.networks import PatchGAN, UNet, ValidDiscriminator, ValidUNet
@@ -189,16 +190,6 @@ def _mixed(matrix: Sequence[Sequence[float]], channels: Sequence[Tensor]) -> lis
     """Matrix times channels; term by term, for autocast would make a matrix product in bf16."""
     first, second, third = channels
     return [a * first + b * second + c * third for a, b, c in matrix]
-
-
-def decoded(levels: Tensor) -> Tensor:
-    """sRGB's levels in [0, 1] -> light, in [0, 1]."""
-    return torch.where(levels <= 0.04045, levels / 12.92, ((levels.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
-
-
-def encoded(light: Tensor) -> Tensor:
-    """The inverse of `decoded`."""
-    return torch.where(light <= 0.0031308, 12.92 * light, 1.055 * light.clamp(min=0.0031308) ** (1 / 2.4) - 0.055)
 
 
 def rooted(light: Tensor) -> Tensor:

@@ -92,7 +92,7 @@ def adapt(config: CycleGANConfig, facts: Facts) -> CycleGANConfig:
     if facts.size and facts.size < config.size:
         size = max(facts.size - facts.size % config.multiple, SMALLEST)
         load = config.load * size // config.size
-        known |= {"size": size, "load": load - load % config.multiple}
+        known |= {"size": size, "load": max(size, load - load % config.multiple)}
     return convert(known, CycleGANConfig, f"data set {facts.name}")
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from tests.cli.conftest import Call, publish
 from tests.toned import announce, photograph
@@ -62,6 +63,20 @@ def test_a_folder_with_a_bad_file(ganzoo: Call, folder: Path, photos: dict[str, 
     ganzoo("sample", folder, "--image", "photos", "-o", "out", "--force")
 
 
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow reads no AVIF")
+def test_a_folder_with_a_picture_that_its_decoder_gives_up_on(ganzoo: Call, folder: Path) -> None:
+    Path("photos").mkdir()
+    for name in ("a.png", "b.png", "c.png"):
+        Image.fromarray(photograph(40, 31)).save(Path("photos") / name)
+    Image.fromarray(photograph(40, 31)).save("photos/b.png", "AVIF")
+    levels = bytearray(Path("photos/b.png").read_bytes())
+    levels[levels.index(b"mdat") + 4] ^= 255
+    Path("photos/b.png").write_bytes(levels)
+    done = ganzoo("sample", folder, "--image", "photos", "-o", "out", code=1)
+    assert done.stderr.startswith("ganzoo: 1 of 3 pictures could not be done: photos/b.png is not a picture that can be read")
+    assert sorted(path.name for path in Path("out").iterdir()) == ["a.png", "c.png"]
+
+
 def test_all_bad(ganzoo: Call, folder: Path, photos: Any) -> None:
     Path("photos/worse.jpg").write_text("x")
     done = ganzoo("sample", folder, "--image", "photos/bad.jpg", "--image", "photos/worse.jpg", "-o", "out", code=1)
@@ -79,6 +94,10 @@ def test_all_bad(ganzoo: Call, folder: Path, photos: Any) -> None:
         (["--image", "photos", "-o", "y.jpg"], "written into a folder"),
         (["--image", "photos/a.jpg", "--image", "photos/b.png", "-o", "y.png"], "written into a folder"),
         (["--image", "photos/a.jpg", "-o", "y.bmp"], "samples are written as"),
+        (["--image", "photos/a.jpg", "-o", "file"], "file is a file, and pictures are written into a folder"),
+        (["--image", "photos", "-n", "3", "-o", "out"], "photos is a folder, of which each picture is done once"),
+        (["--image", "pipe.jpg", "-o", "y.jpg"], "a pipe, not a file"),
+        (["--image", "damaged.tif", "-o", "y.jpg"], "not a picture that can be read"),
         (["--image", "photos/a.jpg", "-o", "photos/a.jpg", "--force"], "is the picture itself"),
         (["--image", "photos", "-o", "photos", "--force"], "is the picture itself"),
         (["--image", "photos/a.jpg", "-o", "photos/b.png"], "give --force"),
@@ -93,6 +112,11 @@ def test_all_bad(ganzoo: Call, folder: Path, photos: Any) -> None:
 )
 def test_one_line_and_nothing_is_written(ganzoo: Call, folder: Path, photos: Any, words: list[str], text: str) -> None:
     Path("empty").mkdir()
+    Path("file").write_text("x")
+    os.mkfifo("pipe.jpg")
+    Image.fromarray(photograph(40, 31)).save("damaged.tif")
+    levels = Path("damaged.tif").read_bytes()
+    Path("damaged.tif").write_bytes(levels[:20] + levels[40:-6])
     before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
     error = ganzoo("sample", folder, *words, code=2).stderr
     assert text in error
