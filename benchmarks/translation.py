@@ -158,7 +158,8 @@ def main() -> None:
         values |= measured(model, judge, test, direction, asked.out)
     counts = f"all {len(test['A']):,} of A and {len(test['B']):,} of B of the test split at {size} pixels"
     right = (rate(judge, test["A"], "A") + rate(judge, test["B"], "B")) / 2
-    by = f"; classifier trained apart ({asked.epochs} epochs, seed {asked.seed}), {100 * right:.1f} % right on real ones, both domains weighed alike"
+    by = f"; classifier trained apart ({asked.epochs} epochs, seed {asked.seed}), {100 * right:.1f} % right on real ones, both"
+    by += " domains weighed alike"
     told = command(parser, asked, [asked.model])
     for name, value in values.items():
         print(f"{name:>40} {value:.3f}")
