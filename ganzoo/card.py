@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ganzoo import registry
 from ganzoo.config import convert
@@ -105,16 +105,17 @@ def _use(name: str, entry: Entry) -> tuple[list[str], list[str]]:
             [f"    ganzoo sample {name} --image photo.jpg{words} -o {made}.png" for words, _, made in options],
             [f'ganzoo.load("{name}").translate("photo.jpg"{code}).save("{made}.png")' for _, code, made in options],
         )
-    words, code = _given(inputs)
+    words, code = _given(inputs, entry.examples)
     sampled = f'ganzoo.load("{name}").sample(16, seed=0{code}).save("samples.png")'
     return [f"    ganzoo sample {name} --seed 0{words} -o samples.png"], [sampled]
 
 
-def _given(inputs: Mapping[str, Input]) -> tuple[str, str]:
+def _given(inputs: Mapping[str, Input], examples: Sequence[str]) -> tuple[str, str]:
     """What a sample needs from the user."""
-    asked = {key: value for key, value in EXAMPLES.items() if key in inputs}
+    known = EXAMPLES | ({"text": _line(examples[0])} if examples else {})
+    asked = {key: value for key, value in known.items() if key in inputs}
     words = "".join(f" --{key} {shlex.quote(value)}" for key, value in asked.items())
-    return words, "".join(f', {key}="{value}"' for key, value in asked.items())
+    return words, "".join(f", {key}={json.dumps(value, ensure_ascii=False)}" for key, value in asked.items())
 
 
 def _front(name: str, entry: Entry) -> list[str]:
@@ -183,10 +184,15 @@ def _limits(entry: Entry) -> list[str]:
 
 def _safe(text: str) -> str:
     """Text from outside on one line, without control characters or markup that a page would obey."""
-    kept = "".join(c if c.isprintable() else " " for c in text)
+    kept = _line(text)
     for sign, spelt in ESCAPES.items():
         kept = kept.replace(sign, spelt)
-    return " ".join(kept.split())
+    return kept
+
+
+def _line(text: str) -> str:
+    """On one line, without control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _quoted(text: str) -> str:

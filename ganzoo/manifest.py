@@ -95,7 +95,8 @@ class Golden(Record, frozen=True, kw_only=True):
 
 class Entry(Record, frozen=True, kw_only=True):
     """One model. `revision`: the commit it is pinned to on the Hub; null until it is published. `data`, `training`: null where
-    the model was not trained by ganzoo. `files`: names in one folder, no paths."""
+    the model was not trained by ganzoo. `files`: names in one folder, no paths. `examples`: sentences that the model draws well,
+    where it draws for sentences."""
 
     plugin: str
     distribution: str
@@ -111,6 +112,7 @@ class Entry(Record, frozen=True, kw_only=True):
     golden: Golden
     metrics: list[Metric] = []
     notes: str = ""
+    examples: list[str] = []
     parent: Parent | None = None
 
 

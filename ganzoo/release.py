@@ -10,7 +10,7 @@ import math
 import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from ganzoo import card, verify, weights
 from ganzoo.errors import InputError, ManifestError, RunError, UsageError, WeightsError
 from ganzoo.evaluate import protocol
 from ganzoo.hub import place
-from ganzoo.inputs import Label
+from ganzoo.inputs import Label, Text
 from ganzoo.manifest import Entry, File, Golden, Metric, Training, may_be_called, sha256
 from ganzoo.training import record
 from ganzoo.training.record import Run
@@ -38,6 +38,8 @@ PUBLISHED = (weights.CONFIG, weights.MODEL, weights.TRAINING, SAMPLES, verify.GO
 GOLDEN_ROWS = {"Picture": 8, "Points": 256, "Curve": 16}
 SHEET_CLASSES, LINE = 20, 10
 """Classes that a sheet shows, and samples of each."""
+WORDED = 8
+"""Samples of each sentence."""
 SHEET_ROWS = {"Picture": 64, "Points": 1024, "Curve": 16}
 HEADER = {"format", *weights.ModelConfig.__struct_fields__}
 """What the header of a published file may say beside its tensors."""
@@ -46,12 +48,13 @@ HEADER = {"format", *weights.ModelConfig.__struct_fields__}
 @dataclass(frozen=True)
 class Story:
     """What only a person can say of a model. None: as its entry, or the run's folder, has it. `metrics`: a JSON list of {name,
-    value, protocol, command}."""
+    value, protocol, command}. `examples`: sentences that the model draws well, for its sample sheet and its card."""
 
     summary: str | None = None
     licence: str | None = None
     notes: str | None = None
     metrics: Path | None = None
+    examples: Sequence[str] | None = None
 
 
 def prepare(
@@ -72,7 +75,8 @@ def prepare(
     metrics = _called(metrics, source, call or repository)
     into.mkdir(parents=True, exist_ok=True)
     config = _copied(source, into, training)
-    model = _sheet(into, call or repository)
+    examples = known.examples if story.examples is None else list(story.examples)
+    model = _sheet(into, call or repository, examples)
     made = msgspec.structs.replace(
         known,
         summary=summary,
@@ -82,6 +86,7 @@ def prepare(
         licence=licence,
         notes=known.notes if story.notes is None else story.notes,
         metrics=metrics,
+        examples=examples,
         golden=Golden(seed=0, n=GOLDEN_ROWS[type(model.plugin.output(model.config)).__name__]),
         files=_files(into),
     )
@@ -190,15 +195,18 @@ def _copied(source: Path, into: Path, training: bool) -> weights.ModelConfig:
     return config
 
 
-def _sheet(folder: Path, name: str) -> Model:
-    """samples.png where samples can be drawn without a picture or a sentence of somebody's, and golden.npz; in float32 on the
-    CPU. `name`: what the picture says it was made by."""
+def _sheet(folder: Path, name: str, examples: Sequence[str]) -> Model:
+    """samples.png where samples can be drawn without a picture of somebody's, and golden.npz; in float32 on the CPU. `name`: what
+    the picture says it was made by. InputError for `examples` that say nothing, UsageError where the model takes none."""
     from ganzoo.model import load
 
     model = load(folder.absolute(), device="cpu", precision="fp32")
     model.name = name
     kind = type(model.plugin.output(model.config)).__name__
     verify.write_golden(model, folder / verify.GOLDEN, seed=0, n=GOLDEN_ROWS[kind])
+    if examples:
+        _of_sentences(model, examples).save(folder / SAMPLES, force=True)
+        return model
     try:
         made = _of_classes(model) or model.sample(SHEET_ROWS[kind], seed=0)
     except InputError:
@@ -214,6 +222,15 @@ def _of_classes(model: Model) -> Samples | None:
             given: dict[str, Any] = {name: "all"}
             return model.sample(LINE * len(spec.classes), seed=0, columns=LINE, **given)
     return None
+
+
+def _of_sentences(model: Model, examples: Sequence[str]) -> Samples:
+    """A line of samples for each sentence."""
+    name = next((name for name, spec in model.inputs.items() if isinstance(spec, Text)), None)
+    if name is None:
+        raise UsageError(f"{model.name} takes no sentences, of which there could be examples")
+    given: dict[str, Any] = {name: list(examples)}
+    return model.sample(WORDED * len(examples), seed=0, columns=WORDED, **given)
 
 
 def _files(folder: Path) -> dict[str, File]:

@@ -16,13 +16,14 @@ from torch.distributions import Normal, kl_divergence
 from typer.testing import CliRunner
 
 import ganzoo
-from ganzoo import registry
+from ganzoo import registry, release
 from ganzoo.cli.app import COMMANDS, app, register
 from ganzoo.config import convert, override
 from ganzoo.data.spec import Captions, Facts
-from ganzoo.errors import ConfigError, DataError, InputError
+from ganzoo.errors import ConfigError, DataError, InputError, UsageError
 from ganzoo.gan import MEANING, Step, Update
 from ganzoo.inputs import Latent, Rows
+from ganzoo.release import Story
 from ganzoo.sampling import batches
 from ganzoo.testing.synthetic import Synthetic
 from ganzoo.text import PAD, UNKNOWN
@@ -457,6 +458,22 @@ def test_a_sentence_decides_the_colour(tmp_path: Path, monkeypatch: pytest.Monke
         model.sample(1)
     saved = model.sample(2, seed=0, text="something reddish").view("stages").save(tmp_path / "stages.png", columns=2)
     assert Image.open(saved).size == (2 * 16 + 3 * 2, 32 + 2 * 2)
+    story = Story("Squares", "mit", examples=["a red square", "a blue square"])
+    entry = release.prepare(run, tmp_path / "public", "me/squares", story)
+    assert entry.examples == ["a red square", "a blue square"]
+    sheet = np.asarray(Image.open(tmp_path / "public" / "samples.png")).astype(int)
+    assert sheet.shape[1] == 8 * (16 + 2) + 2
+    difference = (sheet[..., 0] - sheet[..., 2]).sum(axis=1)
+    assert difference[: len(sheet) // 2].sum() > 0 > difference[len(sheet) // 2 :].sum()
+    told = (tmp_path / "public" / "README.md").read_text("utf-8")
+    assert "--text 'a red square'" in told
+    assert 'text="a red square"' in told
+
+
+def test_examples_are_of_models_that_read(tmp_path: Path) -> None:
+    run = train("vanilla", "sine", preset="sine", steps=1, out=tmp_path / "run", device="cpu")
+    with pytest.raises(UsageError, match="takes no sentences"):
+        release.prepare(run, tmp_path / "public", "me/sine", Story("Points", "mit", examples=["a wave"]))
 
 
 def test_vectors_of_another_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -171,8 +171,13 @@ def test_what_says_something_is_taken(sentence: str, start: list[str]) -> None:
     assert said(row, SHADES)[: len(start)] == start
 
 
-def test_describe_counts_words() -> None:
-    assert Text(SHADES, 8).describe() == "a sentence of up to 8 words; 10 are known"
+def test_describe_names_words() -> None:
+    told = "a sentence of up to 8 words; known are "
+    assert Text(SHADES, 8).describe() == told + "hair, red, a, bird, blau, blonde, blue, ein ... (10 words)"
+    assert Text(("red", "hair", "#re"), 8).describe() == told + "red, hair"
+    assert len(Text(tuple("x" * 200 + str(n) for n in range(9)), 8).describe()) < 150
+    with pytest.raises(InputError, match="a sentence is needed .*; it knows hair, red, a"):
+        Text(SHADES, 8).draw("text", Rows(0, 1))
 
 
 # --- training ---------------------------------------------------------------------------------------------------------------

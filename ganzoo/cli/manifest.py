@@ -20,13 +20,14 @@ def add(
     licence: Annotated[str, typer.Option(help="Licence of the weights.")],
     metrics: Annotated[Path | None, typer.Option(help="JSON list of {name, value, protocol, command}.")] = None,
     notes: Annotated[str, typer.Option(help="Limits of the model, for its card.")] = "",
+    example: Annotated[list[str] | None, typer.Option(help="A sentence that it draws well; may be repeated.")] = None,
     fine_tune: Annotated[bool, typer.Option("--fine-tune", help="Keep the networks that only training needs.")] = False,
 ) -> None:
     """Copy a finished run into weights/NAME and write its manifest entry."""
     from ganzoo import bundle, manifest
     from ganzoo.release import Story
 
-    bundle.add(run, name, Story(summary, licence, notes, metrics), fine_tune=fine_tune)
+    bundle.add(run, name, Story(summary, licence, notes, metrics, example), fine_tune=fine_tune)
     output.data(str(manifest.bundled(name)))
 
 

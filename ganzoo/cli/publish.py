@@ -21,6 +21,7 @@ def publish(
     licence: Annotated[str | None, typer.Option("--licence", "--license", help="Terms of the weights.")] = None,
     notes: Annotated[str | None, typer.Option(help="Limits of the model, for its card.")] = None,
     metrics: Annotated[Path | None, typer.Option(help="JSON list of {name, value, protocol, command}.")] = None,
+    example: Annotated[list[str] | None, typer.Option(help="A sentence that it draws well; may be repeated.")] = None,
     private: Annotated[bool, typer.Option("--private", help="For you alone.")] = False,
     tag: Annotated[str | None, typer.Option(help="A name for this commit, such as v1; it never moves.")] = None,
     training: Annotated[bool, typer.Option("--training/--no-training", help="With the networks that fine-tuning needs.")] = True,
@@ -39,7 +40,7 @@ def publish(
 
     started()
     source = hub.pull(model, training=training)
-    story = release.Story(summary=summary, licence=licence, notes=notes, metrics=metrics)
+    story = release.Story(summary=summary, licence=licence, notes=notes, metrics=metrics, examples=example)
     if dry_run:
         _dry(source, repo_id, story, training)
         return

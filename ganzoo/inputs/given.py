@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 VECTORS_LIMIT = 64 << 20
 """Bytes of a file of vectors."""
+NAMED = 8
+"""Words of a vocabulary that are told."""
 EXAMPLE = 64
 """Pixels of a side of pictures drawn by chance, where the model takes any size."""
 
@@ -26,7 +28,7 @@ class Text(Input, frozen=True):
     length: int
 
     def draw(self, name: str, rows: Rows) -> Tensor:
-        raise InputError(name, f"a sentence is needed (--{name} ...)")
+        raise InputError(name, f"a sentence is needed (--{name} ...); it knows {self._words()}")
 
     def parse(self, value: Any, name: str, rows: Rows) -> Tensor:
         import torch
@@ -46,7 +48,13 @@ class Text(Input, frozen=True):
         return len(self.sentences(value))
 
     def describe(self) -> str:
-        return f"a sentence of up to {self.length} words; {len(known(self.vocabulary))} are known"
+        return f"a sentence of up to {self.length} words; known are {self._words()}"
+
+    def _words(self) -> str:
+        """The most frequent ones, and how many there are."""
+        words = known(self.vocabulary)
+        named = shortened(", ".join(words[:NAMED]), 80)
+        return named + (f" ... ({len(words):,} words)" if len(words) > NAMED else "")
 
     def example(self, name: str, rows: Rows) -> Tensor:
         import torch
