@@ -28,9 +28,9 @@ class SiameseConfig(Config, frozen=True, kw_only=True):
     siamese network then looking after the content alone.
 
     `vector`: numbers that the siamese network makes of a picture; `margin`: distance that it keeps at least, from the origin to
-    what the generator made or, beside a discriminator, between originals. `travel`: weight of the directions between vectors.
-    `width`, `siamese_width`, `discriminator_width`: channels of the largest maps, which double as the maps halve; `blocks`:
-    residual ones of the generator.
+    what the generator made or, beside a discriminator, between originals. `travel`: weight of the directions between vectors;
+    `identity`: of what the generator changes of pictures that are of the style already. `width`, `siamese_width`,
+    `discriminator_width`: channels of the largest maps, which double as the maps halve; `blocks`: residual ones of the generator.
     """
 
     channels: Channels = 3
@@ -42,11 +42,14 @@ class SiameseConfig(Config, frozen=True, kw_only=True):
     width: FeatureMaps = 64
     siamese_width: FeatureMaps = 64
     discriminator_width: FeatureMaps = 64
+    discriminator_norm: Literal["layer", "spectral"] = "layer"
     adversary: Literal["siamese", "patch"] = "siamese"
     vector: Annotated[int, msgspec.Meta(ge=2, le=4096)] = 128
     margin: Positive = 2.0
     travel: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 1.0
+    identity: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 0.0
     lr: Rate = 2e-4
+    lr_discriminator: Rate = 2e-4
     beta1: Fraction = 0.5
     schedule: Literal["constant", "linear"] = "linear"
     batch: Annotated[int, msgspec.Meta(ge=2, le=4096)] = 16
@@ -100,8 +103,11 @@ plugin = Plugin(
     presets={
         # tiles of 64 pixels, as the source has them: the defaults
         "s21": SiameseConfig(),
-        # what two cores train in an hour or two
-        "small": SiameseConfig(tile=32, load=96, blocks=4, width=32, siamese_width=32, batch=8, steps=16_000),
+        # what two cores train in an hour, beside a discriminator
+        "small": SiameseConfig(
+            tile=32, load=128, blocks=2, width=32, siamese_width=32, adversary="patch", discriminator_norm="spectral", margin=10,
+            lr=1e-4, lr_discriminator=4e-4, steps=7_000,
+        ),
     },
     data=data,
     adapt=adapt,

@@ -25,12 +25,16 @@ class Siamese(GAN[SiameseConfig]):
         self.generator = init_normal(Generator(config))
         self.siamese = init_normal(Encoder(config))
         if config.adversary == "patch":
-            self.discriminator = init_normal(discriminator(config))
+            self.discriminator = discriminator(config)
 
     def phases(self) -> tuple[Phase, ...]:
         c = self.config
-        names = [name for name, _ in self.named_children()]
-        players = {name: Player(networks=(name,), lr=c.lr, betas=(c.beta1, 0.999), schedule=c.schedule) for name in names}
+        rates = {name: c.lr for name, _ in self.named_children()}
+        if c.adversary == "patch":
+            rates["discriminator"] = c.lr_discriminator
+        players = {
+            name: Player(networks=(name,), lr=lr, betas=(c.beta1, 0.999), schedule=c.schedule) for name, lr in rates.items()
+        }
         return (Phase(steps=c.steps, batch=c.batch, players=players, ema=c.ema),)
 
     def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
@@ -48,7 +52,8 @@ class Siamese(GAN[SiameseConfig]):
 
         of_made, of_content = self.siamese(made, content).float()
         travel = travelled(of_content.detach(), of_made)
-        yield Update("generator", distance(of_made).square().mean() + c.travel * travel, {"travel": travel})
+        loss, log = distance(of_made).square().mean() + c.travel * travel, {"travel": travel}
+        yield self._translation(loss, log, style)
 
     def _beside_a_discriminator(self, content: Tensor, style: Tensor, made: Tensor) -> Iterator[Update]:
         c = self.config
@@ -62,7 +67,15 @@ class Siamese(GAN[SiameseConfig]):
 
         of_made, of_content = self.siamese(made, content).float()
         adversarial, travel = generator_loss(KIND, self.discriminator(made)), travelled(of_content.detach(), of_made)
-        yield Update("generator", adversarial + c.travel * travel, {"adversarial": adversarial, "travel": travel})
+        log = {"adversarial": adversarial, "travel": travel}
+        yield self._translation(adversarial + c.travel * travel, log, style)
+
+    def _translation(self, loss: Tensor, log: dict[str, Tensor], style: Tensor) -> Update:
+        """The generator's turn, with what it changes of pictures of the style (Zhu et al. 2017, section 5.2)."""
+        if self.config.identity:
+            log = log | {"identity": F.l1_loss(joined(self.generator(tiles(style))), style)}
+            loss = loss + self.config.identity * log["identity"]
+        return Update("generator", loss, log)
 
     def sample(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """The translation, and what it is made of as `original`. It has one direction."""

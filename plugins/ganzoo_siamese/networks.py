@@ -6,8 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganzoo.nn import downsampling, head, smallest_maps
+from ganzoo.nn import downsampling, head, init_normal, smallest_maps, spectral
 from ganzoo_siamese import SiameseConfig
+
+INSIDE = 0.99
+"""Of a level: black and white come from numbers that are finite."""
 
 
 class Generator(nn.Module):
@@ -15,7 +18,8 @@ class Generator(nn.Module):
 
     Two halvings, residual blocks, two doublings, to which the maps before each halving are added. No layer takes statistics
     of a map: a tile comes out as it does in the whole picture, but for its border. There is no norm behind the first layer, for
-    one over the channels of a place leaves little of how bright the place is."""
+    one over the channels of a place leaves little of how bright the place is. What is made is a change of the picture, added
+    before the tanh: so a picture stays what it is until there is a reason to change it."""
 
     def __init__(self, config: SiameseConfig) -> None:
         super().__init__()
@@ -24,14 +28,13 @@ class Generator(nn.Module):
         self.to_half, self.to_quarter = _halving(w, 2 * w), _halving(2 * w, 4 * w)
         self.blocks = nn.Sequential(*(Residual(4 * w) for _ in range(c.blocks)))
         self.from_quarter, self.from_half = _doubling(4 * w, 2 * w), _doubling(2 * w, w)
-        self.last = nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(w, c.channels, 7), nn.Tanh())
+        self.last = nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(w, c.channels, 7))
 
     def forward(self, images: Tensor) -> Tensor:
         whole = self.stem(images)
         half = self.to_half(whole)
         half = half + self.from_quarter(self.blocks(self.to_quarter(half)))
-        made: Tensor = self.last(whole + self.from_half(half))
-        return made
+        return torch.tanh(torch.atanh(INSIDE * images) + self.last(whole + self.from_half(half)))
 
 
 class Encoder(nn.Module):
@@ -50,11 +53,13 @@ class Encoder(nn.Module):
         return vectors.view(len(pictures), len(pictures[0]), -1)
 
 
-def discriminator(config: SiameseConfig) -> nn.Sequential:
+def discriminator(config: SiameseConfig) -> nn.Module:
     """pictures (n, channels, h, w) -> a map (n, 1, h', w') of raw judgements, each on 46 pixels square."""
     side, width = 32, config.discriminator_width
-    down = downsampling(config.channels, side, width, norm="layer")
-    return nn.Sequential(*down, nn.Conv2d(smallest_maps(side, width)[0], 1, 4, padding=1))
+    bounded = config.discriminator_norm == "spectral"
+    down = downsampling(config.channels, side, width, norm="none" if bounded else "layer")
+    made = init_normal(nn.Sequential(*down, nn.Conv2d(smallest_maps(side, width)[0], 1, 4, padding=1)))
+    return spectral(made) if bounded else made
 
 
 class Residual(nn.Module):
