@@ -105,8 +105,7 @@ plugin = Plugin(
         "s21": SiameseConfig(),
         # what two cores train in an hour, beside a discriminator
         "small": SiameseConfig(
-            tile=32, load=128, blocks=2, width=32, siamese_width=32, adversary="patch", discriminator_norm="spectral", margin=10,
-            lr=1e-4, lr_discriminator=4e-4, steps=7_000,
+            tile=32, load=128, blocks=2, width=32, siamese_width=32, adversary="patch", margin=10, identity=5, steps=10_000
         ),
     },
     data=data,
