@@ -85,8 +85,10 @@ def through(run: Run, levels: Levels, cut: Cut, progress: Callable[[int], None] 
     `progress` is told of each tile."""
     height, width = levels.shape[:2]
     if cut.at_once(height, width):
-        down, across = ([Span(0, np.ones(cut.fitted(side), np.float32))] for side in (height, width))
-        return _blended(run, levels, down, across, progress)
+        made = run(_tile(levels, *(Span(0, np.ones(cut.fitted(side), np.float32)) for side in (height, width))))
+        if progress:
+            progress(1)
+        return {name: _rounded(maps[0, :, :height, :width]) for name, maps in made.items()}
     fixed, wide = statistics(run, levels, cut), width > height
 
     def one(tile: Tensor) -> Mapping[str, Tensor]:
@@ -177,6 +179,15 @@ def _float(levels: Levels) -> Tensor:
 def _light(maps: Tensor) -> Tensor:
     """[-1, 1] -> light in [0, 1], float32."""
     return images.decoded((maps.float().clamp(-1, 1) + 1) / 2)
+
+
+def _rounded(maps: Tensor) -> Levels:
+    """(channels, height, width) in [-1, 1] as levels, some rows at a time: a whole photograph's floats are many."""
+    channels, height, width = maps.shape
+    made = np.empty((height, width, channels), np.uint8)
+    for start in range(0, height, ROWS):
+        made[start : start + ROWS] = images.to_uint8(maps[None, :, start : start + ROWS])[0]
+    return made
 
 
 def _levels(light: NDArray[np.float32]) -> Levels:
