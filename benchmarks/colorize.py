@@ -17,7 +17,7 @@ import math
 from pathlib import Path
 
 import torch
-from commands import command
+from repeat import command
 from torch import Tensor
 
 import ganzoo

@@ -29,8 +29,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from commands import command
 from judges import AMONG, Told, precision, ranker, reader, told
+from repeat import command
 from torch import Tensor
 from torch.nn import functional as F
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from commands import command
+from repeat import command
 from torch import Tensor, nn
 from torch.nn import functional as F
 

@@ -55,16 +55,6 @@ def to_float(images: Tensor) -> Tensor:
     return images.float().div_(127.5).sub_(1)
 
 
-def decoded(levels: Tensor) -> Tensor:
-    """sRGB's levels in [0, 1] -> light, in [0, 1]."""
-    return torch.where(levels <= 0.04045, levels / 12.92, ((levels.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
-
-
-def encoded(light: Tensor) -> Tensor:
-    """The inverse of `decoded`."""
-    return torch.where(light <= 0.0031308, 12.92 * light, 1.055 * light.clamp(min=0.0031308) ** (1 / 2.4) - 0.055)
-
-
 def picture(levels: NDArray[np.uint8]) -> Image.Image:
     """One (height, width, channels) array as a PIL image."""
     return Image.fromarray(levels[..., 0] if levels.shape[-1] == 1 else levels)

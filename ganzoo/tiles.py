@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganzoo import images
+from ganzoo.colour import decoded, encoded
 from ganzoo.norms import Moments, Norms
 
 MOST = 1 << 20
@@ -178,7 +179,7 @@ def _float(levels: Levels) -> Tensor:
 
 def _light(maps: Tensor) -> Tensor:
     """[-1, 1] -> light in [0, 1], float32."""
-    return images.decoded((maps.float().clamp(-1, 1) + 1) / 2)
+    return decoded((maps.float().clamp(-1, 1) + 1) / 2)
 
 
 def _rounded(maps: Tensor) -> Levels:
@@ -195,7 +196,7 @@ def _levels(light: NDArray[np.float32]) -> Levels:
     made = np.empty(light.shape, np.uint8)
     for start in range(0, len(light), ROWS):
         part = torch.from_numpy(light[start : start + ROWS]).clamp(0, 1)
-        made[start : start + ROWS] = (images.encoded(part) * 255).round().to(torch.uint8).numpy()
+        made[start : start + ROWS] = (encoded(part) * 255).round().to(torch.uint8).numpy()
     return made
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganzoo import images, tiles
+from ganzoo.colour import decoded, encoded
 from ganzoo.norms import Norms, _moments
 from ganzoo.tiles import Cut
 from tests.toned import HALO, MULTIPLE, network, photograph
@@ -115,14 +116,14 @@ def test_lightness_survives_where_tiles_of_other_colours_meet() -> None:
     def coloured(tile: Tensor) -> dict[str, Tensor]:
         light = torch.rand(3, generator=drawn) ** 4
         light = light * 0.06 / (light @ weights)
-        return {"sample": (2 * images.encoded(light) - 1)[None, :, None, None].expand_as(tile)}
+        return {"sample": (2 * encoded(light) - 1)[None, :, None, None].expand_as(tile)}
 
     made = tiles.through(coloured, np.zeros((200, 301, 3), np.uint8), Cut(1, 8, most=4096, side=100))["sample"]
-    luminance = images.decoded(torch.from_numpy(made) / 255) @ weights
+    luminance = decoded(torch.from_numpy(made) / 255) @ weights
     assert len(np.unique(made.reshape(-1, 3), axis=0)) > 500
     assert float((luminance - 0.06).abs().max()) < 0.003, "rounded to 8 bits"
     blended = (made[:, :-40].astype(float) + made[:, 40:]) / 2
-    flat = images.decoded(torch.from_numpy(blended).float() / 255) @ weights
+    flat = decoded(torch.from_numpy(blended).float() / 255) @ weights
     assert float((flat - 0.06).abs().max()) > 0.01, "the measure sees what blending of levels does"
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ganzoo.colour import decoded, encoded
 from ganzoo.gan import GAN, Phase, Player, Step, Update
-from ganzoo.images import decoded, encoded
 from ganzoo.nn import discriminator_loss, generator_loss, init_normal, scores
 from ganzoo_colorizer import ColorizerConfig
 from ganzoo_colorizer.networks import PatchGAN, UNet, ValidDiscriminator, ValidUNet
