@@ -6,7 +6,7 @@ One stage alone draws 32 pixels directly; two stages draw 16, then 32. All runs 
 learnt once, and as many steps of pictures in all: a single stage is given those of both. All learn from the same pictures of 32
 pixels, squares of 2 x 2 of 64. FID is to those of the train split, with the extractor given; R-precision and words as in
 benchmarks/sentences.py, on captions of the test split. A finished run in --out is measured as it is. Ends with a line of JSON
-for each run, and one for real pictures. An hour on two cores.
+for each run, and one for real pictures. With --steps 1000, 25 minutes on two cores with bf16.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from judges import Ranker, Told, precision, ranker, reader, told
+from judges import Ranker, Told, precision, ranker, reader, told, untaught
 from safetensors.torch import load_file, save_file
 from sentences import drawn
 from torch.nn import functional as F
@@ -82,11 +82,13 @@ def begin(asked: argparse.Namespace) -> None:
 def encoded(known: Told, asked: argparse.Namespace) -> Ranker:
     """The vectors of sentences, learnt once: runs that are finished were given these."""
     kept = asked.out / "encoder.safetensors"
-    made = ranker(known, SIDE, 1 if kept.exists() else asked.text_steps, asked.seed)
     if kept.exists():
+        made = untaught(known, SIDE)
         made.sentence.load_state_dict(load_file(kept))
-    else:
-        save_file(made.sentence.state_dict(), kept)
+        made.sentence.eval()
+        return made
+    made = ranker(known, SIDE, asked.text_steps, asked.seed)
+    save_file(made.sentence.state_dict(), kept)
     return made
 
 

@@ -14,6 +14,7 @@ from collections import Counter
 
 import reader
 import torch
+from repeat import command
 
 import ganzoo
 
@@ -43,11 +44,11 @@ def main() -> None:
     read = {name: right(name, judge, asked.seed) for name in asked.models}
     name, choice = reader.median({name: float(shares.mean()) for name, shares in read.items()})
     mean, least = float(read[name].mean()), float(read[name].min())
-    command = f"python benchmarks/asked_class.py {name} --data {asked.data}"
+    told = command(parser, asked, [name])
     protocol = f"{EACH:,} samples of each class, seed {asked.seed}; {judge.judge}{choice}"
     metrics = [
-        {"name": "class as asked", "value": round(mean, 4), "protocol": protocol, "command": command},
-        {"name": "class as asked, worst class", "value": round(least, 4), "protocol": protocol, "command": command},
+        {"name": "class as asked", "value": round(mean, 4), "protocol": protocol, "command": told},
+        {"name": "class as asked, worst class", "value": round(least, 4), "protocol": protocol, "command": told},
     ]
     reader.tell(metrics, asked.json)
 

@@ -11,6 +11,7 @@ import argparse
 
 import reader
 import torch
+from repeat import command
 
 import ganzoo
 
@@ -29,11 +30,11 @@ def main() -> None:
     print(f"classifier: {100 * judge.accuracy:.2f} % of the test split right")
     for name, share in zip(judge.classes, shares.tolist(), strict=True):
         print(f"{name:>12} {100 * share:5.1f} % {'#' * round(200 * share)}")
-    command = f"python benchmarks/class_balance.py {asked.model} --data {asked.data}"
+    told = command(parser, asked, [asked.model])
     protocol = f"{SAMPLES:,} samples, seed {asked.seed}; {judge.judge}"
     metrics = [
-        {"name": "smallest class share", "value": round(float(shares.min()), 4), "protocol": protocol, "command": command},
-        {"name": "largest class share", "value": round(float(shares.max()), 4), "protocol": protocol, "command": command},
+        {"name": "smallest class share", "value": round(float(shares.min()), 4), "protocol": protocol, "command": told},
+        {"name": "largest class share", "value": round(float(shares.max()), 4), "protocol": protocol, "command": told},
     ]
     reader.tell(metrics, asked.json)
 

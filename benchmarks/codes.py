@@ -16,6 +16,7 @@ import math
 
 import reader
 import torch
+from repeat import command
 from torch import Tensor
 
 import ganzoo
@@ -98,14 +99,14 @@ def main() -> None:
         print(f"    agreement {100 * shares[run]:.2f} %")
         changes[run] = continuous(model, name, spec, asked.seed)
     run, choice = reader.median(shares)
-    command = f"python benchmarks/codes.py {run} --data {asked.data}"
+    told = command(parser, asked, [run])
     protocol = f"{SAMPLES:,} samples, seed {asked.seed}; {judge.judge}{choice}"
-    metrics = [{"name": "category agrees with class", "value": round(shares[run], 4), "protocol": protocol, "command": command}]
+    metrics = [{"name": "category agrees with class", "value": round(shares[run], 4), "protocol": protocol, "command": told}]
     for key, kinds in changes[run].items():
         of = f"change as {key} goes from -2 to 2, mean of {EACH:,} samples, seed {asked.seed}"
         for kind, change in kinds.items():
             unit = "degrees" if kind == "slant" else "pixels"
-            one = {"name": f"{key}: {kind} ({unit})", "value": round(change, 1), "protocol": of, "command": command}
+            one = {"name": f"{key}: {kind} ({unit})", "value": round(change, 1), "protocol": of, "command": told}
             metrics.append(one)
     reader.tell(metrics, asked.json)
 

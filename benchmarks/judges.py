@@ -130,22 +130,26 @@ def seen(told: Told, step: int, seed: int) -> tuple[Tensor, list[tuple[str, ...]
 
 
 def ranker(train: Told, size: int, steps: int, seed: int) -> Ranker:
-    """It sees pictures at `size` pixels."""
     torch.manual_seed(seed)
-    words = vocabulary(caption for group in train.captions for caption in group)
-    sizes = {"channels": train.pictures.shape[1], "stage1": size, "size": 2 * size}
-    config = convert({**MATCHER, **sizes, "vocabulary": words}, StackGANConfig, "the matcher")
-    made = Ranker(Sentence(config), Matcher(config), config)
+    made = untaught(train, size)
     draw = np.random.default_rng(seed)
 
     def loss(step: int) -> Tensor:
         pictures, groups = seen(train, step, seed)
         tokens = made.tokens([group[draw.integers(len(group))] for group in groups])
-        small = F.avg_pool2d(pictures, pictures.shape[-1] // config.stage1)
+        small = F.avg_pool2d(pictures, pictures.shape[-1] // size)
         return matching_loss(made.matcher(small, made.sentence(tokens)), same(tokens))
 
     learnt(nn.ModuleList([made.sentence, made.matcher]), steps, 2e-3, loss)
     return made
+
+
+def untaught(train: Told, size: int) -> Ranker:
+    """With the words of `train`; it sees pictures at `size` pixels."""
+    words = vocabulary(caption for group in train.captions for caption in group)
+    sizes = {"channels": train.pictures.shape[1], "stage1": size, "size": 2 * size}
+    config = convert({**MATCHER, **sizes, "vocabulary": words}, StackGANConfig, "the matcher")
+    return Ranker(Sentence(config), Matcher(config), config)
 
 
 def reader(train: Told, word: str, steps: int, seed: int) -> Reader:

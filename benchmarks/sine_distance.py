@@ -14,6 +14,7 @@ import math
 from pathlib import Path
 
 import torch
+from repeat import command
 
 import ganzoo
 
@@ -32,9 +33,9 @@ def main() -> None:
     steps = torch.arange(SAMPLES, dtype=torch.float64) / SAMPLES
     gap = torch.maximum((uniform - steps).abs(), (uniform - steps - 1 / SAMPLES).abs()).max()
     figures = {"mean distance from the sine": float((y - x.sin()).abs().mean()), "Kolmogorov-Smirnov distance of x": float(gap)}
-    command = f"python benchmarks/sine_distance.py {asked.model}"
+    told = command(parser, asked, [asked.model])
     metrics = [
-        {"name": name, "value": round(value, 4), "protocol": f"{SAMPLES:,} points, seed {asked.seed}", "command": command}
+        {"name": name, "value": round(value, 4), "protocol": f"{SAMPLES:,} points, seed {asked.seed}", "command": told}
         for name, value in figures.items()
     ]
     print(json.dumps(metrics, indent=2))

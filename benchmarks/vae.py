@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 from reader import add_options, asked_for, stream, tell
+from repeat import command
 from torch import Tensor
 
 import ganzoo
@@ -89,14 +90,14 @@ def main() -> None:
     kept = classes_kept(test, reader.read(made.tensor))
     count = f"{len(test.labels):,}"
     print(f"class kept: {100 * kept:.2f} % of {count} reconstructions; of the pictures themselves {100 * reader.accuracy:.2f} %")
-    command = f"python benchmarks/vae.py {asked.model} --data {asked.data} --out vae"
+    told = command(parser, asked, [asked.model])
     values = {
         "class kept": round(kept, 4),
         "reconstruction (nats)": round(bounds["test"][0], 2),
         "KL (nats)": round(bounds["test"][1], 3),
     }
     protocol = {name: f"all {count} pictures of the test split" + f"; {reader.judge}" * (name == "class kept") for name in values}
-    metrics = [{"name": name, "value": v, "protocol": protocol[name], "command": command} for name, v in values.items()]
+    metrics = [{"name": name, "value": v, "protocol": protocol[name], "command": told} for name, v in values.items()]
     tell(metrics, asked.json)
 
 

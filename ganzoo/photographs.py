@@ -191,7 +191,7 @@ def developed(
     name, spec = required(model)
     others = {other: one for other, one in model.inputs.items() if other != name}
     sampling.check_names(model.inputs, inputs)
-    feed = next(sampling.batches(others, inputs, Rows(seed, 1), 1)) if others else {}
+    feed = next(sampling.batches(others, inputs, Rows(seed, 1), 1))
 
     def run(tile: Tensor) -> dict[str, Tensor]:
         with sampling.precise(model.device, model.precision):

@@ -89,7 +89,7 @@ def through(run: Run, levels: Levels, cut: Cut, progress: Callable[[int], None] 
         made = run(_tile(levels, *(Span(0, np.ones(cut.fitted(side), np.float32)) for side in (height, width))))
         if progress:
             progress(1)
-        return {name: _rounded(maps[0, :, :height, :width]) for name, maps in made.items()}
+        return {name: _levels(maps[0, :, :height, :width]) for name, maps in made.items()}
     fixed, wide = statistics(run, levels, cut), width > height
 
     def one(tile: Tensor) -> Mapping[str, Tensor]:
@@ -143,7 +143,7 @@ def _blended(
             if name in left:
                 strip[: len(left[name])] += left[name]
             done = out.setdefault(name, np.empty((height, width, strip.shape[2]), np.uint8))
-            done[row.start : end] = _levels(strip[: end - row.start, :width])
+            done[row.start : end] = _levels(torch.from_numpy(strip[: end - row.start, :width]).permute(2, 0, 1), _seen)
             left[name] = strip[end - row.start :].copy()
     return out
 
@@ -182,21 +182,18 @@ def _light(maps: Tensor) -> Tensor:
     return decoded((maps.float().clamp(-1, 1) + 1) / 2)
 
 
-def _rounded(maps: Tensor) -> Levels:
-    """(channels, height, width) in [-1, 1] as levels, some rows at a time: a whole photograph's floats are many."""
+def _seen(light: Tensor) -> Tensor:
+    """The inverse of `_light`."""
+    return 2 * encoded(light.clamp(0, 1)) - 1
+
+
+def _levels(maps: Tensor, seen: Callable[[Tensor], Tensor] = lambda part: part) -> Levels:
+    """(channels, height, width), which `seen` brings to [-1, 1], as levels; some rows at a time, for a photograph's floats are
+    many."""
     channels, height, width = maps.shape
     made = np.empty((height, width, channels), np.uint8)
     for start in range(0, height, ROWS):
-        made[start : start + ROWS] = images.to_uint8(maps[None, :, start : start + ROWS])[0]
-    return made
-
-
-def _levels(light: NDArray[np.float32]) -> Levels:
-    """The way back, some rows at a time, rounded as by `images.to_uint8`."""
-    made = np.empty(light.shape, np.uint8)
-    for start in range(0, len(light), ROWS):
-        part = torch.from_numpy(light[start : start + ROWS]).clamp(0, 1)
-        made[start : start + ROWS] = (encoded(part) * 255).round().to(torch.uint8).numpy()
+        made[start : start + ROWS] = images.to_uint8(seen(maps[None, :, start : start + ROWS]))[0]
     return made
 
 

@@ -38,7 +38,8 @@ def may_be(target: Path, asked: Asked) -> bool:
 
 
 def are(model: Model, target: Path, asked: Asked) -> bool:
-    """Whether whole photographs are asked for. Numbers, shards, and several samples of a picture are written as for any model."""
+    """Whether whole photographs are asked for. Numbers, shards, and several samples of a picture are written as for any model.
+    UsageError for several samples of a folder."""
     from ganzoo import photographs
 
     taken = photographs.taken(model.inputs, model.plugin.output(model.config))

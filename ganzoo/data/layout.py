@@ -94,10 +94,10 @@ def _found(pictures: Sequence[PurePosixPath], known: Mapping[str, list[T]], ends
     told: dict[PurePosixPath, str] = {}
     for start in range(max((len(picture.parts) for picture in pictures), default=0)):
         taken = set(told.values())
-        for picture in pictures:
+        for picture in [one for one in pictures if one not in told]:
             name = "/".join(picture.parts[start:])
-            places = {name} if name in known else ends.get(name, set()) - taken
-            if picture not in told and len(places) == 1 and not places & taken:
+            places = ({name} if name in known else ends.get(name, set())) - taken
+            if len(places) == 1:
                 told[picture] = next(iter(places))
     return [known[told[picture]] if picture in told else [] for picture in pictures]
 

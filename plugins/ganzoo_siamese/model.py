@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ganzoo.gan import GAN, Phase, Player, Step, Update
-from ganzoo.nn import Adversarial, discriminator_loss, generator_loss, init_normal, random_crop, scores
+from ganzoo.nn import Adversarial, discriminator_loss, generator_loss, init_normal, random_crop, scores, spectral
 from ganzoo_siamese import SiameseConfig
 from ganzoo_siamese.networks import Encoder, Generator, discriminator
 
@@ -25,7 +25,9 @@ class Siamese(GAN[SiameseConfig]):
         self.generator = init_normal(Generator(config))
         self.siamese = init_normal(Encoder(config))
         if config.adversary == "patch":
-            self.discriminator = discriminator(config)
+            self.discriminator = init_normal(discriminator(config))
+            if config.discriminator_norm == "spectral":
+                spectral(self.discriminator)
 
     def phases(self) -> tuple[Phase, ...]:
         c = self.config

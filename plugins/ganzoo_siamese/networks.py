@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganzoo.nn import downsampling, head, init_normal, smallest_maps, spectral
+from ganzoo.nn import downsampling, head, smallest_maps
 from ganzoo_siamese import SiameseConfig
 
 INSIDE = 0.99
@@ -56,10 +56,8 @@ class Encoder(nn.Module):
 def discriminator(config: SiameseConfig) -> nn.Module:
     """pictures (n, channels, h, w) -> a map (n, 1, h', w') of raw judgements, each on 46 pixels square."""
     side, width = 32, config.discriminator_width
-    bounded = config.discriminator_norm == "spectral"
-    down = downsampling(config.channels, side, width, norm="none" if bounded else "layer")
-    made = init_normal(nn.Sequential(*down, nn.Conv2d(smallest_maps(side, width)[0], 1, 4, padding=1)))
-    return spectral(made) if bounded else made
+    down = downsampling(config.channels, side, width, norm="layer" if config.discriminator_norm == "layer" else "none")
+    return nn.Sequential(*down, nn.Conv2d(smallest_maps(side, width)[0], 1, 4, padding=1))
 
 
 class Residual(nn.Module):
