@@ -23,6 +23,7 @@ from ganzoo.gan import GAN, Phase
 from ganzoo.inputs import Rows
 from ganzoo.model import Model
 from ganzoo.testing.synthetic import Synthetic
+from ganzoo.training import allocation
 from ganzoo.training.engine import Engine
 from ganzoo.training.log import Buffer
 from ganzoo.training.loop import Rhythm, Trainer
@@ -109,9 +110,10 @@ def train(model: Model, batch: int | None, rounds: int, steps: int = 4, name: st
         buffer = Buffer()
 
         def ours() -> None:
-            for _ in range(steps):
-                trainer.step(buffer)
-            _wait(model.device)
+            with allocation.kept():
+                for _ in range(steps):
+                    trainer.step(buffer)
+                _wait(model.device)
 
         try:
             return _compared(f"training, {name}" if name else "training", textbook, ours, steps * phase.batch, rounds)

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganzoo.gan import GAN
-from ganzoo.nn import Projection
+from ganzoo.layers import NearestConvolution, Projection
 
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, Projection)
-CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, *TRANSPOSED)
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, NearestConvolution, *TRANSPOSED)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 FEW = 4
 """Output channels up to which doubling by phases is the quicker way."""
@@ -35,7 +35,10 @@ def folded(gan: GAN[Any]) -> GAN[Any]:
             if free[place] and free[place + 1]:
                 sequence[place], sequence[place + 1] = _fused(sequence[place], sequence[place + 1]), nn.Identity()
         for place, layer in enumerate(sequence):
-            if free[place] and isinstance(layer, nn.ConvTranspose2d) and type(layer) in TRANSPOSED:
+            if free[place] and type(layer) is NearestConvolution and not layer.mirrored:
+                layer = _transposed(layer)
+                sequence[place] = _rewritten(layer)
+            elif free[place] and isinstance(layer, nn.ConvTranspose2d) and type(layer) in TRANSPOSED:
                 sequence[place] = _rewritten(layer)
     return private
 
@@ -58,6 +61,15 @@ def _fused(layer: Any, norm: Any) -> nn.Module:
 
     fused: nn.Module = fuse_conv_bn_eval(layer, norm, transpose=type(layer) in TRANSPOSED)
     return fused
+
+
+def _transposed(layer: NearestConvolution) -> nn.ConvTranspose2d:
+    """The same map with its taps added up once and for all."""
+    taps = layer.taps()
+    before, after, side, _ = taps.shape
+    made = nn.ConvTranspose2d(before, after, side, 2, side // 2 - 1, bias=layer.bias is not None, device="meta")
+    made.weight, made.bias = nn.Parameter(taps, requires_grad=False), layer.bias
+    return made
 
 
 def _rewritten(layer: nn.ConvTranspose2d) -> nn.Module:

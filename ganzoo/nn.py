@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
+from ganzoo.layers import Projection
+
 if TYPE_CHECKING:
     from ganzoo.gan import Step
 
@@ -20,21 +22,6 @@ Bias = Literal["needed", "all", "linear"]
 """needed: where no batch or instance norm follows; all; linear: in no convolution but the one that ends a discriminator."""
 Start = Literal["convolution", "linear", "linear-half"]
 """How a latent becomes maps. linear-half: by a linear layer to maps of half the usual side, with no norm or ReLU after it."""
-
-
-class Projection(nn.ConvTranspose2d):
-    """A transposed convolution of stride 1 and no padding. On maps of one pixel, as a latent is, it is one matrix product: the
-    same weights and the same map, made in a fraction of the time."""
-
-    def __init__(self, before: int, after: int, kernel: int, bias: bool = True) -> None:
-        super().__init__(before, after, kernel, bias=bias)
-
-    def forward(self, maps: Tensor, output_size: list[int] | None = None) -> Tensor:
-        if maps.shape[2:] != (1, 1):
-            return super().forward(maps, output_size)
-        matrix = self.weight.permute(0, 2, 3, 1)  # (in, height, width, out), contiguous where the weight is channels-last
-        made = torch.unflatten(maps.flatten(1) @ matrix.flatten(1), 1, matrix.shape[1:]).permute(0, 3, 1, 2)
-        return made if self.bias is None else made + self.bias[:, None, None].to(made.dtype)
 
 
 def init_normal(module: nn.Module, std: float = 0.02) -> nn.Module:

@@ -55,9 +55,8 @@ OWNERS = {
     "onnx": ("ganzoo/export.py",),
     "onnxruntime": ("ganzoo/export.py",),
 }
-PUBLIC = {
-    f"ganzoo.{name}" for name in ("colour", "config", "data.spec", "errors", "gan", "inputs", "legacy", "nn", "plugin", "text")
-}
+MODULES = ("colour", "config", "data.spec", "errors", "gan", "inputs", "layers", "legacy", "nn", "plugin", "pool", "text")
+PUBLIC = {f"ganzoo.{name}" for name in MODULES}
 """What a plugin may import of ganzoo."""
 UNPICKLER, RESTRICTED = "ganzoo/porting/checkpoint.py", "torch.load, restricted"
 """The one file that may open a pickle, and how."""

@@ -20,7 +20,6 @@ from ganzoo.errors import ConfigError, DataError
 from ganzoo.gan import Step, Update
 from ganzoo.training import artifacts
 from ganzoo.training.run import train
-from ganzoo_cyclegan.model import remembered
 
 SMALL = {"size": 32, "load": 32, "width": 4, "discriminator_width": 4, "blocks": 1}
 PRESETS = tuple(registry.get("cyclegan").presets)
@@ -220,32 +219,6 @@ def test_scores_are_means_of_both_discriminators() -> None:
 
 
 # ---- the memory
-
-
-def test_the_memory_is_that_of_shrivastava() -> None:
-    """The same as one written picture by picture with lists, fed with the same numbers."""
-    size, kept = 3, []
-    pool, seen = torch.zeros(size, 1, 1, 1, dtype=torch.float16), torch.zeros(1, dtype=torch.int64)
-    swaps = 0
-    for turn in range(40):
-        fakes = torch.arange(2 * turn, 2 * turn + 2).float().view(2, 1, 1, 1)
-        shown = remembered(pool, seen, fakes, step(turn)).flatten().tolist()
-        seen += len(fakes)
-        draws, expected = step(turn), []
-        for fake in fakes.flatten().tolist():
-            swapped, slot = bool(draws.integers(2, 1)), int(draws.integers(size, 1))
-            if len(kept) < size:
-                kept.append(fake)
-                expected.append(fake)
-            elif swapped:
-                expected.append(kept[slot])
-                kept[slot] = fake
-                swaps += 1
-            else:
-                expected.append(fake)
-        assert shown == expected
-        assert pool.flatten().tolist()[: len(kept)] == kept
-    assert 25 < swaps < 52  # of 77
 
 
 def test_without_a_memory_the_fakes_are_shown() -> None:

@@ -14,6 +14,7 @@ from ganzoo.fold import Doubling, Spread, folded
 from ganzoo.gan import GAN
 from ganzoo.images import to_uint8
 from ganzoo.inputs import Rows
+from ganzoo.layers import NearestConvolution
 from ganzoo.registry import get
 from ganzoo.sampling import run
 
@@ -63,6 +64,15 @@ def same(network: nn.Module, *shape: int) -> GAN[Any]:
 def test_a_doubling_of_few_channels(channels: int, bias: bool) -> None:
     fast = same(nn.Sequential(nn.ConvTranspose2d(6, channels, 4, 2, 1, bias=bias)), 6, 5, 7)
     assert isinstance(fast.generator[0], Doubling) == (channels < 5)  # type: ignore[index]
+
+
+@pytest.mark.parametrize(("channels", "form"), [(3, Doubling), (8, nn.ConvTranspose2d)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_nearest_neighbours_and_a_convolution(channels: int, form: type[nn.Module], bias: bool) -> None:
+    fast = same(nn.Sequential(nn.Identity(), NearestConvolution(6, channels, 3, bias), nn.BatchNorm2d(channels)), 6, 5, 7)
+    assert type(fast.generator[1]) is form  # type: ignore[index]
+    assert type(fast.generator[2]) is nn.Identity  # type: ignore[index]
+    same(nn.Sequential(NearestConvolution(6, channels, 3, bias, mirrored=True), nn.BatchNorm2d(channels)), 6, 5, 7)
 
 
 @pytest.mark.parametrize("bias", [True, False])

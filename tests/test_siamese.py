@@ -141,6 +141,39 @@ def test_the_discriminator_judges_patches_of_46_pixels() -> None:
     assert gan.discriminator(pictures(1, 128)).shape == (1, 1, 15, 15)
 
 
+def test_the_discriminator_is_shown_what_was_made_before() -> None:
+    gan = built(adversary="patch", discriminator_width="4", tile="32", load="64", pool=str(N))
+    judged: list[Tensor] = []
+    gan.discriminator.register_forward_pre_hook(lambda module, inputs: judged.append(inputs[0]))
+    gan.pool[:], gan.seen[:] = 0.25, N
+    list(gan.losses({"A": pictures(side=64), "B": pictures(side=64, seed=2)}, step()))
+    _, shown, made = judged  # the last by the generator's turn
+    old = [bool((picture == 0.25).all()) for picture in shown]
+    assert 0 < sum(old) < N
+    new = [picture for picture, past in zip(shown, old, strict=True) if not past]
+    assert all(float((made - picture).detach().abs().amax(dim=(1, 2, 3)).min()) < 1e-3 for picture in new)
+    assert sum(bool((picture == 0.25).all()) for picture in gan.pool) == N - sum(old)
+    assert gan.seen == 2 * N
+    assert not shown.requires_grad
+
+
+@pytest.mark.parametrize("adversary", ["siamese", "patch"])
+def test_the_tone_of_squares_is_to_stay(adversary: str) -> None:
+    settings = {"adversary": adversary, "tile": "32", "load": "64", "discriminator_width": "4"}
+    content, style = pictures(side=64), pictures(side=64, seed=2)
+    losses = []
+    for tone in ("0", "3"):
+        gan = built(tone=tone, **settings)
+        made = joined(gan.generator(tiles(content))).detach()
+        *_, update = gan.losses({"A": content, "B": style}, step())
+        losses.append(float(update.loss.detach()))
+    means = [picture.reshape(N, 3, 8, 8, 8, 8).mean(dim=(3, 5)) for picture in (made, content)]
+    moved = float((means[0] - means[1]).abs().mean())
+    assert moved > 0
+    assert losses[1] - losses[0] == pytest.approx(3 * moved, rel=1e-4)
+    assert float(update.log["tone"]) == pytest.approx(moved, rel=1e-4)
+
+
 def test_travel_is_nothing_for_the_same_directions_and_two_for_the_opposite() -> None:
     vectors = torch.randn(5, 7)
     assert float(travelled(vectors, 3 * vectors + 1)) == pytest.approx(0, abs=1e-6)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ganzoo.errors import Collapsed, GanzooError, RunError, UsageError
 from ganzoo.gan import GAN, Phase
-from ganzoo.training import checkpoint, compiled, log
+from ganzoo.training import allocation, checkpoint, compiled, log
 from ganzoo.training.ahead import Ahead
 from ganzoo.training.augment import Augment
 from ganzoo.training.ema import Average
@@ -97,8 +97,9 @@ class Trainer:
         """Train to the end, or until `until` steps of the whole run are done; a checkpoint is written there."""
         bound = self.total if until is None else min(until, self.total)
         try:
-            if not (self.compile and self._run_compiled(bound)):
-                self._run(bound)
+            with allocation.kept():
+                if not (self.compile and self._run_compiled(bound)):
+                    self._run(bound)
         finally:
             self.ahead.stop()
             self.ahead = Ahead(self.batches, pin=self.ahead.pin)

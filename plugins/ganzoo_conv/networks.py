@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ganzoo.layers import NearestConvolution
 from ganzoo_conv import ConvConfig, layers
 
 
@@ -20,6 +21,8 @@ def convolution(before: int, after: int, kernel: int, scale: int = 1, padding: s
 def doubling(before: int, after: int, kernel: int, upsampling: str) -> list[nn.Module]:
     """(n, before, s, s) -> (n, after, 2s, 2s)."""
     if upsampling == "nearest":
+        if kernel % 2:
+            return [NearestConvolution(before, after, kernel)]
         return [nn.Upsample(scale_factor=2), *convolution(before, after, kernel)]
     return [nn.ConvTranspose2d(before, after, kernel, 2, (kernel - 1) // 2, kernel % 2)]
 

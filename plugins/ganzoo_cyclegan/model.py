@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from ganzoo.gan import GAN, Phase, Player, Step, Update, Views
 from ganzoo.nn import Adversarial, discriminator_loss, generator_loss, init_normal, random_crop, scores
+from ganzoo.pool import remembered
 from ganzoo_cyclegan import DIRECTIONS, DOMAINS, CycleGANConfig
 from ganzoo_cyclegan.networks import Discriminator, generator
 
@@ -110,22 +111,6 @@ class CycleGAN(GAN[CycleGANConfig]):
         shown = [remembered(pool, self.seen, fake, step) for pool, fake in zip((self.pool_a, self.pool_b), fakes, strict=True)]
         self.seen += len(fake_a)
         return shown
-
-
-def remembered(pool: Tensor, seen: Tensor, fakes: Tensor, step: Step) -> Tensor:
-    """A picture for each of `fakes`, after Shrivastava et al. 2017, section 2.3, one after the other: while there is room in
-    `pool`, the fake is kept and shown; then it is shown or, by chance of a half, takes the place of one that is shown.
-
-    `pool` (size, channels, h, w) is written into; `seen` (1,), on the device as all else, counts fakes of steps before."""
-    shown = []
-    for number, fake in enumerate(fakes):
-        place, room = seen + number, seen + number < len(pool)
-        swapped = ~room & step.integers(2, 1).bool()
-        slot = torch.where(room, place, step.integers(len(pool), 1))
-        past, flags = pool[slot], (1, 1, 1, 1)
-        pool[slot] = torch.where((room | swapped).view(flags), fake[None].to(pool.dtype), past)
-        shown.append(torch.where(swapped.view(flags), past.to(fake.dtype), fake[None]))
-    return torch.cat(shown)
 
 
 def _called(network: nn.Module, image: Tensor) -> Tensor:

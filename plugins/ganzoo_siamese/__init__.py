@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 TILES = (16, 32, 64)
 MULTIPLE = 8
 """Of a picture's sides: two halvings, and maps of two pixels at least, which can be reflected."""
+TONE = 8
+"""Pixels of a side of a square whose mean colour is looked at."""
 FeatureMaps = Annotated[int, msgspec.Meta(ge=4, le=256)]
 
 
@@ -25,11 +27,12 @@ class SiameseConfig(Config, frozen=True, kw_only=True):
     generator sees in training; the siamese network sees 2 x 2 of them joined, cut by chance from pictures fitted to `load`.
 
     `adversary`: who tells made pictures from those of the style: the siamese network itself, or a discriminator of patches, the
-    siamese network then looking after the content alone.
+    siamese network then looking after the content alone. `pool`: past translations that such a discriminator is shown.
 
     `vector`: numbers that the siamese network makes of a picture; `margin`: distance that it keeps at least, from the origin to
     what the generator made or, beside a discriminator, between originals. `travel`: weight of the directions between vectors;
-    `identity`: of what the generator changes of pictures that are of the style already. `width`, `siamese_width`,
+    `identity`: of what the generator changes of pictures that are of the style already; `tone`: of what it changes of the mean
+    colours of squares of TONE pixels. `width`, `siamese_width`,
     `discriminator_width`: channels of the largest maps, which double as the maps halve; `blocks`: residual ones of the generator.
     """
 
@@ -42,12 +45,14 @@ class SiameseConfig(Config, frozen=True, kw_only=True):
     width: FeatureMaps = 64
     siamese_width: FeatureMaps = 64
     discriminator_width: FeatureMaps = 64
-    discriminator_norm: Literal["layer", "spectral"] = "layer"
+    discriminator_norm: Literal["layer", "instance", "spectral"] = "layer"
     adversary: Literal["siamese", "patch"] = "siamese"
+    pool: Annotated[int, msgspec.Meta(ge=0, le=4096)] = 0
     vector: Annotated[int, msgspec.Meta(ge=2, le=4096)] = 128
     margin: Positive = 2.0
     travel: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 1.0
     identity: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 0.0
+    tone: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 0.0
     lr: Rate = 2e-4
     lr_discriminator: Rate = 2e-4
     beta1: Fraction = 0.5

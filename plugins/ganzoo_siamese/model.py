@@ -10,7 +10,8 @@ from torch.nn import functional as F
 
 from ganzoo.gan import GAN, Phase, Player, Step, Update
 from ganzoo.nn import Adversarial, discriminator_loss, generator_loss, init_normal, random_crop, scores, spectral
-from ganzoo_siamese import SiameseConfig
+from ganzoo.pool import remembered
+from ganzoo_siamese import TONE, SiameseConfig
 from ganzoo_siamese.networks import Encoder, Generator, discriminator
 
 KIND: Adversarial = "least-squares"
@@ -18,7 +19,11 @@ KIND: Adversarial = "least-squares"
 
 class Siamese(GAN[SiameseConfig]):
     """What the vectors of two originals differ by, those of their translations do too, says the siamese network. Whether a
-    picture is of the style says the same network, which puts those at the origin, or a discriminator, as in the paper."""
+    picture is of the style says the same network, which puts those at the origin, or a discriminator, as in the paper. `pool`:
+    past translations that the latter is shown; `seen`: how many there were."""
+
+    pool: Tensor
+    seen: Tensor
 
     def __init__(self, config: SiameseConfig) -> None:
         super().__init__(config)
@@ -28,6 +33,10 @@ class Siamese(GAN[SiameseConfig]):
             self.discriminator = init_normal(discriminator(config))
             if config.discriminator_norm == "spectral":
                 spectral(self.discriminator)
+            if config.pool:
+                shape = (config.pool, config.channels, 2 * config.tile, 2 * config.tile)
+                self.register_buffer("pool", torch.zeros(shape, dtype=torch.float16))
+                self.register_buffer("seen", torch.zeros(1, dtype=torch.int64))
 
     def phases(self) -> tuple[Phase, ...]:
         c = self.config
@@ -43,7 +52,11 @@ class Siamese(GAN[SiameseConfig]):
         c = self.config
         content, style = (random_crop(batch[domain], 2 * c.tile, step) for domain in c.domains)
         made = joined(self.generator(tiles(content)))
-        return self._beside_a_discriminator(content, style, made) if c.adversary == "patch" else self._alone(content, style, made)
+        return (
+            self._beside_a_discriminator(content, style, made, step)
+            if c.adversary == "patch"
+            else self._alone(content, style, made)
+        )
 
     def _alone(self, content: Tensor, style: Tensor, made: Tensor) -> Iterator[Update]:
         c = self.config
@@ -55,11 +68,11 @@ class Siamese(GAN[SiameseConfig]):
         of_made, of_content = self.siamese(made, content).float()
         travel = travelled(of_content.detach(), of_made)
         loss, log = distance(of_made).square().mean() + c.travel * travel, {"travel": travel}
-        yield self._translation(loss, log, style)
+        yield self._translation(loss, log, content, made, style)
 
-    def _beside_a_discriminator(self, content: Tensor, style: Tensor, made: Tensor) -> Iterator[Update]:
+    def _beside_a_discriminator(self, content: Tensor, style: Tensor, made: Tensor, step: Step) -> Iterator[Update]:
         c = self.config
-        real, fake = self.discriminator(style), self.discriminator(made.detach())
+        real, fake = self.discriminator(style), self.discriminator(self._shown(made.detach(), step))
         yield Update("discriminator", discriminator_loss(KIND, real, fake), scores(KIND, real, fake))
 
         of_made, of_content = self.siamese(made.detach(), content).float()
@@ -70,13 +83,26 @@ class Siamese(GAN[SiameseConfig]):
         of_made, of_content = self.siamese(made, content).float()
         adversarial, travel = generator_loss(KIND, self.discriminator(made)), travelled(of_content.detach(), of_made)
         log = {"adversarial": adversarial, "travel": travel}
-        yield self._translation(adversarial + c.travel * travel, log, style)
+        yield self._translation(adversarial + c.travel * travel, log, content, made, style)
 
-    def _translation(self, loss: Tensor, log: dict[str, Tensor], style: Tensor) -> Update:
-        """The generator's turn, with what it changes of pictures of the style (Zhu et al. 2017, section 5.2)."""
-        if self.config.identity:
-            log = log | {"identity": F.l1_loss(joined(self.generator(tiles(style))), style)}
-            loss = loss + self.config.identity * log["identity"]
+    def _shown(self, made: Tensor, step: Step) -> Tensor:
+        """What the discriminator is shown in place of what was made: half of the time a picture of the past."""
+        if not self.config.pool:
+            return made
+        shown = remembered(self.pool, self.seen, made, step)
+        self.seen += len(made)
+        return shown
+
+    def _translation(self, loss: Tensor, log: dict[str, Tensor], content: Tensor, made: Tensor, style: Tensor) -> Update:
+        """The generator's turn, with what it changes of pictures of the style (Zhu et al. 2017, section 5.2) and of the tone of
+        what it translates (Shrivastava et al. 2017, eq. 4, psi being the mean over squares)."""
+        c = self.config
+        if c.identity:
+            log = log | {"identity": F.l1_loss(joined(self.generator(tiles(style))).float(), style)}
+            loss = loss + c.identity * log["identity"]
+        if c.tone:
+            log = log | {"tone": F.l1_loss(F.avg_pool2d(made.float(), TONE), F.avg_pool2d(content, TONE))}
+            loss = loss + c.tone * log["tone"]
         return Update("generator", loss, log)
 
     def sample(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganzoo.nn import downsampling, head, smallest_maps
+from ganzoo.layers import NearestConvolution
+from ganzoo.nn import Norm, downsampling, head, smallest_maps
 from ganzoo_siamese import SiameseConfig
 
 INSIDE = 0.99
@@ -56,7 +57,8 @@ class Encoder(nn.Module):
 def discriminator(config: SiameseConfig) -> nn.Module:
     """pictures (n, channels, h, w) -> a map (n, 1, h', w') of raw judgements, each on 46 pixels square."""
     side, width = 32, config.discriminator_width
-    down = downsampling(config.channels, side, width, norm="layer" if config.discriminator_norm == "layer" else "none")
+    norm: Norm = "none" if config.discriminator_norm == "spectral" else config.discriminator_norm
+    down = downsampling(config.channels, side, width, norm=norm)
     return nn.Sequential(*down, nn.Conv2d(smallest_maps(side, width)[0], 1, 4, padding=1))
 
 
@@ -96,4 +98,4 @@ def _halving(before: int, after: int) -> nn.Sequential:
 
 def _doubling(before: int, after: int) -> nn.Sequential:
     """Nearest neighbours, then a convolution: transposed ones would weave a pattern that nothing here forbids."""
-    return nn.Sequential(nn.Upsample(scale_factor=2, mode="nearest"), *_same(before, after))
+    return nn.Sequential(*_normed(NearestConvolution(before, after, mirrored=True), after))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ganzoo.layers import NearestConvolution
 from ganzoo.nn import downsampling, kl_to_normal, normalization, smallest_maps
 from ganzoo.text import PAD
 from ganzoo_stackgan import StackGANConfig
@@ -223,11 +224,12 @@ def doublings(small: int, large: int) -> int:
 
 
 def _enlarging(width: int, times: int, channels: int) -> list[nn.Module]:
-    """Maps of `width` channels -> pictures of 2^times the side: nearest neighbours and 3 x 3 convolutions."""
+    """Maps of `width` channels -> pictures of 2^times the side: nearest neighbours and 3 x 3 convolutions, in one layer. What
+    stands before it keeps the numbers of the layers as they are in published weights."""
     layers: list[nn.Module] = []
     for _ in range(times):
         after = max(width // 2, NARROWEST)
-        layers += [nn.Upsample(scale_factor=2), _convolution(width, after), *_activated(after)]
+        layers += [nn.Identity(), NearestConvolution(width, after, bias=False), *_activated(after)]
         width = after
     return [*layers, _convolution(width, channels), nn.Tanh()]
 
