@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo import images, sampling
+from ganzoo import allocation, images, sampling
 from ganzoo.data.spec import Picture
 from ganzoo.device import describe
 from ganzoo.errors import UsageError, did_you_mean, near
@@ -23,7 +23,6 @@ from ganzoo.gan import GAN, Phase
 from ganzoo.inputs import Rows
 from ganzoo.model import Model
 from ganzoo.testing.synthetic import Synthetic
-from ganzoo.training import allocation
 from ganzoo.training.engine import Engine
 from ganzoo.training.log import Buffer
 from ganzoo.training.loop import Rhythm, Trainer

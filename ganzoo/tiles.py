@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ganzoo import images
+from ganzoo import allocation, images
 from ganzoo.colour import decoded, encoded
 from ganzoo.norms import Moments, Norms
 
@@ -90,7 +90,13 @@ def through(run: Run, levels: Levels, cut: Cut, progress: Callable[[int], None] 
         if progress:
             progress(1)
         return {name: _levels(maps[0, :, :height, :width]) for name, maps in made.items()}
-    fixed, wide = statistics(run, levels, cut), width > height
+    with allocation.kept():
+        return _tiled(run, levels, cut, progress)
+
+
+def _tiled(run: Run, levels: Levels, cut: Cut, progress: Callable[[int], None] | None) -> dict[str, Levels]:
+    (height, width), fixed = levels.shape[:2], statistics(run, levels, cut)
+    wide = width > height
 
     def one(tile: Tensor) -> Mapping[str, Tensor]:
         with Norms(fixed) as norms:

@@ -171,7 +171,7 @@ def test_the_tone_of_squares_is_to_stay(adversary: str) -> None:
     moved = float((means[0] - means[1]).abs().mean())
     assert moved > 0
     assert losses[1] - losses[0] == pytest.approx(3 * moved, rel=1e-4)
-    assert float(update.log["tone"]) == pytest.approx(moved, rel=1e-4)
+    assert float(update.log["tone"].detach()) == pytest.approx(moved, rel=1e-4)
 
 
 def test_travel_is_nothing_for_the_same_directions_and_two_for_the_opposite() -> None:

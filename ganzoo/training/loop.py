@@ -11,9 +11,10 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from ganzoo import allocation
 from ganzoo.errors import Collapsed, GanzooError, RunError, UsageError
 from ganzoo.gan import GAN, Phase
-from ganzoo.training import allocation, checkpoint, compiled, log
+from ganzoo.training import checkpoint, compiled, log
 from ganzoo.training.ahead import Ahead
 from ganzoo.training.augment import Augment
 from ganzoo.training.ema import Average
