@@ -31,8 +31,10 @@ MARGIN, RAMP = 16, 64
 in the receptive field has little weight."""
 LEAST = 32
 """Pixels of a side: smaller pictures are mirrored to it, for a deep layer would see a single place of them."""
+COPY = 5 << 18
+"""Pixels of the larger of the two reduced copies, at most; no tile is in memory beside it."""
 FACTOR = 4
-"""Between the areas of the two reduced copies."""
+"""Between the areas of the two."""
 ROWS = 64
 """Of pixels that become levels at a time."""
 
@@ -43,12 +45,13 @@ Run = Callable[[Tensor], Mapping[str, Tensor]]
 
 @dataclass(frozen=True)
 class Cut:
-    """How pictures are cut: `multiple` and `halo` are the network's (see `ganzoo.inputs.Image`), `most` and `side` as above."""
+    """How pictures are cut: `multiple` and `halo` are the network's (see `ganzoo.inputs.Image`), `most`, `side` and `copy` as above."""
 
     multiple: int = 1
     halo: int = 0
     most: int = MOST
     side: int = SIDE
+    copy: int = COPY
 
     def fitted(self, length: int) -> int:
         """The least length that a network takes."""
@@ -209,7 +212,7 @@ def statistics(run: Run, levels: Levels, cut: Cut) -> Moments:
     A border's share of the pixels, and an edge's, falls as 1 / side of the picture, and so does most of the difference between
     a reduced copy's statistics and the picture's; the line through the two copies' is drawn on to the picture's size."""
     pixels = levels.shape[0] * levels.shape[1]
-    most = min(cut.most, cut.side**2, pixels // 2)
+    most = min(cut.copy, pixels // 2)
     far, small = _recorded(run, levels, most // FACTOR, cut)
     if not small:  # a network without instance norm
         return []
