@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import resource
 import tempfile
 import time
 from pathlib import Path
@@ -47,8 +46,7 @@ def compared(name: str, rounds: int) -> str:
     ratios = [a / b for a, b in list(zip(*seconds.values(), strict=True))[1:]]
     rates = {way: STEPS * phase.batch / median(each[1:]) for way, each in seconds.items()}
     told = ", ".join(f"{way} {rate:,.1f} images/s" for way, rate in rates.items())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return f"{name}: {told}, {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}), peak {peak:,.0f} MiB"
+    return f"{name}: {told}, {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def main() -> None:

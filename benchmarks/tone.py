@@ -34,8 +34,10 @@ def at_once(spec: Any) -> Any:
 def made(model: Model, picture: Image.Image, inputs: dict[str, str], cut: Any) -> NDArray[np.float64]:
     """Means of squares (rows, columns, 3)."""
     photographs.cut = cut
-    levels = np.asarray(model.translate(picture, **inputs), np.float64)
-    photographs.cut = usual
+    try:
+        levels = np.asarray(model.translate(picture, **inputs), np.float64)
+    finally:
+        photographs.cut = usual
     rows, columns = (side // SQUARE for side in levels.shape[:2])
     squares = levels[: rows * SQUARE, : columns * SQUARE].reshape(rows, SQUARE, columns, SQUARE, -1)
     means: NDArray[np.float64] = squares.mean(axis=(1, 3))
@@ -51,6 +53,8 @@ def main() -> None:
     model = ganzoo.load(asked.model)
     photo = Image.open(asked.photo).convert("RGB")
     picture = photo.resize((round(photo.width * asked.times), round(photo.height * asked.times)), Image.Resampling.LANCZOS)
+    if usual(photographs.required(model)[1]).at_once(picture.height, picture.width):
+        parser.error(f"{picture.width} x {picture.height} pixels go through at once, with nothing to compare; raise --times")
     choice = model.inputs.get("direction")
     ways = choice.options if isinstance(choice, Choice) else ()
     found = []

@@ -6,6 +6,7 @@ from the system each time, which hands them out page by page and wiped: on a CPU
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import threading
 from collections.abc import Iterator
@@ -15,16 +16,17 @@ from typing import Any
 
 TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4
 """Of mallopt(3)."""
-KEEPING = {MMAP_MAX: 0, TRIM_THRESHOLD: 2**31 - 1}
+KEEPING = {MMAP_MAX: 0, TRIM_THRESHOLD: -1}
 USUAL = {MMAP_MAX: 65_536, MMAP_THRESHOLD: 2**25, TRIM_THRESHOLD: 2**26}
 """What glibc comes to by itself in a process that has freed something large."""
+TOLD = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_MMAP_MAX_", "MALLOC_TOP_PAD_")
 _lock, _inside = threading.Lock(), 0
 
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """Memory freed in here stays with the process up to the end of the outermost of these; then the system gets it back.
-    Elsewhere than on Linux with glibc nothing changes."""
+    """Memory that the main thread frees in here stays with the process up to the end of the outermost of these; then the system
+    gets it back. Nothing changes elsewhere than on Linux with glibc, and where the user has told it what to do (mallopt(3))."""
     _enter(+1)
     try:
         yield
@@ -48,8 +50,9 @@ def _enter(step: int) -> None:
 
 @cache
 def _glibc() -> Any:
-    """The C library of this process, or None where it is another."""
-    if platform.libc_ver()[0] != "glibc":
+    """The C library of this process, or None where it is another, or does as the user says."""
+    told = "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", "") or any(name in os.environ for name in TOLD)
+    if told or platform.libc_ver()[0] != "glibc":
         return None
     library = ctypes.CDLL(None)
     return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None

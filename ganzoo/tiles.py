@@ -45,7 +45,8 @@ Run = Callable[[Tensor], Mapping[str, Tensor]]
 
 @dataclass(frozen=True)
 class Cut:
-    """How pictures are cut: `multiple` and `halo` are the network's (see `ganzoo.inputs.Image`), `most`, `side` and `copy` as above."""
+    """How pictures are cut: `multiple` and `halo` are the network's (see `ganzoo.inputs.Image`), `most`, `side` and `copy` as
+    above."""
 
     multiple: int = 1
     halo: int = 0

@@ -114,9 +114,13 @@ def test_the_losses_are_those_of_the_source() -> None:
     assert found["generator"] == pytest.approx(np.mean([math.hypot(*v) ** 2 for v in fake]) + kept, rel=1e-4)
 
 
-def test_beside_a_discriminator_the_losses_are_those_of_the_paper() -> None:
+@pytest.mark.parametrize("norm", ["layer", "instance", "spectral"])
+def test_beside_a_discriminator_the_losses_are_those_of_the_paper(norm: str) -> None:
     """Least squares between generator and discriminator; originals keep `margin` apart, and the directions stay."""
-    gan = built(margin="0.5", travel="3", adversary="patch", discriminator_width="4", tile="32", load="64")
+    gan = built(
+        margin="0.5", travel="3", adversary="patch", discriminator_width="4", tile="32", load="64", discriminator_norm=norm
+    )
+    gan.discriminator.eval()  # a singular value is the same for all calls
     content, style = pictures(side=64), pictures(side=64, seed=2)
     made = joined(gan.generator(tiles(content))).detach()
     real, fake = (gan.discriminator(x).detach().double() for x in (style, made))
@@ -257,7 +261,14 @@ def test_tiles_are_no_larger_than_the_data_allow(data: int | None, expected: tup
     assert (adapted.tile, adapted.load, adapted.channels) == (*expected, 1)
 
 
-@pytest.mark.parametrize(("settings", "words"), [({"tile": "64"}, "leaves no square of 2 x 2 tiles"), ({"batch": "1"}, "batch")])
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"tile": "64"}, "leaves no square of 2 x 2 tiles"),
+        ({"batch": "1"}, "batch"),
+        ({"pool": "8"}, "pool=8 is shown to a disc"),
+    ],
+)
 def test_what_makes_no_sense_is_refused(settings: dict[str, str], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         built(**settings)

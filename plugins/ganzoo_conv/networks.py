@@ -22,7 +22,7 @@ def doubling(before: int, after: int, kernel: int, upsampling: str) -> list[nn.M
     """(n, before, s, s) -> (n, after, 2s, 2s)."""
     if upsampling == "nearest":
         if kernel % 2:
-            return [NearestConvolution(before, after, kernel)]
+            return [nn.Identity(), NearestConvolution(before, after, kernel)]  # the layers keep their numbers
         return [nn.Upsample(scale_factor=2), *convolution(before, after, kernel)]
     return [nn.ConvTranspose2d(before, after, kernel, 2, (kernel - 1) // 2, kernel % 2)]
 

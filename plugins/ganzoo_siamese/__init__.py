@@ -47,7 +47,7 @@ class SiameseConfig(Config, frozen=True, kw_only=True):
     discriminator_width: FeatureMaps = 64
     discriminator_norm: Literal["layer", "instance", "spectral"] = "layer"
     adversary: Literal["siamese", "patch"] = "siamese"
-    pool: Annotated[int, msgspec.Meta(ge=0, le=4096)] = 0
+    pool: Annotated[int, msgspec.Meta(ge=0, le=500)] = 0
     vector: Annotated[int, msgspec.Meta(ge=2, le=4096)] = 128
     margin: Positive = 2.0
     travel: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 1.0
@@ -62,6 +62,8 @@ class SiameseConfig(Config, frozen=True, kw_only=True):
     ema: Fraction = 0.999
 
     def __post_init__(self) -> None:
+        if self.pool and self.adversary != "patch":
+            raise ValueError(f"pool={self.pool} is shown to a discriminator of patches, and adversary={self.adversary} has none")
         if self.load < 2 * self.tile:
             raise ValueError(f"load={self.load} leaves no square of 2 x 2 tiles of {self.tile} pixels to cut out")
 

@@ -90,10 +90,11 @@ def test_every_kind_of_input_and_view(ganzoo: Call, model: Any, plugin: str) -> 
         prove(folder, path)
 
 
-def test_pictures_of_any_size(ganzoo: Call, model: Any) -> None:
-    folder = model("tiny_unpaired")
+@pytest.mark.parametrize(("plugin", "directions"), [("tiny_unpaired", [0, 1]), ("siamese", [0, 0])])
+def test_pictures_of_any_size(ganzoo: Call, model: Any, plugin: str, directions: list[int]) -> None:
+    folder = model(plugin)
     loaded = zoo.load(folder, device="cpu", precision="fp32")
-    inputs = {"image": torch.rand(2, 3, 20, 36) * 2 - 1, "direction": torch.tensor([0, 1])}
+    inputs = {"image": torch.rand(2, 3, 24, 40) * 2 - 1, "direction": torch.tensor(directions)}
     made = next(sampling.parts(loaded.fast, [inputs], loaded.device, "fp32"))
     for kind, path, run in (("onnx", "x.onnx", run_onnx), ("torch-export", "x.pt2", run_torch)):
         ganzoo("export", folder, "--format", kind, "-o", path)
