@@ -92,8 +92,8 @@ class Reader:
 
 
 def word_before(caption: str, word: str) -> str | None:
-    """ "pink" of "a girl with pink hair"."""
-    found = re.search(rf"(\w+)\s+{re.escape(word)}\b", caption.lower())
+    """ "pink" of "a girl with pink hair"; `word` may be several, as in "hair,eyes", of which the first found counts."""
+    found = re.search(rf"(\w+)\s+({'|'.join(map(re.escape, word.split(',')))})\b", caption.lower())
     return found[1] if found else None
 
 

@@ -127,7 +127,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("--data", required=True, help="a folder or archive with train, test and captions.jsonl")
-    parser.add_argument("--word", help="that the word which a classifier reads stands before: hair")
+    parser.add_argument("--word", help="that the word which a classifier reads stands before: hair, or hair,eyes")
     parser.add_argument("--each", type=int, default=2, help="samples for each picture of the test split")
     parser.add_argument("--seed", type=int, default=1, help="of the samples")
     parser.add_argument("--steps", type=int, default=1500, help="of matcher and classifier")

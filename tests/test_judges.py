@@ -61,6 +61,7 @@ def test_too_few_captions_are_no_figure() -> None:
 
 def test_words_are_read_where_there_are_any() -> None:
     assert word_before("A girl with Pink hair, and blue eyes", "hair") == "pink"
+    assert word_before("red shoes, Blue shirts and green hats", "hats,shirts") == "blue"
     assert word_before("hairy", "hair") is None
     eye = Reader(lambda pictures: pictures.flatten(1)[:, :2], ("blue", "pink"), "hair")  # type: ignore[arg-type]
     pictures = torch.tensor([[1.0, 0], [0, 1], [0, 1], [1, 0]])[:, :, None, None]
