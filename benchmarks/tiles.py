@@ -22,6 +22,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ganzoo import allocation
+
 ASPECT = 1.5
 
 
@@ -60,6 +62,7 @@ def measured(asked: argparse.Namespace, megapixels: float, folder: Path) -> dict
     source = folder / "x.jpg"
     photograph(megapixels, source)
     words = [sys.executable, __file__, asked.model, "--device", asked.device, "--precision", asked.precision]
+    words += ["--give-back"] if asked.give_back else []
     done = subprocess.run([*words, "--once", source], check=True, capture_output=True, text=True)
     found = json.loads(done.stdout)
     return {
@@ -76,8 +79,11 @@ def main() -> None:
     parser.add_argument("megapixels", type=float, nargs="*", default=[1.0, 6.0, 24.0])
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto")
+    parser.add_argument("--give-back", action="store_true", help="memory that a layer frees, as the C library does by itself")
     parser.add_argument("--once", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    if asked.give_back:
+        allocation.KEEPING.clear()
     if asked.once:
         print(json.dumps(once(asked.model, asked.once, asked.device, asked.precision)))
         return

@@ -1,7 +1,8 @@
-"""What becomes of memory that one step frees: kept for the next, where the C library would give it back to the system.
+"""What becomes of memory that one piece of work frees: kept for the next, where the C library would give it back to the system.
 
-A step of training frees its maps, and the next one asks for them again; so does a tile of a photograph. glibc takes large blocks
-from the system each time, which hands them out page by page and wiped: on a CPU that can cost a third of a step."""
+Each layer frees its maps, and the next one asks for as much again. glibc takes large blocks from the system each time, which
+hands them out page by page and wiped: of the tiles of a photograph, whose maps are larger than any in training, that can cost
+a fifth of the time."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo import allocation, images, sampling
+from ganzoo import images, sampling
 from ganzoo.data.spec import Picture
 from ganzoo.device import describe
 from ganzoo.errors import UsageError, did_you_mean, near
@@ -109,10 +109,9 @@ def train(model: Model, batch: int | None, rounds: int, steps: int = 4, name: st
         buffer = Buffer()
 
         def ours() -> None:
-            with allocation.kept():
-                for _ in range(steps):
-                    trainer.step(buffer)
-                _wait(model.device)
+            for _ in range(steps):
+                trainer.step(buffer)
+            _wait(model.device)
 
         try:
             return _compared(f"training, {name}" if name else "training", textbook, ours, steps * phase.batch, rounds)

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from ganzoo import allocation
 from ganzoo.errors import Collapsed, GanzooError, RunError, UsageError
 from ganzoo.gan import GAN, Phase
 from ganzoo.training import checkpoint, compiled, log
@@ -98,9 +97,8 @@ class Trainer:
         """Train to the end, or until `until` steps of the whole run are done; a checkpoint is written there."""
         bound = self.total if until is None else min(until, self.total)
         try:
-            with allocation.kept():
-                if not (self.compile and self._run_compiled(bound)):
-                    self._run(bound)
+            if not (self.compile and self._run_compiled(bound)):
+                self._run(bound)
         finally:
             self.ahead.stop()
             self.ahead = Ahead(self.batches, pin=self.ahead.pin)

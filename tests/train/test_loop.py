@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ganzoo import allocation, registry
+from ganzoo import registry
 from ganzoo.config import Config
 from ganzoo.data.sources import open_set
 from ganzoo.errors import NonFiniteLoss, RunError
@@ -163,17 +163,6 @@ def test_nan_names_the_step_and_keeps_the_checkpoint(tmp_path: Path) -> None:
         made.run()
     assert (caught.value.phase, caught.value.step, caught.value.player) == ("both", 2, "a")
     assert all(torch.isfinite(tensor).all() for tensor in load_file(tmp_path / CHECKPOINT).values())
-
-
-def test_freed_memory_is_kept_while_steps_are_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[int] = []
-    monkeypatch.setattr(allocation, "_enter", told.append)
-    made = trainer(tmp_path)
-    step, inside = made.step, list[int]()
-    monkeypatch.setattr(made, "step", lambda buffer: (inside.append(sum(told)), step(buffer)))
-    made.run()
-    assert inside == [1] * 6
-    assert told == [1, -1]
 
 
 def test_average_follows_its_formula() -> None:
