@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -113,9 +114,12 @@ def command(recipe: Recipe, data: str, out: str) -> str:
     return shlex.join([*words, "--seed", str(recipe.seed or 0), "--out", out])
 
 
-def extended(text: str, steps: int) -> str:
-    """The command of a run that was made longer."""
+def extended(text: str, steps: int, lengths: Iterable[int]) -> str:
+    """The command of a run that was made longer. Where phases that were over keep other `lengths`, no single one says it, and
+    what went on with the run stands behind what began it."""
     words = shlex.split(text)
+    if set(lengths) != {steps}:
+        return f"{text} && {shlex.join(['ganzoo', 'train', '--resume', '--steps', str(steps), *words[-2:]])}"
     for option in ("--steps", "--epochs"):
         if option in words:
             place = words.index(option)

@@ -91,7 +91,7 @@ class Session:
         lengths = self._lengths(run)
         phases = tuple(dataclasses.replace(p, steps=lengths[p.name], batch=run.batch[p.name]) for p in gan.phases())
         if lengths != run.phases:
-            command = record.extended(run.command, int(self.recipe.steps or 0))
+            command = record.extended(run.command, int(self.recipe.steps or 0), lengths.values())
             run = msgspec.structs.replace(run, phases=lengths, command=command, done=False)
         run = msgspec.structs.replace(run, precision=engine.precision, rhythm={**run.rhythm, **_asked(self.recipe)})
         self._train(run, gan, phases, batches, engine, resume=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +27,11 @@ STEPS = 8
 @pytest.fixture
 def captioned(tmp_path: Path) -> Path:
     return shapes(tmp_path / "shapes", 24)
+
+
+def narrow() -> dict[str, int]:
+    """Settings of a small StackGAN."""
+    return {name: getattr(registry.get("stackgan").tiny, name) for name in ("stage1", "size", "generator_width", "text_width")}
 
 
 def norms(network: nn.Module) -> list[nn.BatchNorm2d]:
@@ -95,9 +101,19 @@ def test_a_phase_shows_the_view_of_its_name(captioned: Path, tmp_path: Path) -> 
         torch.testing.assert_close(shown, views[view])
 
 
+def test_a_run_whose_phases_get_other_lengths_says_so(captioned: Path, tmp_path: Path) -> None:
+    settings = {**narrow(), "text_steps": 2, "stage1_steps": 3, "stage2_steps": 4}
+    run = train("stackgan", str(captioned), settings=settings, out=tmp_path / "run", batch_size=4)
+    begun = json.loads((run / "run.json").read_text())["command"]
+    train(out=run, resume=True, steps=6)
+    record = json.loads((run / "run.json").read_text())
+    assert record["phases"] == {"text": 2, "stage-1": 3, "stage-2": 6}
+    assert record["command"] == f"{begun} && ganzoo train --resume --steps 6 --out runs/run"
+    assert begun.endswith(" --out runs/run")
+
+
 def test_a_stage_whose_turn_is_to_come_ends_no_run(captioned: Path, tmp_path: Path) -> None:
     """It draws the same grey for everybody until then."""
-    narrow = {name: getattr(registry.get("stackgan").tiny, name) for name in ("stage1", "size", "generator_width", "text_width")}
-    run = train("stackgan", str(captioned), settings=narrow, steps=6, batch_size=4, out=tmp_path / "run", device="cpu",
+    run = train("stackgan", str(captioned), settings=narrow(), steps=6, batch_size=4, out=tmp_path / "run", device="cpu",
                 sample_every=2, stop_on_collapse=True)  # fmt: skip
     assert len(list((run / "samples").glob("*.png"))) == 3 * 3 + 1
