@@ -2,8 +2,8 @@
 
     python benchmarks/tone.py cyclegan-summer2winter --photo china.jpg --times 3
 
-For each direction the largest and the mean difference. The photograph is enlarged, --times its sides, to be worth cutting; at
-once it takes some 0.4 kB a pixel. Two minutes on two cores. Ends with the figures as JSON.
+For each direction the largest and the mean difference. The photograph is enlarged, --times its sides, to be worth cutting. Ends
+with the figures as JSON.
 """
 
 from __future__ import annotations

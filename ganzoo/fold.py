@@ -35,10 +35,7 @@ def folded(gan: GAN[Any]) -> GAN[Any]:
             if free[place] and free[place + 1]:
                 sequence[place], sequence[place + 1] = _fused(sequence[place], sequence[place + 1]), nn.Identity()
         for place, layer in enumerate(sequence):
-            if free[place] and type(layer) is NearestConvolution and not layer.mirrored:
-                layer = _transposed(layer)
-                sequence[place] = _rewritten(layer)
-            elif free[place] and isinstance(layer, nn.ConvTranspose2d) and type(layer) in TRANSPOSED:
+            if free[place]:
                 sequence[place] = _rewritten(layer)
     return private
 
@@ -72,8 +69,12 @@ def _transposed(layer: NearestConvolution) -> nn.ConvTranspose2d:
     return made
 
 
-def _rewritten(layer: nn.ConvTranspose2d) -> nn.Module:
+def _rewritten(layer: nn.Module) -> nn.Module:
     """Another form of the same map where there is a quicker one."""
+    if type(layer) is NearestConvolution and not layer.mirrored:
+        layer = _transposed(layer)
+    if type(layer) not in TRANSPOSED or not isinstance(layer, nn.ConvTranspose2d):
+        return layer
     geometry = (layer.stride, layer.padding, layer.output_padding, layer.dilation, layer.groups)
     if geometry == ((1, 1), (0, 0), (0, 0), (1, 1), 1):
         return Spread(layer)

@@ -161,21 +161,27 @@ def test_the_discriminator_is_shown_what_was_made_before() -> None:
     assert not shown.requires_grad
 
 
+def with_and_without(term: str, weight: int, adversary: str) -> tuple[Any, Tensor, Tensor, Update, float]:
+    """Networks, content and style that they are shown, the generator's turn with a term, and what that adds to its loss."""
+    settings = {"adversary": adversary, "tile": "32", "load": "64", "discriminator_width": "4"}
+    content, style, found = pictures(side=64), pictures(side=64, seed=2), []
+    for here in (0, weight):
+        gan = built(**{term: str(here)}, **settings)
+        *_, update = gan.losses({"A": content, "B": style}, step())
+        assert update.player == "generator"
+        found.append(update)
+    return gan, content, style, found[1], (found[1].loss - found[0].loss).item()
+
+
 @pytest.mark.parametrize("adversary", ["siamese", "patch"])
 def test_the_tone_of_squares_is_to_stay(adversary: str) -> None:
-    settings = {"adversary": adversary, "tile": "32", "load": "64", "discriminator_width": "4"}
-    content, style = pictures(side=64), pictures(side=64, seed=2)
-    losses = []
-    for tone in ("0", "3"):
-        gan = built(tone=tone, **settings)
-        made = joined(gan.generator(tiles(content))).detach()
-        *_, update = gan.losses({"A": content, "B": style}, step())
-        losses.append(float(update.loss.detach()))
+    gan, content, _, update, added = with_and_without("tone", 3, adversary)
+    made = joined(gan.generator(tiles(content))).detach()
     means = [picture.reshape(N, 3, 8, 8, 8, 8).mean(dim=(3, 5)) for picture in (made, content)]
     moved = float((means[0] - means[1]).abs().mean())
     assert moved > 0
-    assert losses[1] - losses[0] == pytest.approx(3 * moved, rel=1e-4)
-    assert float(update.log["tone"].detach()) == pytest.approx(moved, rel=1e-4)
+    assert added == pytest.approx(3 * moved, rel=1e-4)
+    assert update.log["tone"].item() == pytest.approx(moved, rel=1e-4)
 
 
 def test_travel_is_nothing_for_the_same_directions_and_two_for_the_opposite() -> None:
@@ -234,16 +240,11 @@ def test_what_the_generator_makes_is_a_change_of_the_picture() -> None:
 
 @pytest.mark.parametrize("adversary", ["siamese", "patch"])
 def test_pictures_of_the_style_are_to_stay(adversary: str) -> None:
-    settings = {"adversary": adversary, "tile": "32", "load": "64", "discriminator_width": "4"}
-    content, style = pictures(side=64), pictures(side=64, seed=2)
-    found = []
-    for weight in ("0", "5"):
-        gan = built(identity=weight, **settings)
-        found.append({update.player: update for update in gan.losses({"A": content, "B": style}, step())}["generator"])
+    gan, _, style, update, added = with_and_without("identity", 5, adversary)
     change = float((joined(gan.generator(tiles(style))) - style).detach().abs().mean())
     assert change > 0
-    assert found[1].log["identity"].item() == pytest.approx(change, rel=1e-3)
-    assert (found[1].loss - found[0].loss).item() == pytest.approx(5 * change, rel=1e-2)
+    assert update.log["identity"].item() == pytest.approx(change, rel=1e-3)
+    assert added == pytest.approx(5 * change, rel=1e-2)
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (8, 40), (64, 24)])

@@ -52,11 +52,9 @@ class Siamese(GAN[SiameseConfig]):
         c = self.config
         content, style = (random_crop(batch[domain], 2 * c.tile, step) for domain in c.domains)
         made = joined(self.generator(tiles(content)))
-        return (
-            self._beside_a_discriminator(content, style, made, step)
-            if c.adversary == "patch"
-            else self._alone(content, style, made)
-        )
+        if c.adversary == "patch":
+            return self._beside_a_discriminator(content, style, made, step)
+        return self._alone(content, style, made)
 
     def _alone(self, content: Tensor, style: Tensor, made: Tensor) -> Iterator[Update]:
         c = self.config
