@@ -23,7 +23,7 @@ from ganzoo.training import artifacts
 from ganzoo.training.augment import Augment
 from ganzoo.training.run import train
 from ganzoo_siamese.model import distance, joined, tiles, travelled
-from ganzoo_siamese.networks import INSIDE
+from ganzoo_siamese.networks import INSIDE, ChannelNorm, QuartersNorm
 
 N = 4
 SMALL = {"tile": "16", "load": "32", "width": "4", "siamese_width": "4", "vector": "6", "blocks": "1"}
@@ -231,6 +231,24 @@ def test_a_pixel_changes_nothing_beyond_the_halo(blocks: str) -> None:
     assert farthest == halo
 
 
+def test_instance_norm_is_over_the_four_tiles_of_a_picture_together_in_training() -> None:
+    norm, whole = QuartersNorm(3), pictures(2)
+    for parameter in norm.parameters():
+        nn.init.uniform_(parameter, 0.5, 1.5)
+    alone = nn.functional.instance_norm(whole, weight=norm.weight, bias=norm.bias)
+    for maps in (tiles(whole), tiles(whole).contiguous(memory_format=torch.channels_last)):
+        torch.testing.assert_close(joined(norm.train()(maps)), alone)
+    torch.testing.assert_close(norm.eval()(whole), alone)
+    assert not torch.allclose(joined(norm(tiles(whole))), alone, atol=0.1)
+
+
+@pytest.mark.parametrize(("norm", "kind"), [("channel", ChannelNorm), ("instance", QuartersNorm)])
+def test_one_kind_of_norm_is_behind_every_layer_between_the_first_and_the_last(norm: str, kind: type[nn.Module]) -> None:
+    modules = list(built(norm=norm, blocks="2").generator.modules())
+    assert sum(isinstance(module, kind) for module in modules) == 2 + 2 * 2 + 2
+    assert sum(isinstance(module, (nn.InstanceNorm2d, nn.LayerNorm)) for module in modules) == 2 + 2 * 2 + 2
+
+
 def test_what_the_generator_makes_is_a_change_of_the_picture() -> None:
     gan, image = built(), pictures(2, 64)
     nn.init.zeros_(gan.generator.last[-1].weight)
@@ -293,7 +311,7 @@ def test_it_trains_and_translates_one_way(preset: str, keys: set[str], tmp_path:
     row = json.loads((run / "metrics.jsonl").read_text("utf-8").splitlines()[-1])
     assert {"loss/siamese", "loss/generator", "travel"} | keys <= set(row)
     model = ganzoo.load(run)
-    assert model.config.tile == 16
+    assert (model.config.tile, model.config.norm) == (16, "instance" if preset == "small" else "channel")
     Image.new("RGB", (45, 32)).save(tmp_path / "photo.png")
     assert torch.isfinite(model.sample(1, seed=0, image=str(tmp_path / "photo.png")).tensor).all()
     with pytest.raises(InputError, match="B2A"):

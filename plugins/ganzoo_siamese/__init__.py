@@ -26,7 +26,8 @@ class SiameseConfig(Config, frozen=True, kw_only=True):
     """`direction`: the domain that is changed, and the one that it is to look like. `tile`: S, pixels of a side that the
     generator sees in training; the siamese network sees 2 x 2 of them joined, cut by chance from pictures fitted to `load`.
 
-    `adversary`: who tells made pictures from those of the style: the siamese network itself, or a discriminator of patches, the
+    `norm`: of the generator: over the channels of each place, or over each channel of the picture, in training of the four tiles
+    together. `adversary`: who tells made pictures from those of the style: the siamese network itself, or a discriminator of patches, the
     siamese network then looking after the content alone. `pool`: past translations that such a discriminator is shown.
 
     `vector`: numbers that the siamese network makes of a picture; `margin`: distance that it keeps at least, from the origin to
@@ -41,6 +42,7 @@ class SiameseConfig(Config, frozen=True, kw_only=True):
     tile: Literal[16, 32, 64] = 64
     load: Annotated[int, msgspec.Meta(ge=32, le=1024, multiple_of=MULTIPLE)] = 256
     flip: bool = True
+    norm: Literal["channel", "instance"] = "channel"
     blocks: Annotated[int, msgspec.Meta(ge=0, le=16)] = 6
     width: FeatureMaps = 64
     siamese_width: FeatureMaps = 64
@@ -75,7 +77,7 @@ class SiameseConfig(Config, frozen=True, kw_only=True):
 
     @property
     def halo(self) -> int:
-        """Radius of the generator's receptive field in pixels."""
+        """Radius of the generator's receptive field in pixels, but for a norm that is over the whole picture."""
         return 15 + 8 * self.blocks
 
 
@@ -110,9 +112,10 @@ plugin = Plugin(
     presets={
         # tiles of 64 pixels, as the source has them: the defaults
         "s21": SiameseConfig(),
-        # what two cores train in an hour, beside a discriminator
+        # what two cores train in two hours, beside a discriminator
         "small": SiameseConfig(
-            tile=32, load=128, blocks=2, width=32, siamese_width=32, adversary="patch", margin=10, identity=5, steps=10_000
+            tile=32, load=128, norm="instance", blocks=2, width=32, siamese_width=32, discriminator_norm="instance",
+            adversary="patch", pool=256, margin=10, identity=1, steps=7_000,
         ),
     },
     data=data,

@@ -17,18 +17,19 @@ INSIDE = 0.99
 class Generator(nn.Module):
     """pictures (n, channels, h, w) in [-1, 1] -> the same; sides are multiples of MULTIPLE.
 
-    Two halvings, residual blocks, two doublings, to which the maps before each halving are added. No layer takes statistics
-    of a map: a tile comes out as it does in the whole picture, but for its border. There is no norm behind the first layer, for
-    one over the channels of a place leaves little of how bright the place is. What is made is a change of the picture, added
-    before the tanh: so a picture stays what it is until there is a reason to change it."""
+    Two halvings, residual blocks, two doublings, to which the maps before each halving are added. There is no norm behind the
+    first layer, for one over the channels of a place leaves little of how bright the place is. Where all norms are such, a tile
+    comes out as it does in the whole picture, but for its border. What is made is a change of the picture, added before the tanh:
+    so a picture stays what it is until there is a reason to change it."""
 
     def __init__(self, config: SiameseConfig) -> None:
         super().__init__()
         c, w = config, config.width
         self.stem = nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(c.channels, w, 7), nn.ReLU(True))
-        self.to_half, self.to_quarter = _halving(w, 2 * w), _halving(2 * w, 4 * w)
-        self.blocks = nn.Sequential(*(Residual(4 * w) for _ in range(c.blocks)))
-        self.from_quarter, self.from_half = _doubling(4 * w, 2 * w), _doubling(2 * w, w)
+        norm = NORMS[c.norm]
+        self.to_half, self.to_quarter = _halving(w, 2 * w, norm), _halving(2 * w, 4 * w, norm)
+        self.blocks = nn.Sequential(*(Residual(4 * w, norm) for _ in range(c.blocks)))
+        self.from_quarter, self.from_half = _doubling(4 * w, 2 * w, norm), _doubling(2 * w, w, norm)
         self.last = nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(w, c.channels, 7))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -65,9 +66,9 @@ def discriminator(config: SiameseConfig) -> nn.Module:
 class Residual(nn.Module):
     """maps -> maps + what two 3 x 3 convolutions make of them."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, norm: MapsNorm) -> None:
         super().__init__()
-        self.layers = nn.Sequential(*_same(channels, channels), *_same(channels, channels)[:-1])
+        self.layers = nn.Sequential(*_same(channels, channels, norm), *_same(channels, channels, norm)[:-1])
 
     def forward(self, maps: Tensor) -> Tensor:
         added: Tensor = maps + self.layers(maps)
@@ -83,19 +84,39 @@ class ChannelNorm(nn.LayerNorm):
         return normed.to(maps.dtype).permute(0, 3, 1, 2)
 
 
-def _normed(convolution: nn.Module, channels: int) -> list[nn.Module]:
-    return [convolution, ChannelNorm(channels), nn.ReLU(True)]
+class QuartersNorm(nn.InstanceNorm2d):
+    """Instance normalization with a scale and a shift a channel. In training, the quarters of a picture, which follow each
+    other, are normalized together: the picture that they are put together to is what the whole one is in sampling."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, affine=True)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(maps)
+        n, channels, height, width = maps.shape
+        together = maps.permute(0, 2, 3, 1).reshape(n // 4, 4 * height, width, channels)  # no copy of channels-last maps
+        normed = super().forward(together.permute(0, 3, 1, 2))
+        return normed.permute(0, 2, 3, 1).reshape(n, height, width, channels).permute(0, 3, 1, 2)
 
 
-def _same(before: int, after: int) -> list[nn.Module]:
+MapsNorm = type[ChannelNorm] | type[QuartersNorm]
+NORMS: dict[str, MapsNorm] = {"channel": ChannelNorm, "instance": QuartersNorm}
+
+
+def _normed(convolution: nn.Module, channels: int, norm: MapsNorm) -> list[nn.Module]:
+    return [convolution, norm(channels), nn.ReLU(True)]
+
+
+def _same(before: int, after: int, norm: MapsNorm) -> list[nn.Module]:
     """3 x 3, the side kept."""
-    return [nn.ReflectionPad2d(1), *_normed(nn.Conv2d(before, after, 3), after)]
+    return [nn.ReflectionPad2d(1), *_normed(nn.Conv2d(before, after, 3), after, norm)]
 
 
-def _halving(before: int, after: int) -> nn.Sequential:
-    return nn.Sequential(nn.ReflectionPad2d(1), *_normed(nn.Conv2d(before, after, 3, 2), after))
+def _halving(before: int, after: int, norm: MapsNorm) -> nn.Sequential:
+    return nn.Sequential(nn.ReflectionPad2d(1), *_normed(nn.Conv2d(before, after, 3, 2), after, norm))
 
 
-def _doubling(before: int, after: int) -> nn.Sequential:
+def _doubling(before: int, after: int, norm: MapsNorm) -> nn.Sequential:
     """Nearest neighbours, then a convolution: transposed ones would weave a pattern that nothing here forbids."""
-    return nn.Sequential(*_normed(NearestConvolution(before, after, mirrored=True), after))
+    return nn.Sequential(*_normed(NearestConvolution(before, after, mirrored=True), after, norm))
