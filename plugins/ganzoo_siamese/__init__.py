@@ -26,15 +26,16 @@ class SiameseConfig(Config, frozen=True, kw_only=True):
     """`direction`: the domain that is changed, and the one that it is to look like. `tile`: S, pixels of a side that the
     generator sees in training; the siamese network sees 2 x 2 of them joined, cut by chance from pictures fitted to `load`.
 
-    `norm`: of the generator: over the channels of each place, or over each channel of the picture, in training of the four tiles
-    together. `adversary`: who tells made pictures from those of the style: the siamese network itself, or a discriminator of patches, the
-    siamese network then looking after the content alone. `pool`: past translations that such a discriminator is shown.
+    `norm`: of the generator: over the channels of each place, or over each channel of the picture, in training of the four
+    tiles together. `adversary`: who tells made pictures from those of the style: the siamese network itself, or a
+    discriminator of patches, the siamese network then looking after the content alone. `pool`: past translations that such a
+    discriminator is shown.
 
-    `vector`: numbers that the siamese network makes of a picture; `margin`: distance that it keeps at least, from the origin to
-    what the generator made or, beside a discriminator, between originals. `travel`: weight of the directions between vectors;
-    `identity`: of what the generator changes of pictures that are of the style already; `tone`: of what it changes of the mean
-    colours of squares of TONE pixels. `width`, `siamese_width`,
-    `discriminator_width`: channels of the largest maps, which double as the maps halve; `blocks`: residual ones of the generator.
+    `vector`: numbers that the siamese network makes of a picture; `margin`: distance that it keeps at least, from the origin
+    to what the generator made or, beside a discriminator, between originals. `travel`: weight of the directions between
+    vectors; `identity`: of what the generator changes of pictures that are of the style already; `tone`: of what it changes
+    of the mean colours of squares of TONE pixels. `width`, `siamese_width`, `discriminator_width`: channels of the largest
+    maps, which double as the maps halve; `blocks`: residual ones of the generator.
     """
 
     channels: Channels = 3
