@@ -76,7 +76,7 @@ def sample(model: Model, batch: int, rounds: int) -> Result:
                 _kept(model, sampling.views(made)[sampling.SAMPLE])
 
     def ours() -> None:
-        for part in sampling.parts(model.fast, feed(), model.device, model.precision):
+        for part in sampling.parts(model.fast, feed(), model.device, model.precision, (sampling.SAMPLE,)):
             _kept(model, part[sampling.SAMPLE])
 
     return _compared("sampling", textbook, ours, rows.count, rounds)

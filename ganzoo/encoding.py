@@ -38,7 +38,7 @@ def reconstruct(model: Model, images: Any, known: Mapping[str, Any]) -> sampling
     if missing:
         raise UsageError(f"{model.name}: its encoder does not give {', '.join(missing)}, which sampling needs")
     feed = ({name: tensor[start : start + BATCH] for name, tensor in found.items()} for start in range(0, len(original), BATCH))
-    made = torch.cat([part[sampling.SAMPLE] for part in sampling.parts(model.fast, feed, model.device, model.precision)])
+    made = sampling.run(model.fast, feed, model.device, model.precision, (sampling.SAMPLE,))[sampling.SAMPLE]
     views = {"original": original, "beside": torch.cat([original, made], dim=3)}
     return sampling.Samples(made, model.plugin.output(model.config), 0, views=views)
 

@@ -1,13 +1,15 @@
 """A private copy of a network that samples the same pictures in less time.
 
-BatchNorm goes into the convolution before it; two transposed convolutions that libraries do slowly are put differently. Only
-at load, in float32, of averaged weights that no longer learn: what is saved, verified or trained is never touched.
+BatchNorm goes into the convolution before it; transposed convolutions that libraries do slowly are put differently. Where samples
+are drawn in bf16, weights are cast once and not at every call. Only at load, of averaged weights that no longer learn: what is
+saved, verified or trained is never touched.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from types import MethodType
 from typing import Any
 
 import torch
@@ -60,18 +62,18 @@ def _fused(layer: Any, norm: Any) -> nn.Module:
     return fused
 
 
-def _transposed(layer: NearestConvolution) -> nn.ConvTranspose2d:
+def _transposed(layer: NearestConvolution) -> nn.ConvTranspose2d | nn.Sequential:
     """The same map with its taps added up once and for all."""
-    taps = layer.taps()
+    taps, beyond = layer.taps(), layer.beyond()
     before, after, side, _ = taps.shape
-    made = nn.ConvTranspose2d(before, after, side, 2, side // 2 - 1, bias=layer.bias is not None, device="meta")
+    made = nn.ConvTranspose2d(before, after, side, 2, side // 2 - 1 + 2 * beyond, bias=layer.bias is not None, device="meta")
     made.weight, made.bias = nn.Parameter(taps, requires_grad=False), layer.bias
-    return made
+    return nn.Sequential(nn.ReplicationPad2d(beyond), made) if beyond else made
 
 
 def _rewritten(layer: nn.Module) -> nn.Module:
     """Another form of the same map where there is a quicker one."""
-    if type(layer) is NearestConvolution and not layer.mirrored:
+    if type(layer) is NearestConvolution:
         layer = _transposed(layer)
     if type(layer) not in TRANSPOSED or not isinstance(layer, nn.ConvTranspose2d):
         return layer
@@ -124,3 +126,24 @@ class Doubling(nn.Module):
             for column in (0, 1):
                 out[:, :, row, :, column] = phases[:, row : row + height, column : column + width, row, column]
         return out.view(n, 2 * height, 2 * width, self.channels).permute(0, 3, 1, 2)
+
+
+LOWERED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d, Projection, Spread, Doubling)
+"""Layers whose weights autocast casts, all of them and at every call: on a GPU, each is a kernel of its own."""
+
+
+def lowered(gan: GAN[Any]) -> GAN[Any]:
+    """The same GAN, whose layers also hold their weights in bf16, for use under autocast to it; the outputs are the same bit for
+    bit. Where autocast is off, as a network may ask for a part of its work, they use their own."""
+    for layer in list(gan.modules()):
+        if type(layer) in LOWERED and _plain(layer):
+            layer.lower = copy.deepcopy(layer).to(torch.bfloat16)
+            layer.forward = MethodType(_by_autocast, layer)
+    return gan
+
+
+def _by_autocast(layer: Any, maps: Tensor) -> Tensor:
+    device = maps.device.type
+    lower = torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.bfloat16
+    made: Tensor = layer.lower(maps) if lower else type(layer).forward(layer, maps)
+    return made

@@ -39,10 +39,13 @@ class NearestConvolution(nn.Conv2d):
         self.mirrored = mirrored
 
     def forward(self, maps: Tensor) -> Tensor:
-        around = self.kernel_size[0] // 2
-        if self.mirrored and around:  # one place beyond lies what one place within does: the border's twin
-            return F.conv_transpose2d(F.pad(maps, (1, 1, 1, 1), "replicate"), self.taps(), self.bias, 2, around + 2)
-        return F.conv_transpose2d(maps, self.taps(), self.bias, 2, around)
+        beyond = self.beyond()
+        wider = F.pad(maps, 4 * (beyond,), "replicate") if beyond else maps
+        return F.conv_transpose2d(wider, self.taps(), self.bias, 2, self.kernel_size[0] // 2 + 2 * beyond)
+
+    def beyond(self) -> int:
+        """Places added around the maps: one place beyond the border lies what one place within does, the border's twin."""
+        return int(self.mirrored and self.kernel_size[0] > 1)
 
     def taps(self) -> Tensor:
         """(before, after, kernel + 1, kernel + 1): the transposed convolution's."""

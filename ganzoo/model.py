@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
 from operator import index
 from pathlib import Path
@@ -18,7 +18,7 @@ from ganzoo.assembly import assemble
 from ganzoo.config import convert
 from ganzoo.device import choose_device, choose_precision, describe
 from ganzoo.errors import UsageError, WeightsError
-from ganzoo.fold import folded
+from ganzoo.fold import folded, lowered
 from ganzoo.gan import GAN
 from ganzoo.inputs import Input, Rows
 from ganzoo.origin import Origin, told
@@ -65,22 +65,25 @@ class Model:
         seed: int | None = None,
         batch_size: int | None = None,
         columns: int | None = None,
+        views: Collection[str] | None = None,
         progress: Callable[[int], None] | None = None,
         **inputs: Any,
     ) -> sampling.Samples:
-        """`n` samples. Row i depends on seed + i alone; `seed` None draws one (see `.seed` of the result).
+        """`n` samples, on the CPU. Row i depends on seed + i alone; `seed` None draws one (see `.seed` of the result).
 
         `inputs`: by name, as Python values or as text (label=7, text="a red bird", image="x.jpg"); the rest is drawn.
+        `views`: names of those that are made beside the samples, None for all; UsageError for one that there is not.
         """
         parts = []
-        for part in self.stream(n, seed=seed, batch_size=batch_size, columns=columns, **inputs):
-            parts.append(part)
+        for part in self.stream(n, seed=seed, batch_size=batch_size, columns=columns, views=views, **inputs):
+            seen = {name: tensor.cpu() for name, tensor in part.views.items()}
+            parts.append(dataclasses.replace(part, tensor=part.tensor.cpu(), views=seen))
             if progress:
                 progress(len(part))
-        views = {name: torch.cat([part.views[name] for part in parts]) for name in parts[0].views}
+        joined = {name: torch.cat([part.views[name] for part in parts]) for name in parts[0].views}
         tensor = torch.cat([part.tensor for part in parts])
         told = sampling.sentences(self.inputs, inputs)
-        return dataclasses.replace(parts[0], tensor=tensor, columns=columns, views=views, sentences=told)
+        return dataclasses.replace(parts[0], tensor=tensor, columns=columns, views=joined, sentences=told)
 
     def stream(
         self,
@@ -91,9 +94,11 @@ class Model:
         columns: int | None = None,
         start: int = 0,
         rows: int | None = None,
+        views: Collection[str] | None = None,
         **inputs: Any,
     ) -> Iterator[sampling.Samples]:
-        """The samples of `sample(n)`, a batch at a time, so that memory does not grow; from row `start` on, `rows` of them."""
+        """The samples of `sample(n)`, a batch at a time, so that memory does not grow; from row `start` on, `rows` of them.
+        They stay on the model's device, where a program makes levels or features of them soonest."""
         size = (BATCH if self.device.type == "cpu" else 4 * BATCH) if batch_size is None else index(batch_size)
         if size < 1:
             raise UsageError(f"a batch of {size}; at least 1 is needed")
@@ -103,7 +108,8 @@ class Model:
         wide = columns or images.columns_for(max(1, n))
         asked = Rows(seed, (n - start) if rows is None else rows, start, n, wide)
         sampling.check_names(self.inputs, inputs)
-        return self._parts(asked, sampling.batches(self.inputs, inputs, asked, size), self.origin(seed, n, wide, inputs))
+        wanted = None if views is None else (sampling.SAMPLE, *views)
+        return self._parts(asked, sampling.batches(self.inputs, inputs, asked, size), self.origin(seed, n, wide, inputs), wanted)
 
     def write(self, path: str | Path, n: int, *, seed: int | None = None, **options: Any) -> str:
         """Any number of samples into a folder of PNGs or `x.tar` shards, in constant memory; says where.
@@ -113,9 +119,11 @@ class Model:
 
         return bulk.write(self, Path(path), n, seed=sampling.random_seed() if seed is None else seed, **options)
 
-    def _parts(self, rows: Rows, feed: Iterator[dict[str, Tensor]], origin: Origin) -> Iterator[sampling.Samples]:
+    def _parts(
+        self, rows: Rows, feed: Iterator[dict[str, Tensor]], origin: Origin, wanted: Collection[str] | None
+    ) -> Iterator[sampling.Samples]:
         first, output = rows.start, self.plugin.output(self.config)
-        for part in sampling.parts(self.fast, feed, self.device, self.precision):
+        for part in sampling.parts(self.fast, feed, self.device, self.precision, wanted, strict=True):
             tensor = part.pop(sampling.SAMPLE)
             yield sampling.Samples(tensor, output, rows.seed + first, rows.columns, part, origin, first)
             first += len(tensor)
@@ -123,7 +131,8 @@ class Model:
     @cached_property
     def fast(self) -> GAN[Any]:
         """A private copy for sampling, its BatchNorm folded; `gan` stays as it was loaded."""
-        return folded(self.gan).to(memory_format=torch.channels_last)
+        private = folded(self.gan).to(memory_format=torch.channels_last)
+        return lowered(private) if self.precision == "bf16" else private
 
     def origin(self, seed: int, n: int, columns: int, inputs: Mapping[str, Any]) -> Origin:
         """What pictures of these samples say of their making."""

@@ -208,7 +208,7 @@ def _sheet(folder: Path, name: str, examples: Sequence[str]) -> Model:
         _of_sentences(model, examples).save(folder / SAMPLES, force=True)
         return model
     try:
-        made = _of_classes(model) or model.sample(SHEET_ROWS[kind], seed=0)
+        made = _of_classes(model) or model.sample(SHEET_ROWS[kind], seed=0, views=())
     except InputError:
         return model
     made.save(folder / SAMPLES, force=True)
@@ -220,7 +220,7 @@ def _of_classes(model: Model) -> Samples | None:
     for name, spec in model.inputs.items():
         if isinstance(spec, Label) and 1 < len(spec.classes) <= SHEET_CLASSES:
             given: dict[str, Any] = {name: "all"}
-            return model.sample(LINE * len(spec.classes), seed=0, columns=LINE, **given)
+            return model.sample(LINE * len(spec.classes), seed=0, columns=LINE, views=(), **given)
     return None
 
 
@@ -230,7 +230,7 @@ def _of_sentences(model: Model, examples: Sequence[str]) -> Samples:
     if name is None:
         raise UsageError(f"{model.name} takes no sentences, of which there could be examples")
     given: dict[str, Any] = {name: list(examples)}
-    return model.sample(WORDED * len(examples), seed=0, columns=WORDED, **given)
+    return model.sample(WORDED * len(examples), seed=0, columns=WORDED, views=(), **given)
 
 
 def _files(folder: Path) -> dict[str, File]:

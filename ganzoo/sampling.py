@@ -62,7 +62,7 @@ class Samples:
     def view(self, name: str) -> Samples:
         """The same rows seen otherwise; UsageError where the model gives no such view."""
         if name not in self.views:
-            raise UsageError(f"--show {name}: this model gives {', '.join(self.views) or 'no other views'}")
+            raise no_view(name, self.views)
         origin = msgspec.structs.replace(self.origin, view=name) if self.origin else None
         return replace(self, tensor=self.views[name], views={}, origin=origin)
 
@@ -198,6 +198,12 @@ def to_device(inputs: Mapping[str, Tensor], device: torch.device) -> dict[str, T
     return {name: t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t for name, t in moved.items()}
 
 
+def no_view(name: str, given: Iterable[str]) -> UsageError:
+    """What to say of a view that a model does not give."""
+    others = ", ".join(other for other in given if other != SAMPLE)
+    return UsageError(f"--show {name}: this model gives {others or 'no other views'}")
+
+
 def views(made: Tensor | Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     """What `GAN.sample` gave, by name; a view that is made on demand is not made yet."""
     return {SAMPLE: made} if isinstance(made, Tensor) else made
@@ -210,14 +216,18 @@ def parts(
     device: torch.device,
     precision: str,
     wanted: Collection[str] | None = None,
+    strict: bool = False,
 ) -> Iterator[dict[str, Tensor]]:
-    """Every batch of `feed` through `gan.sample`, on the CPU as float32; "sample" is one of the names. `wanted`: the views that
-    are looked at, None for all; the work of the others is spared."""
+    """Every batch of `feed` through `gan.sample`, as float32 where the networks are; "sample" is one of the names. `wanted`:
+    the views that are looked at, None for all; the work of the others is spared. One that there is not is left out, or with
+    `strict` a UsageError."""
     for inputs in feed:
         with precise(device, precision):
             made = views(gan.sample(to_device(inputs, device)))
+            if strict and (missing := [name for name in wanted or () if name not in made]):
+                raise no_view(missing[0], made)
             named = {name: made[name] for name in made if wanted is None or name in wanted}
-        yield {name: tensor.float().cpu() for name, tensor in named.items()}
+        yield {name: tensor.float() for name, tensor in named.items()}
 
 
 def run(
@@ -227,9 +237,9 @@ def run(
     precision: str,
     wanted: Collection[str] | None = None,
 ) -> dict[str, Tensor]:
-    """All `parts` joined."""
+    """All `parts` joined, on the CPU."""
     found: dict[str, list[Tensor]] = {}
     for part in parts(gan, feed, device, precision, wanted):
         for name, tensor in part.items():
-            found.setdefault(name, []).append(tensor)
+            found.setdefault(name, []).append(tensor.cpu())
     return {name: torch.cat(tensors) for name, tensors in found.items()}

@@ -91,6 +91,13 @@ def test_a_folder_may_be_a_path_or_text(name: type, tmp_path: Path) -> None:
 def test_views_and_encoding(tmp_path: Path) -> None:
     samples = ganzoo.load(folder(tmp_path / "text", "tiny_text")).sample(2, seed=0, text="a red thing")
     assert set(samples.views) == {"stage1", "stages"}
+    model = ganzoo.load(tmp_path / "text")
+    for wanted in ((), ("stages",)):
+        some = model.sample(2, seed=0, text="a red thing", views=wanted)
+        assert torch.equal(some.tensor, samples.tensor)
+        assert tuple(some.views) == wanted
+    with pytest.raises(UsageError, match="--show stage3: this model gives stage1, stages"):
+        model.sample(2, text="a red thing", views=("stage3",))
     vae = ganzoo.load(folder(tmp_path / "vae", "tiny_vae"), device="cpu", precision="fp32")
     inputs = vae.encode(vae.sample(3, seed=0).tensor)
     assert set(inputs) <= set(vae.inputs)

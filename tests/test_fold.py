@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ganzoo import load
-from ganzoo.fold import Doubling, Spread, folded
+from ganzoo.fold import Doubling, Spread, folded, lowered
 from ganzoo.gan import GAN
 from ganzoo.images import to_uint8
 from ganzoo.inputs import Rows
-from ganzoo.layers import NearestConvolution
+from ganzoo.layers import NearestConvolution, Projection
 from ganzoo.registry import get
 from ganzoo.sampling import run
 
@@ -72,7 +74,13 @@ def test_nearest_neighbours_and_a_convolution(channels: int, form: type[nn.Modul
     fast = same(nn.Sequential(nn.Identity(), NearestConvolution(6, channels, 3, bias), nn.BatchNorm2d(channels)), 6, 5, 7)
     assert type(fast.generator[1]) is form  # type: ignore[index]
     assert type(fast.generator[2]) is nn.Identity  # type: ignore[index]
-    same(nn.Sequential(NearestConvolution(6, channels, 3, bias, mirrored=True), nn.BatchNorm2d(channels)), 6, 5, 7)
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_nearest_neighbours_and_a_convolution_with_mirrored_borders(kernel: int) -> None:
+    layer = NearestConvolution(6, 8, kernel, mirrored=True)
+    fast = same(nn.Sequential(layer, nn.BatchNorm2d(8)), 6, 5, 7)
+    assert not any(isinstance(module, NearestConvolution) for module in fast.modules())
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -136,3 +144,66 @@ def test_the_fast_path_is_near_float32() -> None:
     apart = abs(plain - quick).reshape(256, -1)
     assert apart.mean() <= 0.5
     assert apart.mean(axis=1).max() <= 1.5
+
+
+class Counting(TorchDispatchMode):
+    """Which tensors are brought to another type, by their shapes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.casts: list[torch.Size] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten._to_copy.default:
+            self.casts.append(args[0].shape)
+        return func(*args, **(kwargs or {}))
+
+
+class Apart(nn.Module):
+    """A layer that asks for float32 in the middle of a network in bf16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(5, 5)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        with torch.autocast("cpu", enabled=False):
+            made: Tensor = self.layer(maps.float())
+        return made
+
+
+LAYERS = [
+    (nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 3, bias=False)), (5,)),
+    (nn.Sequential(nn.Conv2d(5, 8, 3, 2), nn.BatchNorm2d(8), nn.ConvTranspose2d(8, 8, 4, 2, 1)), (5, 9, 9)),
+    (nn.Sequential(nn.ConvTranspose2d(5, 8, 4), nn.ConvTranspose2d(8, 3, 4, 2, 1), nn.Tanh()), (5, 1, 1)),
+    (nn.Sequential(Projection(5, 8, 4), NearestConvolution(8, 8), NearestConvolution(8, 8, mirrored=True)), (5, 1, 1)),
+    (nn.Sequential(nn.Conv1d(5, 8, 3, padding=1), nn.ConvTranspose1d(8, 4, 4)), (5, 7)),
+    (nn.Sequential(spectral_norm(nn.Linear(5, 5)), nn.Linear(5, 5)), (5,)),
+    (nn.Sequential(nn.Linear(5, 5), Apart()), (5,)),
+]
+
+
+@pytest.mark.parametrize(("network", "shape"), LAYERS)
+def test_weights_in_bf16_give_what_autocast_gives_bit_for_bit(network: nn.Module, shape: tuple[int, ...]) -> None:
+    holder = trained(network)
+    plain, quick = folded(holder), lowered(folded(holder))
+    rows = [{"x": torch.randn(3, *shape)}]
+    for precision in ("bf16", "fp32"):
+        expected, made = (run(gan, rows, torch.device("cpu"), precision)["sample"] for gan in (plain, quick))
+        assert torch.equal(made, expected)
+
+
+@pytest.mark.parametrize(("network", "shape"), LAYERS[:5])
+def test_under_autocast_no_weight_is_cast_again(network: nn.Module, shape: tuple[int, ...]) -> None:
+    quick = lowered(folded(trained(network)))
+    weights = {parameter.shape for parameter in quick.parameters()}
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16), Counting() as counting:
+        quick.sample({"x": torch.randn(3, *shape)})
+    assert counting.casts
+    assert not weights & set(counting.casts)
+
+
+def test_a_model_in_bf16_holds_such_weights_and_one_in_float32_does_not() -> None:
+    kinds = {precision: load("dcgan-mnist", device="cpu", precision=precision).fast for precision in ("bf16", "fp32")}
+    types = {precision: {parameter.dtype for parameter in gan.parameters()} for precision, gan in kinds.items()}
+    assert types == {"bf16": {torch.float32, torch.bfloat16}, "fp32": {torch.float32}}

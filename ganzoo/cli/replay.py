@@ -87,11 +87,11 @@ def _inputs(told: Origin, model: Model, image: list[str] | None) -> dict[str, An
 
 
 def _made(model: Model, told: Origin, inputs: dict[str, Any]) -> Any:
-    where = {"start": told.row, "rows": 1} if told.row is not None else {}
+    how: dict[str, Any] = {"seed": told.seed, "columns": told.columns, "views": (told.view,) if told.view else ()}
     if told.row is None:
-        made = model.sample(told.n, seed=told.seed, columns=told.columns, **inputs)
+        made = model.sample(told.n, **how, **inputs)
     else:
-        made = next(model.stream(told.n, seed=told.seed, columns=told.columns, **where, **inputs))
+        made = next(model.stream(told.n, start=told.row, rows=1, **how, **inputs))
     return made if told.view is None else made.view(told.view)
 
 

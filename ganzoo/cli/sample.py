@@ -173,14 +173,20 @@ def _save(model: Model, target: Path, n: int, seed: int, asked: Asked) -> str:
     progress, finish = _bar(n)
     try:
         made: Samples = model.sample(
-            n, seed=seed, batch_size=asked.batch_size, columns=asked.columns, progress=progress, **asked.inputs
-        )
+            n, seed=seed, batch_size=asked.batch_size, columns=asked.columns, views=_views(target, asked.show),
+            progress=progress, **asked.inputs,
+        )  # fmt: skip
     finally:
         finish()
     try:
         return str((made if asked.show is None else made.view(asked.show)).save(target, force=asked.force))
     except OSError as error:
         raise GanzooError(f"{target} cannot be written ({error.strerror or error})") from None
+
+
+def _views(target: Path, show: str | None) -> tuple[str, ...] | None:
+    """Those that the file will hold: numbers come with all of them unless one is asked for."""
+    return None if show is None and target.suffix == ".npz" else (show,) if show else ()
 
 
 def _sentences(text: list[str] | None, texts: Path | None) -> list[str] | None:

@@ -158,7 +158,7 @@ def command(model: Model, asked: Asked) -> str:
 
 def _drawn(model: Model, asked: Asked, told: Mapping[str, Any]) -> Iterator[Tensor]:
     """Samples as they would be saved, uint8 (n, channels, size, size). `told`: inputs that the seed cannot draw."""
-    for part in model.stream(asked.samples, seed=asked.seed, batch_size=asked.batch_size or BATCH, **told):
+    for part in model.stream(asked.samples, seed=asked.seed, batch_size=asked.batch_size or BATCH, views=(), **told):
         yield as_levels(part.tensor)
 
 
