@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,12 @@ def test_version_and_overview(ganzoo: Call) -> None:
     assert ganzoo("--version").stdout == f"ganzoo {VERSION}\n"
     overview = ganzoo("--help").stdout
     assert all(f" {name} " in overview for name in cli.COMMANDS)
+
+
+def test_it_is_a_module_that_runs() -> None:
+    """Where pip's folder of scripts is not on the path."""
+    done = subprocess.run([sys.executable, "-m", "ganzoo", "--version"], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"ganzoo {VERSION}\n", "")
 
 
 @pytest.mark.parametrize("words", [["lsit"], ["list", "--jsn"], ["sample", "--n", "many"], ["pull"]])
