@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from types import MethodType
 from typing import Any
 
 import torch
@@ -128,22 +127,59 @@ class Doubling(nn.Module):
         return out.view(n, 2 * height, 2 * width, self.channels).permute(0, 3, 1, 2)
 
 
-LOWERED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d, Projection, Spread, Doubling)
-"""Layers whose weights autocast casts, all of them and at every call: on a GPU, each is a kernel of its own."""
+class Lowered(nn.Module):
+    """A layer with a twin whose weights are in bf16, which takes its place under autocast to it. Where autocast is off, as a
+    network may ask for a part of its work, the layer is as it was."""
+
+    lower: nn.Module
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        device = next(self.lower.parameters()).device.type
+        if torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.bfloat16:
+            return self.lower(*args, **kwargs)
+        return super().forward(*args, **kwargs)
+
+
+class LoweredLinear(Lowered, nn.Linear): ...
+
+
+class LoweredConv1d(Lowered, nn.Conv1d): ...
+
+
+class LoweredConv2d(Lowered, nn.Conv2d): ...
+
+
+class LoweredConvTranspose1d(Lowered, nn.ConvTranspose1d): ...
+
+
+class LoweredConvTranspose2d(Lowered, nn.ConvTranspose2d): ...
+
+
+class LoweredProjection(Lowered, Projection): ...
+
+
+class LoweredSpread(Lowered, Spread): ...
+
+
+class LoweredDoubling(Lowered, Doubling): ...
+
+
+LOWERED = {kind.__bases__[1]: kind for kind in Lowered.__subclasses__()}
+"""By the layers, all of whose weights autocast casts at every call: on a GPU, each is a kernel of its own."""
 
 
 def lowered(gan: GAN[Any]) -> GAN[Any]:
-    """The same GAN, whose layers also hold their weights in bf16, for use under autocast to it; the outputs are the same bit for
-    bit. Where autocast is off, as a network may ask for a part of its work, they use their own."""
-    for layer in list(gan.modules()):
-        if type(layer) in LOWERED and _plain(layer):
-            layer.lower = copy.deepcopy(layer).to(torch.bfloat16)
-            layer.forward = MethodType(_by_autocast, layer)
+    """The same GAN, the layers of whose networks that `sample` uses also hold their weights in bf16. What is made under autocast
+    stays the same."""
+    for name in gan.ema:
+        _lower(gan.get_submodule(name))
     return gan
 
 
-def _by_autocast(layer: Any, maps: Tensor) -> Tensor:
-    device = maps.device.type
-    lower = torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.bfloat16
-    made: Tensor = layer.lower(maps) if lower else type(layer).forward(layer, maps)
-    return made
+def _lower(module: nn.Module) -> None:
+    if type(module) in LOWERED and _plain(module):
+        module.lower = copy.deepcopy(module).to(torch.bfloat16)
+        module.__class__ = LOWERED[type(module)]
+        return
+    for child in module.children():
+        _lower(child)

@@ -108,7 +108,7 @@ class Model:
         wide = columns or images.columns_for(max(1, n))
         asked = Rows(seed, (n - start) if rows is None else rows, start, n, wide)
         sampling.check_names(self.inputs, inputs)
-        wanted = None if views is None else (sampling.SAMPLE, *views)
+        wanted = None if views is None else (sampling.SAMPLE, *([views] if isinstance(views, str) else views))
         return self._parts(asked, sampling.batches(self.inputs, inputs, asked, size), self.origin(seed, n, wide, inputs), wanted)
 
     def write(self, path: str | Path, n: int, *, seed: int | None = None, **options: Any) -> str:

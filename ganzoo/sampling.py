@@ -60,9 +60,11 @@ class Samples:
         return draw(self.tensor, self.output, self.columns if columns is None else columns, self.sentences)
 
     def view(self, name: str) -> Samples:
-        """The same rows seen otherwise; UsageError where the model gives no such view."""
+        """The same rows seen otherwise; UsageError where they came without such a view."""
+        if name == SAMPLE:
+            return self
         if name not in self.views:
-            raise no_view(name, self.views)
+            raise UsageError(f"--show {name}: these samples came with {', '.join(self.views) or 'no other views'}")
         origin = msgspec.structs.replace(self.origin, view=name) if self.origin else None
         return replace(self, tensor=self.views[name], views={}, origin=origin)
 
@@ -198,12 +200,6 @@ def to_device(inputs: Mapping[str, Tensor], device: torch.device) -> dict[str, T
     return {name: t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t for name, t in moved.items()}
 
 
-def no_view(name: str, given: Iterable[str]) -> UsageError:
-    """What to say of a view that a model does not give."""
-    others = ", ".join(other for other in given if other != SAMPLE)
-    return UsageError(f"--show {name}: this model gives {others or 'no other views'}")
-
-
 def views(made: Tensor | Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     """What `GAN.sample` gave, by name; a view that is made on demand is not made yet."""
     return {SAMPLE: made} if isinstance(made, Tensor) else made
@@ -225,7 +221,8 @@ def parts(
         with precise(device, precision):
             made = views(gan.sample(to_device(inputs, device)))
             if strict and (missing := [name for name in wanted or () if name not in made]):
-                raise no_view(missing[0], made)
+                others = ", ".join(name for name in made if name != SAMPLE) or "no other views"
+                raise UsageError(f"--show {missing[0]}: this model gives {others}")
             named = {name: made[name] for name in made if wanted is None or name in wanted}
         yield {name: tensor.float() for name, tensor in named.items()}
 

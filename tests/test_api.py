@@ -96,6 +96,9 @@ def test_views_and_encoding(tmp_path: Path) -> None:
         some = model.sample(2, seed=0, text="a red thing", views=wanted)
         assert torch.equal(some.tensor, samples.tensor)
         assert tuple(some.views) == wanted
+    assert set(model.sample(2, text="a red thing", views="stages").views) == {"stages"}
+    with pytest.raises(UsageError, match="these samples came with no other views"):
+        model.sample(2, text="a red thing", views=()).view("stages")
     with pytest.raises(UsageError, match="--show stage3: this model gives stage1, stages"):
         model.sample(2, text="a red thing", views=("stage3",))
     vae = ganzoo.load(folder(tmp_path / "vae", "tiny_vae"), device="cpu", precision="fp32")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import gc
+import pickle
+import weakref
 from typing import Any
 
 import numpy as np
@@ -172,6 +176,18 @@ class Apart(nn.Module):
         return made
 
 
+class Named(nn.Module):
+    """Layers that are called by the names of their arguments."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.up = nn.Linear(5, 4), nn.ConvTranspose1d(1, 2, 3, stride=2)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        made: Tensor = self.up(self.layer(input=maps)[:, None], output_size=[10])
+        return made
+
+
 LAYERS = [
     (nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 3, bias=False)), (5,)),
     (nn.Sequential(nn.Conv2d(5, 8, 3, 2), nn.BatchNorm2d(8), nn.ConvTranspose2d(8, 8, 4, 2, 1)), (5, 9, 9)),
@@ -180,6 +196,7 @@ LAYERS = [
     (nn.Sequential(nn.Conv1d(5, 8, 3, padding=1), nn.ConvTranspose1d(8, 4, 4)), (5, 7)),
     (nn.Sequential(spectral_norm(nn.Linear(5, 5)), nn.Linear(5, 5)), (5,)),
     (nn.Sequential(nn.Linear(5, 5), Apart()), (5,)),
+    (nn.Sequential(nn.Linear(5, 5), Named()), (5,)),
 ]
 
 
@@ -207,3 +224,24 @@ def test_a_model_in_bf16_holds_such_weights_and_one_in_float32_does_not() -> Non
     kinds = {precision: load("dcgan-mnist", device="cpu", precision=precision).fast for precision in ("bf16", "fp32")}
     types = {precision: {parameter.dtype for parameter in gan.parameters()} for precision, gan in kinds.items()}
     assert types == {"bf16": {torch.float32, torch.bfloat16}, "fp32": {torch.float32}}
+
+
+def test_such_a_copy_is_copied_pickled_and_let_go_like_any_other() -> None:
+    quick = lowered(folded(trained(nn.Sequential(nn.Conv2d(5, 8, 3), nn.ReLU(), nn.Conv2d(8, 3, 3)))))
+    rows = [{"x": torch.randn(3, 5, 9, 9)}]
+    for twin in (copy.deepcopy(quick), pickle.loads(pickle.dumps(quick))):
+        made = (run(gan, rows, torch.device("cpu"), "bf16")["sample"] for gan in (quick, twin))
+        assert torch.equal(*made)
+    watched = weakref.ref(quick.generator[0])  # type: ignore[index]
+    gc.disable()
+    try:
+        del quick
+        assert watched() is None
+    finally:
+        gc.enable()
+
+
+def test_networks_that_only_training_needs_have_no_such_weights() -> None:
+    gan = lowered(folded(get("dcgan").build(get("dcgan").tiny)))
+    types = {name: {parameter.dtype for parameter in child.parameters()} for name, child in gan.named_children()}
+    assert types == {"generator": {torch.float32, torch.bfloat16}, "discriminator": {torch.float32}}

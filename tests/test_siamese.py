@@ -240,6 +240,8 @@ def test_instance_norm_is_over_the_four_tiles_of_a_picture_together_in_training(
         torch.testing.assert_close(joined(norm.train()(maps)), alone)
     torch.testing.assert_close(norm.eval()(whole), alone)
     assert not torch.allclose(joined(norm(tiles(whole))), alone, atol=0.1)
+    with pytest.raises(ValueError, match="2 maps in training"):
+        norm.train()(whole)
 
 
 @pytest.mark.parametrize(("norm", "kind"), [("channel", ChannelNorm), ("instance", QuartersNorm)])

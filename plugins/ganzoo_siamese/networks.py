@@ -95,6 +95,8 @@ class QuartersNorm(nn.InstanceNorm2d):
         if not self.training:
             return super().forward(maps)
         n, channels, height, width = maps.shape
+        if n % 4:
+            raise ValueError(f"{n} maps in training, where four and four are of one picture; call eval() for whole pictures")
         together = maps.permute(0, 2, 3, 1).reshape(n // 4, 4 * height, width, channels)  # no copy of channels-last maps
         normed = super().forward(together.permute(0, 3, 1, 2))
         return normed.permute(0, 2, 3, 1).reshape(n, height, width, channels).permute(0, 3, 1, 2)

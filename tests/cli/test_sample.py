@@ -89,6 +89,9 @@ def test_a_view(ganzoo: Call, model: Any) -> None:
     assert views
     ganzoo(*words, "view.npz", "--show", views[0])
     assert (rows("view.npz") == rows("all.npz", views[0])).all()
+    ganzoo(*words, "plain.png")
+    ganzoo(*words, "named.png", "--show", "sample")
+    assert np.array_equal(Image.open("named.png"), Image.open("plain.png"))
     wrong = ganzoo(*words, "wrong.png", "--show", "nothing", code=2).stderr
     assert views[0] in wrong
     assert not Path("wrong.png").exists()
