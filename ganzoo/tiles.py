@@ -94,12 +94,13 @@ def through(run: Run, levels: Levels, cut: Cut, progress: Callable[[int], None] 
         if progress:
             progress(1)
         return {name: _levels(maps[0, :, :height, :width]) for name, maps in made.items()}
-    with allocation.kept():
-        return _tiled(run, levels, cut, progress)
+    fixed = statistics(run, levels, cut)
+    with allocation.kept():  # from here on: maps of one size follow each other, and those of the copies would stay among them
+        return _tiled(run, levels, fixed, cut, progress)
 
 
-def _tiled(run: Run, levels: Levels, cut: Cut, progress: Callable[[int], None] | None) -> dict[str, Levels]:
-    (height, width), fixed = levels.shape[:2], statistics(run, levels, cut)
+def _tiled(run: Run, levels: Levels, fixed: Moments, cut: Cut, progress: Callable[[int], None] | None) -> dict[str, Levels]:
+    height, width = levels.shape[:2]
     wide = width > height
 
     def one(tile: Tensor) -> Mapping[str, Tensor]:
