@@ -110,7 +110,7 @@ def _write(
         progress(done)
     write_json(place.record, Job(origin=origin, done=done))
     if done < n:
-        views = () if view is None else (view,)
+        views = () if view is None else view
         feed = model.stream(n, seed=seed, batch_size=batch_size, columns=columns, start=done, views=views, **given)
         _pour(feed, place, Job(origin=origin, done=done), view, progress)
     write_json(place.record, Job(origin=origin, done=n))

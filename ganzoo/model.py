@@ -72,7 +72,7 @@ class Model:
         """`n` samples, on the CPU. Row i depends on seed + i alone; `seed` None draws one (see `.seed` of the result).
 
         `inputs`: by name, as Python values or as text (label=7, text="a red bird", image="x.jpg"); the rest is drawn.
-        `views`: names of those that are made beside the samples, None for all; UsageError for one that there is not.
+        `views`: a name or names of those that are made beside the samples, None for all; UsageError for one that there is not.
         """
         parts = []
         for part in self.stream(n, seed=seed, batch_size=batch_size, columns=columns, views=views, **inputs):

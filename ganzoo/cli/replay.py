@@ -87,7 +87,7 @@ def _inputs(told: Origin, model: Model, image: list[str] | None) -> dict[str, An
 
 
 def _made(model: Model, told: Origin, inputs: dict[str, Any]) -> Any:
-    how: dict[str, Any] = {"seed": told.seed, "columns": told.columns, "views": (told.view,) if told.view else ()}
+    how: dict[str, Any] = {"seed": told.seed, "columns": told.columns, "views": told.view or ()}
     if told.row is None:
         made = model.sample(told.n, **how, **inputs)
     else:

@@ -184,9 +184,9 @@ def _save(model: Model, target: Path, n: int, seed: int, asked: Asked) -> str:
         raise GanzooError(f"{target} cannot be written ({error.strerror or error})") from None
 
 
-def _views(target: Path, show: str | None) -> tuple[str, ...] | None:
+def _views(target: Path, show: str | None) -> str | tuple[()] | None:
     """Those that the file will hold: numbers come with all of them unless one is asked for."""
-    return None if show is None and target.suffix == ".npz" else (show,) if show else ()
+    return None if show is None and target.suffix == ".npz" else show or ()
 
 
 def _sentences(text: list[str] | None, texts: Path | None) -> list[str] | None:
