@@ -24,12 +24,12 @@ from sentences import drawn
 from torch.nn import functional as F
 
 import ganzoo
-from ganzoo import images
 from ganzoo.data.sources import open_set
 from ganzoo.evaluate import extractors, figures
 from ganzoo.evaluate.network import as_levels
 from ganzoo.evaluate.observed import Observed
-from ganzoo.images import to_float
+from ganzoo.pictures import images
+from ganzoo.pictures.images import to_float
 from ganzoo.training.run import train
 
 SIDE, EACH, BATCH = 32, 5, 250

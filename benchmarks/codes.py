@@ -21,7 +21,7 @@ from torch import Tensor
 
 import ganzoo
 from ganzoo.inputs import Codes, Rows
-from ganzoo.model import Model
+from ganzoo.sampling.model import Model
 
 SAMPLES, EACH = 10_000, 1_000
 

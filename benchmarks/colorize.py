@@ -21,9 +21,9 @@ from repeat import command
 from torch import Tensor
 
 import ganzoo
-from ganzoo import images
 from ganzoo.data.sources import open_set
-from ganzoo.data.spec import Data, Picture
+from ganzoo.pictures import images
+from ganzoo.spec import Data, Picture
 from ganzoo_colorizer.model import to_lab, to_rgb
 
 GREY, TRUTH = "grey copy", "truth"

@@ -14,11 +14,11 @@ from statistics import median
 
 import torch
 
-from ganzoo import registry
-from ganzoo.data.spec import Picture
+from ganzoo.spec import Picture
 from ganzoo.training import compiled
 from ganzoo.training.engine import Engine
 from ganzoo.training.optim import Mover
+from ganzoo.zoo import registry
 
 STEPS = 3
 

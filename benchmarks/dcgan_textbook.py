@@ -23,12 +23,13 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import ganzoo
-from ganzoo import bulk, images
 from ganzoo.data.sources import open_set
-from ganzoo.data.spec import Data, Picture
-from ganzoo.registry import get
+from ganzoo.pictures import images
+from ganzoo.sampling import bulk
+from ganzoo.spec import Data, Picture
 from ganzoo.training.engine import Engine
 from ganzoo.training.loop import Rhythm, Trainer
+from ganzoo.zoo.registry import get
 
 BATCH = 64
 PICTURES = 2048

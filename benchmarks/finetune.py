@@ -30,12 +30,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import ganzoo
-from ganzoo import hub, weights
 from ganzoo.data import files
 from ganzoo.data.pictures import decode
 from ganzoo.evaluate.kernel import kid
-from ganzoo.images import to_float
+from ganzoo.pictures.images import to_float
 from ganzoo.training import record
+from ganzoo.zoo import source, weights
 
 BATCH, EPOCHS, PARTS = 64, 12, 10
 
@@ -167,7 +167,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     asked = arguments()
-    recorded = weights.read_config(hub.pull(asked.parent, training=True).folder)
+    recorded = weights.read_config(source.pull(asked.parent, training=True).folder)
     channels, size = recorded.config["channels"], recorded.config["size"]
     everything = sorted(
         (entry for entry in files.entries(asked.data) if entry.path.name not in files.LISTS), key=lambda e: e.name

@@ -17,10 +17,10 @@ from translation import CPU, Classifier, moved
 from ganzoo.config import convert
 from ganzoo.data.order import generator, indices
 from ganzoo.data.sources import open_set
-from ganzoo.data.spec import Data, Picture
-from ganzoo.device import choose_precision
-from ganzoo.images import to_float
-from ganzoo.sampling import precise
+from ganzoo.pictures.images import to_float
+from ganzoo.sampling.device import choose_precision
+from ganzoo.sampling.samples import precise
+from ganzoo.spec import Data, Picture
 from ganzoo.text import encode, positions, vocabulary
 from ganzoo_stackgan import StackGANConfig
 from ganzoo_stackgan.model import matching_loss, same

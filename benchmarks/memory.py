@@ -19,7 +19,8 @@ GANZOO = (sys.executable, "-c", "from ganzoo.cli.app import main; main()")
 
 
 def write(model: str, n: int) -> None:
-    from ganzoo import bulk, load
+    from ganzoo import load
+    from ganzoo.sampling import bulk
 
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()

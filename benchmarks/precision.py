@@ -10,9 +10,9 @@ import sys
 import numpy as np
 
 from ganzoo import load
-from ganzoo.images import to_uint8
 from ganzoo.inputs import Rows
-from ganzoo.sampling import batches, run
+from ganzoo.pictures.images import to_uint8
+from ganzoo.sampling.samples import batches, run
 
 ROWS = 1024
 

@@ -21,10 +21,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganzoo.data.sources import Batches, open_set
-from ganzoo.data.spec import Data, Labels, Picture
-from ganzoo.device import choose_precision
-from ganzoo.images import to_float
-from ganzoo.sampling import precise
+from ganzoo.pictures.images import to_float
+from ganzoo.sampling.device import choose_precision
+from ganzoo.sampling.samples import precise
+from ganzoo.spec import Data, Labels, Picture
 
 SIZE, BATCH, EPOCHS, SHIFT, MIRRORED, CPU = 28, 128, 10, 2, ("fashion-mnist",), torch.device("cpu")
 

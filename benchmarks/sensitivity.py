@@ -17,10 +17,10 @@ from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
 from ganzoo.data.sources import open_set
-from ganzoo.data.spec import Data, Picture
 from ganzoo.evaluate import extractors, figures
 from ganzoo.evaluate.extractors import Extractor
 from ganzoo.evaluate.observed import Observed
+from ganzoo.spec import Data, Picture
 
 SHOWN = ("FID", "KID", "precision", "recall", "density", "coverage")
 

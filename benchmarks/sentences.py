@@ -36,9 +36,9 @@ from torch.nn import functional as F
 
 import ganzoo
 from ganzoo.evaluate.network import as_levels
-from ganzoo.images import to_float
 from ganzoo.inputs import Text
-from ganzoo.model import Model
+from ganzoo.pictures.images import to_float
+from ganzoo.sampling.model import Model
 
 PART = 64
 """Pictures a pass."""

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ganzoo import allocation
+from ganzoo.photographs import allocation
 
 ASPECT = 1.5
 
@@ -48,7 +48,7 @@ def photograph(megapixels: float, path: Path) -> None:
 def once(model: str, source: Path, device: str, precision: str) -> dict[str, float]:
     """In this process: the first use of the networks is not timed, for it is the same for any picture."""
     import ganzoo
-    from ganzoo import photographs
+    from ganzoo.photographs import photograph as photographs
 
     loaded = ganzoo.load(model, device=device, precision=precision)
     loaded.translate(Image.new("RGB", (64, 64)))

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import ganzoo
-from ganzoo import photographs
 from ganzoo.inputs import Choice
-from ganzoo.model import Model
+from ganzoo.photographs import photograph
+from ganzoo.sampling.model import Model
 
 SQUARE = 128
-usual = photographs.cut
+usual = photograph.cut
 
 
 def at_once(spec: Any) -> Any:
@@ -33,11 +33,11 @@ def at_once(spec: Any) -> Any:
 
 def made(model: Model, picture: Image.Image, inputs: dict[str, str], cut: Any) -> NDArray[np.float64]:
     """Means of squares (rows, columns, 3)."""
-    photographs.cut = cut
+    photograph.cut = cut
     try:
         levels = np.asarray(model.translate(picture, **inputs), np.float64)
     finally:
-        photographs.cut = usual
+        photograph.cut = usual
     rows, columns = (side // SQUARE for side in levels.shape[:2])
     squares = levels[: rows * SQUARE, : columns * SQUARE].reshape(rows, SQUARE, columns, SQUARE, -1)
     means: NDArray[np.float64] = squares.mean(axis=(1, 3))
@@ -53,7 +53,7 @@ def main() -> None:
     model = ganzoo.load(asked.model)
     photo = Image.open(asked.photo).convert("RGB")
     picture = photo.resize((round(photo.width * asked.times), round(photo.height * asked.times)), Image.Resampling.LANCZOS)
-    if usual(photographs.required(model)[1]).at_once(picture.height, picture.width):
+    if usual(photograph.required(model)[1]).at_once(picture.height, picture.width):
         parser.error(f"{picture.width} x {picture.height} pixels go through at once, with nothing to compare; raise --times")
     choice = model.inputs.get("direction")
     ways = choice.options if isinstance(choice, Choice) else ()

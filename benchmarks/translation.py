@@ -25,12 +25,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import ganzoo
-from ganzoo import images
 from ganzoo.data.sources import Batches, open_set
-from ganzoo.data.spec import Data, Picture
-from ganzoo.device import choose_precision
-from ganzoo.model import Model
-from ganzoo.sampling import precise
+from ganzoo.pictures import images
+from ganzoo.sampling.device import choose_precision
+from ganzoo.sampling.model import Model
+from ganzoo.sampling.samples import precise
+from ganzoo.spec import Data, Picture
 
 BATCH, PART, SHOWN, CPU = 32, 16, 32, torch.device("cpu")
 DOMAINS = "AB"

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from ganzoo.gan import Player as Player
     from ganzoo.gan import Step as Step
     from ganzoo.gan import Update as Update
-    from ganzoo.model import Model as Model
-    from ganzoo.model import from_pretrained as from_pretrained
-    from ganzoo.model import list_models as list_models
-    from ganzoo.model import list_plugins as list_plugins
-    from ganzoo.model import load as load
     from ganzoo.plugin import Plugin as Plugin
-    from ganzoo.sampling import Samples as Samples
+    from ganzoo.sampling.model import Model as Model
+    from ganzoo.sampling.model import from_pretrained as from_pretrained
+    from ganzoo.sampling.model import list_models as list_models
+    from ganzoo.sampling.model import list_plugins as list_plugins
+    from ganzoo.sampling.model import load as load
+    from ganzoo.sampling.samples import Samples as Samples
     from ganzoo.training.run import finetune as finetune
     from ganzoo.training.run import train as train
 
@@ -39,13 +39,13 @@ _HOMES = {
     "Player": "gan",
     "Step": "gan",
     "Update": "gan",
-    "Model": "model",
+    "Model": "sampling.model",
     "Plugin": "plugin",
-    "Samples": "sampling",
-    "from_pretrained": "model",
-    "list_models": "model",
-    "list_plugins": "model",
-    "load": "model",
+    "Samples": "sampling.samples",
+    "from_pretrained": "sampling.model",
+    "list_models": "sampling.model",
+    "list_plugins": "sampling.model",
+    "load": "sampling.model",
     "finetune": "training.run",
     "train": "training.run",
 }

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic
 
 from ganzoo.config import C
-from ganzoo.data.spec import Data, Facts, Output
 from ganzoo.inputs import Input
+from ganzoo.spec import Data, Facts, Output
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

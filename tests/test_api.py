@@ -13,10 +13,12 @@ import torch
 from PIL import Image
 
 import ganzoo
-from ganzoo import images, manifest, weights
-from ganzoo.assembly import model_config
+from ganzoo import files
 from ganzoo.errors import ConfigError, DeviceError, GanzooError, InputError, OutputExists, UnknownModel, UsageError, WeightsError
-from ganzoo.registry import get
+from ganzoo.pictures import images
+from ganzoo.sampling.assembly import model_config
+from ganzoo.zoo import manifest, weights
+from ganzoo.zoo.registry import get
 
 
 def folder(path: Path, name: str = "dcgan", seed: int = 0) -> Path:
@@ -26,7 +28,7 @@ def folder(path: Path, name: str = "dcgan", seed: int = 0) -> Path:
     gan = plugin.build(plugin.tiny)
     config = model_config(plugin, gan)
     weights.save(path / weights.MODEL, weights.networks(gan, gan.ema), weights.metadata(config))
-    weights.write_json(path / weights.CONFIG, config)
+    files.write_json(path / weights.CONFIG, config)
     return path
 
 

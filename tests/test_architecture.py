@@ -1,12 +1,12 @@
-"""The floors of docs/design.md: who may import whom, and what code may not do.
+"""The floors of docs/design.md: which module may import which, and what code may not do.
 
-All of it is read, none of it imported, so that a broken floor is reported as such and not as a crash."""
+Source files are parsed, never imported, so that a broken floor fails its own test and not the collection."""
 
 from __future__ import annotations
 
 import ast
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,43 +17,46 @@ PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 EXAMPLE = sorted((ROOT / "tests" / "fixtures" / "ganzoo-example").rglob("*.py"))
 FIRST_PARTY = sorted(path.name.removeprefix("ganzoo_") for path in (ROOT / "plugins").glob("ganzoo_*"))
 HEAVY = {"torch", "torchvision", "numpy", "PIL", "huggingface_hub", "accelerate", "matplotlib", "safetensors", "pydantic"}
+FLOORS = (
+    "errors files legacy text version",
+    "config inputs spec",
+    "gan pictures",
+    "data nn plugin colour layers pool",
+    "zoo",
+    "sampling",
+    "evaluate photographs",
+    "training",
+    "release testing",
+    "latent",
+    "api",
+    "doctor porting",
+    "cli",
+    "__main__",
+)
+"""Wings from the bottom up. An import may go down, or stay on its floor where that closes no circle."""
+DEBT = {"ganzoo.inputs.given", "ganzoo.pictures.images", "ganzoo.sampling.model"}
+"""Modules whose arrows up are still to be cut."""
+FLOOR = {wing: number for number, row in enumerate(FLOORS) for wing in row.split()}
+LIGHT_WINGS = ("cli", "doctor", "inputs", "zoo")
 LIGHT = {"ganzoo"} | {
     f"ganzoo.{name}"
     for name in (
-        *("errors", "version", "config", "text", "legacy", "plugin", "registry", "manifest", "reading", "header", "weights"),
-        *("inputs", "inputs.rows", "inputs.drawn", "inputs.given"),
-        *(
-            "card",
-            "hub",
-            "hub.place",
-            "hub.source",
-            "hub.proof",
-            "hub.fetch",
-            "hub.failure",
-            "hub.client",
-            "hub.upload",
-            "verify",
-            "origin",
-            "places",
-            "cache",
-            "doctor",
-            "doctor.install",
-            "doctor.machine",
-            "doctor.zoo",
-        ),
-        *("data", "data.spec", "evaluate", "evaluate.protocol", "cli"),
+        *("config", "data", "errors", "evaluate", "files", "legacy", "plugin", "release", "sampling", "spec", "text", "version"),
+        *("data.spec", "evaluate.protocol", "release.golden", "release.upload", "sampling.origin", "sampling.shards"),
     )
 }
+"""Modules that import no torch, numpy or other heavy package at module level, beside those of LIGHT_WINGS."""
+HEAVY_IN_LIGHT_WINGS = {"ganzoo.doctor.speed"}
 OWNERS = {
     "accelerate": ("ganzoo/training/engine.py",),
-    "huggingface_hub": ("ganzoo/hub/client.py", "ganzoo/hub/failure.py", "ganzoo/hub/upload.py"),
+    "huggingface_hub": ("ganzoo/zoo/client.py", "ganzoo/zoo/failure.py", "ganzoo/release/upload.py"),
     "typer": ("ganzoo/cli/",),
     "rich": ("ganzoo/cli/",),
     "torchvision": ("ganzoo/data/",),
-    "matplotlib": ("ganzoo/plots.py",),
+    "matplotlib": ("ganzoo/pictures/plots.py",),
     "torch_fidelity": ("ganzoo/evaluate/inception.py",),
-    "onnx": ("ganzoo/export.py",),
-    "onnxruntime": ("ganzoo/export.py",),
+    "onnx": ("ganzoo/porting/export.py",),
+    "onnxruntime": ("ganzoo/porting/export.py",),
 }
 MODULES = ("colour", "config", "data.spec", "errors", "gan", "inputs", "layers", "legacy", "nn", "plugin", "pool", "text")
 PUBLIC = {f"ganzoo.{name}" for name in MODULES}
@@ -96,7 +99,7 @@ def _is_deferred(node: ast.AST) -> bool:
 
 
 def is_light(name: str) -> bool:
-    return name in LIGHT or name.startswith("ganzoo.cli.")
+    return name in LIGHT or (wing(name) in LIGHT_WINGS and name not in HEAVY_IN_LIGHT_WINGS)
 
 
 def lazy_names() -> set[str]:
@@ -160,6 +163,97 @@ def _dangerous_call(call: ast.Call) -> str | None:
     if name.endswith("load_state_dict") and (options.get("strict", "True") != "True" or len(call.args) > 1):
         return "load_state_dict that is not strict"
     return "allow_pickle" if options.get("allow_pickle", "False") != "False" else None
+
+
+def wing(name: str) -> str:
+    """`zoo` of `ganzoo.zoo.manifest`; `ganzoo` itself, whose names are resolved when first used, stands above all."""
+    return name.split(".")[1] if "." in name else name
+
+
+def arrows(tree: ast.AST, name: str, modules: Collection[str]) -> set[str]:
+    """Modules of the core that the module `name` imports anywhere: at the top, inside functions, for type checking."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (names & set(modules)) or {node.module}
+    return (found & set(modules)) - {name}
+
+
+def arrows_up(tree: ast.AST, name: str, modules: Collection[str]) -> set[str]:
+    """What a module imports from a floor above its own."""
+    if name == "ganzoo":
+        return set()
+    here = FLOOR[wing(name)]
+    return {other for other in arrows(tree, name, modules) if FLOOR.get(wing(other), len(FLOORS)) > here}
+
+
+def circles(graph: Mapping[str, Collection[str]]) -> list[set[str]]:
+    """Groups of nodes each of which can be reached from all others of its group."""
+    reach = {node: set(others) for node, others in graph.items()}
+    for middle in graph:
+        for others in reach.values():
+            if middle in others:
+                others |= reach[middle]
+    groups = {frozenset(b for b in reach if b in reach[a] and a in reach[b]) for a in reach}
+    return [set(group) for group in groups if group]
+
+
+def graph_of_files() -> dict[str, set[str]]:
+    trees = {module_name(path): parsed(path) for path in CORE}
+    return {name: arrows(tree, name, trees) for name, tree in trees.items()}
+
+
+def graph_of_wings(files: Mapping[str, Collection[str]]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for name, others in files.items():
+        found.setdefault(wing(name), set()).update({wing(other) for other in others} - {wing(name)})
+    return found
+
+
+@pytest.mark.parametrize("path", CORE, ids=module_name)
+def test_arrows_point_down(path: Path) -> None:
+    modules = {module_name(other) for other in CORE}
+    found = arrows_up(parsed(path), module_name(path), modules)
+    if module_name(path) in DEBT:
+        pytest.xfail("an arrow that is still to be cut")
+    assert not found, f"{place(path)} imports {sorted(found)} from a floor above its own"
+
+
+def test_every_wing_has_a_floor() -> None:
+    assert {wing(module_name(path)) for path in CORE} - {"ganzoo"} <= set(FLOOR)
+
+
+@pytest.mark.xfail(reason="circles that are still to be opened")
+def test_no_circles() -> None:
+    files = graph_of_files()
+    assert circles(files) == []
+    assert circles(graph_of_wings(files)) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from ganzoo.cli import output",
+        "def f():\n    from ganzoo.training import loop",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ganzoo.training.loop import Trainer",
+        "import ganzoo.cli.output",
+        "from ganzoo import load",
+    ],
+)
+def test_a_planted_arrow_up_is_found(source: str) -> None:
+    modules = {module_name(path) for path in CORE}
+    assert arrows_up(ast.parse(source), "ganzoo.config", modules)
+    assert arrows_up(ast.parse(source), "ganzoo.sampling.model", modules)
+
+
+def test_a_planted_circle_is_found() -> None:
+    files = graph_of_files()
+    files["ganzoo.files"] = files["ganzoo.files"] | {"ganzoo.text"}
+    files["ganzoo.text"] = files["ganzoo.text"] | {"ganzoo.files"}
+    assert {"ganzoo.files", "ganzoo.text"} in circles(files)
 
 
 @pytest.mark.parametrize("path", [path for path in CORE if is_light(module_name(path))], ids=module_name)
@@ -232,17 +326,17 @@ def in_core(tree: ast.Module) -> set[str]:
         (heavy_imports, "from torch.nn import functional"),
         (heavy_imports, "try:\n    import numpy\nexcept ImportError:\n    pass"),
         (heavy_imports, "class A:\n    import PIL"),
-        (heavy_imports, "from ganzoo import sampling"),
+        (heavy_imports, "from ganzoo.sampling import samples"),
         (heavy_imports, "from ganzoo import load"),
         (heavy_imports, "from ganzoo.training.loop import Trainer"),
         (in_the_loop, "def f():\n    import accelerate"),
         (in_the_loop, "from rich.table import Table"),
         (in_dcgan, "from ganzoo_vanilla import plugin"),
         (in_dcgan, "from ganzoo.training.loop import Trainer"),
-        (in_dcgan, "from ganzoo import hub"),
+        (in_dcgan, "from ganzoo.zoo import source"),
         (in_dcgan, "from ganzoo import load"),
         (in_dcgan, "import ganzoo.cli.app"),
-        (in_dcgan, "def f():\n    from ganzoo.sampling import Samples"),
+        (in_dcgan, "def f():\n    from ganzoo.sampling.samples import Samples"),
         (in_core, "x = 'dcgan'"),
         (in_core, "match x:\n    case 'dcgan':\n        pass"),
         (in_core, "def f():\n    from ganzoo_dcgan import plugin"),
@@ -268,7 +362,7 @@ def test_the_checks_catch_what_they_are_for(check: Callable[[ast.Module], set[st
     [
         (heavy_imports, "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch"),
         (heavy_imports, "def f():\n    import numpy"),
-        (heavy_imports, "from ganzoo import manifest, registry"),
+        (heavy_imports, "from ganzoo.zoo import manifest, registry"),
         (in_the_loop, "from ganzoo.training import engine"),
         (in_dcgan, "from ganzoo_dcgan.networks import Generator\nfrom ganzoo.data.spec import Picture\nfrom torch import nn"),
         (in_core, 'def f():\n    """dcgan"""'),

@@ -29,12 +29,13 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
-from ganzoo import bulk, load, places, train
+from ganzoo import load, train
 from ganzoo.cli import app as cli
 from ganzoo.data import files
 from ganzoo.data.pictures import decode
 from ganzoo.data.sources import open_set
 from ganzoo.errors import DataError, OutputExists, RunError
+from ganzoo.sampling import bulk, shards
 
 RUN = [sys.executable, "-c", "from ganzoo.cli.app import main; main()"]
 SMALL = ("--set", "size=28", "--set", "width=4", "--steps", "1", "--batch-size", "2", "--device", "cpu")
@@ -353,7 +354,7 @@ def digits() -> Any:
 
 
 def test_shards_beside_other_files(digits: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places, "SHARD", 4)
+    monkeypatch.setattr(shards, "SHARD", 4)
     others = {name: (tmp_path / name).write_bytes(b"other") for name in ("x[1]-train.tar", "x1-000000.tar", "x[1]-0.tar")}
     bulk.write(digits, tmp_path / "x[1].tar", 10, seed=1)
     before = contents(tmp_path)

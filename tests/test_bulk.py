@@ -18,9 +18,10 @@ import pytest
 import torch
 from PIL import Image
 
-from ganzoo import bulk, load, origin, places
+from ganzoo import load
 from ganzoo.errors import GanzooError, OutputExists, RunError, UsageError
-from ganzoo.images import to_uint8
+from ganzoo.pictures.images import to_uint8
+from ganzoo.sampling import bulk, origin, shards
 
 RUN = [sys.executable, "-c", "from ganzoo.cli.app import main; main()"]
 
@@ -50,7 +51,7 @@ def test_a_folder(model: Any, tmp_path: Path) -> None:
 
 
 def test_shards_as_webdataset_reads_them(model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places, "SHARD", 40)
+    monkeypatch.setattr(shards, "SHARD", 40)
     shown = bulk.write(model, tmp_path / "x.tar", 100, seed=7)
     assert shown == str(tmp_path / "x-{000000..000002}.tar")
     assert sorted(path.name for path in tmp_path.iterdir()) == [*(f"x-00000{i}.tar" for i in range(3)), "x.samples.json"]
@@ -69,7 +70,7 @@ def test_shards_as_webdataset_reads_them(model: Any, tmp_path: Path, monkeypatch
 
 @pytest.mark.parametrize("target", ["x", "x.tar"])
 def test_going_on_gives_the_same_bytes(model: Any, tmp_path: Path, target: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places, "SHARD", 40)
+    monkeypatch.setattr(shards, "SHARD", 40)
     bulk.write(model, tmp_path / "whole" / target, 100, seed=7, batch_size=20)
 
     class Stop(Exception):

@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from ganzoo import card, manifest
+from ganzoo.zoo import card, manifest
 
 ROOT = Path(__file__).resolve().parent.parent
 

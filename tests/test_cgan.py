@@ -13,14 +13,14 @@ from torch import Tensor
 from torch.nn.utils.parametrize import is_parametrized
 
 import ganzoo
-from ganzoo import registry
 from ganzoo.config import convert, override
-from ganzoo.data.spec import Facts
 from ganzoo.errors import ConfigError, DataError
 from ganzoo.gan import Step, Update
 from ganzoo.inputs import Label
+from ganzoo.spec import Facts
 from ganzoo.training import artifacts
 from ganzoo.training.run import train
+from ganzoo.zoo import registry
 
 PLUGIN: Any = registry.get("cgan")
 CONDITIONS = ("concatenation", "embedding", "projection", "none")

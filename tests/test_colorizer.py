@@ -14,14 +14,17 @@ from PIL import Image
 from torch import Tensor, nn
 
 import ganzoo
-from ganzoo import images, photographs, registry, tiles
 from ganzoo.config import override
-from ganzoo.data.spec import Facts
 from ganzoo.errors import ConfigError, DataError
 from ganzoo.gan import Step, Update
 from ganzoo.nn import bce, generator_loss
-from ganzoo.tiles import Cut
+from ganzoo.photographs import photograph as photographs
+from ganzoo.photographs import tiles
+from ganzoo.photographs.tiles import Cut
+from ganzoo.pictures import images
+from ganzoo.spec import Facts
 from ganzoo.training.run import train
+from ganzoo.zoo import registry
 from ganzoo_colorizer import halo
 from ganzoo_colorizer.model import coloured, to_lab, to_rgb
 

@@ -15,13 +15,14 @@ import pytest
 import torch
 from torch import nn
 
-from ganzoo import registry, testing
+from ganzoo import testing
 from ganzoo.config import Config, Count, Width, override
-from ganzoo.data.spec import Picture
 from ganzoo.errors import UnknownPlugin
 from ganzoo.gan import GAN, MEANING, Phase, Player, Update
 from ganzoo.inputs import Input, Rows
 from ganzoo.plugin import Plugin
+from ganzoo.spec import Picture
+from ganzoo.zoo import registry
 
 TinyText: Any = type(registry.get("tiny_text").build(registry.get("tiny_text").tiny))
 CHECKS = {check.__name__: check for check in testing.checks()}

@@ -12,17 +12,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganzoo import registry, weights
-from ganzoo.assembly import model_config
 from ganzoo.config import convert, override
-from ganzoo.data.spec import Captions, Curve, Data, Facts, Labels, Picture
 from ganzoo.errors import ConfigError, DataError
 from ganzoo.gan import GAN, Phase, Step
 from ganzoo.inputs import Label, Rows, Text
 from ganzoo.plugin import Plugin, keep
-from ganzoo.sampling import batches, run
+from ganzoo.sampling.assembly import model_config
+from ganzoo.sampling.samples import batches, run
+from ganzoo.spec import Captions, Curve, Data, Facts, Labels, Picture
 from ganzoo.testing.synthetic import Synthetic
 from ganzoo.text import PAD, UNKNOWN, encode, known, vocabulary, words
+from ganzoo.zoo import registry, weights
 
 
 def made(name: str, **settings: Any) -> GAN[Any]:

@@ -13,13 +13,13 @@ from PIL import Image
 from torch import Tensor, nn
 
 import ganzoo
-from ganzoo import registry
 from ganzoo.config import convert, override, plain
-from ganzoo.data.spec import Facts
 from ganzoo.errors import ConfigError, DataError
 from ganzoo.gan import Step, Update
+from ganzoo.spec import Facts
 from ganzoo.training import artifacts
 from ganzoo.training.run import train
+from ganzoo.zoo import registry
 
 SMALL = {"size": 32, "load": 32, "width": 4, "discriminator_width": 4, "blocks": 1}
 PRESETS = tuple(registry.get("cyclegan").presets)

@@ -16,13 +16,13 @@ from torch.nn.utils.parametrizations import spectral_norm
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ganzoo import load
-from ganzoo.fold import Doubling, Spread, folded, lowered
 from ganzoo.gan import GAN
-from ganzoo.images import to_uint8
 from ganzoo.inputs import Rows
-from ganzoo.layers import NearestConvolution, Projection
-from ganzoo.registry import get
-from ganzoo.sampling import run
+from ganzoo.nn.layers import NearestConvolution, Projection
+from ganzoo.pictures.images import to_uint8
+from ganzoo.sampling.fold import Doubling, Spread, folded, lowered
+from ganzoo.sampling.samples import run
+from ganzoo.zoo.registry import get
 
 
 class Holder(GAN[Any]):

@@ -24,10 +24,12 @@ from PIL import Image
 from torch import Tensor
 
 import ganzoo
-from ganzoo import bulk, manifest, origin, registry, weights
-from ganzoo.assembly import model_config
+from ganzoo import files
 from ganzoo.config import convert, plain
 from ganzoo.errors import GanzooError
+from ganzoo.sampling import bulk, origin
+from ganzoo.sampling.assembly import model_config
+from ganzoo.zoo import manifest, registry, weights
 
 SPENT = 20_000
 """Mutations of the slow run."""
@@ -61,7 +63,7 @@ class Zoo:
         plugin = registry.get("tiny_class")
         gan = plugin.build(plugin.tiny)
         record = model_config(plugin, gan)
-        weights.write_json(self.model / weights.CONFIG, record)
+        files.write_json(self.model / weights.CONFIG, record)
         weights.save(self.model / weights.MODEL, weights.networks(gan, gan.ema), weights.metadata(record))
         self.good = {name: (self.model / name).read_bytes() for name in (weights.CONFIG, weights.MODEL)}
         self.plain = (folder / "plain.safetensors").read_bytes()

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 import ganzoo
-from ganzoo import registry, weights
-from ganzoo.assembly import model_config
+from ganzoo import files
 from ganzoo.errors import MissingPlugin, WeightsError
+from ganzoo.sampling.assembly import model_config
+from ganzoo.zoo import registry, weights
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def model(tmp_path: Path) -> Path:
 def saved(place: Path, name: str, settings: dict[str, Any]) -> Path:
     plugin = registry.get(name)
     gan = plugin.build(plugin.config(**settings))
-    weights.write_json(place / weights.CONFIG, model_config(plugin, gan))
+    files.write_json(place / weights.CONFIG, model_config(plugin, gan))
     weights.save(place / weights.MODEL, weights.networks(gan, gan.ema), {})
     return place
 
@@ -50,7 +51,7 @@ def test_a_giant_network_beside_a_small_file_is_not_built(model: Path) -> None:
     change(model, config={**config, "discriminator": [4096] * 8})
     program = (
         "import re, resource, sys; from pathlib import Path\n"
-        "import ganzoo.model; from ganzoo.errors import WeightsError\n"
+        "import ganzoo.sampling.model; from ganzoo.errors import WeightsError\n"
         "data = int(re.search(r'VmData:\\s+(\\d+)', Path('/proc/self/status').read_text())[1]) << 10\n"
         "resource.setrlimit(resource.RLIMIT_DATA, (data + (200 << 20),) * 2)\n"
         "try:\n    ganzoo.load(Path(sys.argv[1]))\n"

@@ -13,7 +13,6 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.distributions import Categorical, Normal, Uniform
 
-from ganzoo import registry
 from ganzoo.config import convert, override
 from ganzoo.errors import ConfigError
 from ganzoo.gan import Step, Update
@@ -21,6 +20,7 @@ from ganzoo.inputs import Rows
 from ganzoo.training import artifacts
 from ganzoo.training.log import read_rows
 from ganzoo.training.run import train
+from ganzoo.zoo import registry
 
 PLUGIN: Any = registry.get("infogan")
 

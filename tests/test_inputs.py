@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from ganzoo.errors import InputError
 from ganzoo.inputs import Choice, Codes, Image, Input, Label, Latent, Rows, Text, Vector
-from ganzoo.sampling import batches
+from ganzoo.sampling.samples import batches
 
 CLASSES = ("cat", "dog", "3", "bird")
 WORDS = ("a", "bird", "red", "small")

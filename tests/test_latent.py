@@ -14,8 +14,8 @@ from ganzoo.errors import InputError, UsageError
 from ganzoo.gan import MEANING
 from ganzoo.inputs import Latent, Rows
 from ganzoo.latent import plane, sentences, sweep, truncation, view, walk
-from ganzoo.model import Model, load
-from ganzoo.registry import get
+from ganzoo.sampling.model import Model, load
+from ganzoo.zoo.registry import get
 
 SEEDS = [3, 8, 21]
 

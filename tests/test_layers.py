@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ganzoo.layers import NearestConvolution
+from ganzoo.nn.layers import NearestConvolution
 
 
 @pytest.mark.parametrize("bias", [True, False])

@@ -20,8 +20,8 @@ import pytest
 from PIL import Image
 
 import ganzoo
-from ganzoo import release
-from ganzoo.release import Story
+from ganzoo.release import prepare
+from ganzoo.release.prepare import Story
 
 USER, HOST, PLACE, SHELF = "mallory.quux", "zephyr-node-17", "secret-vault", "hidden-shelf"
 OWN = {"local.json", "checkpoint.safetensors"}
@@ -50,7 +50,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model.sample(3, seed=1).save(home / "out" / "one.png")
     for target in ("many", "shards.tar"):
         model.write(home / "out" / target, 3, seed=1)
-    release.prepare(run, home / "out" / "published", "somebody/shades", Story(summary="Shades", licence="mit"))
+    prepare.prepare(run, home / "out" / "published", "somebody/shades", Story(summary="Shades", licence="mit"))
     return home
 
 
@@ -100,7 +100,7 @@ def test_there_is_something_to_find(home: Path) -> None:
     names = {path.name for path in public(home)}
     assert {"run.json", "config.json", "model.safetensors", "training.safetensors", "metrics.jsonl", "samples.gif"} <= names
     assert {"losses.png", "one.png", "000002.png", "samples.json", "shards-000000.tar", "shards.samples.json"} <= names
-    assert {path.name for path in (home / "out" / "published").iterdir()} == set(release.PUBLISHED)
+    assert {path.name for path in (home / "out" / "published").iterdir()} == set(prepare.PUBLISHED)
     inside = [name for name, _ in contents(home / "out" / "shards-000000.tar")]
     assert inside[1:] == [f"shards-000000.tar/{row:06d}.{kind}" for row in range(3) for kind in ("png", "json")]
     local = (home / SHELF / "run" / "local.json").read_bytes()

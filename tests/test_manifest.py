@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from ganzoo import manifest, registry
+from ganzoo import files
 from ganzoo.config import convert
 from ganzoo.errors import GanzooError, ManifestError, UnknownModel
+from ganzoo.zoo import manifest, registry
 
 ENTRY: dict[str, Any] = {
     "plugin": "tiny_vae",
@@ -117,12 +118,12 @@ def test_every_official_entry_can_be_built_and_its_files_are_what_it_says() -> N
             path = manifest.bundled(name) / file
             if entry.revision is None or path.exists():
                 assert path.stat().st_size == expected.bytes
-                assert manifest.sha256(path) == expected.sha256
+                assert files.sha256(path) == expected.sha256
 
 
 def test_sha256(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"abc" * 100_000)
-    assert manifest.sha256(tmp_path / "x") == hashlib.sha256(b"abc" * 100_000).hexdigest()
+    assert files.sha256(tmp_path / "x") == hashlib.sha256(b"abc" * 100_000).hexdigest()
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ganzoo import manifest
 from ganzoo.version import VERSION
+from ganzoo.zoo import manifest
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = Path(__file__).parent / "fixtures" / "ganzoo-example"

@@ -16,13 +16,15 @@ import torch
 from PIL import Image, ImageCms, ImageOps
 
 import ganzoo
-from ganzoo import photographs, weights
-from ganzoo.assembly import model_config
+from ganzoo import files
 from ganzoo.errors import InputError, UsageError
 from ganzoo.inputs import Image as ImageInput
 from ganzoo.inputs import Rows
-from ganzoo.model import Model
-from ganzoo.registry import get
+from ganzoo.photographs import photograph
+from ganzoo.sampling.assembly import model_config
+from ganzoo.sampling.model import Model
+from ganzoo.zoo import weights
+from ganzoo.zoo.registry import get
 from tests import toned
 
 ORIENTATION = 0x0112
@@ -82,7 +84,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
             return Model("toned", plugin, gan.eval().requires_grad_(False), torch.device("cpu"), "fp32", "0" * 64)
         config = model_config(plugin, gan)
         weights.save(home / name / weights.MODEL, weights.networks(gan, gan.ema), weights.metadata(config))
-        weights.write_json(home / name / weights.CONFIG, config)
+        files.write_json(home / name / weights.CONFIG, config)
         return ganzoo.load(home / name, device="cpu", precision="fp32")
 
     return load
@@ -104,7 +106,7 @@ CONVERTED: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 @pytest.mark.parametrize("mode", CONVERTED)
 def test_colours_of_every_kind(colours: Image.Image, mode: str) -> None:
-    photo = photographs.read(CONVERTED[mode](colours), 3)
+    photo = photograph.read(CONVERTED[mode](colours), 3)
     assert photo.levels.shape == (30, 41, 3)
     assert abs(photo.levels.astype(int) - np.asarray(colours)).mean() < 4
     assert (photo.alpha, photo.profile) == (None, None)
@@ -125,7 +127,7 @@ def test_grey_of_every_kind(tmp_path: Path, mode: str, channels: int) -> None:
         )
     else:
         image = Image.fromarray(grey).convert(mode)
-    levels = photographs.read(image, channels).levels
+    levels = photograph.read(image, channels).levels
     assert levels.shape == (16, 16, channels)
     expected = np.asarray(image.convert("L")) if mode == "1" else grey
     assert (levels == expected[..., None]).all()
@@ -134,7 +136,7 @@ def test_grey_of_every_kind(tmp_path: Path, mode: str, channels: int) -> None:
 def test_sixteen_bits_of_colour(tmp_path: Path) -> None:
     levels = toned.photograph(9, 7)
     png_of_16_bits(tmp_path / "deep.png", levels.astype(np.uint16) * 257)
-    assert (photographs.read(tmp_path / "deep.png", 3).levels == levels).all()
+    assert (photograph.read(tmp_path / "deep.png", 3).levels == levels).all()
 
 
 @pytest.mark.parametrize("turn", range(1, 9))
@@ -144,9 +146,9 @@ def test_the_result_is_upright_and_has_no_tag(tmp_path: Path, colours: Image.Ima
     colours.save(tmp_path / "x.jpg", exif=exif, quality=100)
     with Image.open(tmp_path / "x.jpg") as image:
         shown = np.asarray(ImageOps.exif_transpose(image))
-    assert (photographs.read(tmp_path / "x.jpg", 3).levels == shown).all()
+    assert (photograph.read(tmp_path / "x.jpg", 3).levels == shown).all()
     made = model("toned").translate(tmp_path / "x.jpg")
-    photographs.save(made, tmp_path / "y.jpg")
+    photograph.save(made, tmp_path / "y.jpg")
     with Image.open(tmp_path / "y.jpg") as image:
         assert image.size == shown.shape[1::-1]
         assert not image.getexif()
@@ -155,14 +157,14 @@ def test_the_result_is_upright_and_has_no_tag(tmp_path: Path, colours: Image.Ima
 def test_a_wide_profile_is_left_and_come_back_to(tmp_path: Path, colours: Image.Image) -> None:
     wide = profile()
     colours.save(tmp_path / "x.png", icc_profile=wide)
-    photo = photographs.read(tmp_path / "x.png", 3)
+    photo = photograph.read(tmp_path / "x.png", 3)
     own, srgb = ImageCms.ImageCmsProfile(io.BytesIO(wide)), ImageCms.createProfile("sRGB")
     expected = ImageCms.profileToProfile(colours, own, srgb, renderingIntent=1)
     assert expected is not None
     assert abs(photo.levels.astype(int) - np.asarray(expected)).max() <= 2, "the network sees sRGB"
     assert abs(photo.levels.astype(int) - np.asarray(colours)).max() > 8, "which is something else"
     for name in ("y.png", "y.jpg", "y.webp", "y.tif"):
-        photographs.save(photo.finished([photo.levels]), tmp_path / name)
+        photograph.save(photo.finished([photo.levels]), tmp_path / name)
         with Image.open(tmp_path / name) as back:
             assert back.info["icc_profile"] == wide
             inside = (photo.levels > 0).all(-1) & (photo.levels < 255).all(-1)  # the rest was out of sRGB
@@ -172,7 +174,7 @@ def test_a_wide_profile_is_left_and_come_back_to(tmp_path: Path, colours: Image.
 def test_srgb_s_own_profile_is_kept_and_changes_nothing(colours: Image.Image) -> None:
     plain = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     colours.info["icc_profile"] = plain
-    photo = photographs.read(colours, 3)
+    photo = photograph.read(colours, 3)
     made = photo.finished([photo.levels])
     assert (np.asarray(made) == np.asarray(colours)).all()
     assert made.info["icc_profile"] == plain
@@ -181,14 +183,14 @@ def test_srgb_s_own_profile_is_kept_and_changes_nothing(colours: Image.Image) ->
 @pytest.mark.parametrize("broken", [b"no profile", profile()[:200], profile()[:140] + b"\xff" * 100])
 def test_a_broken_profile_is_left_out(colours: Image.Image, broken: bytes) -> None:
     colours.info["icc_profile"] = broken
-    photo = photographs.read(colours, 3)
+    photo = photograph.read(colours, 3)
     assert (photo.levels == np.asarray(colours)).all()
     assert "icc_profile" not in photo.finished([photo.levels]).info
 
 
 def test_a_grey_profile_takes_no_colour_away(colours: Image.Image) -> None:
     colours.info["icc_profile"] = grey_profile()
-    photo = photographs.read(colours, 3)
+    photo = photograph.read(colours, 3)
     assert (photo.levels == np.asarray(colours)).all()
     assert photo.profile is None
 
@@ -200,15 +202,15 @@ def test_a_grey_profile_counts_beside_transparency(colours: Image.Image) -> None
     clear.putalpha(128)
     clear.info["icc_profile"] = grey_profile()
     assert clear.mode == "LA"
-    expected = photographs.read(plain, 3).levels
+    expected = photograph.read(plain, 3).levels
     assert (expected != np.asarray(plain.convert("RGB"))).any()
-    assert (photographs.read(clear, 3).levels == expected).all()
+    assert (photograph.read(clear, 3).levels == expected).all()
 
 
 def test_sixteen_bits_are_rounded_and_keep_what_is_transparent(tmp_path: Path) -> None:
     levels = np.array([[0, 128, 129, 65534], [65535, 32768, 300, 301]], dtype=np.uint16)
     Image.fromarray(levels).save(tmp_path / "deep.png", transparency=300)
-    photo = photographs.read(tmp_path / "deep.png", 1)
+    photo = photograph.read(tmp_path / "deep.png", 1)
     assert photo.levels[..., 0].tolist() == [[0, 0, 1, 255], [255, 128, 255, 1]], "white where nothing shows"
     assert photo.alpha is not None
     assert (photo.alpha == 0).nonzero()[1].tolist() == [2]
@@ -217,28 +219,28 @@ def test_sixteen_bits_are_rounded_and_keep_what_is_transparent(tmp_path: Path) -
 def test_levels_of_32_bits_and_broken_files_from_pil_are_refused(tmp_path: Path) -> None:
     Image.fromarray(np.full((4, 4), 70_000, dtype=np.int32)).save(tmp_path / "deep.tif")
     with pytest.raises(InputError, match="more than 16 bits"):
-        photographs.read(tmp_path / "deep.tif", 3)
+        photograph.read(tmp_path / "deep.tif", 3)
     with pytest.raises(InputError, match="more than 16 bits"):
         ImageInput(3).parse(tmp_path / "deep.tif", "image", Rows(0, 1))
     Image.new("RGB", (64, 64), "red").save(tmp_path / "x.jpg")
     (tmp_path / "cut.jpg").write_bytes((tmp_path / "x.jpg").read_bytes()[:-60])
     with pytest.raises(InputError, match="not a picture that can be read"):
-        photographs.read(Image.open(tmp_path / "cut.jpg"), 3)
+        photograph.read(Image.open(tmp_path / "cut.jpg"), 3)
 
 
 def test_transparency_is_put_back(tmp_path: Path, colours: Image.Image, model: Any) -> None:
     alpha = np.zeros((30, 41), np.uint8)
     alpha[:, 10:], alpha[:, 20:] = 128, 255
     colours.putalpha(Image.fromarray(alpha))
-    photo = photographs.read(colours, 3)
+    photo = photograph.read(colours, 3)
     assert (photo.levels[:, :10] == 255).all(), "where nothing shows the network sees white"
     assert (photo.levels[:, 10:] == np.asarray(colours)[:, 10:, :3]).all()
     made = model("toned").translate(colours)
     for name in ("y.png", "y.webp", "y.tif"):
-        photographs.save(made, tmp_path / name)
+        photograph.save(made, tmp_path / name)
         with Image.open(tmp_path / name) as image:
             assert (np.asarray(image.convert("RGBA").getchannel("A")) == alpha).all(), name
-    photographs.save(made, tmp_path / "y.jpg")
+    photograph.save(made, tmp_path / "y.jpg")
     with Image.open(tmp_path / "y.jpg") as image:
         assert np.asarray(image)[:, :8].min() > 250, "JPEG has none: on white"
 
@@ -246,7 +248,7 @@ def test_transparency_is_put_back(tmp_path: Path, colours: Image.Image, model: A
 def test_a_palette_s_transparency(colours: Image.Image) -> None:
     flat = colours.quantize(8)
     flat.info["transparency"] = 3
-    photo = photographs.read(flat, 3)
+    photo = photograph.read(flat, 3)
     assert photo.alpha is not None
     assert ((photo.alpha == 0) == (np.asarray(flat) == 3)).all()
 
@@ -263,17 +265,17 @@ def test_what_is_no_picture(tmp_path: Path, colours: Image.Image) -> None:
         "gone.jpg": "no file",
     }.items():
         with pytest.raises(InputError, match=words) as caught:
-            photographs.read(tmp_path / name, 3)
+            photograph.read(tmp_path / name, 3)
         assert "\n" not in str(caught.value)
 
 
 def test_a_format_that_is_too_small(tmp_path: Path) -> None:
-    photo = photographs.Photograph(np.zeros((1, 9000, 3), np.uint8))
-    photographs.check_format(tmp_path / "x.webp", photo)
+    photo = photograph.Photograph(np.zeros((1, 9000, 3), np.uint8))
+    photograph.check_format(tmp_path / "x.webp", photo)
     for name, show in (("x.webp", "cycle"), ("x.webp", "a,b")):
         with pytest.raises(UsageError, match="WEBP holds 16,383 a side"):
-            photographs.check_format(tmp_path / name, photo, show)
-    photographs.check_format(tmp_path / "x.png", photo, "cycle")
+            photograph.check_format(tmp_path / name, photo, show)
+    photograph.check_format(tmp_path / "x.png", photo, "cycle")
 
 
 def test_from_python(tmp_path: Path, colours: Image.Image, model: Any) -> None:
@@ -310,7 +312,7 @@ def test_views(colours: Image.Image, model: Any) -> None:
 def test_in_tiles_and_at_once(monkeypatch: pytest.MonkeyPatch, model: Any) -> None:
     image = Image.fromarray(toned.photograph(300, 401))
     whole = np.asarray(model("toned").translate(image, show="cycle")).astype(int)
-    monkeypatch.setattr(photographs, "cut", lambda spec: photographs.Cut(spec.multiple, spec.halo, most=1 << 15, side=192))
+    monkeypatch.setattr(photograph, "cut", lambda spec: photograph.Cut(spec.multiple, spec.halo, most=1 << 15, side=192))
     tiled = np.asarray(model("toned").translate(image, show="cycle")).astype(int)
     assert abs(whole - tiled).mean() < 3
     assert abs((whole - tiled).mean((0, 1))).max() < 1

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 import ganzoo
-from ganzoo import registry
 from ganzoo.config import override
-from ganzoo.data.spec import Facts
 from ganzoo.errors import ConfigError
 from ganzoo.gan import Step
+from ganzoo.spec import Facts
 from ganzoo.training.run import train
+from ganzoo.zoo import registry
 
 
 def built(name: str, **settings: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from ganzoo.gan import Step
-from ganzoo.pool import remembered
+from ganzoo.nn.pool import remembered
 
 
 def draws(index: int) -> Step:

@@ -13,14 +13,14 @@ from PIL import Image
 from torch import Tensor, nn
 
 import ganzoo
-from ganzoo import registry
 from ganzoo.config import convert, override
-from ganzoo.data.spec import Facts
 from ganzoo.errors import ConfigError
 from ganzoo.gan import Step, Update
 from ganzoo.nn import bce
+from ganzoo.spec import Facts
 from ganzoo.training import artifacts
 from ganzoo.training.run import train
+from ganzoo.zoo import registry
 
 # (plugin, preset): shape of one example, parameters of the generator and of the discriminator as the sources count them
 RECIPES: dict[tuple[str, str], tuple[tuple[int, ...], int, int]] = {

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 import torch
 
-from ganzoo import origin, weights
 from ganzoo.errors import GanzooError, WeightsError
-from ganzoo.reading import decode, opened, read
+from ganzoo.files import decode, opened, read
+from ganzoo.sampling import origin
+from ganzoo.zoo import weights
 
 GOOD = {"plugin": "x", "distribution": "d", "version": "1", "networks": ["generator"], "config": {}}
 A = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}

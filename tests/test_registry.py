@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ganzoo import registry
 from ganzoo.errors import BrokenPlugin, PluginClash, UnknownPlugin
+from ganzoo.zoo import registry
 
 TINY = ["tiny_class", "tiny_codes", "tiny_curve", "tiny_text", "tiny_unpaired", "tiny_vae"]
 GOOD = "from dataclasses import replace\nimport tiny_vae\nplugin = replace(tiny_vae.plugin, name={name!r})\n"

@@ -18,9 +18,9 @@ from safetensors.torch import load_file
 
 import ganzoo
 from ganzoo.errors import RunError, WeightsError
-from ganzoo.manifest import Entry
 from ganzoo.training.run import train
-from ganzoo.weights import read_header
+from ganzoo.zoo.manifest import Entry
+from ganzoo.zoo.weights import read_header
 
 
 def pictures(root: Path, *names: str, mode: str = "L") -> Path:
@@ -128,8 +128,9 @@ def test_every_kind_of_data_trains_and_samples(plugin: str, tmp_path: Path) -> N
 
 
 def test_bundling_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ganzoo import bundle, card, hub, manifest, verify
-    from ganzoo.release import Story
+    from ganzoo.release import bundle, golden
+    from ganzoo.release.prepare import Story
+    from ganzoo.zoo import card, manifest, source
 
     home = tmp_path / "home"
     home.mkdir()
@@ -147,13 +148,13 @@ def test_bundling_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         assert text == card.render("vanilla-test", entry)
         assert "&lt;b>" in text
         assert "a \\| b" in text
-        assert verify.verify("vanilla-test").passed
-        assert hub.pull("vanilla-test").origin == "bundle"
+        assert golden.verify("vanilla-test").passed
+        assert source.pull("vanilla-test").origin == "bundle"
         model = home / "weights" / "vanilla-test" / "model.safetensors"
         raw = bytearray(model.read_bytes())
         raw[-1] ^= 1
         model.write_bytes(raw)
-        assert not verify.verify("vanilla-test").passed
+        assert not golden.verify("vanilla-test").passed
         with pytest.raises(WeightsError, match="sha256"):
             ganzoo.load("vanilla-test")
     finally:

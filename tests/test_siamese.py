@@ -14,14 +14,14 @@ from PIL import Image
 from torch import Tensor, nn
 
 import ganzoo
-from ganzoo import registry
 from ganzoo.config import override
-from ganzoo.data.spec import Facts
 from ganzoo.errors import ConfigError, InputError
 from ganzoo.gan import Step, Update
+from ganzoo.spec import Facts
 from ganzoo.training import artifacts
 from ganzoo.training.augment import Augment
 from ganzoo.training.run import train
+from ganzoo.zoo import registry
 from ganzoo_siamese.model import distance, joined, tiles, travelled
 from ganzoo_siamese.networks import INSIDE, ChannelNorm, QuartersNorm
 

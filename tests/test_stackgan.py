@@ -16,15 +16,15 @@ from torch.distributions import Normal, kl_divergence
 from typer.testing import CliRunner
 
 import ganzoo
-from ganzoo import registry, release
 from ganzoo.cli.app import COMMANDS, app, register
 from ganzoo.config import convert, override
-from ganzoo.data.spec import Captions, Facts
 from ganzoo.errors import ConfigError, DataError, InputError, UsageError
 from ganzoo.gan import MEANING, Step, Update
 from ganzoo.inputs import Latent, Rows
-from ganzoo.release import Story
-from ganzoo.sampling import batches
+from ganzoo.release import prepare
+from ganzoo.release.prepare import Story
+from ganzoo.sampling.samples import batches
+from ganzoo.spec import Captions, Facts
 from ganzoo.testing.synthetic import Synthetic
 from ganzoo.text import PAD, UNKNOWN
 from ganzoo.training import artifacts
@@ -32,6 +32,7 @@ from ganzoo.training.engine import Engine
 from ganzoo.training.log import read_rows
 from ganzoo.training.loop import Rhythm, Trainer
 from ganzoo.training.run import train
+from ganzoo.zoo import registry
 from ganzoo_stackgan.model import found, judgement, matching_loss, same, unlike
 from ganzoo_stackgan.networks import SHARPEST, TEMPERATURE, Augmentation, Temperature, normalized
 from tests.shapes import shapes
@@ -459,7 +460,7 @@ def test_a_sentence_decides_the_colour(tmp_path: Path, monkeypatch: pytest.Monke
     saved = model.sample(2, seed=0, text="something reddish").view("stages").save(tmp_path / "stages.png", columns=2)
     assert Image.open(saved).size == (2 * 16 + 3 * 2, 32 + 2 * 2)
     story = Story("Squares", "mit", examples=["a red square", "a blue square"])
-    entry = release.prepare(run, tmp_path / "public", "me/squares", story)
+    entry = prepare.prepare(run, tmp_path / "public", "me/squares", story)
     assert entry.examples == ["a red square", "a blue square"]
     sheet = np.asarray(Image.open(tmp_path / "public" / "samples.png")).astype(int)
     assert sheet.shape[1] == 8 * (16 + 2) + 2
@@ -473,7 +474,7 @@ def test_a_sentence_decides_the_colour(tmp_path: Path, monkeypatch: pytest.Monke
 def test_examples_are_of_models_that_read(tmp_path: Path) -> None:
     run = train("vanilla", "sine", preset="sine", steps=1, out=tmp_path / "run", device="cpu")
     with pytest.raises(UsageError, match="takes no sentences"):
-        release.prepare(run, tmp_path / "public", "me/sine", Story("Points", "mit", examples=["a wave"]))
+        prepare.prepare(run, tmp_path / "public", "me/sine", Story("Points", "mit", examples=["a wave"]))
 
 
 def test_vectors_of_another_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

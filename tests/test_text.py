@@ -10,9 +10,9 @@ import pytest
 
 from ganzoo.data.captions import captions
 from ganzoo.data.order import chances, choices
-from ganzoo.data.spec import Captions, Facts
 from ganzoo.errors import InputError
 from ganzoo.inputs import Rows, Text
+from ganzoo.spec import Captions, Facts
 from ganzoo.text import PAD, PIECES, UNKNOWN, WIDEST, encode, known, positions, shortened, spellings, spelt, vocabulary, words
 
 SENTENCES = (("red hair", "a red bird"), ("blonde hair, blue eyes",), ("Ein Vogel: blau!",))

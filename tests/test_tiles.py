@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganzoo import allocation, images, tiles
-from ganzoo.colour import decoded, encoded
-from ganzoo.norms import Norms, _moments
-from ganzoo.tiles import Cut
+from ganzoo.nn.colour import decoded, encoded
+from ganzoo.photographs import allocation, tiles
+from ganzoo.photographs.norms import Norms, _moments
+from ganzoo.photographs.tiles import Cut
+from ganzoo.pictures import images
 from tests.toned import HALO, MULTIPLE, network, photograph
 
 CUT = Cut(MULTIPLE, HALO, most=1 << 16, side=256, copy=1 << 16)

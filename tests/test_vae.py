@@ -14,17 +14,20 @@ from PIL import Image
 from torch import Tensor, nn
 
 import ganzoo
-from ganzoo import images, plots, registry, testing, weights
-from ganzoo.assembly import model_config
+from ganzoo import testing
 from ganzoo.config import override
-from ganzoo.data.spec import Facts, Labels, Picture
 from ganzoo.errors import ConfigError, DataError, InputError, UsageError
-from ganzoo.fold import folded
+from ganzoo.files import write_json
 from ganzoo.gan import Step
-from ganzoo.model import Model
+from ganzoo.pictures import images, plots
+from ganzoo.sampling.assembly import model_config
+from ganzoo.sampling.fold import folded
+from ganzoo.sampling.model import Model
+from ganzoo.spec import Facts, Labels, Picture
 from ganzoo.training.health import Health
 from ganzoo.training.log import Silent
 from ganzoo.training.run import train
+from ganzoo.zoo import registry, weights
 
 PLUGIN = registry.get("vae")
 
@@ -52,7 +55,7 @@ def loaded(path: Path, config: Any, seed: int = 0) -> Model:
     gan = PLUGIN.build(config)
     recorded = model_config(PLUGIN, gan)
     weights.save(path / weights.MODEL, weights.networks(gan, gan.ema), weights.metadata(recorded))
-    weights.write_json(path / weights.CONFIG, recorded)
+    write_json(path / weights.CONFIG, recorded)
     return ganzoo.load(path, device="cpu", precision="fp32")
 
 
@@ -323,7 +326,7 @@ def test_a_gan_without_an_encoder_says_so(verb: str, tmp_path: Path) -> None:
     gan = plugin.build(plugin.tiny)
     recorded = model_config(plugin, gan)
     weights.save(tmp_path / weights.MODEL, weights.networks(gan, gan.ema), weights.metadata(recorded))
-    weights.write_json(tmp_path / weights.CONFIG, recorded)
+    write_json(tmp_path / weights.CONFIG, recorded)
     with pytest.raises(UsageError, match="dcgan has no encoder"):
         getattr(ganzoo.load(tmp_path, device="cpu"), verb)(pictures(2, 28))
 

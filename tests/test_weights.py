@@ -14,10 +14,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ganzoo import registry, weights
-from ganzoo.assembly import model_config
+from ganzoo import files
 from ganzoo.config import convert
 from ganzoo.errors import WeightsError
+from ganzoo.sampling.assembly import model_config
+from ganzoo.zoo import registry, weights
 
 
 def tensors() -> dict[str, Tensor]:
@@ -82,7 +83,7 @@ def test_the_header_is_read_without_torch(path: Path) -> None:
     assert header.tensors["net.kernel"] == ("F32", (2, 3, 5, 5))
     assert header.tensors["net.count"] == ("I64", ())
     program = (
-        "import sys; from pathlib import Path; from ganzoo.weights import read_header\n"
+        "import sys; from pathlib import Path; from ganzoo.zoo.weights import read_header\n"
         "print(len(read_header(Path(sys.argv[1])).tensors), 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
@@ -162,7 +163,7 @@ def test_no_file(tmp_path: Path) -> None:
 
 
 def fail_half_way(path: Path) -> None:
-    with weights.replacing(path) as temporary:
+    with files.replacing(path) as temporary:
         temporary.write_bytes(b"half")
         raise RuntimeError("half-way")
 
@@ -180,7 +181,7 @@ def test_a_failed_save_leaves_the_old_file(path: Path) -> None:
 def test_a_killed_save_leaves_the_old_file(path: Path) -> None:
     old = path.read_bytes()
     program = (
-        "import os, sys; from pathlib import Path; from ganzoo.weights import replacing\n"
+        "import os, sys; from pathlib import Path; from ganzoo.files import replacing\n"
         "with replacing(Path(sys.argv[1])) as temporary: temporary.write_bytes(b'half'); os._exit(9)"
     )
     assert subprocess.run([sys.executable, "-c", program, str(path)], check=False).returncode == 9
@@ -188,7 +189,7 @@ def test_a_killed_save_leaves_the_old_file(path: Path) -> None:
 
 
 def test_saving_makes_the_folder(tmp_path: Path) -> None:
-    weights.write_json(tmp_path / "a" / "b" / "c.json", {"x": 1})
+    files.write_json(tmp_path / "a" / "b" / "c.json", {"x": 1})
     assert (tmp_path / "a" / "b" / "c.json").read_text() == '{\n  "x": 1\n}\n'
 
 
@@ -204,7 +205,7 @@ def test_networks_are_live_and_named_as_published() -> None:
 def test_config_json(tmp_path: Path) -> None:
     plugin = registry.get("tiny_class")
     recorded = model_config(plugin, plugin.build(plugin.tiny))
-    weights.write_json(tmp_path / weights.CONFIG, recorded)
+    files.write_json(tmp_path / weights.CONFIG, recorded)
     found = weights.read_config(tmp_path)
     assert (found.plugin, found.distribution, found.version, found.networks) == (
         "tiny_class",

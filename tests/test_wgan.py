@@ -13,15 +13,16 @@ from PIL import Image
 from torch import Tensor, nn
 
 import ganzoo
-from ganzoo import plots, registry
 from ganzoo.config import override
-from ganzoo.data.spec import Facts
 from ganzoo.errors import ConfigError
 from ganzoo.gan import Step, Update
+from ganzoo.pictures import plots
+from ganzoo.spec import Facts
 from ganzoo.training import artifacts
 from ganzoo.training.engine import Engine
 from ganzoo.training.optim import Mover
 from ganzoo.training.run import train
+from ganzoo.zoo import registry
 
 N, LATENT = 5, 6
 PRESETS = tuple(registry.get("wgan").presets)

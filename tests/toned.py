@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ganzoo.config import Config
-from ganzoo.data.spec import Data, Picture
 from ganzoo.gan import GAN, Phase, Player, Step, Update
 from ganzoo.inputs import Choice, Image
 from ganzoo.plugin import Plugin
+from ganzoo.spec import Data, Picture
 
 MULTIPLE, HALO = 4, 24
 

@@ -7,9 +7,9 @@ from typing import Annotated
 import msgspec
 import typer
 
-from ganzoo import manifest
 from ganzoo.cli import output, started
 from ganzoo.errors import UsageError
+from ganzoo.zoo import manifest
 
 
 def bench(
@@ -26,8 +26,8 @@ def bench(
             raise UsageError(f"--{option} {value}: at least 1 is needed")
     chosen = manifest.chosen(name)
 
-    from ganzoo import bench as work
-    from ganzoo.model import load
+    from ganzoo.doctor import speed as work
+    from ganzoo.sampling.model import load
 
     started()
     model = load(chosen, device=device)

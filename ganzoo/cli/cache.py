@@ -12,7 +12,7 @@ from ganzoo.cli import output
 from ganzoo.errors import GanzooError, UsageError
 
 if TYPE_CHECKING:
-    from ganzoo.cache import Cached
+    from ganzoo.zoo.cache import Cached
 
 app = typer.Typer(no_args_is_help=True, help="List, check and remove downloaded models.")
 Names = Annotated[list[str] | None, typer.Argument(help="Weights by name, or repositories (owner/name) of `ganzoo cache list`.")]
@@ -21,17 +21,17 @@ Names = Annotated[list[str] | None, typer.Argument(help="Weights by name, or rep
 @app.command("list")
 def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List the models in the cache of the Hub client."""
-    from ganzoo import hub
+    from ganzoo.zoo import place
 
     models, unreadable = _scanned()
     if as_json:
         rows = [_plain(model) for model in models]
-        output.as_json({"folder": str(hub.cache_folder()), "repositories": rows, "unreadable": unreadable})
+        output.as_json({"folder": str(place.cache_folder()), "repositories": rows, "unreadable": unreadable})
     elif models:
         header = ["REPOSITORY", "PLUGIN", "SIZE", "REVISION", "LAST USED", "STATE"]
         output.table(header, [_row(model) for model in models])
     else:
-        output.say(f"no ganzoo models in {hub.cache_folder()}")
+        output.say(f"no ganzoo models in {place.cache_folder()}")
 
 
 @app.command()
@@ -41,7 +41,7 @@ def rm(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Remove models from the cache, all their revisions."""
-    from ganzoo import cache
+    from ganzoo.zoo import cache
 
     if bool(names) == all_:
         raise UsageError("give names of cached models, or --all")
@@ -64,7 +64,7 @@ def rm(
 @app.command()
 def verify(names: Names = None) -> None:
     """Compare cached files with their sha256; exit code 1 when one is broken."""
-    from ganzoo import cache
+    from ganzoo.zoo import cache
 
     models, unreadable = _scanned()
     broken = [model.repository for model in (cache.chosen(names, models) if names else models) if not _verify(model)]
@@ -76,7 +76,7 @@ def verify(names: Names = None) -> None:
 
 
 def _verify(model: Cached) -> bool:
-    from ganzoo import cache
+    from ganzoo.zoo import cache
 
     verdict = cache.verify(model)
     for fault in verdict.faults:
@@ -88,7 +88,7 @@ def _verify(model: Cached) -> bool:
 
 
 def _scanned() -> tuple[list[Cached], dict[str, str]]:
-    from ganzoo import cache
+    from ganzoo.zoo import cache
 
     models, unreadable = cache.scan()
     for repository, reason in unreadable.items():

@@ -15,7 +15,7 @@ def command(
     all_: Annotated[bool, typer.Option("--all", help="Every installed architecture.")] = False,
 ) -> None:
     """Run the conformance checks on architectures: one line a check, exit code 1 when one fails."""
-    from ganzoo import registry
+    from ganzoo.zoo import registry
 
     if bool(names) == all_:
         raise UsageError("give names of architectures, or --all")
@@ -29,7 +29,8 @@ def command(
 
 def _check(name: str) -> int:
     """How many checks of one architecture failed; each one's line is printed when it is done."""
-    from ganzoo import registry, testing
+    from ganzoo import testing
+    from ganzoo.zoo import registry
 
     started()
     try:

@@ -49,13 +49,13 @@ def _completer(source: Source) -> Callable[[Any, str], list[Item]]:
 
 
 def _plugins(_: Any) -> list[str]:
-    from ganzoo import registry
+    from ganzoo.zoo import registry
 
     return registry.names()
 
 
 def _weights(_: Any) -> list[str]:
-    from ganzoo import manifest
+    from ganzoo.zoo import manifest
 
     return list(manifest.models())
 
@@ -66,13 +66,13 @@ def _both(context: Any) -> list[str]:
 
 def _presets(_: Any) -> list[str]:
     """Those of the plugin on the line, which click has not read yet where the last word is an option's name."""
-    from ganzoo import registry
+    from ganzoo.zoo import registry
 
     return list(registry.get(next(word for word in words() if word in registry.names())).presets)
 
 
 def _cached(_: Any) -> list[str]:
-    from ganzoo import cache
+    from ganzoo.zoo import cache
 
     models, _unreadable = cache.scan()
     return [name for model in models for name in (model.repository, *model.names)]

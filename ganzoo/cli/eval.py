@@ -15,7 +15,7 @@ from ganzoo.errors import OutputExists, UsageError
 if TYPE_CHECKING:
     from ganzoo.evaluate.measure import Asked, Evaluated
     from ganzoo.evaluate.protocol import Report
-    from ganzoo.model import Model
+    from ganzoo.sampling.model import Model
 
 NEIGHBOURS = "neighbours.png"
 """In a run folder."""
@@ -76,7 +76,7 @@ command = evaluate
 
 def _loaded(name: str, device: str, precision: str) -> tuple[Model, Path | None]:
     """A model, and its folder if it is a run."""
-    from ganzoo.model import load
+    from ganzoo.sampling.model import load
     from ganzoo.training import record
 
     started()
@@ -101,8 +101,8 @@ def _written(name: str, asked: Asked, device: str, precision: str, files: dict[s
     import dataclasses
 
     from ganzoo.evaluate import protocol
-    from ganzoo.images import save_png
-    from ganzoo.weights import write_json
+    from ganzoo.files import write_json
+    from ganzoo.pictures.images import save_png
 
     model, run = _loaded(name, device, precision)
     wanted = {kind: path for kind, path in files.items() if path is not None}
@@ -133,8 +133,9 @@ def _compared(name: str, asked: Asked, device: str, precision: str) -> Report:
 
 def _told(name: str, alone: bool) -> Report | None:
     """A report's file; or, `alone`, without data to measure it with, what a run's folder holds of its present weights."""
-    from ganzoo import manifest, weights
     from ganzoo.evaluate import protocol
+    from ganzoo.files import sha256
+    from ganzoo.zoo import weights
 
     path = Path(name)
     if path.suffix == ".json":
@@ -142,7 +143,7 @@ def _told(name: str, alone: bool) -> Report | None:
     if not alone or not (path / protocol.REPORT).is_file():
         return None
     report = protocol.read(path)
-    if (path / weights.MODEL).is_file() and manifest.sha256(path / weights.MODEL) != report.weights:
+    if (path / weights.MODEL).is_file() and sha256(path / weights.MODEL) != report.weights:
         raise UsageError(f"{path / protocol.REPORT} is of other weights than lie there now; give --data to measure them")
     return report
 

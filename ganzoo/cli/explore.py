@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganzoo import hub, manifest
 from ganzoo.cli import output, started
 from ganzoo.config import assignments
 from ganzoo.errors import OutputExists, UsageError, did_you_mean, near
+from ganzoo.zoo import manifest, place
 
 if TYPE_CHECKING:
-    from ganzoo.model import Model
-    from ganzoo.sampling import Samples
+    from ganzoo.sampling.model import Model
+    from ganzoo.sampling.samples import Samples
 
 VIEWS = ("interpolation", "grid", "codes", "truncation", "sentences")
 TEXT = "text"
@@ -65,12 +65,12 @@ def explore(
     _check(asked)
     views = _views(view)
     name = manifest.chosen(model)
-    folder = out or Path(f"{hub.short(name)}-latent")
+    folder = out or Path(f"{place.short(name)}-latent")
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not force)):
         raise OutputExists(folder)
 
     from ganzoo.cli.progress import transfers
-    from ganzoo.model import load
+    from ganzoo.sampling.model import load
 
     started()
     with transfers() as progress:
@@ -161,8 +161,8 @@ def _gif(frames: Samples, path: Path) -> Iterator[Path]:
     """The frames one after another, several classes or seeds side by side; none of points, whose scatter has no place for one."""
     from PIL import Image
 
-    from ganzoo import images
-    from ganzoo.data.spec import Picture
+    from ganzoo.pictures import images
+    from ganzoo.spec import Picture
 
     if not isinstance(frames.output, Picture):
         return

@@ -18,9 +18,9 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Write what makes a model's samples as a program for other runtimes, once it was run and gives the same; prints where."""
-    from ganzoo import export as work
     from ganzoo.cli.progress import transfers
-    from ganzoo.model import load
+    from ganzoo.porting import export as work
+    from ganzoo.sampling.model import load
 
     started()
     work.check(out, kind, force)

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from ganzoo import hub, manifest, registry
 from ganzoo.cli import output
 from ganzoo.config import convert, plain
 from ganzoo.errors import GanzooError, UnknownModel, UsageError, WeightsError
+from ganzoo.files import decode, read
 from ganzoo.plugin import Plugin
-from ganzoo.reading import decode, read
+from ganzoo.zoo import manifest, place, registry, source
 
 BOUNDS = {
     "minimum": "at least {}",
@@ -43,10 +43,10 @@ def info(
 
 def _found(name: str) -> dict[str, Any]:
     if name.endswith(".safetensors"):
-        return _file(hub.expanded(name))
-    if hub.is_path(name):
-        return _folder(hub.expanded(name))
-    if hub.is_repository(name):
+        return _file(place.expanded(name))
+    if place.is_path(name):
+        return _folder(place.expanded(name))
+    if place.is_repository(name):
         return _repository(name)
     if name in registry.names():
         return _plugin(name)
@@ -114,7 +114,7 @@ def _inputs_of(name: str, settings: dict[str, Any]) -> dict[str, str] | str:
 
 def _folder(folder: Path) -> dict[str, Any]:
     """config.json of a model or run, with run.json where there is one."""
-    from ganzoo import weights
+    from ganzoo.zoo import weights
 
     if not folder.is_dir():
         raise UsageError(f"no folder {folder}")
@@ -124,9 +124,9 @@ def _folder(folder: Path) -> dict[str, Any]:
 
 def _repository(name: str) -> dict[str, Any]:
     """config.json of a repository on the Hub."""
-    from ganzoo import weights
+    from ganzoo.zoo import weights
 
-    found = hub.described(name)
+    found = source.described(name)
     config = weights.read_config(found.folder)
     known = {"repository": found.repository, "commit": found.commit}
     return {**known, **plain(config), "inputs": _inputs_of(config.plugin, config.config)}
@@ -141,7 +141,7 @@ def _record(folder: Path) -> dict[str, Any]:
 
 
 def _file(path: Path) -> dict[str, Any]:
-    from ganzoo import weights
+    from ganzoo.zoo import weights
 
     header = weights.read_header(path)
     return {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ganzoo.errors import UsageError
 
 if TYPE_CHECKING:
-    from ganzoo.model import Model
+    from ganzoo.sampling.model import Model
 
 LINE = 8
 """Pictures of one class or sentence where several are asked for: one line of the grid."""
@@ -15,8 +15,8 @@ LINE = 8
 
 def default_count(model: Model, given: dict[str, Any]) -> int:
     """One for each picture given, a line for each class or sentence given, else by what the model makes."""
-    from ganzoo.data.spec import Picture, Points
     from ganzoo.inputs import Image
+    from ganzoo.spec import Picture, Points
 
     for name, spec in model.inputs.items():
         if isinstance(spec, Image):
@@ -36,14 +36,15 @@ def columns(model: Model, given: dict[str, Any], n: int) -> int | None:
 
 def check_grid(model: Model, given: dict[str, Any], n: int, columns: int | None) -> None:
     """Before any work: UsageError where a grid would be too large."""
-    from ganzoo import lettered, sampling
-    from ganzoo.data.spec import Picture
-    from ganzoo.images import grid_shape
+    from ganzoo.pictures import lettered
+    from ganzoo.pictures.images import grid_shape
+    from ganzoo.sampling import samples
+    from ganzoo.spec import Picture
 
     shown = model.plugin.output(model.config)
     if not isinstance(shown, Picture):
         return
-    side, sentences = shown.size or 1, len(sampling.sentences(model.inputs, given))
+    side, sentences = shown.size or 1, len(samples.sentences(model.inputs, given))
     if lettered.fits(n, sentences, columns):
         lettered.check(sentences, n // sentences, side, side, columns)
     else:

@@ -9,7 +9,7 @@ import typer
 from ganzoo.cli import output
 
 if TYPE_CHECKING:
-    from ganzoo.manifest import Entry
+    from ganzoo.zoo.manifest import Entry
 
 
 def command(
@@ -38,14 +38,14 @@ def command(
 def _plugins(pattern: str) -> list[dict[str, Any]]:
     from fnmatch import fnmatchcase
 
-    from ganzoo import registry
+    from ganzoo.zoo import registry
 
     return [_plugin(name) for name in registry.names() if fnmatchcase(name, pattern)]
 
 
 def _plugin(name: str) -> dict[str, Any]:
-    from ganzoo import registry
     from ganzoo.errors import BrokenPlugin, PluginClash
+    from ganzoo.zoo import registry
 
     try:
         return {"name": name, "distribution": registry.origin(name), "summary": registry.get(name).summary, "broken": None}
@@ -58,7 +58,7 @@ def _plugin(name: str) -> dict[str, Any]:
 def _weights(pattern: str) -> list[dict[str, Any]]:
     from fnmatch import fnmatchcase
 
-    from ganzoo import manifest
+    from ganzoo.zoo import manifest
 
     return [
         _model(name, entry)
@@ -93,8 +93,8 @@ def _show(found: dict[str, list[dict[str, Any]]]) -> None:
 
 
 def _nothing(pattern: str) -> str:
-    from ganzoo import manifest, registry
     from ganzoo.errors import did_you_mean, near
+    from ganzoo.zoo import manifest, registry
 
     if pattern == "*":
         return "no plugins; GANZOO_PLUGINS, if it is set, says which are loaded (ganzoo doctor tells more)"

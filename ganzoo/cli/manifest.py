@@ -24,8 +24,9 @@ def add(
     fine_tune: Annotated[bool, typer.Option("--fine-tune", help="Keep the networks that only training needs.")] = False,
 ) -> None:
     """Copy a finished run into weights/NAME and write its manifest entry."""
-    from ganzoo import bundle, manifest
-    from ganzoo.release import Story
+    from ganzoo.release import bundle
+    from ganzoo.release.prepare import Story
+    from ganzoo.zoo import manifest
 
     bundle.add(run, name, Story(summary, licence, notes, metrics, example), fine_tune=fine_tune)
     output.data(str(manifest.bundled(name)))
@@ -34,8 +35,8 @@ def add(
 @app.command()
 def check() -> None:
     """Check the manifest against its schema, and every file that came with the package against its hash."""
-    from ganzoo import manifest
-    from ganzoo.verify import problems
+    from ganzoo.release.golden import problems
+    from ganzoo.zoo import manifest
 
     found = problems()
     for problem in found:
@@ -48,7 +49,7 @@ def check() -> None:
 @app.command()
 def cards() -> None:
     """Write anew the model cards and the README's table where they no longer follow from the manifest."""
-    from ganzoo import bundle
+    from ganzoo.release import bundle
 
     for name in bundle.refresh():
         output.data(name)
@@ -57,6 +58,6 @@ def cards() -> None:
 @app.command()
 def schema() -> None:
     """Print the JSON schema of a manifest."""
-    from ganzoo import manifest
+    from ganzoo.zoo import manifest
 
     output.as_json(manifest.schema())

@@ -14,8 +14,8 @@ from ganzoo.errors import GanzooError, OutputExists, UsageError
 
 if TYPE_CHECKING:
     from ganzoo.cli.sample import Asked
-    from ganzoo.model import Model
-    from ganzoo.photographs import Photograph
+    from ganzoo.photographs.photograph import Photograph
+    from ganzoo.sampling.model import Model
 
 IMAGE = "image"
 NAMED = 12
@@ -32,7 +32,7 @@ class Job:
 
 def may_be(target: Path, asked: Asked) -> bool:
     """Whether this may be a photograph's target, which only the model can tell."""
-    from ganzoo.photographs import FORMATS
+    from ganzoo.photographs.photograph import FORMATS
 
     return IMAGE in asked.inputs and target.suffix.lower() in FORMATS
 
@@ -40,7 +40,7 @@ def may_be(target: Path, asked: Asked) -> bool:
 def are(model: Model, target: Path, asked: Asked) -> bool:
     """Whether whole photographs are asked for. Numbers, shards, and several samples of a picture are written as for any model.
     UsageError for several samples of a folder."""
-    from ganzoo import photographs
+    from ganzoo.photographs import photograph as photographs
 
     taken = photographs.taken(model.inputs, model.plugin.output(model.config))
     if taken is None or taken[0] != IMAGE or IMAGE not in asked.inputs or asked.resume:
@@ -69,13 +69,13 @@ def write(model: Model, out: Path, asked: Asked) -> str:
 
 def _seed(model: Model, asked: Asked) -> int:
     """Drawn, and said, where the model takes more than pictures and choices."""
-    from ganzoo import sampling
     from ganzoo.inputs import Choice, Image
+    from ganzoo.sampling import samples
 
     drawn = [name for name, spec in model.inputs.items() if not isinstance(spec, (Image, Choice)) and name not in asked.inputs]
     if asked.seed is not None or not drawn:
         return asked.seed or 0
-    seed = sampling.random_seed()
+    seed = samples.random_seed()
     output.say(f"seed {seed} for {', '.join(drawn)}; the same again with --seed {seed}")
     return seed
 
@@ -83,7 +83,7 @@ def _seed(model: Model, asked: Asked) -> int:
 def jobs(given: Sequence[str], out: Path, force: bool) -> list[Job]:
     """Before any work: UsageError for several pictures in one file or a picture that would be overwritten by its own result,
     OutputExists for what is in the way. Into a folder each goes under its own name, as PNG where its kind is not written."""
-    from ganzoo.photographs import FORMATS
+    from ganzoo.photographs.photograph import FORMATS
 
     sources = [file for path in given for file in _files(Path(path))]
     into = out.is_dir() or not out.suffix
@@ -127,7 +127,7 @@ def _check_way(target: Path, sources: Sequence[Path], force: bool) -> None:
 
 def _done(model: Model, todo: Sequence[Job], inputs: dict[str, Any], asked: Asked) -> list[str]:
     """What could not be done, and why. Only pictures are forgiven: a wrong option, or a full disk, would meet the others too."""
-    from ganzoo import photographs
+    from ganzoo.photographs import photograph as photographs
 
     _, spec = photographs.required(model)
     failed = []
@@ -150,7 +150,8 @@ def _done(model: Model, todo: Sequence[Job], inputs: dict[str, Any], asked: Aske
 
 
 def _one(model: Model, job: Job, photograph: Photograph, inputs: dict[str, Any], asked: Asked, *, alone: bool) -> None:
-    from ganzoo import photographs, tiles
+    from ganzoo.photographs import photograph as photographs
+    from ganzoo.photographs import tiles
 
     _, spec = photographs.required(model)
     seed = asked.seed or 0

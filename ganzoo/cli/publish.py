@@ -11,7 +11,7 @@ from ganzoo.cli import output, started
 from ganzoo.errors import UsageError
 
 if TYPE_CHECKING:
-    from ganzoo.hub.upload import Published
+    from ganzoo.release.upload import Published
 
 
 def publish(
@@ -35,21 +35,22 @@ def publish(
     if model is None or repo_id is None:
         raise UsageError("a model and --repo-id are needed: ganzoo publish ./runs/my-gan --repo-id me/my-gan")
 
-    from ganzoo import hub, release
     from ganzoo.cli.progress import waiting
+    from ganzoo.release import prepare
+    from ganzoo.zoo.source import pull
 
     started()
-    source = hub.pull(model, training=training)
-    story = release.Story(summary=summary, licence=licence, notes=notes, metrics=metrics, examples=example)
+    source = pull(model, training=training)
+    story = prepare.Story(summary=summary, licence=licence, notes=notes, metrics=metrics, examples=example)
     if dry_run:
         _dry(source, repo_id, story, training)
         return
     with waiting(f"publishing {repo_id}"):
-        done = release.publish(source, repo_id, story=story, training=training, private=private, tag=tag)
+        done = prepare.publish(source, repo_id, story=story, training=training, private=private, tag=tag)
     _say(done)
     output.data(done.url)
     output.data(done.commit)
-    output.as_json({release.manifest_name(done): done.entry})
+    output.as_json({prepare.manifest_name(done): done.entry})
 
 
 def _official(model: str | None, others: dict[str, Any], private: bool) -> None:
@@ -57,7 +58,7 @@ def _official(model: str | None, others: dict[str, Any], private: bool) -> None:
     if model is not None or given:
         raise UsageError(f"--official publishes all of weights/; it does not go with {model or given[0]}")
 
-    from ganzoo import bundle
+    from ganzoo.release import bundle
 
     started()
 
@@ -69,9 +70,10 @@ def _official(model: str | None, others: dict[str, Any], private: bool) -> None:
 
 
 def _dry(source: Any, repository: str, story: Any, training: bool) -> None:
-    from ganzoo import card, release
+    from ganzoo.release import prepare
+    from ganzoo.zoo import card
 
-    with release.prepared(source, repository, story, training=training) as (folder, entry):
+    with prepare.prepared(source, repository, story, training=training) as (folder, entry):
         for name in [*entry.files, card.CARD]:
             output.say(f"{name}, {output.size((folder / name).stat().st_size)}")
         output.data((folder / card.CARD).read_text("utf-8"))

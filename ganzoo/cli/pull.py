@@ -19,11 +19,11 @@ def pull(
     training: Annotated[bool, typer.Option("--training", help="Also the networks that only fine-tuning needs.")] = False,
 ) -> None:
     """Fetch a model's files if they are not here yet, check them, and print the folder they lie in."""
-    from ganzoo import hub
     from ganzoo.cli.progress import transfers
+    from ganzoo.zoo import source
 
     with transfers() as progress:
-        pulled = hub.pull(name, refresh=True, training=training, progress=progress)
+        pulled = source.pull(name, refresh=True, training=training, progress=progress)
     where = f", commit {pulled.commit[:12]}" if pulled.commit else ""
     checked = f", {pulled.files} files checked" if pulled.files else ""
     output.say(f"{pulled.name}: {ORIGINS[pulled.origin]}{where}{checked}")

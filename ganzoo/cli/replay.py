@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganzoo import hub, manifest, origin
 from ganzoo.cli import output, started
 from ganzoo.errors import GanzooError, RunError, UsageError
-from ganzoo.origin import Origin
+from ganzoo.sampling import origin
+from ganzoo.sampling.origin import Origin
+from ganzoo.zoo import manifest, place, source
 
 if TYPE_CHECKING:
-    from ganzoo.model import Model
+    from ganzoo.sampling.model import Model
 
 
 def replay(
@@ -37,9 +38,9 @@ def replay(
     if target.suffix != ".png":
         raise UsageError(f"{target}: a replay is written as .png")
 
-    from ganzoo import sampling
+    from ganzoo.sampling import samples
 
-    sampling.check_target(target, force)
+    samples.check_target(target, force)
     loaded = _loaded(told, model, device)
     inputs = _inputs(told, loaded, image)
     try:
@@ -51,14 +52,14 @@ def replay(
 
 
 def _loaded(told: Origin, model: str | None, device: str) -> Model:
-    from ganzoo.model import load
+    from ganzoo.sampling.model import load
 
     if model is None:
-        if told.model not in manifest.models() and not hub.is_repository(told.model):
+        if told.model not in manifest.models() and not place.is_repository(told.model):
             raise UsageError(
                 f"the picture is of {told.model!r}, which is no name of the manifest; give its model by --model ./FOLDER"
             )
-        if not hub.is_here(told.model):
+        if not source.is_here(told.model):
             raise RunError(f"{told.model} is not on this machine, and replay fetches nothing: ganzoo pull {told.model}")
     started()
     precision = told.precision if told.precision in ("bf16", "fp32") else "auto"
@@ -97,12 +98,13 @@ def _made(model: Model, told: Origin, inputs: dict[str, Any]) -> Any:
 
 def _write(model: Model, told: Origin, inputs: dict[str, Any], target: Path, force: bool) -> None:
     """As `ganzoo sample` does it: a grid, one row of one, or a whole photograph."""
-    from ganzoo import images, photographs
+    from ganzoo.photographs import photograph
+    from ganzoo.pictures import images
 
-    taken = photographs.taken(model.inputs, model.plugin.output(model.config))
+    taken = photograph.taken(model.inputs, model.plugin.output(model.config))
     if taken and taken[0] in inputs and (told.n, told.row) == (1, 0):
         others = {name: value for name, value in inputs.items() if name != taken[0]}
-        made = photographs.applied(model, Path(inputs[taken[0]][0]), others, show=told.view, seed=told.seed)
+        made = photograph.applied(model, Path(inputs[taken[0]][0]), others, show=told.view, seed=told.seed)
         images.save_png(made, target, told)
     elif told.row is None:
         _made(model, told, inputs).save(target, force=force)
@@ -117,7 +119,7 @@ def _compared(before: Path, after: Path, told: Origin, model: Model) -> str:
     import torch
     from PIL import Image
 
-    from ganzoo.device import describe
+    from ganzoo.sampling.device import describe
 
     try:
         with Image.open(before) as old, Image.open(after) as new:

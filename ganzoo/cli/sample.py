@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganzoo import hub, manifest
 from ganzoo.cli import lines, output, photographs, sentences, started
 from ganzoo.config import assignments
 from ganzoo.errors import GanzooError, UsageError
+from ganzoo.zoo import manifest, place
 
 if TYPE_CHECKING:
-    from ganzoo.model import Model
-    from ganzoo.sampling import Samples
+    from ganzoo.sampling.model import Model
+    from ganzoo.sampling.samples import Samples
 
 BAR_FROM = 512
 MOST = 10**12
@@ -94,12 +94,12 @@ def _check(n: int | None, seed: int | None, batch_size: int | None, columns: int
 
 def _resumed(asked: Asked) -> Asked:
     """What was recorded, where nothing else is asked for. Pictures are not recorded: they have to be given again."""
-    from ganzoo import bulk
+    from ganzoo.sampling import bulk
 
     if asked.out is None or not bulk.is_bulk(asked.out) or asked.force:
         raise UsageError("--resume goes on with a folder or .tar files in --out, and does not go with --force")
     job = bulk.recorded(asked.out).origin
-    if asked.model is None and job.model not in manifest.models() and not hub.is_repository(job.model):
+    if asked.model is None and job.model not in manifest.models() and not place.is_repository(job.model):
         raise UsageError(f"these are samples of {job.model!r}, which is no name of the manifest; give its folder as the model")
     kept = {key: value for key, value in job.inputs.items() if isinstance(value, (str, int, float, list))}
     return replace(
@@ -118,20 +118,20 @@ def _made(asked: Asked) -> str:
     """Samples as they are asked for; says where they are."""
     name = manifest.chosen(asked.model)
 
-    from ganzoo import bulk, sampling
+    from ganzoo.sampling import bulk, samples
 
-    target = asked.out or Path(f"{hub.short(name)}.png")
+    target = asked.out or Path(f"{place.short(name)}.png")
     many = bulk.is_bulk(target)
     if not many and not photographs.may_be(target, asked):
-        sampling.check_target(target, asked.force)
+        samples.check_target(target, asked.force)
     model = _loaded(name, asked)
     if photographs.are(model, target, asked):
         return photographs.write(model, target, asked)
     if not many:
-        sampling.check_target(target, asked.force)
+        samples.check_target(target, asked.force)
     count, seed = (
         asked.n or lines.default_count(model, asked.inputs),
-        sampling.random_seed() if asked.seed is None else asked.seed,
+        samples.random_seed() if asked.seed is None else asked.seed,
     )
     lined = replace(asked, columns=asked.columns or lines.columns(model, asked.inputs, count))
     written = (_write if many else _save)(model, target, count, seed, lined)
@@ -141,20 +141,20 @@ def _made(asked: Asked) -> str:
 
 
 def _loaded(name: str, asked: Asked) -> Model:
-    from ganzoo import sampling
     from ganzoo.cli.progress import transfers
-    from ganzoo.model import load
+    from ganzoo.sampling import samples
+    from ganzoo.sampling.model import load
 
     started()
     with transfers() as progress:
         model = load(name, device=asked.device, precision=asked.precision, progress=progress)
-    sampling.check_names(model.inputs, asked.inputs)
+    samples.check_names(model.inputs, asked.inputs)
     return model
 
 
 def _write(model: Model, target: Path, n: int, seed: int, asked: Asked) -> str:
     """A folder or .tar files."""
-    from ganzoo import bulk
+    from ganzoo.sampling import bulk
 
     progress, finish = _bar(n)
     try:

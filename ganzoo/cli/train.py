@@ -74,8 +74,8 @@ def train(
 def run(verb: str, *words: Any, **options: Any) -> None:
     """Train or fine-tune with a live view, and print the run folder."""
     from ganzoo.cli.progress import first, reporter
-    from ganzoo.hub import is_path
     from ganzoo.training import run as verbs
+    from ganzoo.zoo.place import is_path
 
     started()
     with reporter() as shown:

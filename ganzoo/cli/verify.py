@@ -15,7 +15,7 @@ def command(
     all_: Annotated[bool, typer.Option("--all", help="Every known model.")] = False,
 ) -> None:
     """Compare models with their golden samples: hashes, loading, eval mode and normalisation in one."""
-    from ganzoo import manifest
+    from ganzoo.zoo import manifest
 
     if bool(names) == all_:
         raise UsageError("give names of models, or --all")
@@ -28,7 +28,7 @@ def command(
 
 
 def _verify(name: str) -> bool:
-    from ganzoo.verify import verify
+    from ganzoo.release.golden import verify
 
     started()
     verdict = verify(name)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganzoo.data.order import chances, picker
-from ganzoo.data.spec import Captions, Facts
+from ganzoo.spec import Captions, Facts
 from ganzoo.text import PAD, encode, known, positions, spellings
 
 if TYPE_CHECKING:

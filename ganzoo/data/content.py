@@ -14,8 +14,8 @@ from ganzoo.data.captions import captions
 from ganzoo.data.embeddings import Vectors
 from ganzoo.data.order import coins
 from ganzoo.data.pictures import Pictures, Stored
-from ganzoo.data.spec import Captions, Curve, Embeddings, Facts, Field, Labels, Picture, Points
 from ganzoo.errors import ConfigError, DataError
+from ganzoo.spec import Captions, Curve, Embeddings, Facts, Field, Labels, Picture, Points
 
 Taker = Callable[[NDArray[np.int64], int, int], Tensor]
 """Gives the tensor of chosen examples; it is told the position of the first and the seed."""

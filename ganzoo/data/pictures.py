@@ -14,9 +14,9 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from ganzoo.data.files import Entry
-from ganzoo.data.spec import Picture
 from ganzoo.errors import DataError
-from ganzoo.images import BROKEN, fault, opaque, opened
+from ganzoo.pictures.images import BROKEN, fault, opaque, opened
+from ganzoo.spec import Picture
 
 GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 """Pillow's modes of one channel, transparent or not."""

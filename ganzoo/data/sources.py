@@ -17,8 +17,8 @@ from ganzoo.data.content import Content, Gallery, Taker, Values
 from ganzoo.data.layout import Arranged, arranged
 from ganzoo.data.order import indices
 from ganzoo.data.pictures import Pictures, Stored, common_size
-from ganzoo.data.spec import Data, Facts
 from ganzoo.errors import DataError, UsageError, did_you_mean, near
+from ganzoo.spec import Data, Facts
 from ganzoo.text import is_utf8
 
 OWN = "unknown: your own data"

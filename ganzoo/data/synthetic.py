@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganzoo.data.order import generator
-from ganzoo.data.spec import Facts
+from ganzoo.spec import Facts
 
 Array = NDArray[np.float32]
 LICENCE = "none needed: made by a formula"

@@ -28,7 +28,7 @@ def _devices() -> Iterator[Finding]:
     torch = sys.modules.get("torch")
     if torch is None:
         return  # the check of torch says why
-    from ganzoo.device import choose_device
+    from ganzoo.sampling.device import choose_device
 
     cpu = torch.device("cpu")
     facts = f"{torch.get_num_threads()} threads on {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}"
@@ -73,7 +73,7 @@ def _gpu(device: torch.device) -> Finding:
 
 def _precision(device: torch.device, native: str, otherwise: str) -> str:
     """What --precision auto takes there, and why."""
-    from ganzoo.device import choose_precision
+    from ganzoo.sampling.device import choose_precision
 
     if choose_precision("auto", device) == "bf16":
         return f"auto: bf16 for pictures ({native}), fp32 for points and curves"
@@ -81,9 +81,10 @@ def _precision(device: torch.device, native: str, otherwise: str) -> str:
 
 
 def _cache() -> Iterator[Finding]:
-    from ganzoo import cache, hub
+    from ganzoo.zoo import cache
+    from ganzoo.zoo.place import cache_folder
 
-    folder = hub.cache_folder()
+    folder = cache_folder()
     try:
         models, unreadable = cache.scan()
     except OSError as error:
@@ -103,16 +104,16 @@ def _cache() -> Iterator[Finding]:
 
 
 def _network() -> Iterator[Finding]:
-    from ganzoo import hub
+    from ganzoo.zoo.place import is_offline
 
     offline = "offline (HF_HUB_OFFLINE): only what came with the package or lies in the cache"
-    yield Finding("network", "ok", offline if hub.is_offline() else "models may be fetched; HF_HUB_OFFLINE=1 forbids it")
+    yield Finding("network", "ok", offline if is_offline() else "models may be fetched; HF_HUB_OFFLINE=1 forbids it")
 
 
 def _disk() -> Iterator[Finding]:
-    from ganzoo import hub
+    from ganzoo.zoo.place import cache_folder
 
-    yield room("cache", hub.cache_folder())
+    yield room("cache", cache_folder())
     yield room("working folder", Path.cwd())
 
 

@@ -10,11 +10,11 @@ from ganzoo.doctor import OURS, REINSTALL, Check, Finding
 from ganzoo.errors import BrokenPlugin, GanzooError, PluginClash, did_you_mean, near
 
 if TYPE_CHECKING:
-    from ganzoo.manifest import Entry
+    from ganzoo.zoo.manifest import Entry
 
 
 def _plugins() -> Iterator[Finding]:
-    from ganzoo import registry
+    from ganzoo.zoo import registry
 
     whole = []
     for name in registry.names():
@@ -39,7 +39,7 @@ def _plugins() -> Iterator[Finding]:
 
 
 def _weights() -> Iterator[Finding]:
-    from ganzoo import hub, manifest
+    from ganzoo.zoo import manifest, proof
 
     there, elsewhere, size = 0, 0, 0
     for name, entry in manifest.models().items():
@@ -51,7 +51,7 @@ def _weights() -> Iterator[Finding]:
             continue
         try:
             for file, expected in entry.files.items():
-                hub.check(folder / file, expected)
+                proof.check(folder / file, expected)
         except GanzooError as error:
             yield Finding("weights", "FAIL", f"{name}: {error}", _again(entry))
         else:

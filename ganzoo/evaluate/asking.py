@@ -10,9 +10,9 @@ from torch import Tensor
 
 from ganzoo.data.order import choices, indices
 from ganzoo.data.sources import DataSet
-from ganzoo.data.spec import Data, Embeddings, Facts
 from ganzoo.errors import DataError
 from ganzoo.inputs import Input, Label, Rows, Text, Vector
+from ganzoo.spec import Data, Embeddings, Facts
 from ganzoo.text import is_utf8, words
 
 CAPTIONS = "captions of the data, the rest drawn from the seed"

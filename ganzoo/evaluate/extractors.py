@@ -10,10 +10,12 @@ import msgspec
 import torch
 from torch import Tensor
 
-from ganzoo import manifest, reading, weights
+from ganzoo import files
 from ganzoo.errors import DataError, HashMismatch, UsageError, WeightsError, did_you_mean, near
 from ganzoo.evaluate.network import Network, as_levels, exact, fitted, resizer
-from ganzoo.manifest import DataSet, Record
+from ganzoo.files import Record
+from ganzoo.zoo import manifest, weights
+from ganzoo.zoo.manifest import DataSet
 
 INCEPTION = "inception"
 FOLDER = Path(__file__).parent / "extractors"
@@ -90,7 +92,7 @@ def recorded(path: Path) -> Lesson:
     """The record beside an extractor's file, which is not looked at."""
     beside = path.with_suffix(".json")
     try:
-        return reading.decode(reading.read(beside, LIMIT), Lesson)
+        return files.decode(files.read(beside, LIMIT), Lesson)
     except OSError as error:
         raise WeightsError(error.filename or path, f"cannot be read ({error.strerror}); an extractor is two files") from None
     except msgspec.DecodeError as error:
@@ -101,7 +103,7 @@ def read(path: Path) -> Lesson:
     """The record beside an extractor's file, whose hash is checked."""
     lesson = recorded(path)
     try:
-        actual = manifest.sha256(path)
+        actual = files.sha256(path)
     except OSError as error:
         raise WeightsError(path, f"cannot be read ({error.strerror}); an extractor is two files") from None
     if actual != lesson.sha256:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo import manifest
+from ganzoo import files
 from ganzoo.errors import HashMismatch, NotAvailable, UsageError
 from ganzoo.evaluate.network import exact
 
@@ -50,7 +50,7 @@ def fetched(path: Path) -> Path:
             torch.hub.download_url_to_file(URL, str(path), hash_prefix=SHA256, progress=False)
         except (OSError, RuntimeError) as error:
             raise _missing(path, str(error)) from None
-    actual = manifest.sha256(path)
+    actual = files.sha256(path)
     if actual != SHA256:
         raise HashMismatch(path, SHA256, actual, "ganzoo")
     return path

@@ -16,15 +16,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from ganzoo import images, manifest, sampling, weights
+from ganzoo import files
 from ganzoo.data.order import generator, permutation
 from ganzoo.data.sources import Batches, DataSet, open_set
-from ganzoo.data.spec import Data, Labels, Picture
-from ganzoo.device import choose_device, choose_precision, describe
 from ganzoo.errors import DataError, UsageError
 from ganzoo.evaluate.extractors import Lesson, Own, Task, require_pictures
 from ganzoo.evaluate.network import Network
+from ganzoo.pictures import images
+from ganzoo.sampling import samples
+from ganzoo.sampling.device import choose_device, choose_precision, describe
+from ganzoo.spec import Data, Labels, Picture
 from ganzoo.version import VERSION
+from ganzoo.zoo import manifest, weights
 
 BATCH, LEAST, RATE, SIDES, SHIFT = 128, 16, 3e-3, (8, 64), 3
 """Examples a step, in small sets fewer; LEAST of them; the highest rate; least and greatest side; pixels of a random shift."""
@@ -70,7 +73,7 @@ def train(
         precision = choose_precision("auto", where)
         network = _learn(learnt, source, size, chosen, epochs=epochs, seed=seed, device=where, precision=precision, told=told)
         _scale(network, learnt, where)
-    with weights.replacing(out) as temporary:
+    with files.replacing(out) as temporary:
         # entries of a header come in any order, and equal files are to be equal bytes: so it has none
         weights.save(temporary, network.state_dict(), {})
         weights.load(temporary, network.state_dict())  # what is tested is what is written, in float16
@@ -83,10 +86,10 @@ def train(
             ),
             accuracy=0.0, epochs=epochs, seed=seed, precision=precision, machine=describe(where),
             command=_command(source, data, task, epochs, seed, out), date=datetime.date.today().isoformat(), version=VERSION,
-            torch=str(torch.__version__), sha256=manifest.sha256(temporary),
+            torch=str(torch.__version__), sha256=files.sha256(temporary),
         )  # fmt: skip
         lesson = msgspec.structs.replace(lesson, accuracy=round(accuracy(Own(lesson, network, where), tested), 4))
-        weights.write_json(out.with_suffix(".json"), lesson)
+        files.write_json(out.with_suffix(".json"), lesson)
     return lesson
 
 
@@ -165,7 +168,7 @@ def _learn(
         order = stream.permutation(learnt.rows)
         for step in range(steps):
             pictures, answer = _varied(learnt.take(order[step * batch : (step + 1) * batch]), stream)
-            with sampling.precise(device, precision):
+            with samples.precise(device, precision):
                 logits = network(images.to_float(pictures.to(device)))[1]
             loss = F.cross_entropy(logits.float(), answer.to(device))
             optimizer.zero_grad()

@@ -14,8 +14,6 @@ import torch
 from torch import Tensor
 
 from ganzoo.data.sources import Batches, DataSet, open_set
-from ganzoo.data.spec import Data, Picture
-from ganzoo.device import describe
 from ganzoo.errors import DataError, UsageError, did_you_mean, near
 from ganzoo.evaluate import asking, extractors, figures
 from ganzoo.evaluate.extractors import Extractor, require_pictures
@@ -24,7 +22,9 @@ from ganzoo.evaluate.network import as_levels
 from ganzoo.evaluate.observed import Observed
 from ganzoo.evaluate.protocol import DRAWN, Figure, Protocol, Report
 from ganzoo.inputs import Rows
-from ganzoo.model import Model
+from ganzoo.sampling.device import describe
+from ganzoo.sampling.model import Model
+from ganzoo.spec import Data, Picture
 from ganzoo.version import VERSION
 
 BATCH = 250

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ganzoo import images
+from ganzoo.pictures import images
 
 SAMPLES, NEAREST = 16, 4
 """Rows of the picture; real ones beside each, nearest in features."""

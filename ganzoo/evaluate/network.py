@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganzoo import images
 from ganzoo.errors import UsageError
+from ganzoo.pictures import images
 
 WIDTHS = (32, 64, 128)
 """Channels after each halving of the side."""

@@ -9,10 +9,10 @@ from typing import Literal
 
 import msgspec
 
-from ganzoo import reading
+from ganzoo import files
 from ganzoo.errors import UsageError
-from ganzoo.manifest import Metric, Record
-from ganzoo.weights import write_json
+from ganzoo.files import Record, write_json
+from ganzoo.zoo.manifest import Metric
 
 REPORT = "evaluation.json"
 """In a run folder."""
@@ -149,7 +149,7 @@ def read(path: Path) -> Report:
     """A report, or the one in a run folder. UsageError where there is none."""
     path = path / REPORT if path.is_dir() else path
     try:
-        return reading.decode(reading.read(path, LIMIT), Report)
+        return files.decode(files.read(path, LIMIT), Report)
     except FileNotFoundError:
         raise UsageError(f"no report {path}; `ganzoo eval NAME --data SET --out FILE.json` writes one") from None
     except OSError as error:

@@ -121,7 +121,7 @@ class Image(Input, frozen=True):
     def parse(self, value: Any, name: str, rows: Rows) -> Tensor:
         import torch
 
-        from ganzoo.images import BROKEN, fault, open_picture, to_input
+        from ganzoo.pictures.images import BROKEN, fault, open_picture, to_input
 
         values = [value] if isinstance(value, (str, Path)) or not isinstance(value, Sequence) else list(value)
         if isinstance(value, torch.Tensor):
@@ -169,7 +169,7 @@ def _stored(path: Path, name: str) -> Tensor:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    from ganzoo.reading import read
+    from ganzoo.files import read
 
     broken = (  # what numpy and safetensors raise of files that are cut short, altered or too large
         SafetensorError, ValueError, EOFError, TypeError, KeyError, SyntaxError, tokenize.TokenError, MemoryError, OverflowError,

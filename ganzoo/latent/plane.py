@@ -11,10 +11,10 @@ from ganzoo.errors import UsageError
 from ganzoo.inputs import Latent
 from ganzoo.latent import view
 from ganzoo.latent.walk import between, strip
-from ganzoo.sampling import Samples
+from ganzoo.sampling.samples import Samples
 
 if TYPE_CHECKING:
-    from ganzoo.model import Model
+    from ganzoo.sampling.model import Model
 
 
 def grid(model: Model, seed: int = 0, side: int = 12, **given: Any) -> Samples:

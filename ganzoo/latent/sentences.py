@@ -13,10 +13,10 @@ from ganzoo.gan import GAN, MEANING
 from ganzoo.inputs import Rows, Text
 from ganzoo.latent import view
 from ganzoo.latent.walk import along, check_steps, slerp
-from ganzoo.sampling import Samples
+from ganzoo.sampling.samples import Samples
 
 if TYPE_CHECKING:
-    from ganzoo.model import Model
+    from ganzoo.sampling.model import Model
 
 LINES = 4
 

@@ -11,10 +11,10 @@ from torch.nn import functional as F
 from ganzoo.errors import UsageError
 from ganzoo.inputs import Codes, Rows
 from ganzoo.latent import view
-from ganzoo.sampling import Samples
+from ganzoo.sampling.samples import Samples
 
 if TYPE_CHECKING:
-    from ganzoo.model import Model
+    from ganzoo.sampling.model import Model
 
 
 def keys(model: Model) -> list[str]:

@@ -10,10 +10,10 @@ from torch import Tensor
 from ganzoo.errors import UsageError
 from ganzoo.inputs import Latent
 from ganzoo.latent import view
-from ganzoo.sampling import Samples
+from ganzoo.sampling.samples import Samples
 
 if TYPE_CHECKING:
-    from ganzoo.model import Model
+    from ganzoo.sampling.model import Model
 
 BOUNDS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 FAR = 3.0

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ganzoo import sampling
 from ganzoo.errors import UsageError
 from ganzoo.gan import MEANING
 from ganzoo.inputs import Codes, Input, Label, Latent, Rows, Text
+from ganzoo.sampling import samples
 
 if TYPE_CHECKING:
-    from ganzoo.model import Model
+    from ganzoo.sampling.model import Model
 
 BATCH = 64
 
@@ -41,11 +41,11 @@ def classes(model: Model, given: Mapping[str, Any]) -> int:
     return max((spec.count(given[name]) for name, spec in named if isinstance(spec, (Label, Text)) and name in given), default=1)
 
 
-def made(model: Model, moved: Mapping[str, Tensor], seed: int, columns: int, given: Mapping[str, Any]) -> sampling.Samples:
+def made(model: Model, moved: Mapping[str, Tensor], seed: int, columns: int, given: Mapping[str, Any]) -> samples.Samples:
     """Samples of the inputs `moved`, (n, ...) each, `columns` in a line. What the user gave is shared out over the rows, as
     sampling does; all else is what `seed` draws, the same in every row. A `MEANING` that is moved stands for the sentence."""
     n = len(next(iter(moved.values())))
-    sampling.check_names(model.inputs, given)
+    samples.check_names(model.inputs, given)
     held = {
         name: _held(name, spec, given, Rows(seed, n, 0, n, columns))
         for name, spec in model.inputs.items()
@@ -53,8 +53,8 @@ def made(model: Model, moved: Mapping[str, Tensor], seed: int, columns: int, giv
     }
     inputs = {**held, **moved}
     feed = ({name: tensor[start : start + BATCH] for name, tensor in inputs.items()} for start in range(0, n, BATCH))
-    parts = sampling.run(model.fast, feed, model.device, model.precision)
-    return sampling.Samples(parts.pop(sampling.SAMPLE), model.plugin.output(model.config), seed, columns, parts)
+    parts = samples.run(model.fast, feed, model.device, model.precision)
+    return samples.Samples(parts.pop(samples.SAMPLE), model.plugin.output(model.config), seed, columns, parts)
 
 
 def _held(name: str, spec: Input, given: Mapping[str, Any], rows: Rows) -> Tensor:

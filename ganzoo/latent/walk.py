@@ -12,10 +12,10 @@ from torch import Tensor
 from ganzoo.errors import UsageError
 from ganzoo.inputs import Latent
 from ganzoo.latent import view
-from ganzoo.sampling import Samples
+from ganzoo.sampling.samples import Samples
 
 if TYPE_CHECKING:
-    from ganzoo.model import Model
+    from ganzoo.sampling.model import Model
 
 Way = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Start and end (..., size), shares (..., 1) -> what lies between."""

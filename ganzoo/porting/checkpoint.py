@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.errors import WeightsError
-from ganzoo.weights import read_header
+from ganzoo.zoo.weights import read_header
 
 LARGEST = 8 * 2**30
 """Bytes of a file, packed or unpacked."""

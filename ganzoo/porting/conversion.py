@@ -12,8 +12,6 @@ import msgspec
 import torch
 from torch import Tensor
 
-from ganzoo import registry, weights
-from ganzoo.assembly import outline
 from ganzoo.config import convert, override
 from ganzoo.errors import GanzooError, UsageError, WeightsError
 from ganzoo.gan import GAN
@@ -21,6 +19,8 @@ from ganzoo.legacy import Layout, Part
 from ganzoo.plugin import Plugin
 from ganzoo.porting import checkpoint
 from ganzoo.porting.checkpoint import Checkpoint, full
+from ganzoo.sampling.assembly import outline
+from ganzoo.zoo import registry, weights
 
 COUNTER = "num_batches_tracked"
 ELSEWHERE = {

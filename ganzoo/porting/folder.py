@@ -6,10 +6,11 @@ import os
 import shutil
 from pathlib import Path
 
-from ganzoo import weights
-from ganzoo.assembly import assemble, model_config
+from ganzoo import files
 from ganzoo.errors import GanzooError, OutputExists, UsageError
 from ganzoo.porting.conversion import Conversion
+from ganzoo.sampling.assembly import assemble, model_config
+from ganzoo.zoo import weights
 
 
 def write(made: Conversion, folder: Path, *, force: bool = False) -> None:
@@ -47,7 +48,7 @@ def _fill(made: Conversion, folder: Path) -> None:
     config = model_config(made.plugin, made.outline)
     used = {name: t for name, t in made.tensors.items() if name.split(".")[0] in made.outline.ema}
     rest = {name: t for name, t in made.tensors.items() if name not in used}
-    weights.write_json(folder / weights.CONFIG, config)
+    files.write_json(folder / weights.CONFIG, config)
     weights.save(folder / weights.MODEL, used, weights.metadata(config), half=False)
     if rest:
         weights.save(folder / weights.TRAINING, rest, weights.metadata(config), half=False)

@@ -15,10 +15,10 @@ from typing import Any
 
 import torch
 
-from ganzoo import registry
 from ganzoo.plugin import Plugin
 from ganzoo.testing import networks, record, samples, training
 from ganzoo.testing.finding import Nonconforming as Nonconforming
+from ganzoo.zoo import registry
 
 Check = Callable[[Plugin[Any]], None]
 """A conformance check; its name says what is kept."""

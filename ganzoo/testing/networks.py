@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from ganzoo import weights
-from ganzoo.assembly import model_config
 from ganzoo.plugin import Plugin
+from ganzoo.sampling.assembly import model_config
 from ganzoo.testing.finding import few, must, same
 from ganzoo.testing.synthetic import ROWS, built, inputs_of, sampled
+from ganzoo.zoo import weights
 
 
 def build_is_repeatable(plugin: Plugin[Any]) -> None:

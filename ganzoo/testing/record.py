@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 import torch
 
-from ganzoo import registry
 from ganzoo.config import Config, convert, plain
 from ganzoo.errors import ConfigError
 from ganzoo.inputs import Rows
 from ganzoo.plugin import Plugin
 from ganzoo.testing.finding import Nonconforming, must
 from ganzoo.testing.synthetic import ROWS, facts_of
+from ganzoo.zoo import registry
 
 LIGHT = "torch", "torchvision", "numpy"
 """What importing a plugin, and asking its record, must not import."""

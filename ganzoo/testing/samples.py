@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo.data.spec import Curve, Output, Picture, Points
 from ganzoo.errors import InputError
 from ganzoo.gan import GAN, MEANING
 from ganzoo.inputs import Text
 from ganzoo.plugin import Plugin
-from ganzoo.sampling import SAMPLE
+from ganzoo.sampling.samples import SAMPLE
+from ganzoo.spec import Curve, Output, Picture, Points
 from ganzoo.testing.finding import Nonconforming, copies, distance, few, generators, must, same
 from ganzoo.testing.synthetic import ROWS, built, example, inputs_of, sampled
 

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo.data.spec import Captions, Curve, Data, Embeddings, Facts, Field, Labels, Picture, Points
 from ganzoo.gan import GAN
 from ganzoo.inputs import Choice, Rows
 from ganzoo.plugin import Plugin
-from ganzoo.sampling import precise, views
+from ganzoo.sampling.samples import precise, views
+from ganzoo.spec import Captions, Curve, Data, Embeddings, Facts, Field, Labels, Picture, Points
 
 ROWS = 5
 """Rows of a checked sample."""

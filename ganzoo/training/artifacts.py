@@ -10,18 +10,20 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ganzoo import images, sampling, weights
-from ganzoo.assembly import model_config
-from ganzoo.data.spec import Captions, Embeddings, Picture, Points
 from ganzoo.errors import InputError
 from ganzoo.gan import GAN, Phase
 from ganzoo.inputs import Image as ImageInput
 from ganzoo.inputs import Input, Label, Rows, Text, Vector
+from ganzoo.pictures import images
 from ganzoo.plugin import Plugin
+from ganzoo.sampling import samples
+from ganzoo.sampling.assembly import model_config
+from ganzoo.spec import Captions, Embeddings, Picture, Points
 from ganzoo.training import log
 from ganzoo.training.ema import Average, reestimate
 from ganzoo.training.engine import Engine
 from ganzoo.training.loop import Batches
+from ganzoo.zoo import weights
 
 SAMPLES = "samples"
 FIXED = 64
@@ -44,11 +46,11 @@ class Artifacts:
 
         None where a player learns alone, for its samples tell nothing: an autoencoder's few latents make neighbours of healthy
         ones, and while sentences are learnt nothing can draw yet."""
-        feed, looked_at = _split(self.fixed, FIXED), (sampling.SAMPLE, phase.name)
+        feed, looked_at = _split(self.fixed, FIXED), (samples.SAMPLE, phase.name)
         with average.applied() as gan:
-            made = sampling.run(gan, feed, self.engine.device, self.engine.precision, looked_at)
-        shown = made.get(phase.name, made[sampling.SAMPLE])
-        images.save_png(sampling.draw(shown, self.output), self.folder / SAMPLES / f"step-{step:07d}.png")
+            made = samples.run(gan, feed, self.engine.device, self.engine.precision, looked_at)
+        shown = made.get(phase.name, made[samples.SAMPLE])
+        images.save_png(samples.draw(shown, self.output), self.folder / SAMPLES / f"step-{step:07d}.png")
         return shown if len(phase.players) > 1 else None
 
     def real(self) -> Tensor | None:
@@ -85,7 +87,7 @@ class Artifacts:
     def _reestimate(self, gan: GAN[Any], networks: nn.Module, seed: int) -> None:
         """Not for translators both ways: a norm would see pictures of the wrong domain."""
         if not self.plugin.data(gan.config).unpaired:
-            reestimate(networks, self._feed(seed), lambda feed: gan.sample(sampling.to_device(feed, self.engine.device)))
+            reestimate(networks, self._feed(seed), lambda feed: gan.sample(samples.to_device(feed, self.engine.device)))
 
     def _feed(self, seed: int) -> Iterator[dict[str, Tensor]]:
         """Batches of inputs: pictures and sentences from the data, all else drawn."""
@@ -93,7 +95,7 @@ class Artifacts:
         given = {name: spec for name, spec in inputs.items() if isinstance(spec, tuple(GIVEN))}
         drawn = {name: spec for name, spec in inputs.items() if name not in given}
         rows = Rows(seed, ESTIMATE_BATCHES * ESTIMATE_SIZE)
-        for number, feed in enumerate(sampling.batches(drawn, {}, rows, ESTIMATE_SIZE)):
+        for number, feed in enumerate(samples.batches(drawn, {}, rows, ESTIMATE_SIZE)):
             place = number * ESTIMATE_SIZE
             yield feed | {
                 name: _from_data(self.plugin, self.gan.config, self.batches, spec, ESTIMATE_SIZE, name, place)
@@ -101,7 +103,7 @@ class Artifacts:
             }
 
     def _pictures(self) -> None:
-        from ganzoo import plots
+        from ganzoo.pictures import plots
 
         paths = sorted((self.folder / SAMPLES).glob("step-*.png"))
         frames = [Image.open(path).convert("RGB") for path in paths]

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ganzoo.errors import RunError, WeightsError
-from ganzoo.weights import read_header, save
+from ganzoo.zoo.weights import read_header, save
 
 CHECKPOINT = "checkpoint.safetensors"
 Number = Annotated[int, msgspec.Meta(ge=0)]

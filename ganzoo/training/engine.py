@@ -10,11 +10,11 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from ganzoo.data.spec import Output
-from ganzoo.device import choose_device, choose_precision, describe
 from ganzoo.gan import GAN, Phase, Step, Update
-from ganzoo.images import to_float
-from ganzoo.sampling import precise
+from ganzoo.pictures.images import to_float
+from ganzoo.sampling.device import choose_device, choose_precision, describe
+from ganzoo.sampling.samples import precise
+from ganzoo.spec import Output
 from ganzoo.training.optim import Mover
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.errors import NonFiniteLoss
-from ganzoo.weights import replacing
+from ganzoo.files import replacing
 
 METRICS = "metrics.jsonl"
 

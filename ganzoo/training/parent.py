@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ganzoo import hub, manifest, registry, weights
-from ganzoo.assembly import check_rest, outline
+from ganzoo import files
 from ganzoo.config import convert, override
-from ganzoo.data.spec import Facts, Picture
 from ganzoo.errors import ConfigError, WeightsError
 from ganzoo.gan import GAN
-from ganzoo.hub import Pulled
 from ganzoo.plugin import Plugin
+from ganzoo.sampling.assembly import check_rest, outline
+from ganzoo.spec import Facts, Picture
+from ganzoo.zoo import manifest, registry, source, weights
+from ganzoo.zoo.source import Pulled
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -32,7 +33,7 @@ class Start:
     def record(self) -> manifest.Parent:
         """What run.json says of it; never a path."""
         pulled = self.pulled
-        digest = manifest.sha256(pulled.folder / weights.MODEL)
+        digest = files.sha256(pulled.folder / weights.MODEL)
         return manifest.Parent(name=pulled.name, repository=pulled.repository, revision=pulled.commit, sha256=digest)
 
     @property
@@ -85,7 +86,7 @@ class Start:
 
 def find(model: str, *, fresh: bool) -> Start:
     """The parent called `model`. WeightsError when networks are missing, unless they are to start `fresh`."""
-    pulled = hub.pull(model, training=True)
+    pulled = source.pull(model, training=True)
     recorded = weights.read_config(pulled.folder)
     plugin = registry.required(recorded.plugin, recorded.distribution)
     config = convert(recorded.config, plugin.config, str(pulled.folder / weights.CONFIG))

@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from ganzoo import reading
+from ganzoo import files
 from ganzoo.errors import OutputExists, RunError, UsageError
-from ganzoo.manifest import DataSet, Parent, Record
+from ganzoo.files import Record, write_json
 from ganzoo.text import is_utf8
-from ganzoo.weights import write_json
+from ganzoo.zoo.manifest import DataSet, Parent
 
 RUN, LOCAL = "run.json", "local.json"
 LIMIT = 1_000_000
@@ -153,8 +153,8 @@ def make_room(folder: Path) -> None:
 def read(folder: Path) -> tuple[Run, Local]:
     """Both records of a run folder; RunError when it is not one."""
     try:
-        run = reading.decode(reading.read(folder / RUN, LIMIT), Run)
-        return run, reading.decode(reading.read(folder / LOCAL, LIMIT), Local)
+        run = files.decode(files.read(folder / RUN, LIMIT), Run)
+        return run, files.decode(files.read(folder / LOCAL, LIMIT), Local)
     except FileNotFoundError as error:
         raise RunError(f"{folder} is not a run folder ({Path(error.filename).name} is missing)") from None
     except (OSError, msgspec.DecodeError) as error:
@@ -170,7 +170,7 @@ def write(folder: Path, run: Run, local: Local | None = None) -> None:
 
 def _named(model: str) -> str:
     """A model as it was asked for; of a folder only its name, as a path that begins where the command is given."""
-    from ganzoo.hub import expanded, is_path
+    from ganzoo.zoo.place import expanded, is_path
 
     return f"./{expanded(model).resolve().name}" if is_path(model) else model
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-from ganzoo import registry
 from ganzoo.config import read_toml
 from ganzoo.errors import RunError, UsageError
 from ganzoo.training import parent, record
@@ -16,6 +15,7 @@ from ganzoo.training.augment import parse
 from ganzoo.training.log import Reporter, Silent
 from ganzoo.training.record import Recipe
 from ganzoo.training.session import Session
+from ganzoo.zoo import registry
 
 MOST = 10**12
 """Steps and epochs are below it, if only to refuse infinity."""

@@ -12,15 +12,14 @@ from typing import Any
 import msgspec
 import torch
 
-from ganzoo import registry, weights
-from ganzoo.assembly import model_config
+from ganzoo import files
 from ganzoo.config import convert, override
 from ganzoo.data.sources import Batches, DataSet, open_set
-from ganzoo.data.spec import Picture
 from ganzoo.errors import ConfigError, RunError, UsageError, did_you_mean, near
 from ganzoo.gan import GAN, Phase
-from ganzoo.manifest import DataSet as DataRecord
 from ganzoo.plugin import Plugin
+from ganzoo.sampling.assembly import model_config
+from ganzoo.spec import Picture
 from ganzoo.training import checkpoint, freeze, record
 from ganzoo.training.artifacts import Artifacts
 from ganzoo.training.engine import Engine
@@ -30,6 +29,8 @@ from ganzoo.training.loop import Rhythm, Trainer
 from ganzoo.training.parent import Start
 from ganzoo.training.record import Local, Recipe, Run
 from ganzoo.version import VERSION
+from ganzoo.zoo import registry, weights
+from ganzoo.zoo.manifest import DataSet as DataRecord
 
 
 class Session:
@@ -70,7 +71,7 @@ class Session:
         run = self._record(gan, phases, engine)
         if engine.main:
             record.make_room(self.folder)
-            weights.write_json(self.folder / weights.CONFIG, model_config(self.plugin, gan))
+            files.write_json(self.folder / weights.CONFIG, model_config(self.plugin, gan))
             record.write(self.folder, run, self._local())
         self._train(run, gan, phases, batches, engine, resume=False)
 

@@ -12,12 +12,14 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from ganzoo import manifest, verify, weights
-from ganzoo.assembly import model_config
 from ganzoo.cli import app as cli
-from ganzoo.manifest import DataSet, Entry, File, Golden, Manifest, Training
-from ganzoo.model import load
-from ganzoo.registry import get
+from ganzoo.files import sha256, write_json
+from ganzoo.release import golden
+from ganzoo.sampling.assembly import model_config
+from ganzoo.sampling.model import load
+from ganzoo.zoo import weights
+from ganzoo.zoo.manifest import DataSet, Entry, File, Golden, Manifest, Training
+from ganzoo.zoo.registry import get
 
 PLUGIN = """
 from dataclasses import replace
@@ -60,10 +62,10 @@ def publish(folder: Path, plugin: str, name: str, change: Callable[[Any], Any] =
     gan = record.build(record.tiny)
     config = model_config(record, gan)
     weights.save(place / weights.MODEL, weights.networks(gan, gan.ema), weights.metadata(config))
-    weights.write_json(place / weights.CONFIG, config)
-    rows = verify.golden(load(place.absolute(), device="cpu", precision="fp32"), 3, 4)
-    np.savez_compressed(place / verify.GOLDEN, sample=change(rows))
-    files = {p.name: File(sha256=manifest.sha256(p), bytes=p.stat().st_size) for p in sorted(place.iterdir())}
+    write_json(place / weights.CONFIG, config)
+    rows = golden.golden(load(place.absolute(), device="cpu", precision="fp32"), 3, 4)
+    np.savez_compressed(place / golden.GOLDEN, sample=change(rows))
+    files = {p.name: File(sha256=sha256(p), bytes=p.stat().st_size) for p in sorted(place.iterdir())}
     return Entry(
         plugin=plugin, distribution=config.distribution, summary="Shapes", repository=f"somebody/{name}", revision=None,
         files=files, config=config.config, licence="mit", parameters={"generator": 1}, training=TRAINING,

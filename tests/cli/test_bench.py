@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from ganzoo import bench, load, sampling
+from ganzoo import load
+from ganzoo.doctor import speed
 from ganzoo.inputs import Rows
+from ganzoo.sampling import samples
 from tests.cli.conftest import Call
 
 
@@ -39,6 +41,6 @@ def test_both_sides_sample_the_same(ganzoo: Call) -> None:
     """The plain side of a comparison is worth something only if it computes what the quick one does."""
     model = load("dcgan-mnist", device="cpu", precision="fp32")
     inputs = {name: spec.draw(name, Rows(0, 4)) for name, spec in model.inputs.items()}
-    quick = next(sampling.parts(model.fast, [inputs], model.device, "fp32"))["sample"]
+    quick = next(samples.parts(model.fast, [inputs], model.device, "fp32"))["sample"]
     assert torch.allclose(quick, model.gan.sample(inputs), atol=1e-4)
-    assert bench.machine(model).startswith("cpu")
+    assert speed.machine(model).startswith("cpu")

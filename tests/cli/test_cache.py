@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ganzoo import manifest
+from ganzoo.zoo import manifest
 from tests.cli.cached import CONFIG, NEW, OLD, WEIGHTS, Hub, mortal
 from tests.cli.conftest import Site
 

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganzoo import manifest, train
+from ganzoo import train
+from ganzoo.zoo import manifest
 from tests.cli.conftest import Call
 
 RUN = [sys.executable, "-c", "from ganzoo.cli.app import main; main()"]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ganzoo import manifest, registry
 from ganzoo.cli import app as cli
+from ganzoo.zoo import manifest, registry
 from tests.cli.cached import Hub
 from tests.cli.conftest import Call, Site
 

@@ -15,11 +15,11 @@ import msgspec
 import pytest
 
 import ganzoo as package
-from ganzoo import manifest
 from ganzoo.doctor import REINSTALL, examine
 from ganzoo.doctor.install import vision_for, vision_remedy
 from ganzoo.doctor.machine import VARIABLES, existing, room
 from ganzoo.version import VERSION
+from ganzoo.zoo import manifest
 from tests.cli.cached import Hub
 from tests.cli.conftest import Call, Site
 

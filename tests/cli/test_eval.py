@@ -17,7 +17,7 @@ from ganzoo.evaluate import asking, extractors, figures, measure
 from ganzoo.evaluate.neighbours import Neighbours
 from ganzoo.evaluate.observed import Observed
 from ganzoo.evaluate.protocol import Report
-from ganzoo.manifest import Metric
+from ganzoo.zoo.manifest import Metric
 from tests.cli.conftest import Call
 from tests.evaluate.drawn import CLASSES, folder
 from tests.shapes import shapes as captioned

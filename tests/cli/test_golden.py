@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ganzoo import verify
 from ganzoo.errors import WeightsError
+from ganzoo.release import golden
 from tests.cli.conftest import Call, Site
 
 
@@ -110,12 +110,12 @@ def test_the_models_of_a_third_party_are_listed_and_shown(site: Site, ganzoo: Ca
 @pytest.mark.parametrize("plugin", ["tiny_text", "tiny_unpaired", "tiny_curve", "tiny_codes"])
 def test_golden_rows_of_any_kind_of_model(plugin: str, tmp_path: Path) -> None:
     """Pictures and sentences that only a user can give are made up, the same every time."""
-    from ganzoo.model import load
+    from ganzoo.sampling.model import load
     from tests.cli.conftest import publish
 
     publish(tmp_path, plugin, f"{plugin}-x")
     model = load(tmp_path / "weights" / f"{plugin}-x", device="cpu", precision="fp32")
-    first, again, other = (verify.golden(model, seed, 3) for seed in (5, 5, 6))
+    first, again, other = (golden.golden(model, seed, 3) for seed in (5, 5, 6))
     assert len(first) == 3
     assert first.dtype == ("float32" if plugin == "tiny_curve" else "uint8")
     assert (first == again).all()
@@ -126,13 +126,13 @@ def test_differences_of_numbers_are_in_grey_levels() -> None:
     made = np.zeros((2, 2), np.float32)
     stored = made.copy()
     stored[0, 0] = 2 / 255
-    assert verify.difference(made, stored) == (pytest.approx(0.25), pytest.approx(1))
+    assert golden.difference(made, stored) == (pytest.approx(0.25), pytest.approx(1))
     with pytest.raises(WeightsError):
-        verify.difference(made, stored.astype(np.float64))
+        golden.difference(made, stored.astype(np.float64))
 
 
 def test_what_is_not_a_number_is_within_no_bound() -> None:
     rows = np.zeros((2, 2), np.float32)
-    mean, worst = verify.difference(rows, np.full_like(rows, np.nan))
-    assert not mean <= verify.MEAN
-    assert not worst <= verify.WORST
+    mean, worst = golden.difference(rows, np.full_like(rows, np.nan))
+    assert not mean <= golden.MEAN
+    assert not worst <= golden.WORST

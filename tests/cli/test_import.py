@@ -16,10 +16,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import ganzoo as zoo
-from ganzoo import weights
 from ganzoo.inputs import Rows
 from ganzoo.legacy import sequence
-from ganzoo.model import Model
+from ganzoo.sampling.model import Model
+from ganzoo.zoo import weights
 from tests.cli.conftest import Call
 
 SAME = 1e-6

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from ganzoo import origin
+from ganzoo.sampling import origin
 from tests.cli.conftest import Call, Site
 
 

@@ -17,8 +17,8 @@ import pytest
 
 import ganzoo
 from ganzoo.cli.progress import Plain, reporter
-from ganzoo.manifest import Manifest
 from ganzoo.training.log import Plan, Silent
+from ganzoo.zoo.manifest import Manifest
 from tests.cli.conftest import publish
 
 RUN = [sys.executable, "-c", "from ganzoo.cli.app import main; main()"]

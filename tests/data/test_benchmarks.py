@@ -12,8 +12,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from ganzoo.data.sources import open_set
-from ganzoo.data.spec import Captions, Data, Labels, Picture
 from ganzoo.errors import DataError
+from ganzoo.spec import Captions, Data, Labels, Picture
 from ganzoo.text import encode, vocabulary
 from tests.packed import Files, tarred, tree, zipped
 

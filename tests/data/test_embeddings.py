@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ganzoo.data.sources import open_set
-from ganzoo.data.spec import Data, Embeddings, Picture
 from ganzoo.errors import ConfigError, DataError
+from ganzoo.spec import Data, Embeddings, Picture
 from tests.shapes import shapes
 
 N = 12

@@ -20,9 +20,9 @@ from ganzoo.data import files, named
 from ganzoo.data.order import choices, indices
 from ganzoo.data.pictures import Pictures, decode
 from ganzoo.data.sources import open_set
-from ganzoo.data.spec import Captions, Curve, Data, Labels, Picture, Points
 from ganzoo.errors import ConfigError, DataError, UsageError
-from ganzoo.images import to_uint8
+from ganzoo.pictures.images import to_uint8
+from ganzoo.spec import Captions, Curve, Data, Labels, Picture, Points
 from tests.packed import tarred, tree, zipped
 
 
@@ -326,7 +326,7 @@ def test_near_names_of_sets() -> None:
 
 
 def test_levels_survive_the_way_to_floats_and_back(tmp_path: Path) -> None:
-    from ganzoo.images import to_float
+    from ganzoo.pictures.images import to_float
 
     levels = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
     assert (to_uint8(to_float(levels)).ravel() == np.arange(256)).all()

@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import save_file
 
 from ganzoo.data.sources import open_set
-from ganzoo.data.spec import Facts
 from ganzoo.errors import ConfigError, DataError
 from ganzoo.evaluate import asking
 from ganzoo.inputs import Label, Latent, Rows, Text, Vector
+from ganzoo.spec import Facts
 from tests.shapes import shapes
 
 INPUTS = {"latent": Latent(4), "text": Text(("a", "red"), 4)}

@@ -11,14 +11,14 @@ import msgspec
 import pytest
 import torch
 
-from ganzoo import weights
 from ganzoo.data import named
 from ganzoo.data.sources import open_set
-from ganzoo.data.spec import Data, Labels, Picture
 from ganzoo.errors import DataError, HashMismatch, NotAvailable, UsageError, WeightsError
 from ganzoo.evaluate import extractors, inception, lessons
 from ganzoo.evaluate.extractors import Own
 from ganzoo.evaluate.network import as_levels, fitted, resizer
+from ganzoo.spec import Data, Labels, Picture
+from ganzoo.zoo import weights
 from tests.evaluate.drawn import CLASSES, SIZE, folder
 
 CPU = torch.device("cpu")

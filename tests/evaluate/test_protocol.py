@@ -11,7 +11,7 @@ import pytest
 from ganzoo.errors import UsageError
 from ganzoo.evaluate import protocol
 from ganzoo.evaluate.protocol import Figure, Protocol, Report
-from ganzoo.manifest import Metric
+from ganzoo.zoo.manifest import Metric
 
 LIKE = Protocol(
     data="mnist", digest="a" * 64, split="train", real=60_000, fake=10_000, channels=1, size=28, resizer="none",

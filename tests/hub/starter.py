@@ -18,7 +18,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-PARTS = ("ganzoo.cli.app", "ganzoo.cli.pull", "ganzoo.cli.publish", "ganzoo.cli.progress", "ganzoo.release", "ganzoo.model")
+PARTS = (
+    "ganzoo.cli.app",
+    "ganzoo.cli.pull",
+    "ganzoo.cli.publish",
+    "ganzoo.cli.progress",
+    "ganzoo.release.prepare",
+    "ganzoo.sampling.model",
+)
 OTHERS = ("torch", "numpy", "safetensors.torch", "PIL.PngImagePlugin", "huggingface_hub.hf_api", "huggingface_hub.file_download")
 FASTER = 100
 

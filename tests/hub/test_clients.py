@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ganzoo.hub.place import COMMIT
+from ganzoo.zoo.place import COMMIT
 from tests.hub.commands import Done, Ganzoo, files
 from tests.hub.server import HubServer
 

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 import yaml
 
-from ganzoo.manifest import Entry
+from ganzoo.zoo.manifest import Entry
 from tests.hub.commands import Done, Ganzoo
 from tests.hub.server import HubServer
 

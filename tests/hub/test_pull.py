@@ -113,7 +113,7 @@ plugin = replace(tiny_class.plugin, name="shapes", manifest=Path(__file__).paren
 
 def third_party(folder: Path, revision: str | None, content: dict[str, bytes]) -> str:
     """A distribution whose manifest names shapes-x, without its files; gives the folder to put on the search path."""
-    from ganzoo import manifest, registry
+    from ganzoo.zoo import manifest, registry
 
     some = json.loads((manifest.home() / "weights_manifest.json").read_text())["models"]["vanilla-sine"]
     known = {n: {"sha256": hashlib.sha256(c).hexdigest(), "bytes": len(c)} for n, c in content.items() if n != "README.md"}

@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ganzoo import registry
 from ganzoo.errors import UsageError
 from ganzoo.training.augment import DRAWS, TRANSFORMS, Augment, color, cutout, parse, translation
 from ganzoo.training.engine import Engine
 from ganzoo.training.loop import Trainer
+from ganzoo.zoo import registry
 from tests.train.test_loop import Noise
 
 

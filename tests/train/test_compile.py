@@ -12,13 +12,13 @@ from safetensors.torch import load_file
 from torch import nn
 from torch._dynamo.utils import counters
 
-from ganzoo import registry
 from ganzoo.training import compiled
 from ganzoo.training.checkpoint import CHECKPOINT
 from ganzoo.training.engine import Engine
 from ganzoo.training.log import Silent, read_rows
 from ganzoo.training.loop import Rhythm, Trainer
 from ganzoo.training.run import train
+from ganzoo.zoo import registry
 from tests.train.test_loop import Noise
 
 OPTIONS: dict[str, Any] = {

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import ganzoo
-from ganzoo import manifest, registry, weights
+from ganzoo import files
 from ganzoo.errors import ConfigError, GanzooError, RunError, UsageError, WeightsError
 from ganzoo.gan import GAN
 from ganzoo.nn import spectral
@@ -23,6 +23,7 @@ from ganzoo.training.checkpoint import CHECKPOINT
 from ganzoo.training.freeze import Frozen, critics, layers
 from ganzoo.training.loop import Trainer
 from ganzoo.training.run import finetune, train
+from ganzoo.zoo import registry, weights
 from tests.train.test_compile import Notes
 
 OPTIONS: dict[str, Any] = {"device": "cpu", "precision": "fp32", "batch_size": 4, "sample_every": 0, "log_every": 1}
@@ -126,7 +127,7 @@ def test_what_a_run_says_of_its_parent(home: Path, tmp_path: Path) -> None:
         settings={"lr_generator": 1e-4}, **OPTIONS,
     )  # fmt: skip
     record = json.loads((run / "run.json").read_text())
-    digest = manifest.sha256(home / "parent" / weights.MODEL)
+    digest = files.sha256(home / "parent" / weights.MODEL)
     assert record["parent"] == {"name": "parent", "repository": None, "revision": None, "sha256": digest}
     assert record["command"] == (
         "ganzoo finetune ./parent --data faces --freeze 1 --augment color --steps 1 --batch-size 4 --precision fp32 "

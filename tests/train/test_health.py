@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from ganzoo import images
 from ganzoo.errors import Collapsed
-from ganzoo.model import load
+from ganzoo.pictures import images
+from ganzoo.sampling.model import load
 from ganzoo.training.checkpoint import position
 from ganzoo.training.health import FIRST, ROWS, Health
 from ganzoo.training.log import Silent

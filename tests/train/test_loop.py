@@ -19,7 +19,6 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ganzoo import registry
 from ganzoo.config import Config
 from ganzoo.data.sources import open_set
 from ganzoo.errors import NonFiniteLoss, RunError
@@ -31,6 +30,7 @@ from ganzoo.training.engine import Engine
 from ganzoo.training.log import Buffer, append_row, cut_rows, read_rows
 from ganzoo.training.loop import Rhythm, Trainer
 from ganzoo.training.optim import Mover, linear
+from ganzoo.zoo import registry
 
 
 class Noise:

@@ -10,15 +10,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganzoo import registry, sampling
 from ganzoo.config import override
 from ganzoo.data.sources import open_set
-from ganzoo.model import load
+from ganzoo.sampling import samples
+from ganzoo.sampling.model import load
 from ganzoo.training.artifacts import ESTIMATE_BATCHES, ESTIMATE_SIZE, Artifacts
 from ganzoo.training.ema import Average
 from ganzoo.training.engine import Engine
 from ganzoo.training.loop import Rhythm, Trainer
 from ganzoo.training.run import train
+from ganzoo.zoo import registry
 from tests.shapes import shapes
 
 STEPS = 8
@@ -79,10 +80,11 @@ def test_norms_of_networks_that_read_sentences_are_estimated_anew(captioned: Pat
 
 
 def _with_config(artifacts: Artifacts, average: Average) -> Path:
-    from ganzoo import weights
-    from ganzoo.assembly import model_config
+    from ganzoo import files
+    from ganzoo.sampling.assembly import model_config
+    from ganzoo.zoo import weights
 
-    weights.write_json(artifacts.folder / weights.CONFIG, model_config(artifacts.plugin, artifacts.gan))
+    files.write_json(artifacts.folder / weights.CONFIG, model_config(artifacts.plugin, artifacts.gan))
     return artifacts.folder
 
 
@@ -93,9 +95,9 @@ def test_a_phase_shows_the_view_of_its_name(captioned: Path, tmp_path: Path) -> 
     artifacts = Artifacts(plugin, engine.place(gan), batches, engine, tmp_path)
     text, first, second = gan.phases()
     average = Average(gan, gan.ema, 0.9)
-    views = sampling.run(gan.eval(), iter([artifacts.fixed]), engine.device, engine.precision)
+    views = samples.run(gan.eval(), iter([artifacts.fixed]), engine.device, engine.precision)
     assert artifacts.sample(average, 0, text) is None, "nothing can draw yet"
-    for phase, view in ((first, "stage-1"), (second, sampling.SAMPLE)):
+    for phase, view in ((first, "stage-1"), (second, samples.SAMPLE)):
         shown = artifacts.sample(average, 1, phase)
         assert shown is not None
         torch.testing.assert_close(shown, views[view])

@@ -1,0 +1,1 @@
+"""Tensors to images and back: grids, files, plots."""

@@ -1,0 +1,1 @@
+"""Preparing, proving and publishing a model."""

@@ -1,0 +1,1 @@
+"""Weights by name: registry, manifest, cache, Hub; names to verified bytes."""
