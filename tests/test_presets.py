@@ -91,7 +91,7 @@ def pictures(folder: Path, shape: tuple[int, ...]) -> Path:
 
 def test_all_presets_are_here_but_the_variants_of_dcgan() -> None:
     names = {(plugin, name) for plugin in ("vanilla", "dcgan", "conv") for name in registry.get(plugin).presets}
-    assert names - set(RECIPES) == {("dcgan", "least-squares"), ("dcgan", "hinge"), ("dcgan", "smooth"), ("dcgan", "r1")}
+    assert names - set(RECIPES) == {("dcgan", name) for name in ("digits", "least-squares", "hinge", "smooth", "r1")}
 
 
 @pytest.mark.parametrize(("plugin", "name"), RECIPES)

@@ -1,4 +1,4 @@
-"""DCGAN's game: one step for the discriminator, one for the generator on the same fakes."""
+"""DCGAN's game: one step for the discriminator, one for the generator on the same fakes or on new ones."""
 
 from __future__ import annotations
 
@@ -43,6 +43,8 @@ class DCGAN(GAN[DCGANConfig]):
             penalty = r1_penalty(self.discriminator, real)
             loss, log = loss + c.r1 / 2 * c.r1_every * penalty, log | {"penalty": penalty}
         yield Update("discriminator", loss, log)
+        if c.new_latent:
+            fake = self.generator(self._latent(step, len(real)))
         target = 1 - self._label_noise(step, len(real)) if c.noisy_generator else 1.0
         yield Update("generator", generator_loss(self.kind, self._judged(fake), target))
 
