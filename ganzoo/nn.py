@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -192,6 +193,18 @@ def kl_to_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL(N(mean, variance) || N(0, I)) of each row, (n,), in nats (Kingma and Welling 2014, appendix B)."""
     mean, log_variance = mean.float(), log_variance.float()
     return 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).sum(dim=1)
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """`network` in eval mode: no dropout, running statistics. Afterwards each of its modules is in the mode it was in."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 def random_crop(images: Tensor, size: int, step: Step) -> Tensor:

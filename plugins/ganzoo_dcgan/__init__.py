@@ -34,10 +34,11 @@ class DCGANConfig(Config, frozen=True, kw_only=True):
     `loss`: bce is the paper's; least-squares and hinge share its networks; squared-score is least-squares on the
     discriminator's sigmoid. `real_target` below 1 is one-sided label smoothing; `label_noise` moves the targets of both sides
     inwards by a random amount: uniform in [0, noise), or Beta(1, 5) times noise; `noisy_generator`: the generator's too.
-    `new_latent`: the generator is judged by examples that the discriminator has not just seen.
-    `discriminator_norm`: batch is the paper's; spectral is Miyato et al. 2018's; `first_norm`: BatchNorm on its first layer
-    as well. `r1`: gamma of the penalty r1 / 2 times |gradient at real pictures|^2 (Mescheder et al. 2018, eq. 9), which needs a
-    discriminator that mixes no pictures; taken at every `r1_every`-th step, and so many times as heavily there.
+    `new_latent`: the generator is judged by examples that the discriminator has not just seen. `discriminator_norm`: batch is
+    the paper's; spectral is Miyato et al. 2018's; `first_norm`: BatchNorm on its first layer as well; `norm_scale`:
+    BatchNorm's scales start at N(1, 0.02), as the paper's, or at 1. `r1`: gamma of the penalty r1 / 2 times |gradient at real
+    pictures|^2 (Mescheder et al. 2018, eq. 9), which needs a discriminator that mixes no pictures; taken at every
+    `r1_every`-th step, and so many times as heavily there.
     `flip`: mirrors half of the pictures, for sets where left and right do not matter.
     """
 
@@ -60,6 +61,7 @@ class DCGANConfig(Config, frozen=True, kw_only=True):
     new_latent: bool = False
     discriminator_norm: Literal["batch", "spectral", "none"] = "batch"
     first_norm: bool = False
+    norm_scale: Literal["normal", "one"] = "normal"
     r1: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = 0.0
     r1_every: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
     slope: Fraction = 0.2
@@ -129,12 +131,14 @@ plugin = Plugin(
         ),
         # anime faces: least squares on a sigmoid, Beta(1, 5) noise on every target
         "anime": DCGANConfig(
-            latent=128, bias="all", loss="squared-score", label_noise="beta", noise=1.0, noisy_generator=True, first_norm=True,
+            latent=128, bias="all", loss="squared-score", label_noise="beta", noise=1.0, noisy_generator=True, new_latent=True,
+            first_norm=True,
             steps=11_482,
         ),
         # faces at 32 pixels: from 2 x 2 maps, no bias in the convolutions
         "celeba-32": DCGANConfig(
-            size=32, latent_law="uniform", start="linear-half", bias="linear", slope=0.01, batch=256, steps=31_657
+            size=32, latent_law="uniform", start="linear-half", bias="linear", new_latent=True,
+            norm_scale="one", slope=0.01, batch=256, steps=31_657,
         ),
         # faces at 64 pixels, from TensorFlow: kernels of 5, a linear start, half as wide a discriminator
         "celeba-tensorflow": DCGANConfig(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganzoo.gan import GAN, Phase, Player, Step, Update
 from ganzoo.nn import Adversarial, discriminator_loss, generator_loss, init_normal, r1_penalty, scores, spectral
@@ -13,13 +13,17 @@ from ganzoo_dcgan.networks import Discriminator, Generator
 
 
 class DCGAN(GAN[DCGANConfig]):
-    """Deep convolutional GAN; all weights start at N(0, 0.02)."""
+    """Deep convolutional GAN; all weights start at N(0, 0.02), scales of BatchNorm at N(1, 0.02) or 1."""
 
     def __init__(self, config: DCGANConfig) -> None:
         super().__init__(config)
         self.kind: Adversarial = "least-squares" if config.loss == "squared-score" else config.loss
         self.generator = init_normal(Generator(config))
         self.discriminator = init_normal(Discriminator(config))
+        if config.norm_scale == "one":
+            for layer in self.modules():
+                if isinstance(layer, nn.BatchNorm2d):
+                    nn.init.ones_(layer.weight)
         if config.discriminator_norm == "spectral":
             spectral(self.discriminator)
 
