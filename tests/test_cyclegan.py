@@ -16,6 +16,8 @@ import ganzoo
 from ganzoo.config import convert, override, plain
 from ganzoo.errors import ConfigError, DataError
 from ganzoo.gan import Step, Update
+from ganzoo.nn.layers import NearestConvolution
+from ganzoo.sampling.fold import folded
 from ganzoo.spec import Facts
 from ganzoo.training import artifacts
 from ganzoo.training.run import train
@@ -108,6 +110,11 @@ def test_the_discriminators_judge_patches_of_the_side_they_say(patch: int, last:
         {"generator": "resnet-4x4", "blocks": "1"},
         {"generator": "unet", "depth": "2"},
         {"generator": "unet", "depth": "4"},
+        {"generator": "resnet", "blocks": "0", "upsampling": "nearest"},
+        {"generator": "resnet", "blocks": "2", "upsampling": "nearest"},
+        {"generator": "resnet-4x4", "blocks": "1", "upsampling": "nearest"},
+        {"generator": "unet", "depth": "2", "upsampling": "nearest"},
+        {"generator": "unet", "depth": "4", "upsampling": "nearest"},
     ],
 )
 def test_a_pixel_changes_nothing_beyond_the_halo(settings: dict[str, str]) -> None:
@@ -125,9 +132,10 @@ def test_a_pixel_changes_nothing_beyond_the_halo(settings: dict[str, str]) -> No
 
 
 @pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("upsampling", ["transposed", "nearest"])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3), (5, 2)])
-def test_any_sides_that_are_multiples(preset: str, shape: tuple[int, int]) -> None:
-    gan = built(preset).eval()
+def test_any_sides_that_are_multiples(preset: str, upsampling: str, shape: tuple[int, int]) -> None:
+    gan = built(preset, upsampling=upsampling).eval()
     multiple = registry.get("cyclegan").inputs(gan.config)["image"].multiple
     height, width = (multiple * side for side in shape)
     made = gan.sample({"image": torch.zeros(1, 3, height, width), "direction": torch.zeros(1, dtype=torch.int64)})
@@ -142,6 +150,43 @@ def test_norms_are_of_the_kind_that_tiles_know(preset: str) -> None:
     norms = [m for m in gan.modules() if isinstance(m, nn.modules.batchnorm._NormBase)]
     assert norms
     assert all(isinstance(m, nn.InstanceNorm2d) and not m.track_running_stats for m in norms)
+
+
+def test_with_nearest_neighbours_a_tile_comes_out_as_in_the_whole_picture() -> None:
+    """But for its border, and where no norm takes the statistics of the whole map; also of the copy that samples."""
+    gan = built(upsampling="nearest", blocks="1").eval()
+    for network in (gan.a_to_b, gan.b_to_a):
+        for module in list(network.modules()):
+            for name, child in module.named_children():
+                if isinstance(child, nn.InstanceNorm2d):
+                    setattr(module, name, nn.Identity())
+        for parameter in network.parameters():
+            parameter.data.mul_(3)  # so that pictures are seen in what is made
+    halo, multiple, way = gan.config.halo, gan.config.multiple, torch.zeros(1, dtype=torch.int64)
+    image = pictures(1, 96)
+    whole = gan.sample({"image": image, "direction": way})["sample"]
+    part = gan.sample({"image": image[..., multiple:, multiple:], "direction": way})["sample"]
+    assert float(whole.detach().std()) > 1e-3
+    inner = whole[..., multiple + halo :, multiple + halo :]
+    torch.testing.assert_close(part[..., halo:, halo:], inner, atol=1e-5, rtol=1e-4)
+    quick = folded(gan)
+    assert not any(isinstance(module, NearestConvolution) for module in quick.a_to_b.modules())
+    again = quick.sample({"image": image, "direction": way})["sample"]
+    torch.testing.assert_close(again, whole, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("upsampling", "woven"), [("transposed", True), ("nearest", False)])
+def test_nearest_neighbours_weave_no_grid_in_a_plain_picture(upsampling: str, woven: bool) -> None:
+    gan = built(upsampling=upsampling).eval()
+    made = gan.a_to_b(torch.full((1, 3, 64, 64), 0.3)).detach()[..., 24:40, 24:40]
+    assert (float(made.std(dim=(2, 3)).max()) > 1e-4) == woven
+
+
+def test_weights_start_as_the_source_has_them() -> None:
+    spreads = {init: float(built("s22", init=init).a_to_b.layers[3].weight.detach().std()) for init in ("normal", "pytorch")}
+    assert spreads["normal"] == pytest.approx(0.02, rel=0.1)
+    assert spreads["pytorch"] == pytest.approx(1 / (3 * 4 * 4 * 4) ** 0.5, rel=0.2)
+    assert configured("s22").init == "pytorch"
 
 
 def test_s22_has_neither_bias_nor_leak() -> None:

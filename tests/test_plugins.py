@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
+from torch import nn
 
 import ganzoo
 from ganzoo.config import override
@@ -41,6 +44,57 @@ def test_dcgan_shapes(size: int, channels: int) -> None:
     images = gan.generator(torch.zeros(2, 100))
     assert images.shape == (2, channels, size, size)
     assert gan.discriminator(images).shape == (2,)
+
+
+@pytest.mark.parametrize("start", ["convolution", "linear", "linear-half"])
+@pytest.mark.parametrize("norm", ["batch", "spectral", "none"])
+def test_dcgan_with_a_hidden_layer_on_both_sides(norm: str, start: str) -> None:
+    gan = built("dcgan", size=64, width=4, hidden=6, start=start, discriminator_norm=norm)
+    images = gan.generator(torch.zeros(2, 100))
+    assert images.shape == (2, 3, 64, 64)
+    assert gan.discriminator(images).shape == (2,)
+    assert [type(layer) for layer in gan.generator.layers[:3]] == [nn.Linear, nn.BatchNorm1d, nn.ReLU]
+    between = [nn.Flatten, nn.Linear, *([nn.BatchNorm1d] if norm == "batch" else []), nn.LeakyReLU, nn.Linear]
+    last = list(gan.discriminator.layers[-len(between) :])
+    assert all(isinstance(layer, kind) for layer, kind in zip(last, between, strict=True))
+    mixed = any(isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)) for layer in gan.discriminator.modules())
+    assert mixed == (norm == "batch")
+
+
+def test_r1_reaches_through_the_hidden_layer() -> None:
+    gan = built("dcgan", size=28, width=4, hidden=6, discriminator_norm="none", r1=10.0)
+    step = Step(0, "train", 10, torch.Generator().manual_seed(0))
+    update = next(gan.losses({"image": torch.rand(4, 3, 28, 28) * 2 - 1}, step))
+    assert float(update.log["penalty"].detach()) > 0
+
+
+def test_data_of_28_pixels_are_learnt_with_a_hidden_layer_unless_a_preset_says_otherwise() -> None:
+    plugin = registry.get("dcgan")
+
+    def adapted(config: Any, size: int, channels: int = 1) -> Any:
+        return plugin.adapt(config, Facts(name="x", kind="images", count=1, channels=channels, size=size))
+
+    assert adapted(plugin.config(), 28) == plugin.presets["digits"]
+    assert adapted(plugin.config(), 28, 3) == override(plugin.presets["digits"], {"channels": 3})
+    for size in (32, 64, 128):
+        assert adapted(plugin.config(), size, 3) == override(plugin.config(), {"size": size})
+    for name in set(plugin.presets) - {"digits", "celeba-32"}:  # celeba-32 knows no 28 pixels
+        assert adapted(plugin.presets[name], 28) == override(plugin.presets[name], {"size": 28, "channels": 1})
+
+
+def test_settings_have_the_last_word_and_stored_configurations_have_no_hidden_layer(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(4):
+        Image.new("L", (28, 28), 50 * number).save(folder / f"{number}.png")
+    options: dict[str, Any] = {"steps": 1, "batch_size": 4, "device": "cpu", "sample_every": 0}
+    run = train("dcgan", str(folder), settings={"hidden": "0", "width": "4"}, out=tmp_path / "run", **options)
+    model = ganzoo.load(run)
+    assert (model.gan.config.hidden, model.gan.config.size) == (0, 28)
+    stored = json.loads((run / "config.json").read_text("utf-8"))
+    del stored["config"]["hidden"], stored["config"]["new_latent"]
+    (run / "config.json").write_text(json.dumps(stored), encoding="utf-8")
+    assert torch.equal(ganzoo.load(run).sample(2, seed=0).tensor, model.sample(2, seed=0).tensor)
 
 
 def test_dcgan_starts_as_the_paper_says() -> None:

@@ -91,7 +91,7 @@ def pictures(folder: Path, shape: tuple[int, ...]) -> Path:
 
 def test_all_presets_are_here_but_the_variants_of_dcgan() -> None:
     names = {(plugin, name) for plugin in ("vanilla", "dcgan", "conv") for name in registry.get(plugin).presets}
-    assert names - set(RECIPES) == {("dcgan", "least-squares"), ("dcgan", "hinge"), ("dcgan", "smooth"), ("dcgan", "r1")}
+    assert names - set(RECIPES) == {("dcgan", name) for name in ("digits", "least-squares", "hinge", "smooth", "r1")}
 
 
 @pytest.mark.parametrize(("plugin", "name"), RECIPES)
@@ -147,10 +147,66 @@ def test_split_updates_are_the_two_halves_of_the_loss() -> None:
     torch.testing.assert_close(whole, halves[0] + halves[1])
 
 
-@pytest.mark.parametrize(("name", "fakes"), [("mnist-minimal", 1), ("mnist-keras", 2), ("mnist-two-steps", 3)])
+@pytest.mark.parametrize(
+    ("name", "fakes"),
+    [
+        ("mnist-minimal", 1),
+        ("mnist-keras", 2),
+        ("mnist-two-steps", 3),
+        ("mnist-dropout", 2),
+        ("mnist", 2),
+        ("mnist-sgd", 2),
+    ],
+)
 def test_the_generator_is_judged_by_new_examples_where_the_recipe_says_so(name: str, fakes: int) -> None:
-    _, *made = judged(built("vanilla", name), real=torch.zeros(4, 1, 28, 28))
-    assert len({tuple(one.flatten().tolist()) for one in made}) == fakes
+    gan, latents = built("vanilla", name), []
+    gan.generator.register_forward_pre_hook(lambda module, inputs: latents.append(inputs[0]))
+    updates(gan, real=torch.zeros(4, 1, 28, 28))
+    assert len({tuple(one.flatten().tolist()) for one in latents}) == len(latents) == fakes
+
+
+def test_sine_draws_new_latents_for_the_generator_and_stored_configurations_do_not() -> None:
+    assert preset("vanilla", "sine").new_latent
+    assert not registry.get("vanilla").config().new_latent
+    _, _, first = judged(built("vanilla", "sine"), real=torch.zeros(4, 2))
+    _, seen, same = judged(built("vanilla", "sine", new_latent=False), real=torch.zeros(4, 2))
+    assert torch.equal(seen, same)
+    assert not torch.equal(seen, first)
+
+
+@pytest.mark.parametrize("name", ["mnist-keras", "mnist-two-steps", "mnist-sgd"])
+def test_recipes_of_keras_show_the_discriminator_what_predict_gives(name: str) -> None:
+    gan, modes = built("vanilla", name), []
+    norms = layers(gan.generator, nn.BatchNorm1d)
+    norms[0].register_forward_pre_hook(lambda module, inputs: modes.append(module.training))
+    before = norms[0].running_mean.clone()
+    steps = gan.losses({"real": torch.zeros(4, 1, 28, 28)}, step())
+    next(steps)
+    assert float(next(steps).loss.detach()) > 0
+    assert torch.equal(norms[0].running_mean, before)
+    assert len(list(steps)) == len(modes) - 1
+    assert (modes[0], set(modes[1:])) == (False, {True})
+    assert not torch.equal(norms[0].running_mean, before)
+    assert all(module.training for module in gan.generator.modules())
+
+
+@pytest.mark.parametrize("settings", [{"new_latent": "false"}, {"batch_norm": "false"}])
+def test_fakes_without_gradient_are_not_what_the_generator_learns_from(settings: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="set batch_norm and new_latent too"):
+        built("vanilla", "mnist-keras", **settings)
+
+
+def test_sinusoids_come_from_one_bank_of_latents_within_five() -> None:
+    gan, fed = built("vanilla", "sinusoids"), []
+    gan.generator.layers.register_forward_pre_hook(lambda module, inputs: fed.append(inputs[0]))
+    updates(gan, real=torch.zeros(512, 64))
+    assert (round(float(fed[0].min())), round(float(fed[0].max()))) == (-5, 5)
+    assert float(fed[0].std()) == pytest.approx(10 / 12**0.5, rel=0.01)
+    other, again = built("vanilla", "sinusoids"), Step(3, "train", 10, torch.Generator().manual_seed(5))
+    bank = {tuple(row) for row in gan._bank.tolist()}
+    assert len(bank) == 32_768
+    assert {tuple(row) for row in other._latent(again, 64).tolist()} <= bank
+    assert sum(tensor.numel() for tensor in gan.state_dict().values()) == 70_272 + 8_385
 
 
 @pytest.mark.parametrize(("name", "momentum"), [("mnist-keras", 0.2), ("mnist-two-steps", 0.3), ("mnist-sgd", 0.2)])
@@ -232,6 +288,13 @@ def test_anime_has_batch_norm_on_every_layer_and_celeba_32_nothing_before_the_fi
     assert with_bias == [layers(faces.discriminator)[-1]]
 
 
+def test_scales_of_batch_norm_start_at_one_in_celeba_32_alone() -> None:
+    for name, spread in (("celeba-32", False), ("anime", True)):
+        norms = [layer for layer in built("dcgan", name, width=4).modules() if isinstance(layer, nn.BatchNorm2d)]
+        assert norms
+        assert all((float(norm.weight.detach().std()) > 0) == spread for norm in norms)
+
+
 # ---- conv
 
 
@@ -260,6 +323,34 @@ def test_fashion_has_noisy_targets_for_the_discriminator_alone(monkeypatch: pyte
     assert 0.85 < float(on_real.min()) < float(on_real.max()) <= 1
     assert 0 <= float(on_fake.min()) < float(on_fake.max()) < 0.15
     assert of_generator == 1
+
+
+def test_fashion_has_no_dropout_where_the_generator_learns() -> None:
+    gan, modes = built("conv", "fashion"), []
+    dropouts = layers(gan.discriminator, nn.Dropout)
+    dropouts[0].register_forward_pre_hook(lambda module, inputs: modes.append(module.training))
+    dropouts[1].eval()  # as a frozen layer is
+    updates(gan, image=torch.zeros(4, 1, 28, 28))
+    assert modes == [True, True, False]
+    assert [layer.training for layer in dropouts] == [True, False, True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("plugin", "name", "shape", "new"),
+    [
+        ("conv", "fashion", (1, 28, 28), True),
+        ("conv", "cifar-airplanes", (3, 32, 32), True),
+        ("dcgan", "anime", (3, 64, 64), True),
+        ("dcgan", "celeba-32", (3, 32, 32), True),
+        ("dcgan", "celeba-tensorflow", (3, 64, 64), False),
+        ("dcgan", "smooth", (3, 64, 64), False),
+    ],
+)
+def test_who_draws_new_latents_for_the_generator(plugin: str, name: str, shape: tuple[int, ...], new: bool) -> None:
+    gan, latents = built(plugin, name, **({"width": 4} if plugin == "dcgan" else {})), []
+    gan.generator.register_forward_pre_hook(lambda module, inputs: latents.append(inputs[0]))
+    updates(gan, image=torch.zeros(4, *shape))
+    assert len({tuple(one.flatten().tolist()) for one in latents}) == len(latents) == 1 + new
 
 
 def test_reversed_labels_are_the_same_game_with_the_sign_changed() -> None:

@@ -47,6 +47,20 @@ def updates(gan: Any, index: int = 0) -> list[Update]:
     return list(gan.losses({"image": pictures()}, step(index)))
 
 
+@pytest.mark.parametrize("settings", [{}, {"constraint": "spectral", "critic_norm": "none"}, {"critic_norm": "instance"}])
+def test_a_hidden_layer_on_either_side_mixes_no_pictures_in_the_critic(settings: dict[str, str]) -> None:
+    gan = built(hidden=6, **settings)
+    images = gan.sample({"latent": torch.randn(3, LATENT)})
+    assert images.shape == (3, 1, 28, 28)
+    assert [type(layer) for layer in gan.generator.layers[:3]] == [nn.Linear, nn.BatchNorm1d, nn.ReLU]
+    assert not any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in gan.critic.modules())
+    gan.eval()  # spectral normalization stands still
+    torch.testing.assert_close(gan.critic(images), torch.cat([gan.critic(image[None]) for image in images]))
+    critic, generator = updates(gan.train(), index=gan.config.critic_steps - 1)
+    assert torch.isfinite(critic.loss)
+    assert torch.isfinite(generator.loss)
+
+
 @pytest.mark.parametrize("size", [28, 32, 64])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_shapes(size: int, channels: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -130,6 +132,18 @@ def normalization(norm: Norm, channels: int) -> list[nn.Module]:
             return [nn.GroupNorm(1, channels)]
         case _:
             return []
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """`network` in eval mode: no dropout, running statistics. Afterwards each of its modules is in the mode it was in."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 def random_crop(images: Tensor, size: int, step: Step) -> Tensor:

@@ -118,7 +118,8 @@ class Model:
     def write(self, path: str | Path, n: int, *, seed: int | None = None, **options: Any) -> str:
         """Any number of samples into a folder of PNGs or `x.tar` shards, in constant memory; says where.
 
-        `options`: batch_size, columns, view, resume, force, progress, as `ganzoo.sampling.bulk.write` takes them, and inputs=dict."""
+        `options`: batch_size, columns, view, resume, force, progress, as `ganzoo.sampling.bulk.write` takes them,
+        and inputs=dict."""
         from ganzoo.sampling import bulk
 
         return bulk.write(self, Path(path), n, seed=samples.random_seed() if seed is None else seed, **options)
@@ -149,8 +150,8 @@ class Model:
     def push_to_hub(self, repo_id: str, **options: Any) -> Published:
         """Publish this model's files, with a card, as one commit of a Hub repository (owner/name); needs a token.
 
-        `options`: private, tag, training, and story=ganzoo.release.prepare.Story(summary=..., licence=...) for what only a person can
-        say of a model that no manifest knows."""
+        `options`: private, tag, training, and story=ganzoo.release.prepare.Story(summary=..., licence=...) for what only
+        a person can say of a model that no manifest knows."""
         from ganzoo.release import prepare
 
         if self.source is None:

@@ -46,7 +46,9 @@ class ConvConfig(Config, frozen=True, kw_only=True):
     convolution or by a transposed one; then a convolution to the image with kernels of `last_kernel`. Discriminator: its
     convolutions, each with `layer_dropout`, then `dropout` and a linear layer; `padding` "valid" pads nothing.
     `label_noise`: the discriminator's targets move inwards by up to so much. `split_updates`: it moves twice a step, on real
-    and then on generated examples. `pretraining`: steps in which it alone learns, real pictures against uniform noise.
+    and then on generated examples. `new_latent`: the generator is judged by examples that the discriminator has not just
+    seen; `steady_judge`: by a discriminator without dropout. `pretraining`: steps in which the discriminator alone learns,
+    real pictures against uniform noise.
     """
 
     channels: Channels = 1
@@ -63,6 +65,8 @@ class ConvConfig(Config, frozen=True, kw_only=True):
     dropout: Fraction = 0.4
     label_noise: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.15
     split_updates: bool = False
+    new_latent: bool = False
+    steady_judge: bool = False
     pretraining: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
     lr_generator: Rate = 1e-4
     lr_discriminator: Rate = 1e-5
@@ -131,14 +135,14 @@ plugin = Plugin(
         size=8, latent=4, start=4, generator=("4k3s2", "4k4"), discriminator=("4k3s2", "4k2"), pretraining=2, batch=4, steps=4
     ),
     presets={
-        # Fashion-MNIST from TensorFlow: the defaults
-        "fashion": ConvConfig(),
+        # Fashion-MNIST from TensorFlow: the defaults, and no dropout where the generator learns
+        "fashion": ConvConfig(new_latent=True, steady_judge=True),
         # aeroplanes of CIFAR-10 from Keras; the discriminator first learns what pictures are
         "cifar-airplanes": ConvConfig(
             channels=3, size=32, latent=100, start=256, upsampling="transposed", generator=("128k3s2", "128k3s2", "128k3s2"),
             last_kernel=3, discriminator=("64k3", "128k3s2", "128k3s2", "256k3s2"), padding="same", layer_dropout=0.0,
-            label_noise=0.0, split_updates=True, pretraining=20, lr_generator=2e-4, lr_discriminator=2e-4, beta1=0.5, batch=64,
-            steps=38_400,
+            label_noise=0.0, split_updates=True, new_latent=True, pretraining=20, lr_generator=2e-4, lr_discriminator=2e-4,
+            beta1=0.5, batch=64, steps=38_400,
         ),
     },
     data=lambda config: Data({"image": Picture(config.channels, config.size)}),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 
 from torch import Tensor
 
 from ganzoo.gan import GAN, Phase, Player, Step, Update
-from ganzoo.nn import bce, scores
+from ganzoo.nn import bce, evaluating, scores
 from ganzoo_conv import ConvConfig
 from ganzoo_conv.networks import Discriminator, Generator
 
@@ -37,7 +38,11 @@ class Conv(GAN[ConvConfig]):
             return
         fake = self.generator(step.noise(len(real), self.config.latent))
         yield from self._judge(real, fake.detach(), step)
-        yield Update("generator", bce(self.discriminator(fake), 1))
+        if self.config.new_latent:
+            fake = self.generator(step.noise(len(real), self.config.latent))
+        with evaluating(self.discriminator) if self.config.steady_judge else nullcontext():
+            on_fake = self.discriminator(fake)
+        yield Update("generator", bce(on_fake, 1))
 
     def sample(self, inputs: Mapping[str, Tensor]) -> Tensor:
         images: Tensor = self.generator(inputs["latent"])

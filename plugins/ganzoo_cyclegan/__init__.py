@@ -23,8 +23,10 @@ FeatureMaps = Annotated[int, msgspec.Meta(ge=4, le=256)]
 
 class CycleGANConfig(Config, frozen=True, kw_only=True):
     """`generator`: resnet (Johnson et al. 2016: a 7 x 7 stem, two halvings), resnet-4x4 (three halvings by 4 x 4
-    convolutions, no stem) or unet. `blocks`: residual ones; `depth`: halvings of the U-Net. `width`, `discriminator_width`:
-    channels of the largest maps; they double as the maps halve, up to 8 times.
+    convolutions, no stem) or unet. `blocks`: residual ones; `depth`: halvings of the U-Net. `upsampling`: how maps double:
+    transposed, the paper's, by transposed convolutions, which leave a grid of a few pixels in plain places; nearest, by
+    nearest neighbours and a 3 x 3 convolution, which leave none. `width`, `discriminator_width`: channels of the largest maps;
+    they double as the maps halve, up to 8 times. `init`: weights start at N(0, 0.02), the paper's, or as PyTorch has them.
 
     `size`: pixels of a side that networks see in training, cut out by chance of pictures that are fitted to `load` pixels.
     `patch`: pixels of a side that one judgement depends on. `bias`: needed, where no norm follows. `slope`: of the
@@ -38,6 +40,7 @@ class CycleGANConfig(Config, frozen=True, kw_only=True):
     load: Annotated[int, msgspec.Meta(ge=SMALLEST, le=1024)] = 288
     flip: bool = True
     generator: Literal["resnet", "resnet-4x4", "unet"] = "resnet"
+    upsampling: Literal["transposed", "nearest"] = "transposed"
     blocks: Annotated[int, msgspec.Meta(ge=0, le=16)] = 9
     depth: Annotated[int, msgspec.Meta(ge=2, le=8)] = 4
     width: FeatureMaps = 64
@@ -46,6 +49,7 @@ class CycleGANConfig(Config, frozen=True, kw_only=True):
     norm: Literal["instance", "batch"] = "instance"
     bias: Literal["needed", "all", "none"] = "needed"
     slope: Fraction = 0.2
+    init: Literal["normal", "pytorch"] = "normal"
     last_padding: Literal["one", "same"] = "one"
     cycle: Positive = 10.0
     identity: Annotated[float, msgspec.Meta(ge=0, le=100)] = 0.5
@@ -79,10 +83,12 @@ class CycleGANConfig(Config, frozen=True, kw_only=True):
     @property
     def halo(self) -> int:
         """Radius of the generator's receptive field in pixels, but for the norms, whose statistics are of the whole map."""
-        # a 3 x 3 convolution that halves reaches one place of its finer maps, and so does one that doubles; 4 x 4: three together
+        # a 3 x 3 convolution that halves reaches one place of its finer maps, and so does one that doubles; 4 x 4: three
+        # together. Nearest neighbours and a 3 x 3 convolution reach two, and three together with either
         finer = (1 << self.halvings) - 1  # 1 + 2 + 4 ...: pixels between neighbours of the finer maps, summed
         blocks = 2 * self.blocks << self.halvings
-        return {"resnet": 3 + 2 * finer + blocks + 3, "resnet-4x4": 3 * finer + blocks, "unet": 2 * finer}[self.generator]
+        both = 3 if self.upsampling == "nearest" else 2
+        return {"resnet": 3 + both * finer + blocks + 3, "resnet-4x4": 3 * finer + blocks, "unet": both * finer}[self.generator]
 
 
 def adapt(config: CycleGANConfig, facts: Facts) -> CycleGANConfig:
@@ -127,8 +133,8 @@ plugin = Plugin(
         ),
         # Yosemite in summer and winter: BatchNorm, ReLU, no bias anywhere, no identity term
         "s22": CycleGANConfig(
-            generator="resnet-4x4", blocks=6, patch=94, norm="batch", bias="none", slope=0.0, identity=0.0, pool=0, size=128,
-            load=128, flip=False, first="discriminators", schedule="constant", batch=16, steps=5_000, ema=0.0,
+            generator="resnet-4x4", blocks=6, patch=94, norm="batch", bias="none", slope=0.0, init="pytorch", identity=0.0,
+            pool=0, size=128, load=128, flip=False, first="discriminators", schedule="constant", batch=16, steps=5_000, ema=0.0,
         ),
     },
     data=data,

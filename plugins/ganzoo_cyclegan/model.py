@@ -19,7 +19,8 @@ POOLS = ("pool_a", "pool_b")
 
 
 class CycleGAN(GAN[CycleGANConfig]):
-    """All weights start at N(0, 0.02). `pool_a`, `pool_b`: past translations into either domain; `seen`: how many there were."""
+    """All weights start at N(0, 0.02), unless `init` says otherwise. `pool_a`, `pool_b`: past translations into either domain;
+    `seen`: how many there were."""
 
     ema = ("a_to_b", "b_to_a")
     pool_a: Tensor
@@ -28,8 +29,9 @@ class CycleGAN(GAN[CycleGANConfig]):
 
     def __init__(self, config: CycleGANConfig) -> None:
         super().__init__(config)
-        self.a_to_b, self.b_to_a = init_normal(generator(config)), init_normal(generator(config))
-        self.discriminator_a, self.discriminator_b = init_normal(Discriminator(config)), init_normal(Discriminator(config))
+        started = init_normal if config.init == "normal" else nn.Identity()
+        self.a_to_b, self.b_to_a = started(generator(config)), started(generator(config))
+        self.discriminator_a, self.discriminator_b = started(Discriminator(config)), started(Discriminator(config))
         if config.pool:
             shape = (config.pool, config.channels, config.size, config.size)
             for name in POOLS:  # 16 bits: finer than the 8 of a picture, and half of a checkpoint's bytes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ganzoo.layers import NearestConvolution
 from ganzoo.nn import normalization
 from ganzoo_cyclegan import CycleGANConfig
 
@@ -28,8 +29,8 @@ class ResNet(nn.Module):
             *_normed(c, nn.Conv2d(w, 2 * w, 3, 2, 1, bias=_inner(c)), 2 * w),
             *_normed(c, nn.Conv2d(2 * w, 4 * w, 3, 2, 1, bias=_inner(c)), 4 * w),
             *(Residual(c, 4 * w, nn.ReflectionPad2d(1)) for _ in range(c.blocks)),
-            *_normed(c, _up(4 * w, 2 * w, 3, _inner(c)), 2 * w),
-            *_normed(c, _up(2 * w, w, 3, _inner(c)), w),
+            *_normed(c, _up(c, 4 * w, 2 * w, 3, _inner(c)), 2 * w),
+            *_normed(c, _up(c, 2 * w, w, 3, _inner(c)), w),
             nn.ReflectionPad2d(3), nn.Conv2d(w, c.channels, 7, bias=_outer(c)), nn.Tanh(),
         )  # fmt: skip
 
@@ -39,7 +40,7 @@ class ResNet(nn.Module):
 
 
 class ResNet4x4(nn.Module):
-    """Three 4 x 4 convolutions of stride 2, residual blocks, three transposed ones; zeros around the maps."""
+    """Three 4 x 4 convolutions of stride 2, residual blocks, three doublings; zeros around the maps."""
 
     def __init__(self, config: CycleGANConfig) -> None:
         super().__init__()
@@ -49,9 +50,9 @@ class ResNet4x4(nn.Module):
             *_normed(c, nn.Conv2d(w, 2 * w, 4, 2, 1, bias=_inner(c)), 2 * w),
             *_normed(c, nn.Conv2d(2 * w, 4 * w, 4, 2, 1, bias=_inner(c)), 4 * w),
             *(Residual(c, 4 * w, nn.ZeroPad2d(1)) for _ in range(c.blocks)),
-            *_normed(c, _up(4 * w, 2 * w, 4, _inner(c)), 2 * w),
-            *_normed(c, _up(2 * w, w, 4, _inner(c)), w),
-            _up(w, c.channels, 4, _outer(c)), nn.Tanh(),
+            *_normed(c, _up(c, 4 * w, 2 * w, 4, _inner(c)), 2 * w),
+            *_normed(c, _up(c, 2 * w, w, 4, _inner(c)), w),
+            _up(c, w, c.channels, 4, _outer(c)), nn.Tanh(),
         )  # fmt: skip
 
     def forward(self, images: Tensor) -> Tensor:
@@ -78,7 +79,7 @@ class Residual(nn.Module):
 
 
 class UNet(nn.Module):
-    """3 x 3 convolutions of stride 2 down, transposed ones up; each level up sees its mirror level too. ReLU everywhere."""
+    """3 x 3 convolutions of stride 2 down, doublings up; each level up sees its mirror level too. ReLU everywhere."""
 
     def __init__(self, config: CycleGANConfig) -> None:
         super().__init__()
@@ -91,9 +92,9 @@ class UNet(nn.Module):
         self.down.append(nn.Sequential(nn.Conv2d(widths[-2], widths[-1], 3, 2, 1, bias=_outer(c)), nn.ReLU(True)))
         before = widths[-1]
         for after in reversed(widths[:-1]):
-            self.up.append(nn.Sequential(*_normed(c, _up(before, after, 3, _inner(c)), after)))
+            self.up.append(nn.Sequential(*_normed(c, _up(c, before, after, 3, _inner(c)), after)))
             before = 2 * after  # beside what comes from below, its mirror level
-        self.up.append(nn.Sequential(_up(before, c.channels, 3, _outer(c)), nn.Tanh()))
+        self.up.append(nn.Sequential(_up(c, before, c.channels, 3, _outer(c)), nn.Tanh()))
 
     def forward(self, images: Tensor) -> Tensor:
         passed, maps = [], images
@@ -132,8 +133,11 @@ def _normed(config: CycleGANConfig, convolution: nn.Module, channels: int) -> li
     return [convolution, *normalization(config.norm, channels), nn.ReLU(True)]
 
 
-def _up(before: int, after: int, kernel: int, bias: bool) -> nn.ConvTranspose2d:
-    """(n, before, h, w) -> (n, after, 2h, 2w)."""
+def _up(config: CycleGANConfig, before: int, after: int, kernel: int, bias: bool) -> nn.Module:
+    """(n, before, h, w) -> (n, after, 2h, 2w), by a transposed convolution of that kernel or by nearest neighbours. Around the
+    maps is what the generator's other 3 x 3 convolutions have: their mirror image in `resnet`, zeros in the others."""
+    if config.upsampling == "nearest":
+        return NearestConvolution(before, after, bias=bias, mirrored=config.generator == "resnet")
     return nn.ConvTranspose2d(before, after, kernel, 2, 1, kernel % 2, bias=bias)
 
 

@@ -1,10 +1,10 @@
-"""DCGAN's game: one step for the discriminator, one for the generator on the same fakes."""
+"""DCGAN's game: one step for the discriminator, one for the generator on the same fakes or on new ones."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganzoo.gan import GAN, Phase, Player, Step, Update
 from ganzoo.nn import Adversarial, discriminator_loss, generator_loss, init_normal, r1_penalty, scores, spectral
@@ -13,13 +13,17 @@ from ganzoo_dcgan.networks import Discriminator, Generator
 
 
 class DCGAN(GAN[DCGANConfig]):
-    """Deep convolutional GAN; all weights start at N(0, 0.02)."""
+    """Deep convolutional GAN; all weights start at N(0, 0.02), scales of BatchNorm at N(1, 0.02) or 1."""
 
     def __init__(self, config: DCGANConfig) -> None:
         super().__init__(config)
         self.kind: Adversarial = "least-squares" if config.loss == "squared-score" else config.loss
         self.generator = init_normal(Generator(config))
         self.discriminator = init_normal(Discriminator(config))
+        if config.norm_scale == "one":
+            for layer in self.modules():
+                if isinstance(layer, nn.BatchNorm2d):
+                    nn.init.ones_(layer.weight)
         if config.discriminator_norm == "spectral":
             spectral(self.discriminator)
 
@@ -43,6 +47,8 @@ class DCGAN(GAN[DCGANConfig]):
             penalty = r1_penalty(self.discriminator, real)
             loss, log = loss + c.r1 / 2 * c.r1_every * penalty, log | {"penalty": penalty}
         yield Update("discriminator", loss, log)
+        if c.new_latent:
+            fake = self.generator(self._latent(step, len(real)))
         target = 1 - self._label_noise(step, len(real)) if c.noisy_generator else 1.0
         yield Update("generator", generator_loss(self.kind, self._judged(fake), target))
 

@@ -26,7 +26,10 @@ class VanillaConfig(Config, frozen=True, kw_only=True):
 
     `batch_norm`: in the generator, after the activation; `batch_norm_momentum` is the share of the newest batch, 1 less what
     Keras calls so. `split_updates`: the discriminator moves twice a step, on real and then on generated examples.
-    `new_latent`: the generator is judged by examples that the discriminator has not just seen.
+    `new_latent`: the generator is judged by examples that the discriminator has not just seen. `inference_fakes`: those that the
+    discriminator learns from are made with the generator's running statistics, as by Keras' `predict`.
+    `latent_scale`: the generator multiplies its latent by this; a uniform one is then in [-scale, scale]. `latent_bank`:
+    training draws its latents from so many fixed ones; 0: each is new.
     """
 
     kind: Literal["images", "points", "curves"] = "images"
@@ -37,6 +40,8 @@ class VanillaConfig(Config, frozen=True, kw_only=True):
     high: Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)] = 1.0
     latent: Width = 100
     latent_law: Literal["normal", "uniform"] = "normal"
+    latent_scale: Annotated[float, msgspec.Meta(gt=0, le=100)] = 1.0
+    latent_bank: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0
     generator: Layers = (256, 512, 1024)
     discriminator: Layers = (1024, 512, 256)
     activation: Literal["relu", "leaky"] = "leaky"
@@ -51,6 +56,7 @@ class VanillaConfig(Config, frozen=True, kw_only=True):
     split_updates: bool = False
     generator_steps: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
     new_latent: bool = False
+    inference_fakes: bool = False
     optimizer: Literal["adam", "sgd"] = "adam"
     lr_generator: Rate = 2e-4
     lr_discriminator: Rate = 2e-4
@@ -58,6 +64,13 @@ class VanillaConfig(Config, frozen=True, kw_only=True):
     batch: Annotated[int, msgspec.Meta(ge=1, le=65536)] = 64
     steps: Count = 60_000
     ema: Fraction = 0.999
+
+    def __post_init__(self) -> None:
+        if self.inference_fakes and not (self.batch_norm and self.new_latent):
+            raise ValueError(
+                "inference_fakes is about BatchNorm's statistics, and no gradient flows through such fakes: "
+                "set batch_norm and new_latent too"
+            )
 
     @property
     def values(self) -> int:
@@ -106,31 +119,32 @@ plugin = Plugin(
         # a sine curve in the plane: 2-16-32-2 against 2-256-128-64-1, as in common tutorials
         "sine": VanillaConfig(
             kind="points", latent=2, generator=(16, 32), discriminator=(256, 128, 64), activation="relu",
-            lr_generator=1e-3, lr_discriminator=1e-3, beta1=0.9, batch=32, steps=9_600,
+            new_latent=True, lr_generator=1e-3, lr_discriminator=1e-3, beta1=0.9, batch=32, steps=9_600,
         ),
         # sinusoids of 64 values: a small generator of curves
         "sinusoids": VanillaConfig(
-            kind="curves", dims=64, low=-5, high=5, latent=64, generator=(64, 512), discriminator=(64, 64), dropout=0.4,
+            kind="curves", dims=64, low=-5, high=5, latent=64, latent_law="uniform", latent_scale=5, latent_bank=32_768,
+            generator=(64, 512), discriminator=(64, 64), dropout=0.4,
             discriminator_activation="relu", lr_generator=1e-3, lr_discriminator=1e-3, beta1=0.9, batch=128, steps=16_384,
         ),
         # MNIST as the tutorials have it: ReLU, slow and steady
         "mnist": VanillaConfig(
-            activation="relu", lr_generator=1e-4, lr_discriminator=1e-4, beta1=0.9, batch=32, steps=93_750
+            activation="relu", new_latent=True, lr_generator=1e-4, lr_discriminator=1e-4, beta1=0.9, batch=32, steps=93_750
         ),
         # MNIST in Keras: BatchNorm after the activation, two updates of the discriminator a step
         "mnist-keras": VanillaConfig(
             discriminator=(512, 256), dropout=0.0, batch_norm=True, batch_norm_epsilon=1e-3, split_updates=True,
-            new_latent=True, steps=10_000,
+            new_latent=True, inference_fakes=True, steps=10_000,
         ),
         # the same with two steps of the generator for each of the discriminator
         "mnist-two-steps": VanillaConfig(
             discriminator=(512, 256), dropout=0.0, batch_norm=True, batch_norm_momentum=0.3, batch_norm_epsilon=1e-3,
-            split_updates=True, generator_steps=2, new_latent=True, batch=32, steps=12_000,
+            split_updates=True, generator_steps=2, new_latent=True, inference_fakes=True, batch=32, steps=12_000,
         ),
         # small networks with dropout on both sides, one-sided label smoothing
         "mnist-dropout": VanillaConfig(
             latent_law="uniform", generator=(32, 64, 128), discriminator=(128, 64, 32), generator_dropout=0.3,
-            real_target=0.9, lr_generator=2e-3, lr_discriminator=2e-3, beta1=0.9, steps=93_750,
+            real_target=0.9, new_latent=True, lr_generator=2e-3, lr_discriminator=2e-3, beta1=0.9, steps=93_750,
         ),
         # one hidden layer each; the discriminator learns ten times as fast
         "mnist-minimal": VanillaConfig(
@@ -140,7 +154,8 @@ plugin = Plugin(
         # plain stochastic gradient descent at Keras' default rate
         "mnist-sgd": VanillaConfig(
             discriminator=(512, 256), dropout=0.0, batch_norm=True, batch_norm_epsilon=1e-3, split_updates=True,
-            optimizer="sgd", lr_generator=0.01, lr_discriminator=0.01, batch=32, steps=10_000,
+            new_latent=True, inference_fakes=True, optimizer="sgd", lr_generator=0.01, lr_discriminator=0.01, batch=32,
+            steps=10_000,
         ),
     },
     data=lambda config: Data({"real": output(config)}),

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import torch
 from torch import Tensor
 
 from ganzoo.gan import GAN, Phase, Player, Step, Update
-from ganzoo.nn import bce, scores
+from ganzoo.nn import bce, evaluating, scores
 from ganzoo_vanilla import VanillaConfig
 from ganzoo_vanilla.networks import Discriminator, Generator
+
+BANK = 0
+"""Seed of the bank of latents, which is the same in every run."""
 
 
 class Vanilla(GAN[VanillaConfig]):
@@ -19,6 +23,7 @@ class Vanilla(GAN[VanillaConfig]):
         super().__init__(config)
         self.generator = Generator(config)
         self.discriminator = Discriminator(config)
+        self._bank: Tensor | None = None
 
     def phases(self) -> tuple[Phase, ...]:
         c = self.config
@@ -31,7 +36,7 @@ class Vanilla(GAN[VanillaConfig]):
 
     def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
         c, real = self.config, batch["real"]
-        fake = self.generator(self._latent(step, len(real)))
+        fake = self._shown(self._latent(step, len(real)))
         on_real = self.discriminator(real)
         loss = bce(on_real, c.real_target)
         if c.split_updates:
@@ -48,6 +53,28 @@ class Vanilla(GAN[VanillaConfig]):
         made: Tensor = self.generator(inputs["latent"])
         return made
 
+    def _shown(self, latent: Tensor) -> Tensor:
+        """What the discriminator learns from, (n, ...); with `inference_fakes`, without gradient."""
+        made: Tensor
+        if self.config.inference_fakes:
+            with torch.no_grad(), evaluating(self.generator):
+                made = self.generator(latent)
+        else:
+            made = self.generator(latent)
+        return made
+
     def _latent(self, step: Step, n: int) -> Tensor:
-        size = self.config.latent
-        return step.noise(n, size) if self.config.latent_law == "normal" else step.uniform(n, size, low=-1, high=1)
+        """(n, latent), new or out of the bank."""
+        c = self.config
+        if not c.latent_bank:
+            return _drawn(step, n, c)
+        if self._bank is None:
+            fixed = torch.Generator(device=step.rng.device).manual_seed(BANK)
+            self._bank = _drawn(Step(0, step.phase, step.steps, fixed), c.latent_bank, c)
+        return self._bank[step.integers(c.latent_bank, n)]
+
+
+def _drawn(step: Step, n: int, config: VanillaConfig) -> Tensor:
+    """(n, latent), new."""
+    size = config.latent
+    return step.noise(n, size) if config.latent_law == "normal" else step.uniform(n, size, low=-1, high=1)

@@ -26,7 +26,7 @@ def perceptron(
 
 
 class Generator(nn.Module):
-    """latent (n, latent) -> examples; images and curves end in tanh, points are unbounded."""
+    """latent (n, latent), multiplied by `latent_scale` -> examples; images and curves end in tanh, points are unbounded."""
 
     def __init__(self, config: VanillaConfig) -> None:
         super().__init__()
@@ -34,11 +34,12 @@ class Generator(nn.Module):
         self.layers = perceptron(
             widths, config, config.activation, dropout=config.generator_dropout, batch_norm=config.batch_norm
         )
+        self.scale = config.latent_scale
         self.bounded = config.kind != "points"
         self.shape = (config.channels, config.size, config.size) if config.kind == "images" else (config.dims,)
 
     def forward(self, latent: Tensor) -> Tensor:
-        values: Tensor = self.layers(latent)
+        values: Tensor = self.layers(latent if self.scale == 1 else self.scale * latent)
         return (values.tanh() if self.bounded else values).view(-1, *self.shape)
 
 

@@ -22,6 +22,9 @@ FeatureMaps = Annotated[int, msgspec.Meta(ge=4, le=256)]
 class WGANConfig(Config, frozen=True, kw_only=True):
     """`width`: channels of the largest feature maps; they double as the maps halve. `critic_width`: its own, if any.
 
+    `hidden`: units of a linear layer between the latent and the generator's smallest maps, with BatchNorm, and of one between the
+    critic's smallest maps and its value, without any norm; 0 for none.
+
     `constraint`: what keeps the critic's slope in bounds. penalty: `penalty` times (|gradient| - 1)^2 between real and
     generated examples (Gulrajani et al. 2017); clip: every weight clamped to [-`clip`, `clip`] (Arjovsky et al. 2017);
     spectral: each layer divided by its largest singular value (Miyato et al. 2018). `critic_norm`: layer is that of the
@@ -35,6 +38,7 @@ class WGANConfig(Config, frozen=True, kw_only=True):
     latent: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 128
     width: FeatureMaps = 64
     critic_width: FeatureMaps | None = None
+    hidden: Annotated[int, msgspec.Meta(ge=0, le=4096)] = 0
     constraint: Literal["penalty", "clip", "spectral"] = "penalty"
     penalty: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = 10.0
     clip: Annotated[float, msgspec.Meta(gt=0, le=10)] = 0.01

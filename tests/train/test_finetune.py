@@ -45,7 +45,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """parent/, a finished run of a small dcgan, and faces/, other pictures."""
     home = tmp_path_factory.mktemp("finetune")
     faces(home / "faces", shift=10)
-    train("dcgan", faces(home / "old"), out=home / "parent", steps=4, settings={"width": 4, "latent": 4}, **OPTIONS)
+    train("dcgan", faces(home / "old"), out=home / "parent", steps=4, settings={"width": 4, "latent": 4, "hidden": 0}, **OPTIONS)
     return home
 
 
