@@ -66,16 +66,22 @@ class Split:
 
 def split(name: str, part: str) -> Split:
     large = told(name, part, 3, 2 * SIDE)
-    return Split(replace(large, pictures=as_levels(F.avg_pool2d(to_float(large.pictures), 2))), large)
+    return Split(
+        replace(large, pictures=as_levels(F.avg_pool2d(to_float(large.pictures), 2))), large
+    )
 
 
 def begin(asked: argparse.Namespace) -> None:
     """Notes what the runs in --out are made with, and refuses to mix them with others."""
-    plan = {name: getattr(asked, name) for name in ("steps", "text_steps", "seed")} | {"data": open_set(asked.data).digest()}
+    plan = {name: getattr(asked, name) for name in ("steps", "text_steps", "seed")} | {
+        "data": open_set(asked.data).digest()
+    }
     asked.out.mkdir(parents=True, exist_ok=True)
     noted = asked.out / "plan.json"
     if noted.exists() and json.loads(noted.read_text("utf-8")) != plan:
-        raise SystemExit(f"{asked.out} holds runs of other steps, seeds or data ({noted}); choose another --out")
+        raise SystemExit(
+            f"{asked.out} holds runs of other steps, seeds or data ({noted}); choose another --out"
+        )
     noted.write_text(json.dumps(plan), "utf-8")
 
 
@@ -98,7 +104,10 @@ def prepared(encoder: Ranker, known: Told, place: Path) -> Path:
     for number, image in enumerate(images.pictures(to_float(known.pictures))):
         image.save(place / f"{number}.png")
     with torch.inference_mode():
-        rows = {f"{number}.png": encoder.sentence(encoder.tokens(texts)) for number, texts in enumerate(known.captions)}
+        rows = {
+            f"{number}.png": encoder.sentence(encoder.tokens(texts))
+            for number, texts in enumerate(known.captions)
+        }
     save_file(rows, place / "embeddings.safetensors")
     return place
 
@@ -108,7 +117,10 @@ def trained(variant: Variant, asked: argparse.Namespace, data: Path) -> Path:
     if (out / "run.json").exists() and json.loads((out / "run.json").read_text("utf-8"))["done"]:
         return out
     single = variant.stages == 1
-    steps = {"stage1_steps": asked.steps * (2 if single else 1), "stage2_steps": 1 if single else asked.steps}
+    steps = {
+        "stage1_steps": asked.steps * (2 if single else 1),
+        "stage2_steps": 1 if single else asked.steps,
+    }
     sizes = {"stage1": SIDE, "size": 2 * SIDE} if single else {"stage1": SIDE // 2, "size": SIDE}
     return train(
         "stackgan", str(data), settings={**NETWORKS, **sizes, **steps, **variant.settings}, out=out, seed=asked.seed,
@@ -127,33 +139,57 @@ def table(asked: argparse.Namespace) -> list[dict[str, Any]]:
     known, test = (split(asked.data, part) for part in ("train", "test"))
     begin(asked)
     encoder = encoded(known.large, asked)
-    folders = [prepared(encoder, one, asked.out / f"data-{SIDE * (n + 1)}") for n, one in enumerate((known.small, known.large))]
+    folders = [
+        prepared(encoder, one, asked.out / f"data-{SIDE * (n + 1)}")
+        for n, one in enumerate((known.small, known.large))
+    ]
     runs = [trained(variant, asked, folders[variant.stages == 1]) for variant in VARIANTS]
     judge = ranker(known.large, SIDE, asked.judge_steps, asked.judge_seed)
-    eye = reader(known.small, asked.word, asked.judge_steps, asked.judge_seed) if asked.word else None
+    eye = (
+        reader(known.small, asked.word, asked.judge_steps, asked.judge_seed) if asked.word else None
+    )
     extractor = extractors.find(asked.extractor, asked.data, torch.device("cpu"))
     real = observed(known.small, extractor)
 
     def row(name: str, shown: Told, captions: list[str]) -> dict[str, Any]:
         (fid,) = figures.fid(real, observed(shown, extractor), extractor, None)
         pictures = to_float(shown.pictures)
-        found = {"run": name, "pictures": len(pictures), "FID": fid.value, "low": fid.interval.low, "high": fid.interval.high}
+        found = {
+            "run": name,
+            "pictures": len(pictures),
+            "FID": fid.value,
+            "low": fid.interval.low,
+            "high": fid.interval.high,
+        }
         found["R-precision"] = precision(judge, pictures, captions, shown.captions, asked.seed)
-        return found | ({asked.word: float(eye.right(pictures, captions).float().mean())} if eye else {})
+        return found | (
+            {asked.word: float(eye.right(pictures, captions).float().mean())} if eye else {}
+        )
 
-    captions = [caption for again in range(EACH) for caption in test.small.one_each(asked.seed + again)]
+    captions = [
+        caption for again in range(EACH) for caption in test.small.one_each(asked.seed + again)
+    ]
     with torch.inference_mode():
         vectors = encoder.sentence(encoder.tokens(captions))
     rows = []
     for variant, run in zip(VARIANTS, runs, strict=True):
-        made = drawn(ganzoo.load(run), len(captions), asked.seed, embedding=vectors)[f"stage-{variant.stages}"]
+        made = drawn(ganzoo.load(run), len(captions), asked.seed, embedding=vectors)[
+            f"stage-{variant.stages}"
+        ]
         rows.append(row(variant.name, Told(as_levels(made), test.small.captions * EACH), captions))
-    return [*rows, row("real pictures of the test split", test.small, test.small.one_each(asked.seed))]
+    return [
+        *rows,
+        row("real pictures of the test split", test.small, test.small.one_each(asked.seed)),
+    ]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True, help="a folder or archive with train, test and captions.jsonl")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data", required=True, help="a folder or archive with train, test and captions.jsonl"
+    )
     parser.add_argument("--word", help="as of benchmarks/sentences.py")
     parser.add_argument("--extractor", default="anime-rotation")
     parser.add_argument("--steps", type=int, default=1500, help="of each of two stages")
@@ -163,7 +199,14 @@ def main() -> None:
     parser.add_argument("--judge-seed", type=int, default=7)
     parser.add_argument("--out", type=Path, required=True)
     for found in table(parser.parse_args()):
-        print(json.dumps({key: float(f"{value:.4g}") if isinstance(value, float) else value for key, value in found.items()}))
+        print(
+            json.dumps(
+                {
+                    key: float(f"{value:.4g}") if isinstance(value, float) else value
+                    for key, value in found.items()
+                }
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -26,15 +26,23 @@ def right(name: str, judge: reader.Reader, seed: int) -> torch.Tensor:
     labels = torch.arange(len(judge.classes)).repeat_interleave(EACH)
     samples = ganzoo.load(name).sample(len(labels), seed=seed, batch_size=250, label="all").tensor
     told = judge.read(samples)
-    lost = Counter(zip(labels[told != labels].tolist(), told[told != labels].tolist(), strict=True)).most_common(3)
-    wrong = ", ".join(f"{judge.classes[a]} read as {judge.classes[b]} {n} times" for (a, b), n in lost)
+    lost = Counter(
+        zip(labels[told != labels].tolist(), told[told != labels].tolist(), strict=True)
+    ).most_common(3)
+    wrong = ", ".join(
+        f"{judge.classes[a]} read as {judge.classes[b]} {n} times" for (a, b), n in lost
+    )
     shares = (told == labels).view(-1, EACH).float().mean(1)
-    print(f"{name}: {100 * float(shares.mean()):.2f} %, worst class {100 * float(shares.min()):.1f} %; most often {wrong}")
+    print(
+        f"{name}: {100 * float(shares.mean()):.2f} %, worst class {100 * float(shares.min()):.1f} %; most often {wrong}"
+    )
     return shares
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("models", nargs="+")
     parser.add_argument("--seed", type=int, default=1)
     reader.add_options(parser)
@@ -48,7 +56,12 @@ def main() -> None:
     protocol = f"{EACH:,} samples of each class, seed {asked.seed}; {judge.judge}{choice}"
     metrics = [
         {"name": "class as asked", "value": round(mean, 4), "protocol": protocol, "command": told},
-        {"name": "class as asked, worst class", "value": round(least, 4), "protocol": protocol, "command": told},
+        {
+            "name": "class as asked, worst class",
+            "value": round(least, 4),
+            "protocol": protocol,
+            "command": told,
+        },
     ]
     reader.tell(metrics, asked.json)
 

@@ -19,7 +19,9 @@ SAMPLES = 10_000
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("model")
     parser.add_argument("--seed", type=int, default=1)
     reader.add_options(parser)
@@ -33,8 +35,18 @@ def main() -> None:
     told = command(parser, asked, [asked.model])
     protocol = f"{SAMPLES:,} samples, seed {asked.seed}; {judge.judge}"
     metrics = [
-        {"name": "smallest class share", "value": round(float(shares.min()), 4), "protocol": protocol, "command": told},
-        {"name": "largest class share", "value": round(float(shares.max()), 4), "protocol": protocol, "command": told},
+        {
+            "name": "smallest class share",
+            "value": round(float(shares.min()), 4),
+            "protocol": protocol,
+            "command": told,
+        },
+        {
+            "name": "largest class share",
+            "value": round(float(shares.max()), 4),
+            "protocol": protocol,
+            "command": told,
+        },
     ]
     reader.tell(metrics, asked.json)
 

@@ -64,7 +64,11 @@ def shape(images: Tensor) -> tuple[float, float, float]:
     xx, yy, xy = ((ink * product).sum((1, 2)) / mass for product in (dx * dx, dy * dy, dx * dy))
     shear = xy / yy
     upright = (xx - shear * xy).clamp_min(0).sqrt()
-    return math.degrees(math.atan(-float(shear.mean()))), 2 * float(upright.mean()), 2 * float(yy.sqrt().mean())
+    return (
+        math.degrees(math.atan(-float(shear.mean()))),
+        2 * float(upright.mean()),
+        2 * float(yy.sqrt().mean()),
+    )
 
 
 def continuous(model: Model, name: str, spec: Codes, seed: int) -> dict[str, dict[str, float]]:
@@ -75,16 +79,23 @@ def continuous(model: Model, name: str, spec: Codes, seed: int) -> dict[str, dic
         for value in (-2.0, 0.0, 2.0):
             codes = drawn.clone()
             codes[:, sum(spec.categories) + number] = value
-            rows.append(shape(model.sample(EACH, seed=seed, batch_size=250, **{name: codes}).tensor))
+            rows.append(
+                shape(model.sample(EACH, seed=seed, batch_size=250, **{name: codes}).tensor)
+            )
         kinds = dict(zip(("slant", "width", "height"), zip(*rows, strict=True), strict=True))
-        told = ", ".join(f"{kind} {' '.join(f'{value:.1f}' for value in values)}" for kind, values in kinds.items())
+        told = ", ".join(
+            f"{kind} {' '.join(f'{value:.1f}' for value in values)}"
+            for kind, values in kinds.items()
+        )
         print(f"    c{number + 1} = -2, 0, 2: {told}")
         found[f"c{number + 1}"] = {kind: values[2] - values[0] for kind, values in kinds.items()}
     return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("models", nargs="+")
     parser.add_argument("--seed", type=int, default=1)
     reader.add_options(parser)
@@ -93,7 +104,9 @@ def main() -> None:
     shares, changes = {}, {}
     for run in asked.models:
         model = ganzoo.load(run)
-        name, spec = next((key, value) for key, value in model.inputs.items() if isinstance(value, Codes))
+        name, spec = next(
+            (key, value) for key, value in model.inputs.items() if isinstance(value, Codes)
+        )
         print(run)
         shares[run] = agreement(model, name, spec, judge, asked.seed)
         print(f"    agreement {100 * shares[run]:.2f} %")
@@ -101,12 +114,24 @@ def main() -> None:
     run, choice = reader.median(shares)
     told = command(parser, asked, [run])
     protocol = f"{SAMPLES:,} samples, seed {asked.seed}; {judge.judge}{choice}"
-    metrics = [{"name": "category agrees with class", "value": round(shares[run], 4), "protocol": protocol, "command": told}]
+    metrics = [
+        {
+            "name": "category agrees with class",
+            "value": round(shares[run], 4),
+            "protocol": protocol,
+            "command": told,
+        }
+    ]
     for key, kinds in changes[run].items():
         of = f"change as {key} goes from -2 to 2, mean of {EACH:,} samples, seed {asked.seed}"
         for kind, change in kinds.items():
             unit = "degrees" if kind == "slant" else "pixels"
-            one = {"name": f"{key}: {kind} ({unit})", "value": round(change, 1), "protocol": of, "command": told}
+            one = {
+                "name": f"{key}: {kind} ({unit})",
+                "value": round(change, 1),
+                "protocol": of,
+                "command": told,
+            }
             metrics.append(one)
     reader.tell(metrics, asked.json)
 

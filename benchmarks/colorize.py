@@ -34,7 +34,9 @@ FIGURES = {"PSNR": "dB", "ab error": "units of Lab", "chroma": "units of Lab"}
 def held_out(name: str, root: Path | None, split: str, size: int) -> Tensor:
     """All pictures of a split, (n, 3, size, size) in [-1, 1], in the order of their names."""
     batches = open_set(name, root=root, split=split).bind(Data({"image": Picture(3, size)}))
-    return images.to_float(batches.takers["image"](torch.arange(batches.count).numpy(), 0, 0)).contiguous()
+    return images.to_float(
+        batches.takers["image"](torch.arange(batches.count).numpy(), 0, 0)
+    ).contiguous()
 
 
 def grey(pictures: Tensor) -> Tensor:
@@ -44,8 +46,13 @@ def grey(pictures: Tensor) -> Tensor:
 
 def figures(made: Tensor, truth: Tensor) -> dict[str, float]:
     """Of pictures (n, 3, h, w) as they are written, in 8 bits."""
-    shown, real = (images.to_float(torch.from_numpy(images.to_uint8(part))).permute(0, 3, 1, 2) for part in (made, truth))
-    squared = ((shown - real) / 2).square().mean(dim=(1, 2, 3)).clamp(min=1e-6)  # of equal pictures: 60 dB
+    shown, real = (
+        images.to_float(torch.from_numpy(images.to_uint8(part))).permute(0, 3, 1, 2)
+        for part in (made, truth)
+    )
+    squared = (
+        ((shown - real) / 2).square().mean(dim=(1, 2, 3)).clamp(min=1e-6)
+    )  # of equal pictures: 60 dB
     ab, true = to_lab(shown)[:, 1:], to_lab(real)[:, 1:]
     return {
         "PSNR": float((-10 * squared.log10()).mean()),
@@ -56,44 +63,75 @@ def figures(made: Tensor, truth: Tensor) -> dict[str, float]:
 
 def whole(made: Tensor, truth: Tensor) -> dict[str, float]:
     """The same of many pictures, a part at a time."""
-    parts = [(len(one), figures(one, real)) for one, real in zip(made.split(PART), truth.split(PART), strict=True)]
+    parts = [
+        (len(one), figures(one, real))
+        for one, real in zip(made.split(PART), truth.split(PART), strict=True)
+    ]
     return {name: math.fsum(n * found[name] for n, found in parts) / len(truth) for name in FIGURES}
 
 
-def metrics(found: dict[str, dict[str, float]], first: str, protocol: str, told: str) -> list[dict[str, object]]:
+def metrics(
+    found: dict[str, dict[str, float]], first: str, protocol: str, told: str
+) -> list[dict[str, object]]:
     """As the manifest has them; of others than the `first` model with its name."""
     strength = {who: values["chroma"] / found[TRUTH]["chroma"] for who, values in found.items()}
-    rows = [(who, f"{name} ({unit})", found[who][name]) for who in found if who != TRUTH for name, unit in FIGURES.items()]
-    rows += [(who, "chroma (share of the truth's)", share) for who, share in strength.items() if who not in (GREY, TRUTH)]
+    rows = [
+        (who, f"{name} ({unit})", found[who][name])
+        for who in found
+        if who != TRUTH
+        for name, unit in FIGURES.items()
+    ]
+    rows += [
+        (who, "chroma (share of the truth's)", share)
+        for who, share in strength.items()
+        if who not in (GREY, TRUTH)
+    ]
     rows.sort(key=lambda row: row[0] != first)
     return [
-        {"name": name if who == first else f"{name}, {who}", "value": round(value, 3), "protocol": protocol, "command": told}
+        {
+            "name": name if who == first else f"{name}, {who}",
+            "value": round(value, 3),
+            "protocol": protocol,
+            "command": told,
+        }
         for who, name, value in rows
     ]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("models", nargs="+", metavar="MODEL")
     parser.add_argument("--data", required=True)
     parser.add_argument("--data-root", type=Path)
     parser.add_argument("--split", default="test")
-    parser.add_argument("--size", type=int, help="pixels of a side (default: that of the first model's training)")
+    parser.add_argument(
+        "--size", type=int, help="pixels of a side (default: that of the first model's training)"
+    )
     parser.add_argument("--out", type=Path)
     parser.add_argument("--json", type=Path, help="write the metrics here")
     asked = parser.parse_args()
     models = {name: ganzoo.load(name) for name in asked.models}
     size = asked.size or next(iter(models.values())).config.size
     truth = held_out(asked.data, asked.data_root, asked.split, size)
-    made = {GREY: grey(truth)} | {name: model.sample(len(truth), seed=0, image=truth).tensor for name, model in models.items()}
+    made = {GREY: grey(truth)} | {
+        name: model.sample(len(truth), seed=0, image=truth).tensor for name, model in models.items()
+    }
     made[TRUTH] = truth
     if asked.out:
-        rows = torch.stack([pictures[:: max(1, len(truth) // SHOWN)][:SHOWN] for pictures in made.values()], dim=1)
-        images.save_png(images.grid(rows.flatten(0, 1), columns=len(made)), asked.out / "beside.png")
+        rows = torch.stack(
+            [pictures[:: max(1, len(truth) // SHOWN)][:SHOWN] for pictures in made.values()], dim=1
+        )
+        images.save_png(
+            images.grid(rows.flatten(0, 1), columns=len(made)), asked.out / "beside.png"
+        )
     found = {name: whole(pictures, truth) for name, pictures in made.items()}
     for name, values in found.items():
         shown = "  ".join(f"{key} {value:6.2f}" for key, value in values.items())
-        print(f"{name:>32}  {shown}  {100 * values['chroma'] / found[TRUTH]['chroma']:3.0f} % of the truth's")
+        print(
+            f"{name:>32}  {shown}  {100 * values['chroma'] / found[TRUTH]['chroma']:3.0f} % of the truth's"
+        )
     protocol = f"{len(truth):,} pictures of the {asked.split} split at {size} pixels, in 8 bits; means over pictures"
     listed = metrics(found, asked.models[0], protocol, command(parser, asked, asked.models))
     print(json.dumps(listed, indent=2))

@@ -34,7 +34,9 @@ def trainer(name: str, batch: int, device: str, compile: bool) -> Callable[[int]
     movers = {key: Mover(gan, player, phase) for key, player in phase.players.items()}
     fields = plugin.data(config).fields.items()
     pictures = {
-        key: torch.randint(0, 256, (batch, field.channels, field.size, field.size), dtype=torch.uint8)
+        key: torch.randint(
+            0, 256, (batch, field.channels, field.size, field.size), dtype=torch.uint8
+        )
         for key, field in fields
         if isinstance(field, Picture) and field.size
     }
@@ -53,14 +55,19 @@ def trainer(name: str, batch: int, device: str, compile: bool) -> Callable[[int]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("plugin", nargs="?", default="dcgan")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--device", default="cpu")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    steps = {name: trainer(asked.plugin, asked.batch_size, asked.device, name == "compiled") for name in ("eager", "compiled")}
+    steps = {
+        name: trainer(asked.plugin, asked.batch_size, asked.device, name == "compiled")
+        for name in ("eager", "compiled")
+    }
     for name, step in steps.items():
         print(f"{name}: first step {step(0):.1f} s", flush=True)
     ratios, seconds = [], {name: list[float]() for name in steps}
@@ -69,7 +76,9 @@ def main() -> None:
             seconds[name].append(sum(step(1 + round * STEPS + i) for i in range(STEPS)) / STEPS)
         ratios.append(seconds["eager"][-1] / seconds["compiled"][-1])
     print(", ".join(f"{name} {median(found):.3f} s a step" for name, found in seconds.items()))
-    print(f"compiled is {median(ratios):.2f} times as fast ({min(ratios):.2f} to {max(ratios):.2f})")
+    print(
+        f"compiled is {median(ratios):.2f} times as fast ({min(ratios):.2f} to {max(ratios):.2f})"
+    )
 
 
 if __name__ == "__main__":

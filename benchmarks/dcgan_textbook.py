@@ -39,7 +39,9 @@ def textbook_sample(generator: nn.Module, n: int) -> None:
     with torch.no_grad():
         for _ in range(n // BATCH):
             fake = generator(torch.randn(BATCH, 100))
-            (fake * 0.5 + 0.5).mul(255).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+            (fake * 0.5 + 0.5).mul(255).clamp(0, 255).to(torch.uint8).permute(
+                0, 2, 3, 1
+            ).contiguous().numpy()
 
 
 def textbook_files(generator: nn.Module, n: int, folder: Path) -> None:
@@ -59,7 +61,10 @@ class Textbook:
         plugin = get("dcgan")
         torch.manual_seed(0)
         gan = plugin.build(ganzoo_config(batch))
-        self.generator, self.discriminator = gan.get_submodule("generator"), gan.get_submodule("discriminator")
+        self.generator, self.discriminator = (
+            gan.get_submodule("generator"),
+            gan.get_submodule("discriminator"),
+        )
         self.move_g = torch.optim.Adam(self.generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
         self.move_d = torch.optim.Adam(self.discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
         self.criterion, self.data = nn.BCEWithLogitsLoss(), iter(endless(data))
@@ -92,7 +97,11 @@ def ganzoo_config(batch: int) -> Any:
 def memory_loader(pictures: torch.Tensor, batch: int) -> Any:
     """All pictures as floats in memory, the quicker of the two tutorial ways on few cores."""
     floats = pictures.float() / 127.5 - 1
-    return lambda: (floats[chosen] for chosen in torch.randperm(len(floats)).split(batch) if len(chosen) == batch)
+    return lambda: (
+        floats[chosen]
+        for chosen in torch.randperm(len(floats)).split(batch)
+        if len(chosen) == batch
+    )
 
 
 class Again:
@@ -113,12 +122,22 @@ def trainers(
         batches: Any = Synthetic(plugin.data(config))
         pictures = batches.take(0, PICTURES, 0)["image"]
     else:
-        batches = open_set(data, root=Path(root) if root else None).bind(Data({"image": Picture(3, 64)}))
+        batches = open_set(data, root=Path(root) if root else None).bind(
+            Data({"image": Picture(3, 64)})
+        )
         pictures = batches.take(0, PICTURES, 0)["image"]
-    pictures = pictures if pictures.dtype == torch.uint8 else (pictures * 127.5 + 127.5).to(torch.uint8)
+    pictures = (
+        pictures if pictures.dtype == torch.uint8 else (pictures * 127.5 + 127.5).to(torch.uint8)
+    )
     pictures = pictures.contiguous()
     if loader == "workers":
-        plain: Any = DataLoader(TensorDataset(pictures.float() / 127.5 - 1), batch, shuffle=True, num_workers=2, drop_last=True)
+        plain: Any = DataLoader(
+            TensorDataset(pictures.float() / 127.5 - 1),
+            batch,
+            shuffle=True,
+            num_workers=2,
+            drop_last=True,
+        )
     else:
         plain = Again(memory_loader(pictures, batch))
     textbook = Textbook(plain, batch)
@@ -146,7 +165,9 @@ STEPS = 6
 
 def samplers(folder: Path, files: bool) -> tuple[Callable[[], None], Callable[[], None], int]:
     model = ganzoo.load("dcgan-celeba")
-    plain = ganzoo.load("dcgan-celeba", device="cpu", precision="fp32").gan.get_submodule("generator")
+    plain = ganzoo.load("dcgan-celeba", device="cpu", precision="fp32").gan.get_submodule(
+        "generator"
+    )
     plain = plain.to(memory_format=torch.contiguous_format)
     n = 16 * BATCH
     rounds = iter(range(10**6))
@@ -170,7 +191,9 @@ def samplers(folder: Path, files: bool) -> tuple[Callable[[], None], Callable[[]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=["sample", "files", "train"])
     parser.add_argument("--data")
     parser.add_argument("--data-root")
@@ -184,7 +207,9 @@ def main() -> None:
     clock = time.process_time if asked.threads == 1 else time.perf_counter
     with tempfile.TemporaryDirectory() as name:
         if asked.what == "train":
-            theirs, ours = trainers(asked.data, asked.data_root, asked.batch, asked.loader, Path(name))
+            theirs, ours = trainers(
+                asked.data, asked.data_root, asked.batch, asked.loader, Path(name)
+            )
             n = STEPS * asked.batch
         else:
             theirs, ours, n = samplers(Path(name), asked.what == "files")
@@ -197,7 +222,11 @@ def main() -> None:
                 work()
                 pair.append(clock() - started)
             times.append(pair)
-    kind = "CPU seconds, one thread" if clock is time.process_time else f"{torch.get_num_threads()} threads"
+    kind = (
+        "CPU seconds, one thread"
+        if clock is time.process_time
+        else f"{torch.get_num_threads()} threads"
+    )
     print(f"{asked.what}, {kind}: textbook {n / median(a for a, _ in times):,.0f} images/s, "
           f"ganzoo {n / median(b for _, b in times):,.0f} images/s, ratio {median(a / b for a, b in times):.2f} "
           f"(from {min(a / b for a, b in times):.2f} to {max(a / b for a, b in times):.2f})")  # fmt: skip

@@ -47,16 +47,27 @@ class Turned(nn.Module):
         super().__init__()
         widths = (channels, 32, 64, 128, 128)
         blocks = [
-            nn.Sequential(nn.Conv2d(a, b, 3, 2, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU()) for a, b in pairwise(widths)
+            nn.Sequential(
+                nn.Conv2d(a, b, 3, 2, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU()
+            )
+            for a, b in pairwise(widths)
         ]
-        self.body, self.head = nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten()), nn.Linear(widths[-1], 4)
+        self.body, self.head = (
+            nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+            nn.Linear(widths[-1], 4),
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         return torch.as_tensor(self.head(self.body(images)))
 
     @torch.inference_mode()
     def features(self, images: Tensor) -> Tensor:
-        return torch.cat([self.body(part.to(next(self.parameters()).device)).double().cpu() for part in images.split(250)])
+        return torch.cat(
+            [
+                self.body(part.to(next(self.parameters()).device)).double().cpu()
+                for part in images.split(250)
+            ]
+        )
 
 
 def quarters(images: Tensor) -> tuple[Tensor, Tensor]:
@@ -73,7 +84,9 @@ def extractor(images: Tensor, epochs: int, seed: int, device: str) -> Turned:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=max(2, steps))
     order = torch.Generator().manual_seed(seed)
     for _ in range(epochs):
-        for rows in torch.randperm(len(images), generator=order).split(BATCH)[: len(images) // BATCH]:
+        for rows in torch.randperm(len(images), generator=order).split(BATCH)[
+            : len(images) // BATCH
+        ]:
             turned, answer = quarters(images[rows])
             optimizer.zero_grad()
             F.cross_entropy(model(turned.to(device)), answer.to(device)).backward()
@@ -84,7 +97,10 @@ def extractor(images: Tensor, epochs: int, seed: int, device: str) -> Turned:
 
 def accuracy(model: Turned, images: Tensor) -> float:
     with torch.inference_mode():
-        right = [model(x.to(next(model.parameters()).device)).argmax(1).cpu() == y for x, y in map(quarters, images.split(100))]
+        right = [
+            model(x.to(next(model.parameters()).device)).argmax(1).cpu() == y
+            for x, y in map(quarters, images.split(100))
+        ]
     return float(torch.cat(right).float().mean())
 
 
@@ -97,7 +113,9 @@ def spread(real: Tensor, fake: Tensor) -> float:
 def nearest(images: Tensor, known: Tensor) -> float:
     """Median RMS difference, in grey levels of 255, from a picture to the nearest known one or its mirror image."""
     both = torch.cat([known, known.flip(3)]).flatten(1)
-    least = torch.cat([torch.cdist(part.flatten(1), both).min(dim=1).values for part in images.split(500)])
+    least = torch.cat(
+        [torch.cdist(part.flatten(1), both).min(dim=1).values for part in images.split(500)]
+    )
     return float(least.median()) / both.shape[1] ** 0.5 * 127.5
 
 
@@ -114,7 +132,9 @@ def written(entries: list[files.Entry], folder: Path) -> Path:
     return folder
 
 
-def variants(asked: argparse.Namespace, plugin: str, config: dict[str, Any]) -> dict[str, Callable[[Path], Path]]:
+def variants(
+    asked: argparse.Namespace, plugin: str, config: dict[str, Any]
+) -> dict[str, Callable[[Path], Path]]:
     """Runs by name: the same networks, settings, steps, batch and seed; only the beginning and the options differ."""
     few = str(asked.out / "few")
     common: dict[str, Any] = {
@@ -148,8 +168,12 @@ def run(name: str, make: Callable[[Path], Path], asked: argparse.Namespace) -> P
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="a folder or an archive of pictures")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data", type=Path, required=True, help="a folder or an archive of pictures"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/few"))
     parser.add_argument("--parent", default="dcgan-celeba")
     parser.add_argument("--pictures", type=int, default=500)
@@ -170,13 +194,16 @@ def main() -> None:
     recorded = weights.read_config(source.pull(asked.parent, training=True).folder)
     channels, size = recorded.config["channels"], recorded.config["size"]
     everything = sorted(
-        (entry for entry in files.entries(asked.data) if entry.path.name not in files.LISTS), key=lambda e: e.name
+        (entry for entry in files.entries(asked.data) if entry.path.name not in files.LISTS),
+        key=lambda e: e.name,
     )
     order = np.random.default_rng(asked.seed).permutation(len(everything))
     shuffled = [everything[i] for i in order]
     few, rest = shuffled[: asked.pictures], shuffled[asked.pictures :]
     known = loaded(few, channels, size)
-    lessons, held = (loaded(part, channels, size) for part in (rest[: len(rest) // 2], rest[len(rest) // 2 :]))
+    lessons, held = (
+        loaded(part, channels, size) for part in (rest[: len(rest) // 2], rest[len(rest) // 2 :])
+    )
     written(few, asked.out / "few")
 
     model = extractor(lessons, asked.epochs, asked.seed, asked.device)
@@ -193,13 +220,28 @@ def main() -> None:
         f"network trained on {len(lessons):,} others ({100 * share:.1f} % of held-out turns right); {asked.pictures} pictures "
         f"trained on, {asked.steps:,} steps, seed {asked.seed}"
     )
-    print(f"{protocol}\nheld-out pictures lie {far:.1f} grey levels from the nearest one trained on", flush=True)
+    print(
+        f"{protocol}\nheld-out pictures lie {far:.1f} grey levels from the nearest one trained on",
+        flush=True,
+    )
     half = len(held) // 2
-    rows: dict[str, Any] = {"held out": (kid(real[:half], real[half:]), spread(real[:half], real[half : 2 * half]), 1.0, 0.0)}
+    rows: dict[str, Any] = {
+        "held out": (
+            kid(real[:half], real[half:]),
+            spread(real[:half], real[half : 2 * half]),
+            1.0,
+            0.0,
+        )
+    }
     rows["trained on"] = (kid(real, features(known)), spread(real, features(known)), 0.0, 0.0)
 
     def measured(name: str | Path, seconds: float) -> tuple[float, float, float, float]:
-        samples = ganzoo.load(name, device=asked.device).sample(asked.samples, seed=asked.seed).tensor.float().cpu()
+        samples = (
+            ganzoo.load(name, device=asked.device)
+            .sample(asked.samples, seed=asked.seed)
+            .tensor.float()
+            .cpu()
+        )
         fake = features(samples)
         return kid(real, fake), spread(real, fake), nearest(samples, known) / far, seconds / 60
 
@@ -215,8 +257,13 @@ def main() -> None:
     print(f"\n{'':>26} {'KID':>10} {'+-':>8} {'nearest':>8} {'minutes':>8}")
     for name, (value, error, distance, minutes) in rows.items():
         print(f"{name:>26} {value:10.4f} {error:8.4f} {distance:8.2f} {minutes:8.1f}")
-    table = [{"name": name, "kid": row[0], "error": row[1], "nearest": row[2], "minutes": row[3]} for name, row in rows.items()]
-    (asked.out / "measured.json").write_text(json.dumps({"protocol": protocol, "rows": table}, indent=2), "utf-8")
+    table = [
+        {"name": name, "kid": row[0], "error": row[1], "nearest": row[2], "minutes": row[3]}
+        for name, row in rows.items()
+    ]
+    (asked.out / "measured.json").write_text(
+        json.dumps({"protocol": protocol, "rows": table}, indent=2), "utf-8"
+    )
 
 
 if __name__ == "__main__":

@@ -28,7 +28,13 @@ from ganzoo_stackgan.networks import Matcher, Sentence
 
 AMONG, BATCH, LEAST = 100, 128, 20
 """Captions that one is ranked among; pictures a step; pictures that a word needs to be learnt."""
-MATCHER = {"words": 32, "meaning": 128, "text_width": 128, "text_layers": 3, "discriminator_width": 48}
+MATCHER = {
+    "words": 32,
+    "meaning": 128,
+    "text_width": 128,
+    "text_layers": 3,
+    "discriminator_width": 48,
+}
 """Settings of the matcher, whatever is measured."""
 
 
@@ -46,7 +52,10 @@ class Told:
     def one_each(self, seed: int) -> list[str]:
         """A caption of each picture."""
         drawn = generator(seed, "caption").random(len(self.captions))
-        return [group[int(share * len(group))] for group, share in zip(self.captions, drawn, strict=True)]
+        return [
+            group[int(share * len(group))]
+            for group, share in zip(self.captions, drawn, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,9 @@ class Ranker:
 
     def tokens(self, sentences: Sequence[str]) -> Tensor:
         index = positions(self.config.vocabulary)
-        return torch.tensor([encode(one, self.config.vocabulary, self.config.words, index) for one in sentences])
+        return torch.tensor(
+            [encode(one, self.config.vocabulary, self.config.words, index) for one in sentences]
+        )
 
     @torch.inference_mode()
     def ranked(self, pictures: Tensor, tokens: Tensor) -> Tensor:
@@ -86,7 +97,9 @@ class Reader:
         wanted = [word_before(caption, self.before) for caption in captions]
         known = [place for place, word in enumerate(wanted) if word in self.words]
         if not known:
-            raise SystemExit(f"no caption has one of the words that were learnt before {self.before!r}: {', '.join(self.words)}")
+            raise SystemExit(
+                f"no caption has one of the words that were learnt before {self.before!r}: {', '.join(self.words)}"
+            )
         labels = torch.tensor([self.words.index(wanted[place] or "") for place in known])
         return self.read(pictures[known]) == labels
 
@@ -154,13 +167,22 @@ def untaught(train: Told, size: int) -> Ranker:
 
 def reader(train: Told, word: str, steps: int, seed: int) -> Reader:
     torch.manual_seed(seed)
-    found = [next(filter(None, (word_before(caption, word) for caption in group)), None) for group in train.captions]
+    found = [
+        next(filter(None, (word_before(caption, word) for caption in group)), None)
+        for group in train.captions
+    ]
     words = tuple(sorted(name for name, count in Counter(found).items() if name and count >= LEAST))
     if len(words) < 2:
-        raise SystemExit(f"--word {word}: captions have {len(words)} different words before it; 2 are needed at least")
+        raise SystemExit(
+            f"--word {word}: captions have {len(words)} different words before it; 2 are needed at least"
+        )
     kept = [place for place, name in enumerate(found) if name in words]
     part = Told(train.pictures[kept], [(str(words.index(found[place] or "")),) for place in kept])
-    made = Reader(Classifier(train.pictures.shape[1], len(words)).to(memory_format=torch.channels_last), words, word)
+    made = Reader(
+        Classifier(train.pictures.shape[1], len(words)).to(memory_format=torch.channels_last),
+        words,
+        word,
+    )
 
     def loss(step: int) -> Tensor:
         pictures, groups = seen(part, step, seed)
@@ -171,7 +193,9 @@ def reader(train: Told, word: str, steps: int, seed: int) -> Reader:
     return made
 
 
-def precision(judge: Ranker, pictures: Tensor, asked: Sequence[str], groups: list[tuple[str, ...]], seed: int) -> float:
+def precision(
+    judge: Ranker, pictures: Tensor, asked: Sequence[str], groups: list[tuple[str, ...]], seed: int
+) -> float:
     """R-precision of `pictures`, each drawn for its caption in `asked`; `groups`: all captions of the pictures these are of.
     Captions that are read alike count as one. SystemExit where there are too few to rank among."""
     sets = [{tuple(line) for line in judge.tokens(group).tolist()} for group in groups]
@@ -183,7 +207,9 @@ def precision(judge: Ranker, pictures: Tensor, asked: Sequence[str], groups: lis
     for number, own in enumerate(sets):
         others = sorted(set(every) - set().union(*(akin[one] for one in own)))
         if len(others) < AMONG - 1:
-            raise SystemExit(f"R-precision ranks {AMONG - 1} captions beside a picture's own; there are {len(others)} others")
+            raise SystemExit(
+                f"R-precision ranks {AMONG - 1} captions beside a picture's own; there are {len(others)} others"
+            )
         drawn = draw.choice(len(others), AMONG - 1, replace=False)
         best = fits[[place[others[other]] for other in drawn], number].max()
         first += bool(fits[place[tuple(wanted[number])], number] > best)

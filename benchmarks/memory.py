@@ -40,10 +40,14 @@ def run(words: list[str]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("model", nargs="?")
     parser.add_argument("n", type=int, nargs="*")
-    parser.add_argument("--command", nargs=argparse.REMAINDER, help="a command of ganzoo, in place of a model")
+    parser.add_argument(
+        "--command", nargs=argparse.REMAINDER, help="a command of ganzoo, in place of a model"
+    )
     asked = parser.parse_args()
     if asked.command:
         run(asked.command)

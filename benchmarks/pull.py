@@ -39,10 +39,20 @@ app()
 
 def make(folder: Path) -> None:
     """A model of SIZE bytes that can be pulled."""
-    header = json.dumps({"generator.weight": {"dtype": "U8", "shape": [SIZE], "data_offsets": [0, SIZE]}}).encode()
+    header = json.dumps(
+        {"generator.weight": {"dtype": "U8", "shape": [SIZE], "data_offsets": [0, SIZE]}}
+    ).encode()
     weights = len(header).to_bytes(8, "little") + header + random.Random(0).randbytes(SIZE)
-    known = {"model.safetensors": {"sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights)}}
-    config = {"plugin": "made_up", "distribution": "made-up", "version": "1", "networks": ["generator"], "config": {}}
+    known = {
+        "model.safetensors": {"sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights)}
+    }
+    config = {
+        "plugin": "made_up",
+        "distribution": "made-up",
+        "version": "1",
+        "networks": ["generator"],
+        "config": {},
+    }
     folder.mkdir()
     (folder / "model.safetensors").write_bytes(weights)
     (folder / "config.json").write_text(json.dumps({**config, "files": known}))
@@ -58,14 +68,19 @@ def compare(name: str, bar: float, ours: Callable[[], float], base: Callable[[],
     ours(), base()  # what they read is in memory from here on
     times = [(ours(), base()) if number % 2 else (base(), ours())[::-1] for number in range(ROUNDS)]
     ratio = median(a / b for a, b in times)
-    print(f"{name:<32}{median(a for a, _ in times):>7.2f}s{median(b for _, b in times):>7.2f}s{ratio:>8.2f}{bar:>7}")
+    print(
+        f"{name:<32}{median(a for a, _ in times):>7.2f}s{median(b for _, b in times):>7.2f}s{ratio:>8.2f}{bar:>7}"
+    )
 
 
 def measure(folder: Path, endpoint: str) -> None:
     home = folder / "home"
     off = {f"HF_HUB_DISABLE_{what}": "1" for what in ("XET", "TELEMETRY", "UPDATE_CHECK")}
     known = {"HF_ENDPOINT": endpoint, "HF_HOME": str(home), **off}
-    environment = {**{name: value for name, value in os.environ.items() if not name.startswith("HF_")}, **known}
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("HF_")},
+        **known,
+    }
     ganzoo = [sys.executable, "-c", "from ganzoo.cli.app import main; main()", "pull"]
     hf = [str(Path(sys.executable).with_name("hf")), "download", "me/gan", *FILES]
 
@@ -78,9 +93,19 @@ def measure(folder: Path, endpoint: str) -> None:
     fresh([*ganzoo, "me/gan"])
     (cached,) = (home / "hub" / "models--me--gan" / "snapshots").iterdir()
     (folder / "empty.py").write_text(EMPTY)
-    empty = [sys.executable, str(folder / "empty.py"), "one", *(str(cached / name) for name in FILES)]
+    empty = [
+        sys.executable,
+        str(folder / "empty.py"),
+        "one",
+        *(str(cached / name) for name in FILES),
+    ]
     pinned = [*ganzoo, f"me/gan@{cached.name}"]
-    compare("cached pull / typer and hashing", 3.0, lambda: seconds(pinned, environment), lambda: seconds(empty, environment))
+    compare(
+        "cached pull / typer and hashing",
+        3.0,
+        lambda: seconds(pinned, environment),
+        lambda: seconds(empty, environment),
+    )
 
 
 def main() -> None:

@@ -37,7 +37,11 @@ class Network(nn.Module):
         layers: list[nn.Module] = []
         for width in (32, 64, 128):
             for _ in range(2):
-                layers += [nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+                layers += [
+                    nn.Conv2d(channels, width, 3, padding=1, bias=False),
+                    nn.BatchNorm2d(width),
+                    nn.ReLU(),
+                ]
                 channels = width
             layers += [nn.MaxPool2d(2), nn.Dropout(0.2)]
         self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(128 * 9, classes))
@@ -72,7 +76,11 @@ class Reader:
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", default="mnist")
     parser.add_argument("--data-root", type=Path)
-    parser.add_argument("--reader", type=Path, help="a file that benchmarks/reader.py has written; else one is trained")
+    parser.add_argument(
+        "--reader",
+        type=Path,
+        help="a file that benchmarks/reader.py has written; else one is trained",
+    )
     parser.add_argument("--json", type=Path, help="write the metrics here")
 
 
@@ -90,7 +98,10 @@ def median(shares: dict[str, float]) -> tuple[str, str]:
     if len(ordered) == 1:
         return name, ""
     print(f"median: {name}")
-    return name, f"; the median of {len(ordered)} training seeds ({', '.join(f'{shares[one]:.4f}' for one in ordered)})"
+    return (
+        name,
+        f"; the median of {len(ordered)} training seeds ({', '.join(f'{shares[one]:.4f}' for one in ordered)})",
+    )
 
 
 def asked_for(asked: argparse.Namespace) -> Reader:
@@ -100,7 +111,9 @@ def asked_for(asked: argparse.Namespace) -> Reader:
 def stream(name: str, root: Path | None, split: str) -> tuple[Batches, tuple[str, ...]]:
     data = open_set(name, root=root, split=split)
     facts = data.facts
-    return data.bind(Data({"image": Picture(facts.channels or 1, SIZE), "label": Labels(len(facts.classes))})), facts.classes
+    return data.bind(
+        Data({"image": Picture(facts.channels or 1, SIZE), "label": Labels(len(facts.classes))})
+    ), facts.classes
 
 
 def train(name: str, root: Path | None, seed: int = 1, epochs: int = EPOCHS) -> Reader:
@@ -128,7 +141,9 @@ def train(name: str, root: Path | None, seed: int = 1, epochs: int = EPOCHS) -> 
 
 def varied(images: Tensor, mirror: bool) -> Tensor:
     padded = F.pad(images, [SHIFT] * 4, value=-1.0)
-    rows, columns = (torch.arange(SIZE) + torch.randint(2 * SHIFT + 1, (len(images), 1)) for _ in range(2))
+    rows, columns = (
+        torch.arange(SIZE) + torch.randint(2 * SHIFT + 1, (len(images), 1)) for _ in range(2)
+    )
     if mirror:
         columns = torch.where(torch.rand(len(images), 1) < 0.5, columns.flip(1), columns)
     every = torch.arange(len(images))[:, None, None]
@@ -137,7 +152,12 @@ def varied(images: Tensor, mirror: bool) -> Tensor:
 
 
 def save(reader: Reader, path: Path) -> None:
-    told = {"data": reader.data, "classes": list(reader.classes), "accuracy": reader.accuracy, "seed": reader.seed}
+    told = {
+        "data": reader.data,
+        "classes": list(reader.classes),
+        "accuracy": reader.accuracy,
+        "seed": reader.seed,
+    }
     tensors = {name: tensor.contiguous() for name, tensor in reader.network.state_dict().items()}
     save_file(tensors, path, {"reader": json.dumps(told)})
 
@@ -154,7 +174,9 @@ def load(path: Path, data: str) -> Reader:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", default="mnist")
     parser.add_argument("--data-root", type=Path)
     parser.add_argument("--seed", type=int, default=1)

@@ -11,7 +11,9 @@ PLACES = ("data", "out")
 UNTOLD = ("json", "data_root")
 
 
-def command(parser: argparse.ArgumentParser, asked: argparse.Namespace, models: Sequence[str]) -> str:
+def command(
+    parser: argparse.ArgumentParser, asked: argparse.Namespace, models: Sequence[str]
+) -> str:
     """With the options that are not as they are by default; `models` are the arguments without a name."""
     words = ["python", f"benchmarks/{parser.prog}", *(Path(model).name for model in models)]
     for name, value in vars(asked).items():

@@ -50,7 +50,9 @@ def seen(levels: Tensor, extractor: Extractor) -> Observed:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("sets", nargs="+")
     parser.add_argument("--data-root", type=Path)
     parser.add_argument("--pictures", type=int, default=3000)
@@ -58,14 +60,27 @@ def main() -> None:
     for name in asked.sets:
         source = open_set(name, root=asked.data_root)
         extractor = extractors.find(None, name, torch.device("cpu"))
-        batches = source.bind(Data({"image": Picture(source.facts.channels or 3, source.facts.size)}))
+        batches = source.bind(
+            Data({"image": Picture(source.facts.channels or 3, source.facts.size)})
+        )
         real = seen(batches.take(0, asked.pictures, 0)["image"], extractor)
-        print(f"{extractor.name} {extractor.sha256[:12]}\n{'':>16}" + "".join(f"{column:>11}" for column in SHOWN))
-        for label, levels in spoilt(batches.take(asked.pictures, asked.pictures, 0)["image"], extractor).items():
+        print(
+            f"{extractor.name} {extractor.sha256[:12]}\n{'':>16}"
+            + "".join(f"{column:>11}" for column in SHOWN)
+        )
+        for label, levels in spoilt(
+            batches.take(asked.pictures, asked.pictures, 0)["image"], extractor
+        ).items():
             fake = seen(levels, extractor)
-            drafts = [draft for group in ("fid", "kid", "balls") for draft in figures.GROUPS[group](real, fake, extractor, None)]
+            drafts = [
+                draft
+                for group in ("fid", "kid", "balls")
+                for draft in figures.GROUPS[group](real, fake, extractor, None)
+            ]
             values = {draft.name: draft.value for draft in drafts}
-            print(f"{label:>16}" + "".join(f"{values[column]:11.4f}" for column in SHOWN), flush=True)
+            print(
+                f"{label:>16}" + "".join(f"{values[column]:11.4f}" for column in SHOWN), flush=True
+            )
 
 
 if __name__ == "__main__":

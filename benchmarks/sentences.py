@@ -64,23 +64,36 @@ def sharpness(pictures: Tensor) -> float:
 
 def drawn(model: Model, n: int, seed: int, **given: Any) -> dict[str, Tensor]:
     """Of either stage, in its own pixels; 8 bits a value, as saved pictures have."""
-    parts = [(part.views["stage-1"], part.tensor) for part in model.stream(n, seed=seed, batch_size=PART, **given)]
+    parts = [
+        (part.views["stage-1"], part.tensor)
+        for part in model.stream(n, seed=seed, batch_size=PART, **given)
+    ]
     first, second = (torch.cat(stage).clamp(-1, 1) for stage in zip(*parts, strict=True))
     first = F.avg_pool2d(first, model.config.size // model.config.stage1)
-    return {name: to_float(as_levels(tensor)) for name, tensor in (("stage-1", first), ("stage-2", second))}
+    return {
+        name: to_float(as_levels(tensor))
+        for name, tensor in (("stage-1", first), ("stage-2", second))
+    }
 
 
-def of_matching(model: Model, train: Told, test: Told, shown: Shown, asked: argparse.Namespace) -> Iterator[Row]:
+def of_matching(
+    model: Model, train: Told, test: Told, shown: Shown, asked: argparse.Namespace
+) -> Iterator[Row]:
     judge = ranker(train, model.config.stage1, asked.steps, asked.judge_seed)
     by = f"matcher trained apart on the train split ({asked.steps:,} steps, seed {asked.judge_seed}), at {model.config.stage1}"
     by += f" pixels; the right caption first among {AMONG}, chance {1 / AMONG}"
     groups = test.captions * asked.each
     other = torch.from_numpy(np.random.default_rng(asked.seed).permutation(len(groups)))
     for name, pictures in shown.stages.items():
-        for what, looked_at in ((name, pictures), (f"{name}, captions of other samples", pictures[other])):
+        for what, looked_at in (
+            (name, pictures),
+            (f"{name}, captions of other samples", pictures[other]),
+        ):
             value = precision(judge, looked_at, shown.captions, groups, asked.seed)
             yield f"R-precision, {what}", value, f"{shown.protocol}; {by}"
-    value = precision(judge, to_float(test.pictures), test.one_each(asked.seed), test.captions, asked.seed)
+    value = precision(
+        judge, to_float(test.pictures), test.one_each(asked.seed), test.captions, asked.seed
+    )
     yield "R-precision of real pictures", value, f"{test.protocol}; {by}"
 
 
@@ -90,10 +103,19 @@ def of_words(train: Told, test: Told, shown: Shown, asked: argparse.Namespace) -
 
     def row(name: str, pictures: Tensor, captions: list[str], protocol: str) -> Row:
         right = eye.right(pictures, captions)
-        return name, float(right.float().mean()), f"{len(right):,} with one of these words, of {protocol}; {by}"
+        return (
+            name,
+            float(right.float().mean()),
+            f"{len(right):,} with one of these words, of {protocol}; {by}",
+        )
 
     for name, pictures in shown.stages.items():
-        yield row(f"{asked.word} as asked, {name}", enlarged(pictures, test), shown.captions, shown.protocol)
+        yield row(
+            f"{asked.word} as asked, {name}",
+            enlarged(pictures, test),
+            shown.captions,
+            shown.protocol,
+        )
     real = f"{asked.word} of real pictures as their captions say"
     yield row(real, to_float(test.pictures), test.one_each(asked.seed), test.protocol)
 
@@ -102,21 +124,36 @@ def of_sharpness(test: Told, shown: Shown) -> Iterator[Row]:
     by = "variance of the Laplacian of brightness in [0, 1]"
     for name, pictures in shown.stages.items():
         own = enlarged(pictures, test)
-        yield f"sharpness, {name}{'' if own is pictures else ', enlarged'}", sharpness(own), f"{shown.protocol}; {by}"
+        yield (
+            f"sharpness, {name}{'' if own is pictures else ', enlarged'}",
+            sharpness(own),
+            f"{shown.protocol}; {by}",
+        )
     yield "sharpness of real pictures", sharpness(to_float(test.pictures)), f"{test.protocol}; {by}"
 
 
 def enlarged(pictures: Tensor, like: Told) -> Tensor:
     """As large as real pictures."""
     size = like.pictures.shape[2:]
-    return pictures if pictures.shape[2:] == size else F.interpolate(pictures, size=size, mode="bicubic").clamp(-1, 1)
+    return (
+        pictures
+        if pictures.shape[2:] == size
+        else F.interpolate(pictures, size=size, mode="bicubic").clamp(-1, 1)
+    )
 
 
 def measured(model: Model, asked: argparse.Namespace) -> list[Row]:
     if not isinstance(model.inputs.get("text"), Text):
-        raise SystemExit(f"{model.name} is asked by {', '.join(model.inputs)}; this measures what draws for sentences (text)")
-    train, test = (told(asked.data, split, model.config.channels, model.config.size) for split in ("train", "test"))
-    captions = [caption for again in range(asked.each) for caption in test.one_each(asked.seed + again)]
+        raise SystemExit(
+            f"{model.name} is asked by {', '.join(model.inputs)}; this measures what draws for sentences (text)"
+        )
+    train, test = (
+        told(asked.data, split, model.config.channels, model.config.size)
+        for split in ("train", "test")
+    )
+    captions = [
+        caption for again in range(asked.each) for caption in test.one_each(asked.seed + again)
+    ]
     protocol = f"{len(captions):,} samples from seed {asked.seed}, for captions of {test.protocol}"
     shown = Shown(drawn(model, len(captions), asked.seed, text=captions), captions, protocol)
     rows = [*of_matching(model, train, test, shown, asked), *of_sharpness(test, shown)]
@@ -124,11 +161,19 @@ def measured(model: Model, asked: argparse.Namespace) -> list[Row]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("model")
-    parser.add_argument("--data", required=True, help="a folder or archive with train, test and captions.jsonl")
-    parser.add_argument("--word", help="that the word which a classifier reads stands before: hair, or hair,eyes")
-    parser.add_argument("--each", type=int, default=2, help="samples for each picture of the test split")
+    parser.add_argument(
+        "--data", required=True, help="a folder or archive with train, test and captions.jsonl"
+    )
+    parser.add_argument(
+        "--word", help="that the word which a classifier reads stands before: hair, or hair,eyes"
+    )
+    parser.add_argument(
+        "--each", type=int, default=2, help="samples for each picture of the test split"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the samples")
     parser.add_argument("--steps", type=int, default=1500, help="of matcher and classifier")
     parser.add_argument("--judge-seed", type=int, default=7)
@@ -138,7 +183,9 @@ def main() -> None:
     for name, value, _ in rows:
         print(f"{name:>48} {value:.4g}")
     told = command(parser, asked, [asked.model])
-    metrics = [{"name": n, "value": float(f"{v:.4g}"), "protocol": p, "command": told} for n, v, p in rows]
+    metrics = [
+        {"name": n, "value": float(f"{v:.4g}"), "protocol": p, "command": told} for n, v, p in rows
+    ]
     print(json.dumps(metrics, indent=2))
     if asked.json:
         asked.json.write_text(json.dumps(metrics), "utf-8")

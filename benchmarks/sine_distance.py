@@ -22,7 +22,9 @@ SAMPLES = 10_000
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("model")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, help="write the metrics here")
@@ -32,10 +34,18 @@ def main() -> None:
     uniform = (x.sort().values / (2 * math.pi)).clamp(0, 1)
     steps = torch.arange(SAMPLES, dtype=torch.float64) / SAMPLES
     gap = torch.maximum((uniform - steps).abs(), (uniform - steps - 1 / SAMPLES).abs()).max()
-    figures = {"mean distance from the sine": float((y - x.sin()).abs().mean()), "Kolmogorov-Smirnov distance of x": float(gap)}
+    figures = {
+        "mean distance from the sine": float((y - x.sin()).abs().mean()),
+        "Kolmogorov-Smirnov distance of x": float(gap),
+    }
     told = command(parser, asked, [asked.model])
     metrics = [
-        {"name": name, "value": round(value, 4), "protocol": f"{SAMPLES:,} points, seed {asked.seed}", "command": told}
+        {
+            "name": name,
+            "value": round(value, 4),
+            "protocol": f"{SAMPLES:,} points, seed {asked.seed}",
+            "command": told,
+        }
         for name, value in figures.items()
     ]
     print(json.dumps(metrics, indent=2))

@@ -28,7 +28,10 @@ def seconds(command: list[str], cwd: str) -> float:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "empty.py").write_text(EMPTY)
-        empty, ours = [sys.executable, "empty.py"], [sys.executable, "-c", "from ganzoo.cli.app import main; main()"]
+        empty, ours = (
+            [sys.executable, "empty.py"],
+            [sys.executable, "-c", "from ganzoo.cli.app import main; main()"],
+        )
         pairs = {
             "list": ([*ours, "list"], [*empty, "one"], 2.0),
             "info dcgan": ([*ours, "info", "dcgan"], [*empty, "one"], 2.0),
@@ -46,7 +49,9 @@ def main() -> None:
             seconds(command, folder), seconds(base, folder)
             times = [(seconds(command, folder), seconds(base, folder)) for _ in range(ROUNDS)]
             ratio = median(a / b for a, b in times)
-            print(f"{name:<26}{median(a for a, _ in times):>7.2f}s{median(b for _, b in times):>7.2f}s{ratio:>8.2f}{bar:>6}")
+            print(
+                f"{name:<26}{median(a for a, _ in times):>7.2f}s{median(b for _, b in times):>7.2f}s{ratio:>8.2f}{bar:>6}"
+            )
 
 
 if __name__ == "__main__":

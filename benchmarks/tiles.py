@@ -35,11 +35,17 @@ def photograph(megapixels: float, path: Path) -> None:
     rate = np.hypot(np.fft.fftfreq(block)[:, None], np.fft.rfftfreq(block)[None])
     rate[0, 0] = 1
     grain = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((block, block))) / rate**1.1)
-    grain = np.pad(grain / grain.std(), ((0, max(0, height - block)), (0, max(0, width - block))), "symmetric")[:height, :width]
+    grain = np.pad(
+        grain / grain.std(), ((0, max(0, height - block)), (0, max(0, width - block))), "symmetric"
+    )[:height, :width]
     levels = np.empty((height, width, 3), np.uint8)
     ridge = height * (0.35 + 0.08 * np.sin(np.arange(width) * 9 / width))
     for y in range(height):
-        sky = np.array([0.45, 0.6, 0.9]) + y / height * np.array([0.3, 0.2, -0.1]) + 0.02 * grain[y, :, None]
+        sky = (
+            np.array([0.45, 0.6, 0.9])
+            + y / height * np.array([0.3, 0.2, -0.1])
+            + 0.02 * grain[y, :, None]
+        )
         ground = np.array([0.35, 0.4, 0.22]) + grain[y, :, None] * [0.12, 0.14, 0.08]
         levels[y] = (np.where((y > ridge)[:, None], ground, sky) * 255).clip(0, 255)
     Image.fromarray(levels).save(path, quality=92)
@@ -61,7 +67,15 @@ def once(model: str, source: Path, device: str, precision: str) -> dict[str, flo
 def measured(asked: argparse.Namespace, megapixels: float, folder: Path) -> dict[str, float]:
     source = folder / "x.jpg"
     photograph(megapixels, source)
-    words = [sys.executable, __file__, asked.model, "--device", asked.device, "--precision", asked.precision]
+    words = [
+        sys.executable,
+        __file__,
+        asked.model,
+        "--device",
+        asked.device,
+        "--precision",
+        asked.precision,
+    ]
     words += ["--give-back"] if asked.give_back else []
     done = subprocess.run([*words, "--once", source], check=True, capture_output=True, text=True)
     found = json.loads(done.stdout)
@@ -74,12 +88,18 @@ def measured(asked: argparse.Namespace, megapixels: float, folder: Path) -> dict
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("model")
     parser.add_argument("megapixels", type=float, nargs="*", default=[1.0, 6.0, 24.0])
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto")
-    parser.add_argument("--give-back", action="store_true", help="memory that a layer frees, as the C library does by itself")
+    parser.add_argument(
+        "--give-back",
+        action="store_true",
+        help="memory that a layer frees, as the C library does by itself",
+    )
     parser.add_argument("--once", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.give_back:

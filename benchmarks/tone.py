@@ -31,7 +31,9 @@ def at_once(spec: Any) -> Any:
     return dataclasses.replace(usual(spec), most=1 << 62)
 
 
-def made(model: Model, picture: Image.Image, inputs: dict[str, str], cut: Any) -> NDArray[np.float64]:
+def made(
+    model: Model, picture: Image.Image, inputs: dict[str, str], cut: Any
+) -> NDArray[np.float64]:
     """Means of squares (rows, columns, 3)."""
     photograph.cut = cut
     try:
@@ -45,22 +47,35 @@ def made(model: Model, picture: Image.Image, inputs: dict[str, str], cut: Any) -
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("model")
     parser.add_argument("--photo", type=Path, required=True)
     parser.add_argument("--times", type=float, default=1)
     asked = parser.parse_args()
     model = ganzoo.load(asked.model)
     photo = Image.open(asked.photo).convert("RGB")
-    picture = photo.resize((round(photo.width * asked.times), round(photo.height * asked.times)), Image.Resampling.LANCZOS)
+    picture = photo.resize(
+        (round(photo.width * asked.times), round(photo.height * asked.times)),
+        Image.Resampling.LANCZOS,
+    )
     if usual(photograph.required(model)[1]).at_once(picture.height, picture.width):
-        parser.error(f"{picture.width} x {picture.height} pixels go through at once, with nothing to compare; raise --times")
+        parser.error(
+            f"{picture.width} x {picture.height} pixels go through at once, with nothing to compare; raise --times"
+        )
     choice = model.inputs.get("direction")
     ways = choice.options if isinstance(choice, Choice) else ()
     found = []
     for inputs in [{"direction": way} for way in ways] or [dict[str, str]()]:
         apart = abs(made(model, picture, inputs, usual) - made(model, picture, inputs, at_once))
-        found.append({**inputs, "largest": round(float(apart.max()), 2), "mean": round(float(apart.mean()), 2)})
+        found.append(
+            {
+                **inputs,
+                "largest": round(float(apart.max()), 2),
+                "mean": round(float(apart.mean()), 2),
+            }
+        )
     print(json.dumps({"pixels": picture.size, "tone": found}))
 
 

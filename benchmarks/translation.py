@@ -44,9 +44,18 @@ class Classifier(nn.Module):
         widths = (channels, 32, 64, 128, 128)
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
-            layers += [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(True), nn.MaxPool2d(2)]
+            layers += [
+                nn.Conv2d(before, after, 3, padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.ReLU(True),
+                nn.MaxPool2d(2),
+            ]
         self.features = nn.Sequential(
-            *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.3), nn.Linear(widths[-1], outputs)
+            *layers,
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Dropout(0.3),
+            nn.Linear(widths[-1], outputs),
         )
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -54,8 +63,12 @@ class Classifier(nn.Module):
         return logits
 
 
-def domain(name: str, split: str, letter: str, channels: int, size: int, flip: bool = False) -> Batches:
-    return open_set(name, split=split).bind(Data({letter: Picture(channels, size, flip)}, unpaired=True))
+def domain(
+    name: str, split: str, letter: str, channels: int, size: int, flip: bool = False
+) -> Batches:
+    return open_set(name, split=split).bind(
+        Data({letter: Picture(channels, size, flip)}, unpaired=True)
+    )
 
 
 def everything(batches: Batches) -> Tensor:
@@ -85,7 +98,9 @@ def train(sets: list[Batches], channels: int, epochs: int, seed: int) -> Classif
 def moved(pictures: Tensor) -> Tensor:
     most = pictures.shape[-1] // 8
     down, right = (int(shift) for shift in torch.randint(-most, most + 1, (2,)))
-    return F.pad(pictures, (most,) * 4, mode="reflect").roll((down, right), (2, 3))[..., most:-most, most:-most]
+    return F.pad(pictures, (most,) * 4, mode="reflect").roll((down, right), (2, 3))[
+        ..., most:-most, most:-most
+    ]
 
 
 @torch.inference_mode()
@@ -106,16 +121,23 @@ def edges(pictures: Tensor) -> Tensor:
 
 def translate(model: Model, pictures: Tensor, direction: str) -> dict[str, Tensor]:
     """ "sample" and, from models that go back, "returned"."""
-    parts = [model.sample(len(p), seed=0, batch_size=PART, image=p, direction=direction) for p in pictures.split(PART)]
+    parts = [
+        model.sample(len(p), seed=0, batch_size=PART, image=p, direction=direction)
+        for p in pictures.split(PART)
+    ]
     views = {name: torch.cat([part.views[name] for part in parts]) for name in parts[0].views}
     return {"sample": torch.cat([part.tensor for part in parts]), **views}
 
 
-def measured(model: Model, judge: Classifier, test: dict[str, Tensor], direction: str, out: Path) -> dict[str, float]:
+def measured(
+    model: Model, judge: Classifier, test: dict[str, Tensor], direction: str, out: Path
+) -> dict[str, float]:
     before, after = direction.split("2")
     originals = test[before]
     made = translate(model, originals, direction)
-    start, reached, end = (rate(judge, pictures, after) for pictures in (originals, made["sample"], test[after]))
+    start, reached, end = (
+        rate(judge, pictures, after) for pictures in (originals, made["sample"], test[after])
+    )
     found = {
         f"{direction}: real {before} called {after}": start,
         f"{direction}: translated {before} called {after}": reached,
@@ -126,7 +148,9 @@ def measured(model: Model, judge: Classifier, test: dict[str, Tensor], direction
         found[f"{direction}: cycle L1"] = float((made["returned"] - originals).abs().mean()) / 2
     old, new = edges(originals), edges(made["sample"])
     found[f"{direction}: edges kept"] = float((old * new).sum(dim=1).mean())
-    found[f"{direction}: edges of unrelated pictures"] = float((old * new.roll(1, 0)).sum(dim=1).mean())
+    found[f"{direction}: edges of unrelated pictures"] = float(
+        (old * new.roll(1, 0)).sum(dim=1).mean()
+    )
     beside = torch.cat([originals, made["sample"]], dim=3)[:SHOWN]
     images.save_png(images.grid(beside, columns=4), out / f"{direction}.png")
     return found
@@ -138,10 +162,16 @@ def side(config: Any) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("model")
-    parser.add_argument("--data", required=True, help="a folder or archive with trainA, trainB, testA and testB")
-    parser.add_argument("--size", type=int, help="pixels of a side; default: what the model was trained on")
+    parser.add_argument(
+        "--data", required=True, help="a folder or archive with trainA, trainB, testA and testB"
+    )
+    parser.add_argument(
+        "--size", type=int, help="pixels of a side; default: what the model was trained on"
+    )
     parser.add_argument("--epochs", type=int, default=30, help="of the classifier")
     parser.add_argument("--seed", type=int, default=1, help="of the classifier")
     parser.add_argument("--out", type=Path, required=True)
@@ -152,7 +182,9 @@ def main() -> None:
     asked.out.mkdir(parents=True, exist_ok=True)
     sets = [domain(asked.data, "train", letter, channels, size, flip=True) for letter in DOMAINS]
     judge = train(sets, channels, asked.epochs, asked.seed)
-    test = {letter: everything(domain(asked.data, "test", letter, channels, size)) for letter in DOMAINS}
+    test = {
+        letter: everything(domain(asked.data, "test", letter, channels, size)) for letter in DOMAINS
+    }
     values: dict[str, float] = {}
     for direction in model.inputs["direction"].options:
         values |= measured(model, judge, test, direction, asked.out)
@@ -164,7 +196,12 @@ def main() -> None:
     for name, value in values.items():
         print(f"{name:>40} {value:.3f}")
     metrics = [
-        {"name": n, "value": round(v, 4), "protocol": counts + by * ("called" in n or "way" in n), "command": told}
+        {
+            "name": n,
+            "value": round(v, 4),
+            "protocol": counts + by * ("called" in n or "way" in n),
+            "command": told,
+        }
         for n, v in values.items()
     ]
     print(json.dumps(metrics, indent=2))

@@ -35,10 +35,17 @@ def bound(model: Model, held: Held) -> tuple[float, float]:
     """Reconstruction and KL in nats, means over pictures, without dropout; one draw of the latent each."""
     total, whole = torch.zeros(2), {"image": held.pictures, **held.known}
     for start in range(0, len(held.labels), PART):
-        batch = {name: tensor[start : start + PART].to(model.device) for name, tensor in whole.items()}
-        step = Step(start, "test", len(held.labels), torch.Generator(model.device).manual_seed(start))
+        batch = {
+            name: tensor[start : start + PART].to(model.device) for name, tensor in whole.items()
+        }
+        step = Step(
+            start, "test", len(held.labels), torch.Generator(model.device).manual_seed(start)
+        )
         (update,) = model.gan.losses(batch, step)
-        total += len(batch["image"]) * torch.stack([update.log["reconstruction"], update.log["kl"]]).cpu()
+        total += (
+            len(batch["image"])
+            * torch.stack([update.log["reconstruction"], update.log["kl"]]).cpu()
+        )
     reconstruction, kl = (total / len(held.labels)).tolist()
     return reconstruction, kl
 
@@ -58,8 +65,12 @@ def draw(model: Model, test: Held, made: ganzoo.Samples, out: Path) -> None:
     classes = {"label": "all"} if "label" in model.inputs else {}
     plane.grid(model, 0, ROWS if classes else SIDE, **classes).save(out / "grid.png", force=True)
     latent = model.encode(test.pictures, **test.known)["latent"]
-    images.save_png(plots.points(latent, labels=test.labels, names=test.classes), out / "scatter.png")
-    images.save_png(images.grid(made.views["beside"][:SHOWN], columns=10), out / "reconstructions.png")
+    images.save_png(
+        plots.points(latent, labels=test.labels, names=test.classes), out / "scatter.png"
+    )
+    images.save_png(
+        images.grid(made.views["beside"][:SHOWN], columns=10), out / "reconstructions.png"
+    )
 
 
 def classes_kept(test: Held, told: Tensor) -> float:
@@ -67,13 +78,20 @@ def classes_kept(test: Held, told: Tensor) -> float:
     right = told == test.labels
     for number, name in enumerate(test.classes):
         print(f"{name:>12} {100 * float(right[test.labels == number].float().mean()):5.1f} %")
-    lost = Counter(zip(test.labels[~right].tolist(), told[~right].tolist(), strict=True)).most_common(5)
-    print("most often:", ", ".join(f"{test.classes[a]} read as {test.classes[b]} {n} times" for (a, b), n in lost))
+    lost = Counter(
+        zip(test.labels[~right].tolist(), told[~right].tolist(), strict=True)
+    ).most_common(5)
+    print(
+        "most often:",
+        ", ".join(f"{test.classes[a]} read as {test.classes[b]} {n} times" for (a, b), n in lost),
+    )
     return float(right.float().mean())
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("model")
     parser.add_argument("--out", type=Path, required=True)
     add_options(parser)
@@ -89,15 +107,24 @@ def main() -> None:
     reader = asked_for(asked)
     kept = classes_kept(test, reader.read(made.tensor))
     count = f"{len(test.labels):,}"
-    print(f"class kept: {100 * kept:.2f} % of {count} reconstructions; of the pictures themselves {100 * reader.accuracy:.2f} %")
+    print(
+        f"class kept: {100 * kept:.2f} % of {count} reconstructions; of the pictures themselves {100 * reader.accuracy:.2f} %"
+    )
     told = command(parser, asked, [asked.model])
     values = {
         "class kept": round(kept, 4),
         "reconstruction (nats)": round(bounds["test"][0], 2),
         "KL (nats)": round(bounds["test"][1], 3),
     }
-    protocol = {name: f"all {count} pictures of the test split" + f"; {reader.judge}" * (name == "class kept") for name in values}
-    metrics = [{"name": name, "value": v, "protocol": protocol[name], "command": told} for name, v in values.items()]
+    protocol = {
+        name: f"all {count} pictures of the test split"
+        + f"; {reader.judge}" * (name == "class kept")
+        for name in values
+    }
+    metrics = [
+        {"name": name, "value": v, "protocol": protocol[name], "command": told}
+        for name, v in values.items()
+    ]
     tell(metrics, asked.json)
 
 

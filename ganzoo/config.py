@@ -58,7 +58,10 @@ def override(config: C, changes: Mapping[str, Any], where: str = "--set") -> C:
     fields = {field.name: field for field in msgspec.structs.fields(config)}
     for name in changes:
         if name not in fields:
-            raise ConfigError(where, f"no setting {name!r}{did_you_mean(near(name, fields))} (there are: {', '.join(fields)})")
+            raise ConfigError(
+                where,
+                f"no setting {name!r}{did_you_mean(near(name, fields))} (there are: {', '.join(fields)})",
+            )
     values = plain(config)
     for name, value in changes.items():
         values[name] = _listed(value, values[name]) if isinstance(value, str) else value
@@ -67,7 +70,11 @@ def override(config: C, changes: Mapping[str, Any], where: str = "--set") -> C:
 
 def differences(old: C, new: C) -> dict[str, tuple[Any, Any]]:
     """Fields in which two configurations of one type differ: name -> (old, new)."""
-    return {n: (getattr(old, n), getattr(new, n)) for n in old.__struct_fields__ if getattr(old, n) != getattr(new, n)}
+    return {
+        n: (getattr(old, n), getattr(new, n))
+        for n in old.__struct_fields__
+        if getattr(old, n) != getattr(new, n)
+    }
 
 
 def assignments(texts: list[str], where: str = "--set") -> dict[str, str]:
@@ -101,7 +108,9 @@ def _listed(text: str, current: Any) -> Any:
 
 def _worded(message: str, kind: type) -> str:
     """msgspec's sentence with near names added for an unknown key."""
-    message = message.replace("Object contains unknown field", "unknown setting").replace(" - at `$.", " - at `")
+    message = message.replace("Object contains unknown field", "unknown setting").replace(
+        " - at `$.", " - at `"
+    )
     unknown = re.search(r"unknown setting `([^`]+)`", message)
     if unknown and issubclass(kind, msgspec.Struct):
         message += did_you_mean(near(unknown[1], [f.name for f in msgspec.structs.fields(kind)]))

@@ -72,7 +72,9 @@ class BrokenPlugin(GanzooError):
 class PluginClash(GanzooError):
     def __init__(self, name: str, distributions: Sequence[str]) -> None:
         self.name, self.distributions = name, tuple(distributions)
-        super().__init__(f"plugin {name!r} is claimed by {' and '.join(self.distributions)}; uninstall all but one of them")
+        super().__init__(
+            f"plugin {name!r} is claimed by {' and '.join(self.distributions)}; uninstall all but one of them"
+        )
 
 
 class UnknownModel(UsageError):
@@ -121,10 +123,15 @@ class WeightsError(GanzooError):
 
 
 class HashMismatch(WeightsError):
-    def __init__(self, path: Path | str, expected: str, actual: str, source: str = "the manifest") -> None:
+    def __init__(
+        self, path: Path | str, expected: str, actual: str, source: str = "the manifest"
+    ) -> None:
         self.expected, self.actual = expected, actual
         kind = "sha256" if len(expected) == 64 else "git's hash"
-        super().__init__(path, f"{kind} is {actual[:16]}..., {source} says {expected[:16]}...; the file was not loaded")
+        super().__init__(
+            path,
+            f"{kind} is {actual[:16]}..., {source} says {expected[:16]}...; the file was not loaded",
+        )
 
 
 class NotAvailable(GanzooError):
@@ -142,7 +149,9 @@ class Unreachable(HubError):
 class OutputExists(GanzooError):
     exit_code = 2
 
-    def __init__(self, path: Path | str, remedy: str = "choose another name or give --force") -> None:
+    def __init__(
+        self, path: Path | str, remedy: str = "choose another name or give --force"
+    ) -> None:
         self.path = Path(path)
         super().__init__(f"{path} exists; {remedy}")
 
@@ -181,4 +190,6 @@ class NotCached(UsageError):
     def __init__(self, name: str, known: Iterable[str]) -> None:
         self.name, self.known = name, tuple(known)
         self.near = near(name, self.known)
-        super().__init__(f"nothing in the cache is called {name!r}{did_you_mean(self.near)} (ganzoo cache list shows all)")
+        super().__init__(
+            f"nothing in the cache is called {name!r}{did_you_mean(self.near)} (ganzoo cache list shows all)"
+        )

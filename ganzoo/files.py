@@ -37,7 +37,9 @@ def read(path: Path, limit: int) -> bytes:
     with opened(path) as file:
         data = file.read(limit + 1)
     if len(data) > limit:
-        raise OSError(errno.EFBIG, f"longer than {limit:,} bytes, which no file of its kind is", str(path))
+        raise OSError(
+            errno.EFBIG, f"longer than {limit:,} bytes, which no file of its kind is", str(path)
+        )
     return data
 
 
@@ -82,7 +84,9 @@ class replacing:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         return self.temporary
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
         if error is not None:
             self.temporary.unlink(missing_ok=True)
             if isinstance(error, OSError) and error.filename is None:  # a full disk names no file
@@ -104,4 +108,6 @@ def _regular(path: Path, mode: int) -> None:
 def _once(pairs: Sequence[tuple[str, Any]]) -> None:
     if len({key for key, _ in pairs}) != len(pairs):
         keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object")
+        raise ValueError(
+            f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object"
+        )

@@ -68,4 +68,6 @@ def numbers(layers: Iterable[Layer], kind: str) -> list[int]:
 def _layer(stem: str, number: int, tensors: Mapping[str, tuple[int, ...]]) -> Layer:
     weight = tensors.get("weight", tensors.get(NORM, ()))
     kind = "norm" if NORM in tensors else {2: "linear", 4: "convolution"}.get(len(weight), "")
-    return Layer(f"{stem}.{number}" if stem else str(number), number, kind, weight, "bias" in tensors)
+    return Layer(
+        f"{stem}.{number}" if stem else str(number), number, kind, weight, "bias" in tensors
+    )

@@ -37,19 +37,25 @@ def is_utf8(text: str) -> bool:
 def words(sentence: str) -> list[str]:
     """Lower-cased words of a sentence, in Unicode's form NFKC; all but letters, marks on letters and digits separates."""
     if not sentence.isascii():
-        sentence = "".join(c if _spells(c) else " " for c in unicodedata.normalize("NFKC", sentence.casefold()))
+        sentence = "".join(
+            c if _spells(c) else " " for c in unicodedata.normalize("NFKC", sentence.casefold())
+        )
         return [word for word in sentence.split() if any(c.isalnum() for c in word)]
     return [word for word in _WORD.findall(sentence.lower()) if word.strip("_")]
 
 
 def _spells(character: str) -> bool:
-    return character == "_" or character.isalnum() or unicodedata.category(character).startswith("M")
+    return (
+        character == "_" or character.isalnum() or unicodedata.category(character).startswith("M")
+    )
 
 
 def shortened(text: str, most: int = 60) -> str:
     """On one line, cut to `most` characters."""
     line = " ".join(text[: 2 * most].split())
-    return line if len(line) <= most and len(text) <= 2 * most else line[: most - 3].rstrip() + "..."
+    return (
+        line if len(line) <= most and len(text) <= 2 * most else line[: most - 3].rstrip() + "..."
+    )
 
 
 def vocabulary(captions: Iterable[str], limit: int = 5000) -> tuple[str, ...]:
@@ -65,7 +71,9 @@ def known(vocabulary: Iterable[str]) -> list[str]:
     return [entry for entry in vocabulary if not entry.startswith(MARK)]
 
 
-def encode(sentence: str, vocabulary: Sequence[str], length: int, index: dict[str, int] | None = None) -> list[int]:
+def encode(
+    sentence: str, vocabulary: Sequence[str], length: int, index: dict[str, int] | None = None
+) -> list[int]:
     """Token ids of a sentence, cut or padded to `length`: a word of the vocabulary has its own, another is spelt by pieces.
     `index`: a ready `positions(vocabulary)`."""
     index = positions(vocabulary) if index is None else index
@@ -80,7 +88,10 @@ def spelt(word: str, index: dict[str, int], longest: int = LONGEST) -> list[int]
     run of them once."""
     ids: list[int] = []
     while word:
-        size = next((size for size in range(min(longest, len(word)), 0, -1) if MARK + word[:size] in index), 0)
+        size = next(
+            (size for size in range(min(longest, len(word)), 0, -1) if MARK + word[:size] in index),
+            0,
+        )
         if size:
             ids.append(index[MARK + word[:size]])
         elif ids[-1:] != [UNKNOWN]:

@@ -14,9 +14,45 @@ import numpy as np
 Number = Callable[[int, int], int]
 """Gives a number from the first to the second, both included: a random generator's, or hypothesis's."""
 HOSTILE = (
-    *("NaN", "Infinity", "1e999", "-1e999", "-1", "0", "1", "0.5", "1e2", "4.0", "9" * 30, "9" * 5000, "18446744073709551616"),
-    *("null", "true", '""', '"x"', '"\\u0000"', '"\\u001b[2J"', '"../../x"', '"\\ud800"', '"F64"', '"' + "y" * 3000 + '"'),
-    *("[]", "{}", "[[[[[[]]]]]]", "[1" + ",1" * 3000 + "]", "[0, 0]", "[0, 4]", '{"a": 1}', "[" * 2000 + "]" * 2000, "'", "\x00"),
+    *(
+        "NaN",
+        "Infinity",
+        "1e999",
+        "-1e999",
+        "-1",
+        "0",
+        "1",
+        "0.5",
+        "1e2",
+        "4.0",
+        "9" * 30,
+        "9" * 5000,
+        "18446744073709551616",
+    ),
+    *(
+        "null",
+        "true",
+        '""',
+        '"x"',
+        '"\\u0000"',
+        '"\\u001b[2J"',
+        '"../../x"',
+        '"\\ud800"',
+        '"F64"',
+        '"' + "y" * 3000 + '"',
+    ),
+    *(
+        "[]",
+        "{}",
+        "[[[[[[]]]]]]",
+        "[1" + ",1" * 3000 + "]",
+        "[0, 0]",
+        "[0, 4]",
+        '{"a": 1}',
+        "[" * 2000 + "]" * 2000,
+        "'",
+        "\x00",
+    ),
 )
 """Values, and what is no value at all, put in the place of others in a JSON text."""
 TYPES = {
@@ -29,7 +65,11 @@ def damaged(data: bytes, number: Number) -> bytes:
     kind, place = number(0, 5), number(0, max(0, len(data) - 1))
     length = number(1, 16)
     if kind == 0:
-        return data[:place] + bytes([data[place] ^ (1 << number(0, 7))]) + data[place + 1 :] if data else data
+        return (
+            data[:place] + bytes([data[place] ^ (1 << number(0, 7))]) + data[place + 1 :]
+            if data
+            else data
+        )
     if kind == 1:
         return data[:place]
     if kind == 2:
@@ -39,7 +79,11 @@ def damaged(data: bytes, number: Number) -> bytes:
     if kind == 4:
         to = number(0, len(data))
         return data[:to] + data[place : place + length] + data[to + length :]
-    return data[:place] + (b"\xff" * 8, b"\0" * 8, struct.pack("<Q", number(0, 1 << 40)))[number(0, 2)] + data[place + 8 :]
+    return (
+        data[:place]
+        + (b"\xff" * 8, b"\0" * 8, struct.pack("<Q", number(0, 1 << 40)))[number(0, 2)]
+        + data[place + 8 :]
+    )
 
 
 def altered(value: Any, number: Number) -> bytes:
@@ -54,16 +98,26 @@ def altered(value: Any, number: Number) -> bytes:
         return json.dumps(_without(value, container, key)).encode()
     if kind == 2:
         other, there = places[number(0, len(places) - 1)]
-        return json.dumps(_put(_put(value, container, key, other[there]), other, there, old)).encode()
+        return json.dumps(
+            _put(_put(value, container, key, other[there]), other, there, old)
+        ).encode()
     if kind == 3 and isinstance(old, int):
         return json.dumps(_put(value, container, key, old + number(-9, 9))).encode()
     if kind == 4 and isinstance(container, dict):
-        return json.dumps(_put(value, container, key, {"@@": old})).encode().replace(b'"@@":', b'"a": 1, "a":', 1)
+        return (
+            json.dumps(_put(value, container, key, {"@@": old}))
+            .encode()
+            .replace(b'"@@":', b'"a": 1, "a":', 1)
+        )
     if kind == 5 and isinstance(container, dict):
         text, twice = json.dumps(value), json.dumps(key) + ": " + json.dumps(old)
         return text.replace(twice, f"{twice}, {twice}", 1).encode()
     if kind == 6 and isinstance(container, dict):
-        return json.dumps(value).replace(json.dumps(key) + ": ", json.dumps(f"{key}_") + ": ", 1).encode()
+        return (
+            json.dumps(value)
+            .replace(json.dumps(key) + ": ", json.dumps(f"{key}_") + ": ", 1)
+            .encode()
+        )
     return json.dumps(_put(value, container, key, places[number(0, len(places) - 1)][0])).encode()
 
 
@@ -86,7 +140,10 @@ def tensors(data: bytes) -> dict[str, Any]:
 
 def png(chunks: list[tuple[bytes, bytes]]) -> bytes:
     """A PNG file of these chunks, with right checksums."""
-    packed = (struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks)
+    packed = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
     return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
 
 
@@ -114,9 +171,15 @@ def strict(data: bytes) -> Any:
 def says(told: Any, found: Any) -> bool:
     """Whether everything that is told was found; what is not told has its default."""
     if isinstance(told, dict):
-        return isinstance(found, dict) and all(key in found and says(value, found[key]) for key, value in told.items())
+        return isinstance(found, dict) and all(
+            key in found and says(value, found[key]) for key, value in told.items()
+        )
     if isinstance(told, list):
-        return isinstance(found, (list, tuple)) and len(told) == len(found) and all(map(says, told, found))
+        return (
+            isinstance(found, (list, tuple))
+            and len(told) == len(found)
+            and all(map(says, told, found))
+        )
     return bool(told == found)
 
 
@@ -150,7 +213,11 @@ def _put(value: Any, container: Any, key: Any, new: Any) -> Any:
 def _without(value: Any, container: Any, key: Any) -> Any:
     """A copy that lacks container[key]."""
     if value is container:
-        return {k: v for k, v in value.items() if k != key} if isinstance(value, dict) else value[:key] + value[key + 1 :]
+        return (
+            {k: v for k, v in value.items() if k != key}
+            if isinstance(value, dict)
+            else value[:key] + value[key + 1 :]
+        )
     if isinstance(value, dict):
         return {k: _without(v, container, key) for k, v in value.items()}
     return [_without(v, container, key) for v in value] if isinstance(value, list) else value

@@ -18,8 +18,17 @@ def shapes(place: Path, n: int = 64) -> Path:
         image = Image.new("RGB", (16, 16), "white")
         left, top = np.random.default_rng(number).integers(1, 6, size=2).tolist()
         pen = ImageDraw.Draw(image)
-        (pen.ellipse if shape == "circle" else pen.rectangle)((left, top, left + 9, top + 9), fill=colour)
+        (pen.ellipse if shape == "circle" else pen.rectangle)(
+            (left, top, left + 9, top + 9), fill=colour
+        )
         image.save(place / f"{number}.png")
-        lines.append(json.dumps({"file_name": f"{number}.png", "text": [f"a {colour} {shape}", f"{shape}, {colour}"]}))
+        lines.append(
+            json.dumps(
+                {
+                    "file_name": f"{number}.png",
+                    "text": [f"a {colour} {shape}", f"{shape}, {colour}"],
+                }
+            )
+        )
     (place / "captions.jsonl").write_text("\n".join(lines), "utf-8")
     return place

@@ -33,10 +33,15 @@ print(after_a_block() - before)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc" or not Path("/proc/self/statm").exists(), reason="Linux with glibc alone")
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc" or not Path("/proc/self/statm").exists(),
+    reason="Linux with glibc alone",
+)
 def test_memory_is_kept_inside_and_given_back_afterwards() -> None:
     program = PROGRAM.format(page=resource.getpagesize())
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     before, inside, still, behind, later = map(int, done.stdout.split())
     assert min(inside, still) >= 200
     assert max(before, behind, later) < 20

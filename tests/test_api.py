@@ -14,7 +14,16 @@ from PIL import Image
 
 import ganzoo
 from ganzoo import files
-from ganzoo.errors import ConfigError, DeviceError, GanzooError, InputError, OutputExists, UnknownModel, UsageError, WeightsError
+from ganzoo.errors import (
+    ConfigError,
+    DeviceError,
+    GanzooError,
+    InputError,
+    OutputExists,
+    UnknownModel,
+    UsageError,
+    WeightsError,
+)
 from ganzoo.pictures import images
 from ganzoo.sampling.assembly import model_config
 from ganzoo.zoo import manifest, weights
@@ -34,7 +43,12 @@ def folder(path: Path, name: str = "dcgan", seed: int = 0) -> Path:
 
 def test_import_is_cheap() -> None:
     code = "import sys, ganzoo; dir(ganzoo); print([n for n in ('torch', 'numpy', 'typer') if n in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "[]"
+    )
 
 
 def test_samples(tmp_path: Path) -> None:
@@ -54,8 +68,13 @@ def test_row_i_is_that_of_seed_plus_i(tmp_path: Path) -> None:
     model = ganzoo.load(folder(tmp_path), device="cpu", precision="fp32")
     whole = model.sample(9, seed=100, batch_size=4).tensor
     near = 1e-5 * float(whole.abs().max())
-    for again, rows in [(model.sample(9, seed=100, batch_size=9), whole), (model.sample(1, seed=107), whole[7:8])]:
-        assert torch.allclose(again.tensor, rows, rtol=0, atol=near), "sums are taken in another order, and nothing else"
+    for again, rows in [
+        (model.sample(9, seed=100, batch_size=9), whole),
+        (model.sample(1, seed=107), whole[7:8]),
+    ]:
+        assert torch.allclose(again.tensor, rows, rtol=0, atol=near), (
+            "sums are taken in another order, and nothing else"
+        )
         assert (images.to_uint8(again.tensor) == images.to_uint8(rows)).all()
     assert not torch.allclose(whole[0], whole[1], rtol=0, atol=100 * near)
 
@@ -69,7 +88,10 @@ def test_sampling_leaves_torchs_generator_alone(tmp_path: Path) -> None:
 
 def test_bf16_is_close(tmp_path: Path) -> None:
     place = folder(tmp_path)
-    exact, fast = (ganzoo.load(place, device="cpu", precision=p).sample(16, seed=0).tensor for p in ("fp32", "bf16"))
+    exact, fast = (
+        ganzoo.load(place, device="cpu", precision=p).sample(16, seed=0).tensor
+        for p in ("fp32", "bf16")
+    )
     assert (exact - fast).abs().mean() * 127.5 < 0.5
 
 
@@ -91,7 +113,9 @@ def test_a_folder_may_be_a_path_or_text(name: type, tmp_path: Path) -> None:
 
 
 def test_views_and_encoding(tmp_path: Path) -> None:
-    samples = ganzoo.load(folder(tmp_path / "text", "tiny_text")).sample(2, seed=0, text="a red thing")
+    samples = ganzoo.load(folder(tmp_path / "text", "tiny_text")).sample(
+        2, seed=0, text="a red thing"
+    )
     assert set(samples.views) == {"stage1", "stages"}
     model = ganzoo.load(tmp_path / "text")
     for wanted in ((), ("stages",)):
@@ -118,7 +142,11 @@ def test_errors_carry_their_facts(tmp_path: Path) -> None:
     with pytest.raises(InputError) as wrong:
         model.sample(2, label=3)
     assert wrong.value.name == "label"
-    for call in (lambda: model.sample(0), lambda: model.sample(1, seed=-1), lambda: model.sample(1, batch_size=0)):
+    for call in (
+        lambda: model.sample(0),
+        lambda: model.sample(1, seed=-1),
+        lambda: model.sample(1, batch_size=0),
+    ):
         with pytest.raises(GanzooError):
             call()
     with pytest.raises(DeviceError):
@@ -161,7 +189,9 @@ def test_a_folder_that_is_not_what_it_says(tmp_path: Path) -> None:
 
 def test_lists() -> None:
     assert {"dcgan", "vanilla"} <= set(ganzoo.list_plugins())
-    assert ganzoo.list_models("dcgan*") == [name for name in ganzoo.list_models() if name.startswith("dcgan")]
+    assert ganzoo.list_models("dcgan*") == [
+        name for name in ganzoo.list_models() if name.startswith("dcgan")
+    ]
     assert ganzoo.list_models() == list(manifest.models())
 
 
@@ -180,7 +210,9 @@ def test_pictures_from_users(tmp_path: Path) -> None:
     fitted = images.to_input(images.open_picture(tmp_path / "red.png"), ImageInput(3, 8))
     assert fitted.shape == (3, 8, 8)
     assert fitted[:, 0, 0].tolist() == [1, -1, -1]
-    free = images.to_input(images.open_picture(tmp_path / "red.png"), ImageInput(1, None, multiple=8))
+    free = images.to_input(
+        images.open_picture(tmp_path / "red.png"), ImageInput(1, None, multiple=8)
+    )
     assert free.shape == (1, 16, 24)
     (tmp_path / "text.png").write_text("hello")
     for name, text in (("text.png", "not a picture"), ("nothing.png", "no file")):
@@ -194,4 +226,10 @@ def test_8_bit_levels_and_the_grid() -> None:
     four = torch.linspace(-1, 1, 4).view(4, 1, 1, 1).expand(4, 1, 6, 6)
     sheet = images.grid(four, columns=2, gap=2)
     assert sheet.size == (18, 18)
-    assert [sheet.getpixel(xy) for xy in ((0, 0), (2, 2), (10, 2), (2, 10), (10, 10))] == [255, 0, 85, 170, 255]
+    assert [sheet.getpixel(xy) for xy in ((0, 0), (2, 2), (10, 2), (2, 10), (10, 10))] == [
+        255,
+        0,
+        85,
+        170,
+        255,
+    ]

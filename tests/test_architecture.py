@@ -15,8 +15,20 @@ ROOT = Path(__file__).resolve().parent.parent
 CORE = sorted((ROOT / "ganzoo").rglob("*.py"))
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 EXAMPLE = sorted((ROOT / "tests" / "fixtures" / "ganzoo-example").rglob("*.py"))
-FIRST_PARTY = sorted(path.name.removeprefix("ganzoo_") for path in (ROOT / "plugins").glob("ganzoo_*"))
-HEAVY = {"torch", "torchvision", "numpy", "PIL", "huggingface_hub", "accelerate", "matplotlib", "safetensors", "pydantic"}
+FIRST_PARTY = sorted(
+    path.name.removeprefix("ganzoo_") for path in (ROOT / "plugins").glob("ganzoo_*")
+)
+HEAVY = {
+    "torch",
+    "torchvision",
+    "numpy",
+    "PIL",
+    "huggingface_hub",
+    "accelerate",
+    "matplotlib",
+    "safetensors",
+    "pydantic",
+}
 FLOORS = (
     "errors files legacy text version",
     "config inputs spec",
@@ -41,15 +53,39 @@ LIGHT_WINGS = ("cli", "doctor", "inputs", "zoo")
 LIGHT = {"ganzoo"} | {
     f"ganzoo.{name}"
     for name in (
-        *("config", "data", "errors", "evaluate", "files", "legacy", "plugin", "release", "sampling", "spec", "text", "version"),
-        *("data.spec", "evaluate.protocol", "release.golden", "release.upload", "sampling.origin", "sampling.shards"),
+        *(
+            "config",
+            "data",
+            "errors",
+            "evaluate",
+            "files",
+            "legacy",
+            "plugin",
+            "release",
+            "sampling",
+            "spec",
+            "text",
+            "version",
+        ),
+        *(
+            "data.spec",
+            "evaluate.protocol",
+            "release.golden",
+            "release.upload",
+            "sampling.origin",
+            "sampling.shards",
+        ),
     )
 }
 """Modules that import no torch, numpy or other heavy package at module level, beside those of LIGHT_WINGS."""
 HEAVY_IN_LIGHT_WINGS = {"ganzoo.doctor.speed"}
 OWNERS = {
     "accelerate": ("ganzoo/training/engine.py",),
-    "huggingface_hub": ("ganzoo/zoo/client.py", "ganzoo/zoo/failure.py", "ganzoo/release/upload.py"),
+    "huggingface_hub": (
+        "ganzoo/zoo/client.py",
+        "ganzoo/zoo/failure.py",
+        "ganzoo/release/upload.py",
+    ),
     "typer": ("ganzoo/cli/",),
     "rich": ("ganzoo/cli/",),
     "torchvision": ("ganzoo/data/",),
@@ -58,7 +94,20 @@ OWNERS = {
     "onnx": ("ganzoo/porting/export.py",),
     "onnxruntime": ("ganzoo/porting/export.py",),
 }
-MODULES = ("colour", "config", "data.spec", "errors", "gan", "inputs", "layers", "legacy", "nn", "plugin", "pool", "text")
+MODULES = (
+    "colour",
+    "config",
+    "data.spec",
+    "errors",
+    "gan",
+    "inputs",
+    "layers",
+    "legacy",
+    "nn",
+    "plugin",
+    "pool",
+    "text",
+)
 PUBLIC = {f"ganzoo.{name}" for name in MODULES}
 """What a plugin may import of ganzoo."""
 UNPICKLER, RESTRICTED = "ganzoo/porting/checkpoint.py", "torch.load, restricted"
@@ -104,9 +153,15 @@ def is_light(name: str) -> bool:
 
 def lazy_names() -> set[str]:
     """`ganzoo.load` and the like: importing one imports its home."""
-    homes = next(n for n in ast.walk(parsed(ROOT / "ganzoo" / "__init__.py")) if isinstance(n, ast.Dict))
+    homes = next(
+        n for n in ast.walk(parsed(ROOT / "ganzoo" / "__init__.py")) if isinstance(n, ast.Dict)
+    )
     pairs = zip(homes.keys, homes.values, strict=True)
-    return {f"ganzoo.{ast.literal_eval(k)}" for k, v in pairs if k and not is_light(f"ganzoo.{ast.literal_eval(v)}")}
+    return {
+        f"ganzoo.{ast.literal_eval(k)}"
+        for k, v in pairs
+        if k and not is_light(f"ganzoo.{ast.literal_eval(v)}")
+    }
 
 
 def heavy_imports(tree: ast.Module) -> set[str]:
@@ -119,21 +174,31 @@ def heavy_imports(tree: ast.Module) -> set[str]:
 def foreign_imports(tree: ast.Module, place: str) -> set[str]:
     """Packages whose owner is another file."""
     roots = {name.split(".")[0] for name in imports(tree, top_level=False)}
-    return {f"{root}, which only {OWNERS[root][0]} may" for root in roots & set(OWNERS) if not place.startswith(OWNERS[root])}
+    return {
+        f"{root}, which only {OWNERS[root][0]} may"
+        for root in roots & set(OWNERS)
+        if not place.startswith(OWNERS[root])
+    }
 
 
 def plugin_violations(tree: ast.Module, package: str) -> set[str]:
     """Other plugins, and modules of ganzoo that are not public."""
     found = set(imports(tree, top_level=False))
     core = {module_name(path) for path in CORE} - {"ganzoo", "ganzoo.data"}
-    others = {name for name in found if name.startswith("ganzoo_") and name.split(".")[0] != package}
+    others = {
+        name for name in found if name.startswith("ganzoo_") and name.split(".")[0] != package
+    }
     return others | (found & (core - PUBLIC)) | (found & lazy_names())
 
 
 def plugins_in_core(tree: ast.Module, names: list[str]) -> set[str]:
     """Plugins that a module of the core imports, or names in a string that is no docstring."""
     documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in documentation]
+    constants = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and id(node) not in documentation
+    ]
     imported = {name for name in imports(tree, top_level=False) if name.startswith("ganzoo_")}
     return imported | {repr(node.value) for node in constants if node.value in names}
 
@@ -156,11 +221,17 @@ def dangerous(tree: ast.Module) -> set[str]:
 def _dangerous_call(call: ast.Call) -> str | None:
     name = ast.unparse(call.func)
     options = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
-    if name == "torch.load" and options.get("weights_only") == "True" and "pickle_module" not in options:
+    if (
+        name == "torch.load"
+        and options.get("weights_only") == "True"
+        and "pickle_module" not in options
+    ):
         return RESTRICTED
     if name in ("eval", "exec", "__import__", "torch.load", "torch.save"):
         return name
-    if name.endswith("load_state_dict") and (options.get("strict", "True") != "True" or len(call.args) > 1):
+    if name.endswith("load_state_dict") and (
+        options.get("strict", "True") != "True" or len(call.args) > 1
+    ):
         return "load_state_dict that is not strict"
     return "allow_pickle" if options.get("allow_pickle", "False") != "False" else None
 
@@ -187,7 +258,9 @@ def arrows_up(tree: ast.AST, name: str, modules: Collection[str]) -> set[str]:
     if name == "ganzoo":
         return set()
     here = FLOOR[wing(name)]
-    return {other for other in arrows(tree, name, modules) if FLOOR.get(wing(other), len(FLOORS)) > here}
+    return {
+        other for other in arrows(tree, name, modules) if FLOOR.get(wing(other), len(FLOORS)) > here
+    }
 
 
 def circles(graph: Mapping[str, Collection[str]]) -> list[set[str]]:
@@ -256,10 +329,14 @@ def test_a_planted_circle_is_found() -> None:
     assert {"ganzoo.files", "ganzoo.text"} in circles(files)
 
 
-@pytest.mark.parametrize("path", [path for path in CORE if is_light(module_name(path))], ids=module_name)
+@pytest.mark.parametrize(
+    "path", [path for path in CORE if is_light(module_name(path))], ids=module_name
+)
 def test_light_modules_stay_light(path: Path) -> None:
     found = heavy_imports(parsed(path))
-    assert not found, f"{place(path)} is light and imports {sorted(found)}: import it inside the function that needs it"
+    assert not found, (
+        f"{place(path)} is light and imports {sorted(found)}: import it inside the function that needs it"
+    )
 
 
 @pytest.mark.parametrize("path", CORE + PLUGINS, ids=module_name)
@@ -271,7 +348,9 @@ def test_one_owner_for_each_outsider(path: Path) -> None:
 @pytest.mark.parametrize("path", PLUGINS + EXAMPLE, ids=module_name)
 def test_plugins_keep_to_the_public_floor(path: Path) -> None:
     found = plugin_violations(parsed(path), path.parent.name)
-    assert not found, f"{place(path)} imports {sorted(found)}; a plugin may import of ganzoo: {sorted(PUBLIC)}"
+    assert not found, (
+        f"{place(path)} imports {sorted(found)}; a plugin may import of ganzoo: {sorted(PUBLIC)}"
+    )
 
 
 @pytest.mark.parametrize("path", CORE, ids=module_name)
@@ -291,7 +370,9 @@ def test_nothing_dangerous(path: Path) -> None:
 
 
 def test_every_first_party_folder_is_announced_and_of_one_shape() -> None:
-    announced = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"]["ganzoo.plugins"]
+    announced = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][
+        "entry-points"
+    ]["ganzoo.plugins"]
     assert announced == {name: f"ganzoo_{name}:plugin" for name in FIRST_PARTY}
     for name in FIRST_PARTY:
         files = {path.name for path in (ROOT / "plugins" / f"ganzoo_{name}").glob("*.py")}
@@ -353,7 +434,9 @@ def in_core(tree: ast.Module) -> set[str]:
         (dangerous, "from . import gan"),
     ],
 )
-def test_the_checks_catch_what_they_are_for(check: Callable[[ast.Module], set[str]], source: str) -> None:
+def test_the_checks_catch_what_they_are_for(
+    check: Callable[[ast.Module], set[str]], source: str
+) -> None:
     assert check(ast.parse(source))
 
 
@@ -364,10 +447,18 @@ def test_the_checks_catch_what_they_are_for(check: Callable[[ast.Module], set[st
         (heavy_imports, "def f():\n    import numpy"),
         (heavy_imports, "from ganzoo.zoo import manifest, registry"),
         (in_the_loop, "from ganzoo.training import engine"),
-        (in_dcgan, "from ganzoo_dcgan.networks import Generator\nfrom ganzoo.data.spec import Picture\nfrom torch import nn"),
+        (
+            in_dcgan,
+            "from ganzoo_dcgan.networks import Generator\nfrom ganzoo.data.spec import Picture\nfrom torch import nn",
+        ),
         (in_core, 'def f():\n    """dcgan"""'),
-        (dangerous, "m.load_state_dict(s, strict=True)\nnp.load(path, allow_pickle=False)\njson.load(file)\nmodel.eval()"),
+        (
+            dangerous,
+            "m.load_state_dict(s, strict=True)\nnp.load(path, allow_pickle=False)\njson.load(file)\nmodel.eval()",
+        ),
     ],
 )
-def test_the_checks_let_pass_what_is_allowed(check: Callable[[ast.Module], set[str]], source: str) -> None:
+def test_the_checks_let_pass_what_is_allowed(
+    check: Callable[[ast.Module], set[str]], source: str
+) -> None:
     assert check(ast.parse(source)) == set()

@@ -38,7 +38,18 @@ from ganzoo.errors import DataError, OutputExists, RunError
 from ganzoo.sampling import bulk, shards
 
 RUN = [sys.executable, "-c", "from ganzoo.cli.app import main; main()"]
-SMALL = ("--set", "size=28", "--set", "width=4", "--steps", "1", "--batch-size", "2", "--device", "cpu")
+SMALL = (
+    "--set",
+    "size=28",
+    "--set",
+    "width=4",
+    "--steps",
+    "1",
+    "--batch-size",
+    "2",
+    "--device",
+    "cpu",
+)
 NOT_UTF8 = os.fsdecode(b"\xff")
 Call = Callable[..., Any]
 
@@ -63,7 +74,11 @@ def ganzoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def png(size: tuple[int, int] = (8, 8), mode: str = "L", kind: str = "PNG") -> bytes:
@@ -76,10 +91,17 @@ def claiming(side: int) -> bytes:
     """A PNG of some fifty bytes that says it is side x side."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b""))
+        + chunk(b"IEND", b"")
+    )
 
 
 def folder(place: Path, **pictures: bytes) -> Path:
@@ -104,12 +126,20 @@ def zipped(path: Path, name: str | zipfile.ZipInfo, data: bytes | str) -> Path:
 
 def lying(path: Path, method: int, flags: int = 0) -> Path:
     """A zip whose a.png says that it has a thousand bytes, and unpacks to 256 MB of zeros."""
-    packer: Any = zlib.compressobj(1, zlib.DEFLATED, -15) if method == zipfile.ZIP_DEFLATED else bz2.BZ2Compressor()
+    packer: Any = (
+        zlib.compressobj(1, zlib.DEFLATED, -15)
+        if method == zipfile.ZIP_DEFLATED
+        else bz2.BZ2Compressor()
+    )
     data = b"".join(packer.compress(bytes(16 << 20)) for _ in range(16)) + packer.flush()
     facts = (flags, method, 0, 0, 0, len(data), 1000, 5)
     local = struct.pack("<4sHHHHHIIIHH", b"PK\3\4", 20, *facts, 0) + b"a.png" + data
-    entry = struct.pack("<4sHHHHHHIIIHHHHHII", b"PK\1\2", 20, 20, *facts, 0, 0, 0, 0, 0, 0) + b"a.png"
-    path.write_bytes(local + entry + struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 1, 1, len(entry), len(local), 0))
+    entry = (
+        struct.pack("<4sHHHHHHIIIHHHHHII", b"PK\1\2", 20, 20, *facts, 0, 0, 0, 0, 0, 0) + b"a.png"
+    )
+    path.write_bytes(
+        local + entry + struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 1, 1, len(entry), len(local), 0)
+    )
     return path
 
 
@@ -129,7 +159,9 @@ def link() -> zipfile.ZipInfo:
     return info
 
 
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")  # pytest undoes what ganzoo does about it
+@pytest.mark.filterwarnings(
+    "ignore::PIL.Image.DecompressionBombWarning"
+)  # pytest undoes what ganzoo does about it
 @pytest.mark.parametrize(
     ("make", "words", "code", "text"),
     [
@@ -165,12 +197,21 @@ def link() -> zipfile.ZipInfo:
         (lambda p: tarred(p.with_suffix(".tgz"), size=10**6), [], 1, "cannot be read"),
     ],
 )  # fmt: skip
-def test_data(ganzoo: Call, tmp_path: Path, make: Callable[[Path], Path], words: list[str], code: int, text: str) -> None:
+def test_data(
+    ganzoo: Call,
+    tmp_path: Path,
+    make: Callable[[Path], Path],
+    words: list[str],
+    code: int,
+    text: str,
+) -> None:
     """By --force a new run would replace an old one: that one must be there still."""
     data, old = make(tmp_path / "data"), folder(tmp_path / "old", a=b"precious")
     (old / "run.json").write_text("{}")
     before = contents(old)
-    assert text in ganzoo("train", "dcgan", "--data", data, *SMALL, *words, "--out", "old", "--force", code=code)
+    assert text in ganzoo(
+        "train", "dcgan", "--data", data, *SMALL, *words, "--out", "old", "--force", code=code
+    )
     assert contents(old) == before
 
 
@@ -198,7 +239,9 @@ def test_a_byte_of_exif_may_be_anything() -> None:
         for value in (0, 1, 2, 3, 4, 5, 7, 10, 12, 255):
             data = whole[:place] + bytes([value]) + whole[place + 1 :]
             try:
-                assert decode(files.Entry("x.jpg", len(data), lambda data=data: data, "x.jpg"), 3, 8).shape == (8, 8, 3)
+                assert decode(
+                    files.Entry("x.jpg", len(data), lambda data=data: data, "x.jpg"), 3, 8
+                ).shape == (8, 8, 3)
             except DataError as error:
                 assert "x.jpg is not a picture" in str(error)  # noqa: PT017
                 refused += 1
@@ -242,7 +285,9 @@ def test_one_picture_smaller_than_the_network_is_a_data_set(ganzoo: Call, tmp_pa
         ({}, ["sample", "vanilla-mnist", "-n", 1, "-o", "/proc/x"], 1, "/proc/x cannot be written"),
     ],
 )  # fmt: skip
-def test_commands(ganzoo: Call, tmp_path: Path, files: dict[str, bytes], words: list[str], code: int, text: str) -> None:
+def test_commands(
+    ganzoo: Call, tmp_path: Path, files: dict[str, bytes], words: list[str], code: int, text: str
+) -> None:
     for name, data in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(data)
@@ -265,8 +310,12 @@ def test_a_bomb_as_an_input(tmp_path: Path) -> None:
 
 def test_plugins_that_a_variable_leaves_out(ganzoo: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANZOO_PLUGINS", "nothing")
-    assert "plugin 'dcgan' is installed, but GANZOO_PLUGINS leaves it out" in ganzoo("train", "dcgan", "--data", "sine", code=2)
-    assert "plugin 'vanilla' is installed, but GANZOO_PLUGINS" in ganzoo("sample", "vanilla-sine", "-o", "x.png", code=2)
+    assert "plugin 'dcgan' is installed, but GANZOO_PLUGINS leaves it out" in ganzoo(
+        "train", "dcgan", "--data", "sine", code=2
+    )
+    assert "plugin 'vanilla' is installed, but GANZOO_PLUGINS" in ganzoo(
+        "sample", "vanilla-sine", "-o", "x.png", code=2
+    )
     assert ganzoo("list", "--plugins", code=0).startswith("no plugins; GANZOO_PLUGINS")
 
 
@@ -275,7 +324,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of one step."""
     home = tmp_path_factory.mktemp("run")
     settings = {"generator": "8", "discriminator": "8"}
-    return train("vanilla", "sine", settings=settings, steps=1, batch_size=4, device="cpu", out=home / "run")
+    return train(
+        "vanilla", "sine", settings=settings, steps=1, batch_size=4, device="cpu", out=home / "run"
+    )
 
 
 def cut(path: Path) -> None:
@@ -307,7 +358,11 @@ def recorded(**changes: Any) -> Callable[[Path], None]:
     [
         (lambda p: (p / "checkpoint.safetensors").unlink(), 1, "has no checkpoint to resume from"),
         (lambda p: cut(p / "checkpoint.safetensors"), 1, "cut short or altered"),
-        (lambda p: shutil.copy(p / "model.safetensors", p / "checkpoint.safetensors"), 1, "its header names no position"),
+        (
+            lambda p: shutil.copy(p / "model.safetensors", p / "checkpoint.safetensors"),
+            1,
+            "its header names no position",
+        ),
         (standing(phase="x"), 1, "not a checkpoint of ganzoo"),
         (standing(phase=-1), 1, "not a checkpoint of ganzoo"),
         (standing(index=-3), 1, "not a checkpoint of ganzoo"),
@@ -323,15 +378,21 @@ def recorded(**changes: Any) -> Callable[[Path], None]:
         (lambda p: (p / "local.json").unlink(), 1, "is not a run folder (local.json is missing)"),
     ],
 )
-def test_resuming(ganzoo: Call, run: Path, tmp_path: Path, alter: Callable[[Path], Any], code: int, text: str) -> None:
+def test_resuming(
+    ganzoo: Call, run: Path, tmp_path: Path, alter: Callable[[Path], Any], code: int, text: str
+) -> None:
     shutil.copytree(run, tmp_path / "run")
     alter(tmp_path / "run")
     before = contents(tmp_path / "run")
-    assert text in ganzoo("train", "--resume", "--out", "run", "--steps", 2, "--device", "cpu", code=code)
+    assert text in ganzoo(
+        "train", "--resume", "--out", "run", "--steps", 2, "--device", "cpu", code=code
+    )
     assert contents(tmp_path / "run") == before
 
 
-def test_rows_of_metrics_that_are_none_are_left_out(ganzoo: Call, run: Path, tmp_path: Path) -> None:
+def test_rows_of_metrics_that_are_none_are_left_out(
+    ganzoo: Call, run: Path, tmp_path: Path
+) -> None:
     shutil.copytree(run, tmp_path / "run")
     with (tmp_path / "run" / "metrics.jsonl").open("ab") as file:
         file.write(b"3\n\xff\xfe\n")
@@ -344,7 +405,9 @@ def test_a_run_whose_name_is_not_utf8_is_not_begun(ganzoo: Call, run: Path, tmp_
     place = tmp_path / NOT_UTF8
     shutil.copytree(run, place)
     before = contents(place)
-    assert "is not spelt in UTF-8" in ganzoo("train", "vanilla", "--data", "sine", "--out", place, "--force", code=2)
+    assert "is not spelt in UTF-8" in ganzoo(
+        "train", "vanilla", "--data", "sine", "--out", place, "--force", code=2
+    )
     assert contents(place) == before
 
 
@@ -353,9 +416,14 @@ def digits() -> Any:
     return load("vanilla-mnist", device="cpu")
 
 
-def test_shards_beside_other_files(digits: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shards_beside_other_files(
+    digits: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(shards, "SHARD", 4)
-    others = {name: (tmp_path / name).write_bytes(b"other") for name in ("x[1]-train.tar", "x1-000000.tar", "x[1]-0.tar")}
+    others = {
+        name: (tmp_path / name).write_bytes(b"other")
+        for name in ("x[1]-train.tar", "x1-000000.tar", "x[1]-0.tar")
+    }
     bulk.write(digits, tmp_path / "x[1].tar", 10, seed=1)
     before = contents(tmp_path)
     assert {name: len(before[name]) for name in others} == others
@@ -368,7 +436,9 @@ def test_shards_beside_other_files(digits: Any, tmp_path: Path, monkeypatch: pyt
     assert contents(tmp_path) == before
 
 
-def test_a_folder_for_a_trillion_rows_is_looked_through_at_once(digits: Any, tmp_path: Path) -> None:
+def test_a_folder_for_a_trillion_rows_is_looked_through_at_once(
+    digits: Any, tmp_path: Path
+) -> None:
     folder(tmp_path / "x", **{"000007": b"old", "7": b"not a row"})
     with pytest.raises(OutputExists, match="it holds more"):
         bulk.write(digits, tmp_path / "x", 10**12 - 1, seed=1, force=True)
@@ -379,7 +449,10 @@ def test_codes_that_run_along_other_columns_are_other_samples(tmp_path: Path) ->
     from tests.cli.conftest import publish
 
     publish(tmp_path, "tiny_codes", "x")
-    model, words = load(tmp_path / "weights" / "x", device="cpu"), {"seed": 1, "inputs": {"code": "c1=-2..2"}}
+    model, words = (
+        load(tmp_path / "weights" / "x", device="cpu"),
+        {"seed": 1, "inputs": {"code": "c1=-2..2"}},
+    )
     bulk.write(model, tmp_path / "x", 8, columns=4, **words)
     before = contents(tmp_path / "x")
     with pytest.raises(RunError, match="begun with 4 columns"):
@@ -402,33 +475,53 @@ def test_a_full_disk_keeps_the_old_samples(ganzoo: Call, full: Path, name: str) 
 
 def process(*words: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
     words = tuple(word if isinstance(word, bytes) else str(word) for word in words)
-    return subprocess.run([*RUN, *words], cwd=cwd, env={**os.environ, **environment}, capture_output=True, check=False)
+    return subprocess.run(
+        [*RUN, *words], cwd=cwd, env={**os.environ, **environment}, capture_output=True, check=False
+    )
 
 
 def test_a_path_is_printed_as_it_is_spelt(tmp_path: Path) -> None:
-    done = process("sample", "vanilla-mnist", "-n", "1", "--seed", "1", "-o", b"\xff.png", cwd=tmp_path)
+    done = process(
+        "sample", "vanilla-mnist", "-n", "1", "--seed", "1", "-o", b"\xff.png", cwd=tmp_path
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"\xff.png\n", b"")
 
 
 def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
     environment = {
-        key: value for key, value in os.environ.items() if key not in ("MPLCONFIGDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
+        key: value
+        for key, value in os.environ.items()
+        if key not in ("MPLCONFIGDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
     }
     words = [*RUN, "sample", "vanilla-sine", "--seed", "1", "-n", "4"]
-    done = subprocess.run(words, cwd=tmp_path, env={**environment, "HOME": "/proc/none"}, capture_output=True, check=False)
+    done = subprocess.run(
+        words,
+        cwd=tmp_path,
+        env={**environment, "HOME": "/proc/none"},
+        capture_output=True,
+        check=False,
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"vanilla-sine.png\n", b"")
 
 
-@pytest.mark.parametrize(("closed", "words", "code"), [(">&-", "list", 0), ("2>&-", "info dcgn", 2)])
+@pytest.mark.parametrize(
+    ("closed", "words", "code"), [(">&-", "list", 0), ("2>&-", "info dcgn", 2)]
+)
 def test_a_stream_that_is_closed(tmp_path: Path, closed: str, words: str, code: int) -> None:
     line = f'exec "$0" -c "{RUN[-1]}" {words} {closed}'
-    done = subprocess.run(["bash", "-c", line, sys.executable], cwd=tmp_path, capture_output=True, check=False)
+    done = subprocess.run(
+        ["bash", "-c", line, sys.executable], cwd=tmp_path, capture_output=True, check=False
+    )
     assert (done.returncode, done.stdout, done.stderr) == (code, b"", b"")
 
 
-def test_sampling_that_is_interrupted_is_one_line_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+def test_sampling_that_is_interrupted_is_one_line_and_leaves_nothing_half_written(
+    tmp_path: Path,
+) -> None:
     words = [*RUN, "sample", "vanilla-mnist", "-n", "200000", "--seed", "1", "-o", "x"]
-    child = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     deadline = time.monotonic() + 60
     while not (tmp_path / "x" / "000200.png").exists() and time.monotonic() < deadline:
         time.sleep(0.02)

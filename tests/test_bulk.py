@@ -32,12 +32,16 @@ def model() -> Any:
 
 
 def digits(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix == ".png"}
+    return {
+        path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix == ".png"
+    }
 
 
 def test_a_folder(model: Any, tmp_path: Path) -> None:
     seen: list[int] = []
-    assert model.write(tmp_path / "x", 100, seed=7, batch_size=24, progress=seen.append) == str(tmp_path / "x")
+    assert model.write(tmp_path / "x", 100, seed=7, batch_size=24, progress=seen.append) == str(
+        tmp_path / "x"
+    )
     assert sum(seen) == 100
     whole = to_uint8(model.sample(100, seed=7).tensor)
     for row in (0, 23, 24, 99):
@@ -50,16 +54,23 @@ def test_a_folder(model: Any, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "x" / "samples.json").read_text())["done"] == 100
 
 
-def test_shards_as_webdataset_reads_them(model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shards_as_webdataset_reads_them(
+    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(shards, "SHARD", 40)
     shown = bulk.write(model, tmp_path / "x.tar", 100, seed=7)
     assert shown == str(tmp_path / "x-{000000..000002}.tar")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [*(f"x-00000{i}.tar" for i in range(3)), "x.samples.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *(f"x-00000{i}.tar" for i in range(3)),
+        "x.samples.json",
+    ]
     rows = []
     for number in range(3):
         with tarfile.open(tmp_path / f"x-00000{number}.tar") as shard:
             names = shard.getnames()
-            assert names[::2] == [name.replace(".json", ".png") for name in names[1::2]], "files of one row lie together"
+            assert names[::2] == [name.replace(".json", ".png") for name in names[1::2]], (
+                "files of one row lie together"
+            )
             for name in names[::2]:
                 picture = Image.open(io.BytesIO(shard.extractfile(name).read()))  # type: ignore[union-attr]
                 rows.append(np.asarray(picture).astype(int))
@@ -69,7 +80,9 @@ def test_shards_as_webdataset_reads_them(model: Any, tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("target", ["x", "x.tar"])
-def test_going_on_gives_the_same_bytes(model: Any, tmp_path: Path, target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_going_on_gives_the_same_bytes(
+    model: Any, tmp_path: Path, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(shards, "SHARD", 40)
     bulk.write(model, tmp_path / "whole" / target, 100, seed=7, batch_size=20)
 
@@ -86,12 +99,22 @@ def test_going_on_gives_the_same_bytes(model: Any, tmp_path: Path, target: str, 
 
     monkeypatch.setattr(bulk, "EVERY", 0)
     with pytest.raises(Stop):
-        bulk.write(model, tmp_path / "cut" / target, 100, seed=7, batch_size=20, progress=stop_at([0]))
+        bulk.write(
+            model, tmp_path / "cut" / target, 100, seed=7, batch_size=20, progress=stop_at([0])
+        )
     assert not list(tmp_path.rglob("*.tmp"))
     assert 20 <= bulk.recorded(tmp_path / "cut" / target).done < 100
     bulk.write(model, tmp_path / "cut" / target, 100, seed=7, batch_size=20, resume=True)
-    files = {path.relative_to(tmp_path / "whole"): path for path in (tmp_path / "whole").rglob("*") if path.is_file()}
-    again = {path.relative_to(tmp_path / "cut"): path for path in (tmp_path / "cut").rglob("*") if path.is_file()}
+    files = {
+        path.relative_to(tmp_path / "whole"): path
+        for path in (tmp_path / "whole").rglob("*")
+        if path.is_file()
+    }
+    again = {
+        path.relative_to(tmp_path / "cut"): path
+        for path in (tmp_path / "cut").rglob("*")
+        if path.is_file()
+    }
     assert files.keys() == again.keys()
     assert all(path.read_bytes() == again[name].read_bytes() for name, path in files.items())
 
@@ -155,10 +178,17 @@ def test_killed_and_gone_on(tmp_path: Path) -> None:
     """A real process, killed; the same command with --resume; and the same again uncut."""
     words = ["sample", "vanilla-mnist", "--seed", "3", "-n"]
     child = subprocess.Popen(
-        [*RUN, *words, "100000", "-o", "x"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*RUN, *words, "100000", "-o", "x"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 60
-    while not (tmp_path / "x" / "000500.png").exists() and child.poll() is None and time.monotonic() < deadline:
+    while (
+        not (tmp_path / "x" / "000500.png").exists()
+        and child.poll() is None
+        and time.monotonic() < deadline
+    ):
         time.sleep(0.02)
     child.send_signal(signal.SIGKILL)
     child.wait()
@@ -168,12 +198,19 @@ def test_killed_and_gone_on(tmp_path: Path) -> None:
     assert job["done"] <= made
     job["origin"]["n"] = made + 300  # the rest of a hundred thousand would prove no more
     (tmp_path / "x" / "samples.json").write_text(json.dumps(job))
-    subprocess.run([*RUN, "sample", "--resume", "-o", "x"], cwd=tmp_path, check=True, capture_output=True)
-    subprocess.run([*RUN, *words, str(made + 300), "-o", "y"], cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(
+        [*RUN, "sample", "--resume", "-o", "x"], cwd=tmp_path, check=True, capture_output=True
+    )
+    subprocess.run(
+        [*RUN, *words, str(made + 300), "-o", "y"], cwd=tmp_path, check=True, capture_output=True
+    )
     cut, whole = digits(tmp_path / "x"), digits(tmp_path / "y")
     assert cut.keys() == whole.keys()
     for name, data in whole.items():
-        assert (np.asarray(Image.open(io.BytesIO(cut[name]))) == np.asarray(Image.open(io.BytesIO(data)))).all()
+        assert (
+            np.asarray(Image.open(io.BytesIO(cut[name])))
+            == np.asarray(Image.open(io.BytesIO(data)))
+        ).all()
 
 
 def test_memory_does_not_grow(tmp_path: Path) -> None:
@@ -186,7 +223,11 @@ def test_memory_does_not_grow(tmp_path: Path) -> None:
 
     def peak(name: str, n: int) -> int:
         done = subprocess.run(
-            [sys.executable, "-c", code, name, str(n)], cwd=tmp_path, check=True, capture_output=True, text=True
+            [sys.executable, "-c", code, name, str(n)],
+            cwd=tmp_path,
+            check=True,
+            capture_output=True,
+            text=True,
         )
         return int(done.stdout)
 
@@ -196,7 +237,9 @@ def test_memory_does_not_grow(tmp_path: Path) -> None:
 def test_a_full_disk(tmp_path: Path, tmpfs: Callable[[Path, str], Path]) -> None:
     mounted = tmpfs(tmp_path / "small", "256k")
     done = subprocess.run(
-        [*RUN, "sample", "vanilla-mnist", "-n", "3000", "--seed", "1", "-o", mounted / "x.tar"], capture_output=True, text=True
+        [*RUN, "sample", "vanilla-mnist", "-n", "3000", "--seed", "1", "-o", mounted / "x.tar"],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 1
     assert "No space left" in done.stderr

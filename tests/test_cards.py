@@ -16,7 +16,9 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.mark.parametrize("name", list(manifest.official().models))
 def test_every_card_follows_from_its_entry(name: str) -> None:
     text = (ROOT / "weights" / name / card.CARD).read_text("utf-8")
-    assert text == card.render(name, manifest.official().models[name]), "run `ganzoo manifest cards`"
+    assert text == card.render(name, manifest.official().models[name]), (
+        "run `ganzoo manifest cards`"
+    )
 
 
 def test_the_readme_lists_the_models() -> None:
@@ -26,7 +28,10 @@ def test_the_readme_lists_the_models() -> None:
 
 
 def test_weights_stay_in_their_budget() -> None:
-    sizes = {name: sum(f.bytes for f in entry.files.values()) for name, entry in manifest.official().models.items()}
+    sizes = {
+        name: sum(f.bytes for f in entry.files.values())
+        for name, entry in manifest.official().models.items()
+    }
     assert {name for name, size in sizes.items() if size > 4 * 2**20 and "mnist" in name} == set()
     assert max(sizes.values()) <= 14 * 2**20
     assert sum(sizes.values()) <= 90 * 2**20
@@ -34,5 +39,7 @@ def test_weights_stay_in_their_budget() -> None:
 
 def test_the_manifests_schema_is_written_down() -> None:
     stored = json.loads((ROOT / "docs" / "weights_manifest.schema.json").read_text("utf-8"))
-    assert stored == manifest.schema(), "run `ganzoo manifest schema > docs/weights_manifest.schema.json`"
+    assert stored == manifest.schema(), (
+        "run `ganzoo manifest schema > docs/weights_manifest.schema.json`"
+    )
     jsonschema.validate(json.loads((ROOT / "weights_manifest.json").read_text("utf-8")), stored)

@@ -39,7 +39,9 @@ def pictures(size: int = 28, n: int = 4) -> Tensor:
 def played(gan: Any) -> tuple[list[Update], list[Any]]:
     """The updates of one step in which no weights move, and the discriminator's verdicts in order."""
     verdicts: list[Any] = []
-    hook = gan.discriminator.register_forward_hook(lambda module, inputs, verdict: verdicts.append(verdict))
+    hook = gan.discriminator.register_forward_hook(
+        lambda module, inputs, verdict: verdicts.append(verdict)
+    )
     step = Step(0, "train", 10, torch.Generator().manual_seed(0))
     updates = list(gan.losses({"image": pictures(), "label": LABELS}, step))
     hook.remove()
@@ -54,7 +56,9 @@ def surprise(raw: Tensor) -> float:
     """Mean of -log softmax at LABELS."""
     logits = raw.detach().double().numpy()
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    return float(-np.mean([np.log(line[label]) for line, label in zip(shares, LABELS.tolist(), strict=True)]))
+    return float(
+        -np.mean([np.log(line[label]) for line, label in zip(shares, LABELS.tolist(), strict=True)])
+    )
 
 
 # ---- networks
@@ -79,8 +83,12 @@ def test_shapes(size: int, network: str, condition: str) -> None:
 @pytest.mark.parametrize("network", ["convolution", "mlp"])
 @pytest.mark.parametrize("condition", CONDITIONS)
 def test_the_label_is_seen(network: str, condition: str) -> None:
-    gan = built(network=network, discriminator_condition=condition, classifier=int(condition == "none")).eval()
-    first, second = (gan.discriminator(pictures(), torch.full((4,), label)).score for label in (0, 1))
+    gan = built(
+        network=network, discriminator_condition=condition, classifier=int(condition == "none")
+    ).eval()
+    first, second = (
+        gan.discriminator(pictures(), torch.full((4,), label)).score for label in (0, 1)
+    )
     assert torch.equal(first, second) == (condition == "none")
     for learned in ("concatenation", "embedding"):
         generator = built(network=network, generator_condition=learned).eval().generator
@@ -95,20 +103,30 @@ def test_a_label_is_one_plane_of_ones_beside_the_image() -> None:
     gan.discriminator(pictures(), LABELS)
     assert torch.equal(seen[0][:, :1], pictures())
     for planes, label in zip(seen[0][:, 1:], LABELS.tolist(), strict=True):
-        assert [plane.unique().tolist() for plane in planes] == [[float(place == label)] for place in range(3)]
+        assert [plane.unique().tolist() for plane in planes] == [
+            [float(place == label)] for place in range(3)
+        ]
 
 
 @pytest.mark.parametrize("network", ["convolution", "mlp"])
 def test_projection_is_an_inner_product_with_the_class(network: str) -> None:
     """Miyato and Koyama 2018, eq. 3: f(x, y) = y V phi(x) + psi(phi(x)), y one-hot."""
-    discriminator = built(network=network, discriminator_condition="projection").discriminator.eval()
+    discriminator = built(
+        network=network, discriminator_condition="projection"
+    ).discriminator.eval()
     seen = pictures() if network == "convolution" else pictures().flatten(1)
     phi = discriminator.trunk(seen).flatten(1).detach().double().numpy()
     v, psi = discriminator.projection, discriminator.score
     one_hot = np.eye(3)[LABELS.numpy()]
     matrix, line = (layer.weight.detach().flatten(1).double().numpy() for layer in (v, psi))
-    expected = (one_hot * (phi @ matrix.T + v.bias.detach().numpy())).sum(axis=1) + phi @ line[0] + psi.bias.item()
-    np.testing.assert_allclose(discriminator(pictures(), LABELS).score.detach().numpy(), expected, rtol=1e-4, atol=1e-6)
+    expected = (
+        (one_hot * (phi @ matrix.T + v.bias.detach().numpy())).sum(axis=1)
+        + phi @ line[0]
+        + psi.bias.item()
+    )
+    np.testing.assert_allclose(
+        discriminator(pictures(), LABELS).score.detach().numpy(), expected, rtol=1e-4, atol=1e-6
+    )
 
 
 # ---- losses
@@ -119,20 +137,31 @@ def test_projection_is_an_inner_product_with_the_class(network: str) -> None:
 def test_losses_are_the_papers(condition: str, classifier: float) -> None:
     if condition == "none" and not classifier:
         return
-    gan = built(discriminator_condition=condition, classifier=classifier, classifier_data="all", real_target=1)
+    gan = built(
+        discriminator_condition=condition,
+        classifier=classifier,
+        classifier_data="all",
+        real_target=1,
+    )
     (discriminator, generator), (real, fake, again) = played(gan)
     assert (discriminator.player, generator.player) == ("discriminator", "generator")
     source = -(log_sigmoid(real.score).mean() + log_sigmoid(-fake.score).mean())
     classes = surprise(real.classes) + surprise(fake.classes) if classifier else 0
     assert discriminator.loss.item() == pytest.approx(source + classifier * classes, rel=1e-5)
     mistake = surprise(again.classes) if classifier else 0
-    assert generator.loss.item() == pytest.approx(-log_sigmoid(again.score).mean() + classifier * mistake, rel=1e-5)
-    expected = {"score/real", "score/fake"} | ({"class/real", "class/fake"} if classifier else set())
+    assert generator.loss.item() == pytest.approx(
+        -log_sigmoid(again.score).mean() + classifier * mistake, rel=1e-5
+    )
+    expected = {"score/real", "score/fake"} | (
+        {"class/real", "class/fake"} if classifier else set()
+    )
     assert set(discriminator.log) == expected
 
 
 def test_the_classifier_may_learn_from_real_pictures_alone() -> None:
-    (discriminator, _), (real, fake, _) = played(built(classifier=2, classifier_data="real", real_target=1))
+    (discriminator, _), (real, fake, _) = played(
+        built(classifier=2, classifier_data="real", real_target=1)
+    )
     source = -(log_sigmoid(real.score).mean() + log_sigmoid(-fake.score).mean())
     assert discriminator.loss.item() == pytest.approx(source + 2 * surprise(real.classes), rel=1e-5)
 
@@ -140,20 +169,30 @@ def test_the_classifier_may_learn_from_real_pictures_alone() -> None:
 def test_the_share_of_classes_named_is_logged() -> None:
     (discriminator, _), (real, fake, _) = played(built(classifier=1))
     for name, verdict in (("class/real", real), ("class/fake", fake)):
-        right = [line.argmax().item() == label for line, label in zip(verdict.classes, LABELS.tolist(), strict=True)]
+        right = [
+            line.argmax().item() == label
+            for line, label in zip(verdict.classes, LABELS.tolist(), strict=True)
+        ]
         assert discriminator.log[name].item() == pytest.approx(np.mean(right))
 
 
 def test_smoothing_is_one_sided() -> None:
     (discriminator, _), (real, fake, _) = played(built(real_target=0.9))
-    expected = -(0.9 * log_sigmoid(real.score) + 0.1 * log_sigmoid(-real.score)).mean() - log_sigmoid(-fake.score).mean()
+    expected = (
+        -(0.9 * log_sigmoid(real.score) + 0.1 * log_sigmoid(-real.score)).mean()
+        - log_sigmoid(-fake.score).mean()
+    )
     assert discriminator.loss.item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_presets() -> None:
     assert set(PLUGIN.presets) == {"mlp", "concatenation", "embedding", "projection", "acgan"}
     for preset in PLUGIN.presets.values():
-        gan = PLUGIN.build(override(preset, {"width": 4, "generator": "8", "discriminator": "8", "classes": "a,b,c"}))
+        gan = PLUGIN.build(
+            override(
+                preset, {"width": 4, "generator": "8", "discriminator": "8", "classes": "a,b,c"}
+            )
+        )
         assert all(torch.isfinite(update.loss) for update in played(gan)[0])
     assert {name for name, preset in PLUGIN.presets.items() if preset.classifier} == {"acgan"}
     assert PLUGIN.presets["acgan"].classifier_data == "all"
@@ -195,7 +234,16 @@ def test_the_class_is_learnt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             Image.fromarray(levels).save(folder / f"{number}.png")
     settings = {"width": 8, "latent": 8, "ema": 0.9, "lr_generator": 2e-3, "lr_discriminator": 2e-3}
     out = tmp_path / "run"
-    run = train("cgan", str(tmp_path / "data"), settings=settings, steps=80, batch_size=16, out=out, device="cpu", sample_every=0)
+    run = train(
+        "cgan",
+        str(tmp_path / "data"),
+        settings=settings,
+        steps=80,
+        batch_size=16,
+        out=out,
+        device="cpu",
+        sample_every=0,
+    )
     model = ganzoo.load(run)
     for name, sign in (("left", 1), ("right", -1)):
         made = model.sample(16, seed=0, label=name).tensor

@@ -63,7 +63,9 @@ def lab_by_hand(level: tuple[float, float, float]) -> tuple[float, float, float]
         0.2126729 * r + 0.7151522 * g + 0.0721750 * b,
         (0.0193339 * r + 0.1191920 * g + 0.9503041 * b) / 1.08883,
     )
-    x, y, z = (math.cbrt(t) if t > 216 / 24389 else (24389 / 27 * t + 16) / 116 for t in tristimulus)
+    x, y, z = (
+        math.cbrt(t) if t > 216 / 24389 else (24389 / 27 * t + 16) / 116 for t in tristimulus
+    )
     return 116 * y - 16, 500 * (x - y), 200 * (y - z)
 
 
@@ -74,7 +76,9 @@ def one(*levels: float) -> Tensor:
 # ---- colour
 
 
-@pytest.mark.parametrize("level", [*product((0.0, 1.0), repeat=3), (0.02, 0.01, 0.03), (0.5, 0.04, 0.2), (0.3, 0.6, 0.9)])
+@pytest.mark.parametrize(
+    "level", [*product((0.0, 1.0), repeat=3), (0.02, 0.01, 0.03), (0.5, 0.04, 0.2), (0.3, 0.6, 0.9)]
+)
 def test_lab_is_that_of_the_standards(level: tuple[float, float, float]) -> None:
     np.testing.assert_allclose(to_lab(one(*level)).flatten().numpy(), lab_by_hand(level), atol=2e-3)
 
@@ -88,19 +92,29 @@ def test_lab_is_that_of_the_standards(level: tuple[float, float, float]) -> None
         ((0.5, 0.5, 0.5), (53.39, 0, 0)),
     ],
 )
-def test_lab_has_the_well_known_numbers(level: tuple[float, float, float], lab: tuple[float, float, float]) -> None:
+def test_lab_has_the_well_known_numbers(
+    level: tuple[float, float, float], lab: tuple[float, float, float]
+) -> None:
     np.testing.assert_allclose(to_lab(one(*level)).flatten().numpy(), lab, atol=0.01)
 
 
 def test_every_colour_comes_back_from_lab() -> None:
-    corners = torch.tensor(list(product((0, 1, 128, 254, 255), repeat=3))).float().T.reshape(1, 3, 5, 25) / 127.5 - 1
+    corners = (
+        torch.tensor(list(product((0, 1, 128, 254, 255), repeat=3))).float().T.reshape(1, 3, 5, 25)
+        / 127.5
+        - 1
+    )
     for colours in (corners, in_8_bits(pictures(64))):
         lab = to_lab(colours)
-        assert np.array_equal(images.to_uint8(to_rgb(lab[:, :1], lab[:, 1:])), images.to_uint8(colours))
+        assert np.array_equal(
+            images.to_uint8(to_rgb(lab[:, :1], lab[:, 1:])), images.to_uint8(colours)
+        )
 
 
 def test_lab_has_gradients_everywhere() -> None:
-    colours = torch.tensor([-1.0, -0.999, 0.0, 1.0]).view(1, 1, 2, 2).repeat(1, 3, 1, 1).requires_grad_()
+    colours = (
+        torch.tensor([-1.0, -0.999, 0.0, 1.0]).view(1, 1, 2, 2).repeat(1, 3, 1, 1).requires_grad_()
+    )
     lab = to_lab(colours)
     to_rgb(lab[:, :1], lab[:, 1:] + 1).sum().backward()
     assert colours.grad is not None
@@ -130,8 +144,13 @@ def test_lightness_stays_where_tiles_meet() -> None:
             layer.weight.data *= 30
     spec: Any = registry.get("colorizer").inputs(gan.config)["image"]
     photograph, cut = pictures(200, 1, 301), Cut(spec.multiple, spec.halo, most=1 << 14, side=100)
-    made = tiles.through(lambda tile: gan.sample({"image": tile}), images.to_uint8(photograph)[0], cut)["sample"]
-    asked, found = to_lab(in_8_bits(photograph)), to_lab(images.to_float(torch.from_numpy(made).permute(2, 0, 1))[None])
+    made = tiles.through(
+        lambda tile: gan.sample({"image": tile}), images.to_uint8(photograph)[0], cut
+    )["sample"]
+    asked, found = (
+        to_lab(in_8_bits(photograph)),
+        to_lab(images.to_float(torch.from_numpy(made).permute(2, 0, 1))[None]),
+    )
     assert float(torch.hypot(*found[:, 1:].unbind(1)).mean()) > 20
     assert float((found[:, 0] - asked[:, 0]).abs().max()) < 0.5
 
@@ -143,7 +162,9 @@ def test_no_more_chroma_is_taken_away_than_needed() -> None:
     more = kept + asked / 256
     beyond = to_lab(to_rgb(lightness, ab * (more / asked)))[:, 1:]
     gained = (torch.hypot(*beyond.unbind(1)) - kept) / asked
-    assert float(gained[kept < 0.99 * asked].max()) < 1 / 400  # more than that share of what was asked for does not fit
+    assert (
+        float(gained[kept < 0.99 * asked].max()) < 1 / 400
+    )  # more than that share of what was asked for does not fit
 
 
 # ---- samples
@@ -151,7 +172,9 @@ def test_no_more_chroma_is_taken_away_than_needed() -> None:
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (4, 52), (64, 8)])
-def test_lightness_and_size_stay_whatever_the_network_says(height: int, width: int, precision: torch.dtype) -> None:
+def test_lightness_and_size_stay_whatever_the_network_says(
+    height: int, width: int, precision: torch.dtype
+) -> None:
     gan = built(**SMALL).eval()
     for layer in gan.generator.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
@@ -195,7 +218,9 @@ def test_an_overview_gives_a_large_picture_the_colours_of_its_reduced_copy() -> 
 
 def test_a_model_with_an_overview_is_never_given_tiles() -> None:
     cuts = [
-        photographs.cut(registry.get("colorizer").inputs(built(**SMALL, overview=whole).config)["image"])
+        photographs.cut(
+            registry.get("colorizer").inputs(built(**SMALL, overview=whole).config)["image"]
+        )
         for whole in (False, True)
     ]
     assert [cut.at_once(4000, 6000) for cut in cuts] == [False, True]
@@ -214,7 +239,9 @@ def test_strips_of_rows_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def reach(network: nn.Module, channels: int, side: int, place: tuple[int, int]) -> int:
     """How far from `place` a change of the picture changes a network's output there."""
     picture = random(1, channels, side, side).double().requires_grad_()
-    (gradient,) = torch.autograd.grad(network.double().eval()(picture)[0, :, place[0], place[1]].sum(), picture)
+    (gradient,) = torch.autograd.grad(
+        network.double().eval()(picture)[0, :, place[0], place[1]].sum(), picture
+    )
     seen = gradient.abs().sum(dim=(0, 1)).nonzero()
     return int((seen - torch.tensor(place)).abs().max())
 
@@ -223,7 +250,10 @@ def reach(network: nn.Module, channels: int, side: int, place: tuple[int, int]) 
 def test_the_halo_is_how_far_the_unet_looks(depth: int) -> None:
     gan = built(**SMALL | {"depth": depth, "size": 16})
     side = 128  # all that it looks at lies inside
-    found = [reach(gan.generator, 1, side, (side // 2 + place, side // 2 + place)) for place in range(2**depth)]
+    found = [
+        reach(gan.generator, 1, side, (side // 2 + place, side // 2 + place))
+        for place in range(2**depth)
+    ]
     assert max(found) == halo(gan.config)
 
 
@@ -260,16 +290,23 @@ def test_the_generators_loss_is_distance_and_what_the_discriminator_says() -> No
     found = updates(gan, batch)
     assert list(found) == ["discriminator", "generator"]
     expected = 10 * distance + generator_loss("bce", logits)
-    assert float(found["generator"].loss.detach()) == pytest.approx(float(expected.detach()), rel=1e-5)
+    assert float(found["generator"].loss.detach()) == pytest.approx(
+        float(expected.detach()), rel=1e-5
+    )
 
 
 def test_the_discriminator_compares_colours_of_the_same_lightness() -> None:
     gan, batch = built(**SMALL), pictures()
     lab = to_lab(batch)
     grey, true = lab[:, :1] / 50 - 1, lab[:, 1:] / 110
-    on_real, on_fake = (gan.discriminator(torch.cat([grey, ab], dim=1)) for ab in (true, gan.generator(grey).detach()))
+    on_real, on_fake = (
+        gan.discriminator(torch.cat([grey, ab], dim=1))
+        for ab in (true, gan.generator(grey).detach())
+    )
     expected = bce(on_real, 1.0) + bce(on_fake, 0.0)
-    assert float(updates(gan, batch)["discriminator"].loss.detach()) == pytest.approx(float(expected.detach()), rel=1e-5)
+    assert float(updates(gan, batch)["discriminator"].loss.detach()) == pytest.approx(
+        float(expected.detach()), rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("role", ["bystander", "none"])
@@ -278,7 +315,9 @@ def test_without_an_adversary_distance_is_all(role: str) -> None:
     lab = to_lab(batch)
     expected = 3 * (gan.generator(lab[:, :1] / 50 - 1) - lab[:, 1:] / 110).square().mean()
     found = updates(gan, batch)
-    assert float(found["generator"].loss.detach()) == pytest.approx(float(expected.detach()), rel=1e-5)
+    assert float(found["generator"].loss.detach()) == pytest.approx(
+        float(expected.detach()), rel=1e-5
+    )
     assert ("discriminator" in found) == (role == "bystander")
     assert hasattr(gan, "discriminator") == (role == "bystander")
 
@@ -288,7 +327,9 @@ def test_the_logged_chroma_is_a_share_of_the_truths() -> None:
     lab = to_lab(batch)
     made = 110 * gan.generator(lab[:, :1] / 50 - 1).detach()
     expected = made.norm(dim=1).mean() / lab[:, 1:].norm(dim=1).mean()
-    assert float(updates(gan, batch)["generator"].log["chroma"]) == pytest.approx(float(expected), rel=1e-4)
+    assert float(updates(gan, batch)["generator"].log["chroma"]) == pytest.approx(
+        float(expected), rel=1e-4
+    )
 
 
 def test_grey_pictures_are_no_examples() -> None:
@@ -298,7 +339,9 @@ def test_grey_pictures_are_no_examples() -> None:
     gan, batch = built(**SMALL), pictures()
     mixed = torch.cat([batch[:2], batch[:2].mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)])
     expected = updates(built(**SMALL), batch[[0, 1, 0, 1]])["generator"].loss
-    assert float(updates(gan, mixed)["generator"].loss.detach()) == pytest.approx(float(expected.detach()), rel=1e-5)
+    assert float(updates(gan, mixed)["generator"].loss.detach()) == pytest.approx(
+        float(expected.detach()), rel=1e-5
+    )
 
 
 # ---- presets
@@ -323,15 +366,24 @@ def test_s23_learns_as_its_source_does() -> None:
     """Squared error of RGB for the generator; noisy labels for a discriminator that it does not hear of."""
     gan, batch = built("s23"), pictures(120, 1)
     rgb = (batch + 1) / 2
-    luma = torch.stack([images.to_float(torch.from_numpy(np.array(one.convert("L")))) for one in images.pictures(batch)])
+    luma = torch.stack(
+        [
+            images.to_float(torch.from_numpy(np.array(one.convert("L"))))
+            for one in images.pictures(batch)
+        ]
+    )
     grey, _ = gan.split(batch)
     torch.testing.assert_close(2 * grey[:, 0] - 1, luma, atol=0.02, rtol=0)
     made = gan.generator(grey)
     noise = 0.1 * torch.rand(2, 1, 1, generator=torch.Generator().manual_seed(7))
     judged = bce(gan.discriminator(rgb), 1 - noise[0]) + bce(gan.discriminator(made), noise[1])
     found = updates(gan, batch)
-    assert float(found["discriminator"].loss.detach()) == pytest.approx(float(judged.detach()), rel=1e-4)
-    assert float(found["generator"].loss.detach()) == pytest.approx(float((made - rgb).square().mean().detach()), rel=1e-4)
+    assert float(found["discriminator"].loss.detach()) == pytest.approx(
+        float(judged.detach()), rel=1e-4
+    )
+    assert float(found["generator"].loss.detach()) == pytest.approx(
+        float((made - rgb).square().mean().detach()), rel=1e-4
+    )
     players = gan.phases()[0].players
     assert {(player.lr, player.betas) for player in players.values()} == {(1e-3, (0.9, 0.999))}
     with torch.no_grad():
@@ -346,15 +398,23 @@ def test_the_small_preset_fits_into_14_megabytes() -> None:
 
 def test_regression_is_the_small_preset_without_its_adversary() -> None:
     small, regression = built("small"), built("regression")
-    assert [t.shape for t in small.generator.parameters()] == [t.shape for t in regression.generator.parameters()]
+    assert [t.shape for t in small.generator.parameters()] == [
+        t.shape for t in regression.generator.parameters()
+    ]
     assert list(regression.phases()[0].players) == ["generator"]
-    assert (small.phases()[0].steps, small.phases()[0].batch) == (regression.phases()[0].steps, regression.phases()[0].batch)
+    assert (small.phases()[0].steps, small.phases()[0].batch) == (
+        regression.phases()[0].steps,
+        regression.phases()[0].batch,
+    )
 
 
 @pytest.mark.parametrize(
-    ("size", "preset", "expected"), [(96, "small", 64), (50, "small", 32), (None, "small", 64), (96, "s23", 120)]
+    ("size", "preset", "expected"),
+    [(96, "small", 64), (50, "small", 32), (None, "small", 64), (96, "s23", 120)],
 )
-def test_the_size_is_never_more_than_the_datas(size: int | None, preset: str, expected: int) -> None:
+def test_the_size_is_never_more_than_the_datas(
+    size: int | None, preset: str, expected: int
+) -> None:
     plugin = registry.get("colorizer")
     facts = Facts(name="x", kind="images", count=1, channels=3, size=size)
     assert plugin.adapt(plugin.presets[preset], facts).size == expected
@@ -363,7 +423,9 @@ def test_the_size_is_never_more_than_the_datas(size: int | None, preset: str, ex
 def test_grey_data_are_refused() -> None:
     plugin = registry.get("colorizer")
     with pytest.raises(DataError, match="holds grey pictures"):
-        plugin.adapt(plugin.config(), Facts(name="mnist", kind="images", count=1, channels=1, size=28))
+        plugin.adapt(
+            plugin.config(), Facts(name="mnist", kind="images", count=1, channels=1, size=28)
+        )
 
 
 @pytest.mark.parametrize(
@@ -376,7 +438,9 @@ def test_grey_data_are_refused() -> None:
         ("s23", {"depth": 3}, "set depth=5"),
     ],
 )
-def test_what_makes_no_sense_is_refused(preset: str | None, settings: dict[str, Any], words: str) -> None:
+def test_what_makes_no_sense_is_refused(
+    preset: str | None, settings: dict[str, Any], words: str
+) -> None:
     with pytest.raises(ConfigError, match=words):
         built(preset, **settings)
 
@@ -394,12 +458,21 @@ def test_a_colour_that_follows_from_lightness_is_learnt(tmp_path: Path) -> None:
     made = ganzoo.load(run, precision="fp32").sample(1, image=tmp_path / "grey.png")
     assert made.tensor.shape == (1, 3, 24, 24)
     assert set(made.views) == {"grey", "truth"}
-    true = to_lab(images.to_float(torch.from_numpy(np.asarray(painted(99, 24)).copy()).permute(2, 0, 1))[None])[:, 1:]
+    true = to_lab(
+        images.to_float(torch.from_numpy(np.asarray(painted(99, 24)).copy()).permute(2, 0, 1))[None]
+    )[:, 1:]
     away = torch.hypot(*(to_lab(made.tensor)[:, 1:] - true).unbind(1)).mean()
     assert float(away) < 0.4 * float(torch.hypot(*true.unbind(1)).mean())
 
 
 def painted(seed: int, size: int) -> Image.Image:
     """Large spots, blue or orange."""
-    coarse = np.random.default_rng(seed).integers(2, size=(size // 4, size // 4)).repeat(4, 0).repeat(4, 1)
-    return Image.fromarray(np.where(coarse[..., None] == 1, (120, 180, 250), (140, 70, 20)).astype(np.uint8))
+    coarse = (
+        np.random.default_rng(seed)
+        .integers(2, size=(size // 4, size // 4))
+        .repeat(4, 0)
+        .repeat(4, 1)
+    )
+    return Image.fromarray(
+        np.where(coarse[..., None] == 1, (120, 180, 250), (140, 70, 20)).astype(np.uint8)
+    )

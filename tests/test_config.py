@@ -43,7 +43,9 @@ class Small(Config, frozen=True, kw_only=True):
 
 def test_defaults_and_json() -> None:
     assert convert({}, Small, "x") == Small()
-    assert convert(msgspec.json.decode(msgspec.json.encode(Small(width=3))), Small, "x") == Small(width=3)
+    assert convert(msgspec.json.decode(msgspec.json.encode(Small(width=3))), Small, "x") == Small(
+        width=3
+    )
     assert plain(Small())["widths"] == [8, 16]
 
 
@@ -89,9 +91,19 @@ def test_frozen() -> None:
 
 def test_override_reads_text_as_the_field_wants_it() -> None:
     changed = override(
-        Small(), {"width": "32", "widths": "4, 8,16", "lr": "1e-3", "augment": "true", "ways": "summer,winter", "note": "a,b"}
+        Small(),
+        {
+            "width": "32",
+            "widths": "4, 8,16",
+            "lr": "1e-3",
+            "augment": "true",
+            "ways": "summer,winter",
+            "note": "a,b",
+        },
     )
-    assert changed == Small(width=32, widths=(4, 8, 16), lr=1e-3, augment=True, ways=("summer", "winter"), note="a,b")
+    assert changed == Small(
+        width=32, widths=(4, 8, 16), lr=1e-3, augment=True, ways=("summer", "winter"), note="a,b"
+    )
     assert override(Small(), {"widths": (4,)}).widths == (4,)
     assert override(Small(), {}) == Small()
 

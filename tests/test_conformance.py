@@ -38,7 +38,9 @@ def test_every_plugin_keeps_the_contract(name: str, check: str) -> None:
 # ---- broken on purpose: (check, words its finding must hold, the broken record)
 
 
-def variant(name: str, after: Callable[[GAN[Any]], object] | None = None, **members: Any) -> Plugin[Any]:
+def variant(
+    name: str, after: Callable[[GAN[Any]], object] | None = None, **members: Any
+) -> Plugin[Any]:
     """The plugin `name` with some members of its GAN replaced, and `after` run on each that is built."""
     plugin = registry.get(name)
 
@@ -118,11 +120,17 @@ def widen(config: Any, facts: object) -> Any:
 
 def with_phases(**changes: Any) -> Plugin[Any]:
     """tiny_class with other arguments of its only phase."""
-    return variant("tiny_class", phases=lambda self: (Phase(**{"steps": 4, "batch": 8, "players": {}, **changes}),))
+    return variant(
+        "tiny_class",
+        phases=lambda self: (Phase(**{"steps": 4, "batch": 8, "players": {}, **changes}),),
+    )
 
 
 def unseeded(gan: GAN[Any]) -> None:
-    nn.init.normal_(gan.get_submodule("generator.layers.0").weight, generator=torch.Generator().manual_seed(torch.seed()))
+    nn.init.normal_(
+        gan.get_submodule("generator.layers.0").weight,
+        generator=torch.Generator().manual_seed(torch.seed()),
+    )
 
 
 def wrapped(gan: GAN[Any]) -> None:
@@ -243,12 +251,32 @@ BROKEN: list[tuple[str, str, Callable[[], Plugin[Any]]]] = [
     ("config_is_bounded", "size", lambda: configured(Nested)),
     ("adapt_gives_a_config", "returns a Nested", lambda: record(adapt=lambda c, f: Nested())),
     ("adapt_gives_a_config", "its own result", lambda: record(adapt=widen)),
-    ("inputs_follow_their_rows", "rows.streams", lambda: record(inputs=lambda c: {"latent": OneStream()})),
-    ("inputs_follow_their_rows", "1 rows for 5", lambda: record(inputs=lambda c: {"latent": TooFew()})),
-    ("inputs_follow_their_rows", "identifier", lambda: record(inputs=lambda c: {"my latent": OneStream()})),
-    ("build_is_repeatable", "generator.layers.0.weight differ", lambda: variant("tiny_class", unseeded)),
+    (
+        "inputs_follow_their_rows",
+        "rows.streams",
+        lambda: record(inputs=lambda c: {"latent": OneStream()}),
+    ),
+    (
+        "inputs_follow_their_rows",
+        "1 rows for 5",
+        lambda: record(inputs=lambda c: {"latent": TooFew()}),
+    ),
+    (
+        "inputs_follow_their_rows",
+        "identifier",
+        lambda: record(inputs=lambda c: {"my latent": OneStream()}),
+    ),
+    (
+        "build_is_repeatable",
+        "generator.layers.0.weight differ",
+        lambda: variant("tiny_class", unseeded),
+    ),
     ("build_is_repeatable", "take memory", lambda: variant("tiny_class", growing)),
-    ("build_is_repeatable", "GAN.config", lambda: variant("tiny_class", lambda gan: setattr(gan, "config", None))),
+    (
+        "build_is_repeatable",
+        "GAN.config",
+        lambda: variant("tiny_class", lambda gan: setattr(gan, "config", None)),
+    ),
     ("state_names_are_plain", "critic.module.weight", lambda: variant("tiny_class", wrapped)),
     (
         "state_names_are_plain",
@@ -257,57 +285,155 @@ BROKEN: list[tuple[str, str, Callable[[], Plugin[Any]]]] = [
     ),
     ("phases_name_networks", "empty", lambda: variant("tiny_class", phases=lambda self: ())),
     ("phases_name_networks", "no players", lambda: with_phases()),
-    ("phases_name_networks", "moves no network", lambda: with_phases(players={"x": Player(networks=())})),
-    ("phases_name_networks", "'critc', which is no child", lambda: with_phases(players={"x": Player(networks=("critc",))})),
+    (
+        "phases_name_networks",
+        "moves no network",
+        lambda: with_phases(players={"x": Player(networks=())}),
+    ),
+    (
+        "phases_name_networks",
+        "'critc', which is no child",
+        lambda: with_phases(players={"x": Player(networks=("critc",))}),
+    ),
     ("phases_name_networks", "out of range", lambda: with_phases(ema=1.0)),
-    ("phases_name_networks", "no player of any phase", lambda: with_phases(players={"x": Player(networks=("discriminator",))})),
-    ("phases_name_networks", "'gen', which is no child", lambda: variant("tiny_class", ema=("gen",))),
+    (
+        "phases_name_networks",
+        "no player of any phase",
+        lambda: with_phases(players={"x": Player(networks=("discriminator",))}),
+    ),
+    (
+        "phases_name_networks",
+        "'gen', which is no child",
+        lambda: variant("tiny_class", ema=("gen",)),
+    ),
     ("only_the_player_moves", "moved since", lambda: variant("tiny_class", losses=stale)),
-    ("only_the_player_moves", "changed weights of discriminator", lambda: variant("tiny_class", losses=meddling)),
-    ("only_the_player_moves", "has not played", lambda: variant("tiny_class", losses=only("discriminator"))),
-    ("only_the_player_moves", "does not depend on encoder", lambda: variant("tiny_vae", losses=idle_encoder)),
+    (
+        "only_the_player_moves",
+        "changed weights of discriminator",
+        lambda: variant("tiny_class", losses=meddling),
+    ),
+    (
+        "only_the_player_moves",
+        "has not played",
+        lambda: variant("tiny_class", losses=only("discriminator")),
+    ),
+    (
+        "only_the_player_moves",
+        "does not depend on encoder",
+        lambda: variant("tiny_vae", losses=idle_encoder),
+    ),
     (
         "losses_are_finite",
         "the loss is nan",
         lambda: variant("tiny_vae", losses=each(lambda u: replace(u, loss=u.loss * np.nan))),
     ),
-    ("losses_are_finite", "reduce it", lambda: variant("tiny_vae", losses=each(lambda u: replace(u, loss=u.loss.expand(2))))),
-    ("losses_are_finite", "its players are", lambda: variant("tiny_vae", losses=each(lambda u: replace(u, player="decoder")))),
-    ("losses_are_finite", "no weights", lambda: variant("tiny_vae", losses=each(lambda u: replace(u, loss=u.loss.detach())))),
-    ("losses_are_finite", "logs 'kl'", lambda: variant("tiny_vae", losses=each(lambda u: replace(u, log={"kl": torch.ones(2)})))),
-    ("losses_draw_from_the_step", "step.noise", lambda: variant("tiny_vae", losses=drawing(lambda: torch.randn(1)))),
-    ("losses_draw_from_the_step", "step.noise", lambda: variant("tiny_vae", losses=drawing(lambda: np.random.rand()))),
+    (
+        "losses_are_finite",
+        "reduce it",
+        lambda: variant("tiny_vae", losses=each(lambda u: replace(u, loss=u.loss.expand(2)))),
+    ),
+    (
+        "losses_are_finite",
+        "its players are",
+        lambda: variant("tiny_vae", losses=each(lambda u: replace(u, player="decoder"))),
+    ),
+    (
+        "losses_are_finite",
+        "no weights",
+        lambda: variant("tiny_vae", losses=each(lambda u: replace(u, loss=u.loss.detach()))),
+    ),
+    (
+        "losses_are_finite",
+        "logs 'kl'",
+        lambda: variant("tiny_vae", losses=each(lambda u: replace(u, log={"kl": torch.ones(2)}))),
+    ),
+    (
+        "losses_draw_from_the_step",
+        "step.noise",
+        lambda: variant("tiny_vae", losses=drawing(lambda: torch.randn(1))),
+    ),
+    (
+        "losses_draw_from_the_step",
+        "step.noise",
+        lambda: variant("tiny_vae", losses=drawing(lambda: np.random.rand())),
+    ),
     ("bf16_is_finite", "bfloat16", lambda: variant("tiny_vae", losses=half)),
-    ("samples_are_as_declared", "declares", lambda: record("tiny_vae", output=lambda c: Picture(3, c.size))),
+    (
+        "samples_are_as_declared",
+        "declares",
+        lambda: record("tiny_vae", output=lambda c: Picture(3, c.size)),
+    ),
     ("samples_are_as_declared", "[-1, 1]", lambda: sampling(lambda made, *_: made + 2)),
     ("samples_are_as_declared", "finite", lambda: sampling(lambda made, *_: made / 0)),
-    ("samples_are_as_declared", "without 'sample'", lambda: sampling(lambda made, *_: {"picture": made})),
-    ("samples_are_as_declared", "view 'half' has 2", lambda: sampling(lambda made, *_: {"sample": made, "half": made[:2]})),
-    ("rows_are_independent", "mix rows", lambda: sampling(lambda made, *_: made - made.mean(dim=0))),
-    ("rows_are_independent", "mix rows", lambda: sampling(lambda made, *_: made + made.cumsum(dim=0) / 100)),
-    ("sample_changes_nothing", "make it an input", lambda: sampling(lambda made, *_: made + torch.randn(()))),
+    (
+        "samples_are_as_declared",
+        "without 'sample'",
+        lambda: sampling(lambda made, *_: {"picture": made}),
+    ),
+    (
+        "samples_are_as_declared",
+        "view 'half' has 2",
+        lambda: sampling(lambda made, *_: {"sample": made, "half": made[:2]}),
+    ),
+    (
+        "rows_are_independent",
+        "mix rows",
+        lambda: sampling(lambda made, *_: made - made.mean(dim=0)),
+    ),
+    (
+        "rows_are_independent",
+        "mix rows",
+        lambda: sampling(lambda made, *_: made + made.cumsum(dim=0) / 100),
+    ),
+    (
+        "sample_changes_nothing",
+        "make it an input",
+        lambda: sampling(lambda made, *_: made + torch.randn(())),
+    ),
     ("sample_changes_nothing", "inputs latent", lambda: sampling(overwriting)),
     ("sample_changes_nothing", "changes count", lambda: sampling(counting, after=counter)),
     (
         "encode_gives_inputs",
         "'latent'",
-        lambda: variant("tiny_vae", encode=lambda self, images, known: {"latent": images.flatten(1)}),
+        lambda: variant(
+            "tiny_vae", encode=lambda self, images, known: {"latent": images.flatten(1)}
+        ),
     ),
-    ("encode_gives_inputs", "z, which", lambda: variant("tiny_vae", encode=lambda self, images, known: {"z": images})),
+    (
+        "encode_gives_inputs",
+        "z, which",
+        lambda: variant("tiny_vae", encode=lambda self, images, known: {"z": images}),
+    ),
     (
         "encode_gives_inputs",
         "raise InputError",
         lambda: variant("tiny_class", encode=lambda self, images, known: {"label": known["label"]}),
     ),
-    ("meaning_stands_for_text", "shape [5]", lambda: variant("tiny_text", meaning=lambda self, tokens: self.text(tokens).sum(1))),
+    (
+        "meaning_stands_for_text",
+        "shape [5]",
+        lambda: variant("tiny_text", meaning=lambda self, tokens: self.text(tokens).sum(1)),
+    ),
     ("meaning_stands_for_text", "differ by", lambda: variant("tiny_text", sample=dimmed)),
-    ("weights_survive_a_round_trip", "outside", lambda: sampling(lambda made, _, self: made * self.scale, after=scale)),
-    ("a_restart_changes_nothing", "registered buffers", lambda: variant("tiny_vae", losses=remembering)),
+    (
+        "weights_survive_a_round_trip",
+        "outside",
+        lambda: sampling(lambda made, _, self: made * self.scale, after=scale),
+    ),
+    (
+        "a_restart_changes_nothing",
+        "registered buffers",
+        lambda: variant("tiny_vae", losses=remembering),
+    ),
 ]
 
 
-@pytest.mark.parametrize(("check", "words", "plugin"), BROKEN, ids=[f"{check}-{words}" for check, words, _ in BROKEN])
-def test_a_broken_plugin_is_found_out(check: str, words: str, plugin: Callable[[], Plugin[Any]]) -> None:
+@pytest.mark.parametrize(
+    ("check", "words", "plugin"), BROKEN, ids=[f"{check}-{words}" for check, words, _ in BROKEN]
+)
+def test_a_broken_plugin_is_found_out(
+    check: str, words: str, plugin: Callable[[], Plugin[Any]]
+) -> None:
     result = testing.outcome(CHECKS[check], plugin())
     assert not result.passed
     assert words in result.detail
@@ -317,7 +443,9 @@ def test_every_check_has_been_seen_to_fail() -> None:
     assert set(CHECKS) == {check for check, _, _ in BROKEN}
 
 
-def test_a_record_that_imports_torch_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_that_imports_torch_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "heavy-1.dist-info"
     folder.mkdir()
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: heavy\nVersion: 1\n")
@@ -329,7 +457,10 @@ def test_a_record_that_imports_torch_is_found_out(tmp_path: Path, monkeypatch: p
     result = testing.outcome(CHECKS["import_is_light"], registry.get("heavy"))
     assert not result.passed
     assert "imports torch" in result.detail
-    with pytest.raises(testing.Nonconforming, match=r"'heavy' breaks the contract in 1 of .* checks:\n  import_is_light: "):
+    with pytest.raises(
+        testing.Nonconforming,
+        match=r"'heavy' breaks the contract in 1 of .* checks:\n  import_is_light: ",
+    ):
         testing.check_plugin("heavy")
 
 
@@ -345,7 +476,9 @@ def test_an_unknown_plugin_is_the_users_mistake() -> None:
 
 
 def test_a_check_that_crashes_is_a_finding() -> None:
-    result = testing.outcome(CHECKS["samples_are_as_declared"], variant("tiny_vae", sample=lambda *_: 1 / 0))
+    result = testing.outcome(
+        CHECKS["samples_are_as_declared"], variant("tiny_vae", sample=lambda *_: 1 / 0)
+    )
     assert (result.passed, result.detail) == (False, "ZeroDivisionError: division by zero")
 
 

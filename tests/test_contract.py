@@ -44,7 +44,9 @@ def test_views_that_nobody_looks_at_are_not_made() -> None:
     """So the sheets of a translator's training do not pay for the way back."""
     gan, calls = made("cyclegan").eval(), list[str]()
     for name in ("a_to_b", "b_to_a"):
-        gan.get_submodule(name).register_forward_hook(lambda module, given, said, name=name: calls.append(name))
+        gan.get_submodule(name).register_forward_hook(
+            lambda module, given, said, name=name: calls.append(name)
+        )
     feed = {"image": torch.zeros(1, 3, 16, 16), "direction": torch.tensor([0])}
     assert list(run(gan, [feed], torch.device("cpu"), "fp32", ("sample",))) == ["sample"]
     assert calls == ["a_to_b"]
@@ -78,7 +80,9 @@ def test_class_names_travel_from_the_data_to_config_json_to_label() -> None:
 
 def test_labels_reach_the_sample() -> None:
     gan = made("tiny_class").eval()
-    assert not torch.equal(gan.sample(inputs(gan, {"label": "circle"})), gan.sample(inputs(gan, {"label": "cross"})))
+    assert not torch.equal(
+        gan.sample(inputs(gan, {"label": "circle"})), gan.sample(inputs(gan, {"label": "cross"}))
+    )
 
 
 def test_adapt_refuses_data_of_another_kind_and_values_out_of_bounds() -> None:
@@ -96,12 +100,17 @@ def test_a_network_may_belong_to_several_players() -> None:
     gan = made("tiny_codes")
     (phase,) = gan.phases()
     assert order(gan, phase) == ["discriminator", "generator", "information"]
-    shared = set(phase.players["discriminator"].networks) & set(phase.players["information"].networks)
+    shared = set(phase.players["discriminator"].networks) & set(
+        phase.players["information"].networks
+    )
     assert shared == {"trunk"}
     for update in gan.losses(batch(gan), step(phase)):
         networks = phase.players[update.player].networks
         parameters = [p for name in networks for p in gan.get_submodule(name).parameters()]
-        assert all(bool(grad.any()) for grad in torch.autograd.grad(update.loss, parameters, retain_graph=True))
+        assert all(
+            bool(grad.any())
+            for grad in torch.autograd.grad(update.loss, parameters, retain_graph=True)
+        )
 
 
 # ---- phases
@@ -110,21 +119,37 @@ def test_a_network_may_belong_to_several_players() -> None:
 def test_each_phase_has_its_own_players() -> None:
     gan = made("tiny_text")
     assert [phase.name for phase in gan.phases()] == ["text", "stage1", "stage2"]
-    assert [order(gan, phase) for phase in gan.phases()] == [["matcher"], ["critic1", "stage1"], ["critic2", "stage2"]]
-    moved = [{name for player in phase.players.values() for name in player.networks} for phase in gan.phases()]
+    assert [order(gan, phase) for phase in gan.phases()] == [
+        ["matcher"],
+        ["critic1", "stage1"],
+        ["critic2", "stage2"],
+    ]
+    moved = [
+        {name for player in phase.players.values() for name in player.networks}
+        for phase in gan.phases()
+    ]
     assert set().union(*moved) >= set(gan.ema)
     assert not moved[2] & {"text", "stage1"}
 
 
 def test_the_vocabulary_comes_from_the_captions() -> None:
     plugin = registry.get("tiny_text")
-    facts = Facts(name="birds", kind="images", count=2, sentences=(("a red bird", "a bird"), ("a small bird",)))
+    facts = Facts(
+        name="birds",
+        kind="images",
+        count=2,
+        sentences=(("a red bird", "a bird"), ("a small bird",)),
+    )
     config = plugin.adapt(plugin.config(words=4), facts)
     assert known(config.vocabulary) == ["a", "bird", "red", "small"]
-    assert config.vocabulary[:4] == ("a", "bird", "red", "small"), "words come before pieces of words"
+    assert config.vocabulary[:4] == ("a", "bird", "red", "small"), (
+        "words come before pieces of words"
+    )
     assert plugin.data(config).fields["caption"] == Captions(config.vocabulary, 4)
     assert plugin.inputs(config)["text"] == Text(config.vocabulary, 4)
-    assert inputs(plugin.build(config), {"text": "Small bird?"})["text"].tolist() == [[5, 3, 0, 0]] * 4
+    assert (
+        inputs(plugin.build(config), {"text": "Small bird?"})["text"].tolist() == [[5, 3, 0, 0]] * 4
+    )
 
 
 def test_views_stand_beside_the_sample() -> None:
@@ -147,7 +172,9 @@ def test_views_stand_beside_the_sample() -> None:
 def test_domains_are_fields_and_directions() -> None:
     plugin = registry.get("tiny_unpaired")
     assert plugin.data(plugin.tiny) == Data({"A": Picture(3, 8), "B": Picture(3, 8)}, unpaired=True)
-    config = plugin.adapt(plugin.tiny, Facts(name="s", kind="images", count=9, domains=("summer", "winter")))
+    config = plugin.adapt(
+        plugin.tiny, Facts(name="s", kind="images", count=9, domains=("summer", "winter"))
+    )
     assert list(plugin.data(config).fields) == ["summer", "winter"]
     assert plugin.inputs(config)["direction"].describe() == "one of summer2winter, winter2summer"
     with pytest.raises(ConfigError, match="of length 2"):
@@ -209,12 +236,18 @@ def test_pictures_have_inputs_where_there_is_an_encoder() -> None:
 def test_the_critic_plays_more_often() -> None:
     gan = made("tiny_curve", critic_steps=3)
     (phase,) = gan.phases()
-    assert [order(gan, phase, index) for index in range(3)] == [["critic"], ["critic"], ["critic", "generator"]]
+    assert [order(gan, phase, index) for index in range(3)] == [
+        ["critic"],
+        ["critic"],
+        ["critic", "generator"],
+    ]
 
 
 def test_curves_take_length_and_domain_from_the_data() -> None:
     plugin = registry.get("tiny_curve")
-    config = plugin.adapt(plugin.tiny, Facts(name="sines", kind="curves", count=9, dims=20, low=0.0, high=6.28))
+    config = plugin.adapt(
+        plugin.tiny, Facts(name="sines", kind="curves", count=9, dims=20, low=0.0, high=6.28)
+    )
     assert plugin.output(config) == Curve(20, 0.0, 6.28) == plugin.data(config).fields["curve"]
     assert plugin.build(config).sample({"latent": torch.zeros(3, 2)}).shape == (3, 20)
 
@@ -227,11 +260,19 @@ def test_a_step_is_all_randomness() -> None:
 
     def draws() -> list[Tensor]:
         s = step(phase)
-        return [s.noise(3, 2), s.uniform(1000, low=-2, high=4), s.integers(5, 1000), s.permutation(7)]
+        return [
+            s.noise(3, 2),
+            s.uniform(1000, low=-2, high=4),
+            s.integers(5, 1000),
+            s.permutation(7),
+        ]
 
     before = torch.get_rng_state()
     noise, uniform, integers, permutation = draws()
-    assert all(torch.equal(a, b) for a, b in zip(draws(), (noise, uniform, integers, permutation), strict=True))
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(draws(), (noise, uniform, integers, permutation), strict=True)
+    )
     assert torch.equal(before, torch.get_rng_state())
     assert noise.shape == (3, 2)
     assert -2 <= float(uniform.min()) < -1.9

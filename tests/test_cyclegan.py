@@ -41,7 +41,9 @@ def step(index: int = 0) -> Step:
 
 
 def pictures(n: int = 3, side: int = 32, seed: int = 1, channels: int = 3) -> Tensor:
-    return torch.rand(n, channels, side, side, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+    return (
+        torch.rand(n, channels, side, side, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+    )
 
 
 def updates(gan: Any, index: int = 0, n: int = 3) -> dict[str, Update]:
@@ -71,10 +73,15 @@ def transparent(network: nn.Module) -> nn.Module:
     ("preset", "generator", "discriminator"),
     [("s22", 8_402_176, 2_765_568), ("s05", None, 2_766_529)],
 )
-def test_parameters_are_those_of_the_source(preset: str, generator: int | None, discriminator: int) -> None:
+def test_parameters_are_those_of_the_source(
+    preset: str, generator: int | None, discriminator: int
+) -> None:
     with torch.device("meta"):
         gan = registry.get("cyclegan").build(configured(preset, pool="0"))
-    found = [count(network) for network in (gan.a_to_b, gan.b_to_a, gan.discriminator_a, gan.discriminator_b)]
+    found = [
+        count(network)
+        for network in (gan.a_to_b, gan.b_to_a, gan.discriminator_a, gan.discriminator_b)
+    ]
     assert generator is None or found[:2] == [generator] * 2
     assert found[2:] == [discriminator] * 2
 
@@ -90,8 +97,12 @@ def test_convolutions_are_those_of_the_papers_code() -> None:
     assert (generator + 5_248, discriminator + 896) == (11_378_179, 2_764_737)
 
 
-@pytest.mark.parametrize(("patch", "last", "side"), [(70, "one", 30), (94, "one", 15), (94, "same", 16)])
-def test_the_discriminators_judge_patches_of_the_side_they_say(patch: int, last: str, side: int) -> None:
+@pytest.mark.parametrize(
+    ("patch", "last", "side"), [(70, "one", 30), (94, "one", 15), (94, "same", 16)]
+)
+def test_the_discriminators_judge_patches_of_the_side_they_say(
+    patch: int, last: str, side: int
+) -> None:
     settings = {"patch": str(patch), "last_padding": last, "slope": "0.2"}
     network = transparent(built("paper", **settings).discriminator_a)
     image = torch.full((1, 3, 256, 256), 0.1).double().requires_grad_()
@@ -138,7 +149,9 @@ def test_any_sides_that_are_multiples(preset: str, upsampling: str, shape: tuple
     gan = built(preset, upsampling=upsampling).eval()
     multiple = registry.get("cyclegan").inputs(gan.config)["image"].multiple
     height, width = (multiple * side for side in shape)
-    made = gan.sample({"image": torch.zeros(1, 3, height, width), "direction": torch.zeros(1, dtype=torch.int64)})
+    made = gan.sample(
+        {"image": torch.zeros(1, 3, height, width), "direction": torch.zeros(1, dtype=torch.int64)}
+    )
     assert {name: tuple(view.shape) for name, view in made.items()} == dict.fromkeys(
         ("sample", "original", "returned"), (1, 3, height, width)
     )
@@ -183,7 +196,10 @@ def test_nearest_neighbours_weave_no_grid_in_a_plain_picture(upsampling: str, wo
 
 
 def test_weights_start_as_the_source_has_them() -> None:
-    spreads = {init: float(built("s22", init=init).a_to_b.layers[3].weight.detach().std()) for init in ("normal", "pytorch")}
+    spreads = {
+        init: float(built("s22", init=init).a_to_b.layers[3].weight.detach().std())
+        for init in ("normal", "pytorch")
+    }
     assert spreads["normal"] == pytest.approx(0.02, rel=0.1)
     assert spreads["pytorch"] == pytest.approx(1 / (3 * 4 * 4 * 4) ** 0.5, rel=0.2)
     assert configured("s22").init == "pytorch"
@@ -191,8 +207,14 @@ def test_weights_start_as_the_source_has_them() -> None:
 
 def test_s22_has_neither_bias_nor_leak() -> None:
     gan = built("s22")
-    assert all(layer.bias is None for layer in gan.modules() if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)))
-    assert {layer.negative_slope for layer in gan.modules() if isinstance(layer, nn.LeakyReLU)} == {0.0}
+    assert all(
+        layer.bias is None
+        for layer in gan.modules()
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))
+    )
+    assert {layer.negative_slope for layer in gan.modules() if isinstance(layer, nn.LeakyReLU)} == {
+        0.0
+    }
 
 
 # ---- the game
@@ -205,7 +227,9 @@ def by_hand(gan: Any, a: Tensor, b: Tensor) -> dict[str, float]:
         there, back = gan.a_to_b(x), gan.b_to_a(y)
         cycle = (gan.b_to_a(there) - x).abs().mean() + (gan.a_to_b(back) - y).abs().mean()
         same = (gan.a_to_b(y) - y).abs().mean() + (gan.b_to_a(x) - x).abs().mean()
-        fooled = ((gan.discriminator_b(there) - 1) ** 2).mean() + ((gan.discriminator_a(back) - 1) ** 2).mean()
+        fooled = ((gan.discriminator_b(there) - 1) ** 2).mean() + (
+            (gan.discriminator_a(back) - 1) ** 2
+        ).mean()
         lost["generators"] += float((fooled + 10 * cycle + 0.5 * 10 * same).detach()) / len(a)
         for name, real, fake in (("a", x, back), ("b", y, there)):
             judge = getattr(gan, f"discriminator_{name}")
@@ -218,12 +242,14 @@ def test_the_losses_are_the_papers() -> None:
     gan = built("paper")
     made = updates(gan)
     expected = by_hand(gan, pictures(), pictures(seed=2))
-    assert {name: float(update.loss.detach()) for name, update in made.items()} == pytest.approx(expected, rel=1e-4)
+    assert {name: float(update.loss.detach()) for name, update in made.items()} == pytest.approx(
+        expected, rel=1e-4
+    )
     parts = {name: float(part.detach()) for name, part in made["generators"].log.items()}
     weights = {"adversarial": 1, "cycle": 10, "identity": 5}
-    assert sum(weights[name.partition("/")[0]] * part for name, part in parts.items()) == pytest.approx(
-        expected["generators"], 1e-4
-    )
+    assert sum(
+        weights[name.partition("/")[0]] * part for name, part in parts.items()
+    ) == pytest.approx(expected["generators"], 1e-4)
     assert set(parts) == {f"{term}/{domain}" for term in weights for domain in "ab"}
 
 
@@ -231,7 +257,9 @@ def calls(gan: Any) -> list[str]:
     """Networks in the order of their calls in a step, with the pictures of each call."""
     seen: list[str] = []
     for name, network in gan.named_children():
-        network.register_forward_pre_hook(lambda module, inputs, name=name: seen.append(f"{name} {len(inputs[0])}"))
+        network.register_forward_pre_hook(
+            lambda module, inputs, name=name: seen.append(f"{name} {len(inputs[0])}")
+        )
     updates(gan, n=2)
     return seen
 
@@ -253,14 +281,18 @@ def test_batch_norm_never_sees_two_sets_in_one_pass() -> None:
 
 @pytest.mark.parametrize(("preset", "order"), [("paper", "gba"), ("s05", "bag"), ("s22", "bag")])
 def test_players_move_in_the_order_of_the_source(preset: str, order: str) -> None:
-    assert "".join(name.removeprefix("discriminator_")[0] for name in updates(built(preset))) == order
+    assert (
+        "".join(name.removeprefix("discriminator_")[0] for name in updates(built(preset))) == order
+    )
 
 
 def test_scores_are_means_of_both_discriminators() -> None:
     gan = built(pool="0")
     made = updates(gan)["discriminator_a"].log
     real = [gan.discriminator_a(pictures()), gan.discriminator_b(pictures(seed=2))]
-    assert float(made["score/real"]) == pytest.approx(np.mean([float(r.clamp(0, 1).mean().detach()) for r in real]), abs=1e-6)
+    assert float(made["score/real"]) == pytest.approx(
+        np.mean([float(r.clamp(0, 1).mean().detach()) for r in real]), abs=1e-6
+    )
 
 
 # ---- the memory
@@ -290,14 +322,18 @@ def test_each_row_goes_its_way_and_comes_back() -> None:
         torch.testing.assert_close(alone["sample"], forth(one))
         torch.testing.assert_close(alone["returned"], back(forth(one)))
         for name in mixed:
-            torch.testing.assert_close(mixed[name][row : row + 1], alone[name], atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(
+                mixed[name][row : row + 1], alone[name], atol=1e-5, rtol=1e-4
+            )
     assert torch.equal(mixed["original"], image)
 
 
 def test_one_direction_costs_one_pass_a_way() -> None:
     gan, seen = built().eval(), []
     for name in gan.ema:
-        gan.get_submodule(name).register_forward_pre_hook(lambda module, inputs, name=name: seen.append(name))
+        gan.get_submodule(name).register_forward_pre_hook(
+            lambda module, inputs, name=name: seen.append(name)
+        )
     made = gan.sample({"image": pictures(), "direction": torch.ones(3, dtype=torch.int64)})
     assert seen == ["b_to_a"]
     assert made["returned"] is made["returned"]
@@ -334,7 +370,9 @@ def test_what_makes_no_sense_is_refused(settings: dict[str, str], words: str) ->
         ("s05", 96, (96, 96)),
     ],
 )
-def test_training_is_no_larger_than_the_data(preset: str, data: int | None, expected: tuple[int, int]) -> None:
+def test_training_is_no_larger_than_the_data(
+    preset: str, data: int | None, expected: tuple[int, int]
+) -> None:
     facts = Facts(name="x", kind="images", count=1, channels=1, size=data, domains=("A", "B"))
     adapted = registry.get("cyclegan").adapt(configured(preset), facts)
     assert (adapted.size, adapted.load, adapted.channels) == (*expected, 1)
@@ -349,7 +387,9 @@ def folders(place: Path, side: int = 32) -> Path:
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_every_preset_trains_and_translates(preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_preset_trains_and_translates(
+    preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(artifacts, "FIXED", 2)
     narrow = {"width": "4", "discriminator_width": "4", "blocks": "1"}
     run = train(
@@ -360,7 +400,14 @@ def test_every_preset_trains_and_translates(preset: str, tmp_path: Path, monkeyp
     kept = convert(config, registry.get("cyclegan").config, preset)
     assert plain(kept) == plain(configured(preset, **narrow, size="32", load=str(kept.load)))
     row = json.loads((run / "metrics.jsonl").read_text("utf-8").splitlines()[-1])
-    drawn = {"loss/discriminator_a", "loss/discriminator_b", "adversarial/a", "adversarial/b", "cycle/a", "cycle/b"}
+    drawn = {
+        "loss/discriminator_a",
+        "loss/discriminator_b",
+        "adversarial/a",
+        "adversarial/b",
+        "cycle/a",
+        "cycle/b",
+    }
     assert drawn <= set(row)
     assert ("identity/a" in row) == (preset != "s22")
     Image.new("RGB", (45, 32)).save(tmp_path / "photo.png")
@@ -372,4 +419,11 @@ def test_pictures_without_two_folders_are_refused(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     Image.new("RGB", (32, 32)).save(tmp_path / "data" / "x.png")
     with pytest.raises(DataError, match="domain|trainA"):
-        train("cyclegan", str(tmp_path / "data"), preset="small", steps=1, out=tmp_path / "run", device="cpu")
+        train(
+            "cyclegan",
+            str(tmp_path / "data"),
+            preset="small",
+            steps=1,
+            out=tmp_path / "run",
+            device="cpu",
+        )

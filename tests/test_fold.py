@@ -74,8 +74,17 @@ def test_a_doubling_of_few_channels(channels: int, bias: bool) -> None:
 
 @pytest.mark.parametrize(("channels", "form"), [(3, Doubling), (8, nn.ConvTranspose2d)])
 @pytest.mark.parametrize("bias", [True, False])
-def test_nearest_neighbours_and_a_convolution(channels: int, form: type[nn.Module], bias: bool) -> None:
-    fast = same(nn.Sequential(nn.Identity(), NearestConvolution(6, channels, 3, bias), nn.BatchNorm2d(channels)), 6, 5, 7)
+def test_nearest_neighbours_and_a_convolution(
+    channels: int, form: type[nn.Module], bias: bool
+) -> None:
+    fast = same(
+        nn.Sequential(
+            nn.Identity(), NearestConvolution(6, channels, 3, bias), nn.BatchNorm2d(channels)
+        ),
+        6,
+        5,
+        7,
+    )
     assert type(fast.generator[1]) is form  # type: ignore[index]
     assert type(fast.generator[2]) is nn.Identity  # type: ignore[index]
 
@@ -90,7 +99,12 @@ def test_nearest_neighbours_and_a_convolution_with_mirrored_borders(kernel: int)
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("side", [1, 3])
 def test_a_latent_spread_out(bias: bool, side: int) -> None:
-    fast = same(nn.Sequential(nn.ConvTranspose2d(5, 7, (4, 3), bias=bias), nn.BatchNorm2d(7), nn.ReLU()), 5, side, side)
+    fast = same(
+        nn.Sequential(nn.ConvTranspose2d(5, 7, (4, 3), bias=bias), nn.BatchNorm2d(7), nn.ReLU()),
+        5,
+        side,
+        side,
+    )
     assert isinstance(fast.generator[0], Spread)  # type: ignore[index]
     assert isinstance(fast.generator[1], nn.Identity)  # type: ignore[index]
 
@@ -98,7 +112,13 @@ def test_a_latent_spread_out(bias: bool, side: int) -> None:
 @pytest.mark.parametrize(
     "network",
     [
-        nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 3, 1), nn.BatchNorm2d(3)),
+        nn.Sequential(
+            nn.Conv2d(3, 8, 3, padding=1),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.Conv2d(8, 3, 1),
+            nn.BatchNorm2d(3),
+        ),
         nn.Sequential(nn.ConvTranspose2d(3, 8, 4, 2, 1, groups=1), nn.BatchNorm2d(8, affine=False)),
         nn.Sequential(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), nn.Tanh()),
         nn.Sequential(nn.ConvTranspose2d(3, 3, 4, 2, 1, groups=3), nn.BatchNorm2d(3)),
@@ -190,9 +210,20 @@ class Named(nn.Module):
 
 LAYERS = [
     (nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 3, bias=False)), (5,)),
-    (nn.Sequential(nn.Conv2d(5, 8, 3, 2), nn.BatchNorm2d(8), nn.ConvTranspose2d(8, 8, 4, 2, 1)), (5, 9, 9)),
-    (nn.Sequential(nn.ConvTranspose2d(5, 8, 4), nn.ConvTranspose2d(8, 3, 4, 2, 1), nn.Tanh()), (5, 1, 1)),
-    (nn.Sequential(Projection(5, 8, 4), NearestConvolution(8, 8), NearestConvolution(8, 8, mirrored=True)), (5, 1, 1)),
+    (
+        nn.Sequential(nn.Conv2d(5, 8, 3, 2), nn.BatchNorm2d(8), nn.ConvTranspose2d(8, 8, 4, 2, 1)),
+        (5, 9, 9),
+    ),
+    (
+        nn.Sequential(nn.ConvTranspose2d(5, 8, 4), nn.ConvTranspose2d(8, 3, 4, 2, 1), nn.Tanh()),
+        (5, 1, 1),
+    ),
+    (
+        nn.Sequential(
+            Projection(5, 8, 4), NearestConvolution(8, 8), NearestConvolution(8, 8, mirrored=True)
+        ),
+        (5, 1, 1),
+    ),
     (nn.Sequential(nn.Conv1d(5, 8, 3, padding=1), nn.ConvTranspose1d(8, 4, 4)), (5, 7)),
     (nn.Sequential(spectral_norm(nn.Linear(5, 5)), nn.Linear(5, 5)), (5,)),
     (nn.Sequential(nn.Linear(5, 5), Apart()), (5,)),
@@ -201,12 +232,16 @@ LAYERS = [
 
 
 @pytest.mark.parametrize(("network", "shape"), LAYERS)
-def test_weights_in_bf16_give_what_autocast_gives_bit_for_bit(network: nn.Module, shape: tuple[int, ...]) -> None:
+def test_weights_in_bf16_give_what_autocast_gives_bit_for_bit(
+    network: nn.Module, shape: tuple[int, ...]
+) -> None:
     holder = trained(network)
     plain, quick = folded(holder), lowered(folded(holder))
     rows = [{"x": torch.randn(3, *shape)}]
     for precision in ("bf16", "fp32"):
-        expected, made = (run(gan, rows, torch.device("cpu"), precision)["sample"] for gan in (plain, quick))
+        expected, made = (
+            run(gan, rows, torch.device("cpu"), precision)["sample"] for gan in (plain, quick)
+        )
         assert torch.equal(made, expected)
 
 
@@ -221,13 +256,21 @@ def test_under_autocast_no_weight_is_cast_again(network: nn.Module, shape: tuple
 
 
 def test_a_model_in_bf16_holds_such_weights_and_one_in_float32_does_not() -> None:
-    kinds = {precision: load("dcgan-mnist", device="cpu", precision=precision).fast for precision in ("bf16", "fp32")}
-    types = {precision: {parameter.dtype for parameter in gan.parameters()} for precision, gan in kinds.items()}
+    kinds = {
+        precision: load("dcgan-mnist", device="cpu", precision=precision).fast
+        for precision in ("bf16", "fp32")
+    }
+    types = {
+        precision: {parameter.dtype for parameter in gan.parameters()}
+        for precision, gan in kinds.items()
+    }
     assert types == {"bf16": {torch.float32, torch.bfloat16}, "fp32": {torch.float32}}
 
 
 def test_such_a_copy_is_copied_pickled_and_let_go_like_any_other() -> None:
-    quick = lowered(folded(trained(nn.Sequential(nn.Conv2d(5, 8, 3), nn.ReLU(), nn.Conv2d(8, 3, 3)))))
+    quick = lowered(
+        folded(trained(nn.Sequential(nn.Conv2d(5, 8, 3), nn.ReLU(), nn.Conv2d(8, 3, 3))))
+    )
     rows = [{"x": torch.randn(3, 5, 9, 9)}]
     for twin in (copy.deepcopy(quick), pickle.loads(pickle.dumps(quick))):
         made = (run(gan, rows, torch.device("cpu"), "bf16")["sample"] for gan in (quick, twin))
@@ -243,5 +286,8 @@ def test_such_a_copy_is_copied_pickled_and_let_go_like_any_other() -> None:
 
 def test_networks_that_only_training_needs_have_no_such_weights() -> None:
     gan = lowered(folded(get("dcgan").build(get("dcgan").tiny)))
-    types = {name: {parameter.dtype for parameter in child.parameters()} for name, child in gan.named_children()}
+    types = {
+        name: {parameter.dtype for parameter in child.parameters()}
+        for name, child in gan.named_children()
+    }
     assert types == {"generator": {torch.float32, torch.bfloat16}, "discriminator": {torch.float32}}

@@ -58,17 +58,26 @@ class Zoo:
         self.folder, self.model = folder, folder / "model"
         torch.manual_seed(0)
         kinds = live()
-        values = {name: torch.randn(tensor.shape).mul(9).to(tensor.dtype) for name, tensor in kinds.items()}
+        values = {
+            name: torch.randn(tensor.shape).mul(9).to(tensor.dtype)
+            for name, tensor in kinds.items()
+        }
         weights.save(folder / "plain.safetensors", values, {"plugin": "x"})
         plugin = registry.get("tiny_class")
         gan = plugin.build(plugin.tiny)
         record = model_config(plugin, gan)
         files.write_json(self.model / weights.CONFIG, record)
-        weights.save(self.model / weights.MODEL, weights.networks(gan, gan.ema), weights.metadata(record))
-        self.good = {name: (self.model / name).read_bytes() for name in (weights.CONFIG, weights.MODEL)}
+        weights.save(
+            self.model / weights.MODEL, weights.networks(gan, gan.ema), weights.metadata(record)
+        )
+        self.good = {
+            name: (self.model / name).read_bytes() for name in (weights.CONFIG, weights.MODEL)
+        }
         self.plain = (folder / "plain.safetensors").read_bytes()
         self.manifest = (manifest.home() / "weights_manifest.json").read_bytes()
-        job = bulk.write(ganzoo.load(self.model), folder / "bulk", 2, seed=3, inputs={"label": "cross"})
+        job = bulk.write(
+            ganzoo.load(self.model), folder / "bulk", 2, seed=3, inputs={"label": "cross"}
+        )
         self.job = (Path(job) / "samples.json").read_bytes()
         self.png = (Path(job) / "000000.png").read_bytes()
 
@@ -79,10 +88,16 @@ class Zoo:
         try:
             weights.load(path, into)
         except GanzooError:
-            assert not any(tensor.any() for tensor in into.values()), "something of a refused file was used"
+            assert not any(tensor.any() for tensor in into.values()), (
+                "something of a refused file was used"
+            )
             return False
         for name, array in fuzzing.tensors(data).items():
-            found = into[name].float().numpy() if into[name].dtype == torch.bfloat16 else into[name].numpy()
+            found = (
+                into[name].float().numpy()
+                if into[name].dtype == torch.bfloat16
+                else into[name].numpy()
+            )
             told = torch.from_numpy(array.copy()).to(into[name].dtype)
             told = told.float().numpy() if told.dtype == torch.bfloat16 else told.numpy()
             assert np.array_equal(found, told, equal_nan=found.dtype.kind == "f")
@@ -108,7 +123,9 @@ class Zoo:
             return False
         for name, array in fuzzing.tensors(model).items():
             tensor = found.gan.state_dict()[name]
-            assert np.array_equal(tensor.numpy(), array.astype(tensor.numpy().dtype), equal_nan=True)
+            assert np.array_equal(
+                tensor.numpy(), array.astype(tensor.numpy().dtype), equal_nan=True
+            )
         return says(strict(config)["config"], plain(found.config))
 
     def models(self, data: bytes) -> bool:
@@ -145,7 +162,10 @@ class Zoo:
 def whole(struct: msgspec.Struct) -> dict[str, Any]:
     """A struct's fields, those that have their default included."""
     fields = msgspec.structs.asdict(struct)
-    return {name: whole(value) if isinstance(value, msgspec.Struct) else value for name, value in fields.items()}
+    return {
+        name: whole(value) if isinstance(value, msgspec.Struct) else value
+        for name, value in fields.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -156,18 +176,26 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
 def wrong_tensors(zoo: Zoo, number: Number) -> bool:
     header, body = fuzzing.parts(zoo.plain)
     wrong = fuzzing.altered(header, number)
-    return zoo.tensors(fuzzing.safetensors(wrong, body) if number(0, 2) else fuzzing.damaged(zoo.plain, number))
+    return zoo.tensors(
+        fuzzing.safetensors(wrong, body) if number(0, 2) else fuzzing.damaged(zoo.plain, number)
+    )
 
 
 def wrong_weights(zoo: Zoo, number: Number) -> bool:
     header, body = fuzzing.parts(zoo.good[weights.MODEL])
     wrong = fuzzing.altered(header, number)
-    data = fuzzing.safetensors(wrong, body) if number(0, 2) else fuzzing.damaged(zoo.good[weights.MODEL], number)
+    data = (
+        fuzzing.safetensors(wrong, body)
+        if number(0, 2)
+        else fuzzing.damaged(zoo.good[weights.MODEL], number)
+    )
     return zoo.load(zoo.good[weights.CONFIG], data)
 
 
 def wrong_json(good: bytes, number: Number) -> bytes:
-    return fuzzing.altered(json.loads(good), number) if number(0, 3) else fuzzing.damaged(good, number)
+    return (
+        fuzzing.altered(json.loads(good), number) if number(0, 3) else fuzzing.damaged(good, number)
+    )
 
 
 def wrong_config(zoo: Zoo, number: Number) -> bool:
@@ -200,7 +228,9 @@ PROPERTIES: list[Callable[[Zoo, Number], bool]] = [
 @pytest.mark.parametrize("wrong", PROPERTIES, ids=lambda wrong: wrong.__name__)
 @fast
 @given(data=st.data())
-def test_a_wrong_file_is_refused_or_read_as_it_is(zoo: Zoo, wrong: Callable[[Zoo, Number], bool], data: st.DataObject) -> None:
+def test_a_wrong_file_is_refused_or_read_as_it_is(
+    zoo: Zoo, wrong: Callable[[Zoo, Number], bool], data: st.DataObject
+) -> None:
     wrong(zoo, lambda low, high: data.draw(st.integers(low, high)))
 
 
@@ -212,7 +242,9 @@ def test_good_files_are_read(zoo: Zoo) -> None:
     assert zoo.models(zoo.manifest)
     assert zoo.record(zoo.job)
     assert zoo.picture(zoo.png)
-    assert convert(json.loads(zoo.good[weights.CONFIG])["config"], registry.get("tiny_class").config, "x")
+    assert convert(
+        json.loads(zoo.good[weights.CONFIG])["config"], registry.get("tiny_class").config, "x"
+    )
 
 
 def spend(folder: Path, mutations: int) -> dict[str, Any]:
@@ -226,7 +258,10 @@ def spend(folder: Path, mutations: int) -> dict[str, Any]:
     for turn in range(mutations):
         wrong = PROPERTIES[turn % len(PROPERTIES)]
         read[wrong.__name__] += wrong(zoo, random_.randint)
-    return {"read": read, "grown": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) << 10}
+    return {
+        "read": read,
+        "grown": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) << 10,
+    }
 
 
 @pytest.mark.slow

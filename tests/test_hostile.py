@@ -23,7 +23,9 @@ from ganzoo.zoo import registry, weights
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     """A folder with an untrained model of the first GAN, for points."""
-    return saved(tmp_path / "model", "vanilla", {"kind": "points", "generator": (4,), "discriminator": (4,)})
+    return saved(
+        tmp_path / "model", "vanilla", {"kind": "points", "generator": (4,), "discriminator": (4,)}
+    )
 
 
 def saved(place: Path, name: str, settings: dict[str, Any]) -> Path:
@@ -42,7 +44,9 @@ def change(place: Path, **values: Any) -> None:
 def test_networks_that_the_plugin_does_not_sample_with(model: Path) -> None:
     assert ganzoo.load(model).plugin.name == "vanilla"
     change(model, networks=["discriminator"])
-    with pytest.raises(WeightsError, match=r"lists the networks discriminator; 'vanilla' samples with generator"):
+    with pytest.raises(
+        WeightsError, match=r"lists the networks discriminator; 'vanilla' samples with generator"
+    ):
         ganzoo.load(model)
 
 
@@ -57,14 +61,19 @@ def test_a_giant_network_beside_a_small_file_is_not_built(model: Path) -> None:
         "try:\n    ganzoo.load(Path(sys.argv[1]))\n"
         "except WeightsError as error:\n    print(error)"
     )
-    done = subprocess.run([sys.executable, "-c", program, str(model)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(model)], capture_output=True, text=True, check=False
+    )
     assert "bytes of networks beside this file" in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize(
     ("distribution", "words"),
     [
-        ("ganzoo-x", "which the distribution ganzoo-x brings; look at it, then pip install ganzoo-x"),
+        (
+            "ganzoo-x",
+            "which the distribution ganzoo-x brings; look at it, then pip install ganzoo-x",
+        ),
         ("numpy", "which the installed numpy does not bring; pip install --upgrade numpy"),
         ("x; rm -rf ~", "which is not installed"),
         ("--index-url=https://x", "which is not installed"),
@@ -85,7 +94,10 @@ def test_a_terminal_is_not_commanded_by_an_error(model: Path, tmp_path: Path) ->
     (tmp_path / "\x1b[31mred" / weights.MODEL).write_bytes(b"no weights")
     program = "from ganzoo.cli.app import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", program, "sample", f"{tmp_path}/\x1b[31mred"], capture_output=True, text=True, check=False
+        [sys.executable, "-c", program, "sample", f"{tmp_path}/\x1b[31mred"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 1
     assert "\\x1b[31mred" in done.stderr
@@ -105,7 +117,11 @@ def test_loading_takes_no_more_than_twice_the_file(tmp_path: Path) -> None:
         "before = peak(); weights.load(Path(sys.argv[1]), live)\n"
         "print(peak() - before, all(bool((tensor == 1).all()) for tensor in live.values()))"
     )
-    done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
+    )
     grown, right = done.stdout.split()
     assert right == "True"
-    assert int(grown) < 1.2 * path.stat().st_size, f"{int(grown):,} bytes for a file of {path.stat().st_size:,}"
+    assert int(grown) < 1.2 * path.stat().st_size, (
+        f"{int(grown):,} bytes for a file of {path.stat().st_size:,}"
+    )

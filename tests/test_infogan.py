@@ -37,7 +37,9 @@ def step() -> Step:
 def played(gan: Any) -> tuple[list[Update], list[Any]]:
     """The updates of one step in which no weights move, and what the discriminator returned, in order."""
     returned: list[Any] = []
-    hook = gan.discriminator.register_forward_hook(lambda module, inputs, output: returned.append(output))
+    hook = gan.discriminator.register_forward_hook(
+        lambda module, inputs, output: returned.append(output)
+    )
     updates = list(gan.losses({"image": torch.rand(6, 1, 28, 28) * 2 - 1}, step()))
     hook.remove()
     return updates, returned
@@ -70,7 +72,9 @@ def test_shapes(size: int, categories: tuple[int, ...], continuous: int, varianc
     assert images.shape == (2, 3, size, size)
     score, guess = gan.discriminator(images)
     assert score.shape == (2,)
-    assert tuple(logits.shape for logits in guess.categories) == tuple((2, size) for size in categories)
+    assert tuple(logits.shape for logits in guess.categories) == tuple(
+        (2, size) for size in categories
+    )
     assert guess.mean.shape == guess.log_variance.shape == (2, continuous)
     assert variance == "learned" or not guess.log_variance.any()
 
@@ -81,7 +85,9 @@ def test_defaults_are_the_papers_for_mnist() -> None:
         gan = PLUGIN.build(PLUGIN.config())
 
     def widths(network: nn.Module) -> list[tuple[int, int]]:
-        sizes = [(m.in_features, m.out_features) for m in network.modules() if isinstance(m, nn.Linear)]
+        sizes = [
+            (m.in_features, m.out_features) for m in network.modules() if isinstance(m, nn.Linear)
+        ]
         maps = [m for m in network.modules() if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d))]
         return sizes + [(m.in_channels, m.out_channels) for m in maps]
 
@@ -106,7 +112,9 @@ def test_categorical_information_by_hand() -> None:
     for logits, chosen in zip(guess.categories, codes.chosen, strict=True):
         values = logits.double().numpy()
         shares = np.exp(values) / np.exp(values).sum(axis=1, keepdims=True)
-        expected += np.mean([np.log(line[k]) for line, k in zip(shares, chosen.tolist(), strict=True)]) + np.log(values.shape[1])
+        expected += np.mean(
+            [np.log(line[k]) for line, k in zip(shares, chosen.tolist(), strict=True)]
+        ) + np.log(values.shape[1])
     assert categorical_information(guess, codes).item() == pytest.approx(expected, rel=1e-5)
 
 
@@ -114,7 +122,11 @@ def test_continuous_information_by_hand() -> None:
     from ganzoo_infogan.model import continuous_information
 
     guess, codes = guess_and_codes()
-    mean, variance, code = guess.mean.double().numpy(), np.exp(guess.log_variance.double().numpy()), codes.continuous.numpy()
+    mean, variance, code = (
+        guess.mean.double().numpy(),
+        np.exp(guess.log_variance.double().numpy()),
+        codes.continuous.numpy(),
+    )
     density = np.exp(-((code - mean) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
     expected = (np.log(density) - np.log(1 / 2)).sum(axis=1).mean()
     assert continuous_information(guess, codes).item() == pytest.approx(expected, rel=1e-4)
@@ -127,12 +139,15 @@ def test_information_by_torchs_distributions() -> None:
     guess, codes = guess_and_codes()
     found = zip(guess.categories, codes.chosen, strict=True)
     even = sum(
-        Categorical(logits=torch.zeros(one.shape[1])).entropy() + Categorical(logits=one).log_prob(chosen).mean()
+        Categorical(logits=torch.zeros(one.shape[1])).entropy()
+        + Categorical(logits=one).log_prob(chosen).mean()
         for one, chosen in found
     )
     torch.testing.assert_close(categorical_information(guess, codes), even)
     likelihood = Normal(guess.mean, (guess.log_variance / 2).exp()).log_prob(codes.continuous)
-    expected = (likelihood + Uniform(torch.tensor(-1.0), torch.tensor(1.0)).entropy()).sum(dim=1).mean()
+    expected = (
+        (likelihood + Uniform(torch.tensor(-1.0), torch.tensor(1.0)).entropy()).sum(dim=1).mean()
+    )
     torch.testing.assert_close(continuous_information(guess, codes), expected, rtol=1e-4, atol=1e-4)
 
 
@@ -140,7 +155,11 @@ def test_codes_read_surely_give_all_their_information() -> None:
     from ganzoo_infogan.model import categorical_information
 
     guess, codes = guess_and_codes()
-    sure = guess._replace(categories=tuple(100 * nn.functional.one_hot(k, n) for k, n in zip(codes.chosen, (4, 2), strict=True)))
+    sure = guess._replace(
+        categories=tuple(
+            100 * nn.functional.one_hot(k, n) for k, n in zip(codes.chosen, (4, 2), strict=True)
+        )
+    )
     assert categorical_information(sure, codes).item() == pytest.approx(math.log(4) + math.log(2))
     blind = guess._replace(categories=(torch.zeros(5, 4), torch.zeros(5, 2)))
     assert categorical_information(blind, codes).item() == pytest.approx(0, abs=1e-6)
@@ -162,14 +181,22 @@ def test_losses_are_the_papers(variance: str) -> None:
         return float(-np.log1p(np.exp(-raw.detach().double().numpy())).mean())
 
     def bound(guess: Any) -> float:
-        found = 0.7 * categorical_information(guess, codes) + 0.3 * continuous_information(guess, codes)
+        found = 0.7 * categorical_information(guess, codes) + 0.3 * continuous_information(
+            guess, codes
+        )
         return found.item()
 
-    assert discriminator.loss.item() == pytest.approx(-log_sigmoid(real) - log_sigmoid(-fake) - bound(guess), rel=1e-4)
-    assert generator.loss.item() == pytest.approx(-log_sigmoid(again) - bound(guess_again), rel=1e-4)
+    assert discriminator.loss.item() == pytest.approx(
+        -log_sigmoid(real) - log_sigmoid(-fake) - bound(guess), rel=1e-4
+    )
+    assert generator.loss.item() == pytest.approx(
+        -log_sigmoid(again) - bound(guess_again), rel=1e-4
+    )
     logged = {"score/real", "score/fake", "information/categorical", "information/continuous"}
     assert set(discriminator.log) == logged
-    assert discriminator.log["information/categorical"].item() == pytest.approx(categorical_information(guess, codes).item())
+    assert discriminator.log["information/categorical"].item() == pytest.approx(
+        categorical_information(guess, codes).item()
+    )
 
 
 def test_the_trunk_learns_to_read_codes() -> None:
@@ -203,9 +230,24 @@ def test_codes_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         levels = np.random.default_rng(number).integers(0, 40, size=(28, 28)).astype(np.uint8)
         levels[:, 9 * (number % 3) : 9 * (number % 3) + 8] += 200
         Image.fromarray(levels).save(tmp_path / "bars" / f"{number}.png")
-    settings = {"categories": "3", "width": 8, "hidden": 32, "recogniser": 16, "latent": 8, "lr_discriminator": 1e-3}
-    options: dict[str, Any] = {"steps": 100, "batch_size": 16, "device": "cpu", "sample_every": 0, "log_every": 10}
-    run = train("infogan", str(tmp_path / "bars"), settings=settings, out=tmp_path / "run", **options)
+    settings = {
+        "categories": "3",
+        "width": 8,
+        "hidden": 32,
+        "recogniser": 16,
+        "latent": 8,
+        "lr_discriminator": 1e-3,
+    }
+    options: dict[str, Any] = {
+        "steps": 100,
+        "batch_size": 16,
+        "device": "cpu",
+        "sample_every": 0,
+        "log_every": 10,
+    }
+    run = train(
+        "infogan", str(tmp_path / "bars"), settings=settings, out=tmp_path / "run", **options
+    )
     bounds = [row["information/categorical"] for row in read_rows(run)]
     assert bounds[0] < 0.2 * math.log(3)
     assert bounds[-1] > 0.5 * math.log(3)

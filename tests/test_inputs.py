@@ -129,7 +129,13 @@ def test_labels(value: Any, numbers: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "words"), [("brid", "did you mean bird?"), ("4", "no class '4'"), (-1, "no class '-1'"), ("cat,", "no class ''")]
+    ("value", "words"),
+    [
+        ("brid", "did you mean bird?"),
+        ("4", "no class '4'"),
+        (-1, "no class '-1'"),
+        ("cat,", "no class ''"),
+    ],
 )
 def test_unknown_labels(value: Any, words: str) -> None:
     with pytest.raises(InputError) as caught:
@@ -202,7 +208,10 @@ def test_choices() -> None:
 def test_sentences() -> None:
     text = Text(WORDS, 4)
     assert text.parse("A small, RED dog!", "text", Rows(0, 2)).tolist() == [[2, 5, 4, 1]] * 2
-    assert text.parse(["red", "a bird a bird a"], "text", Rows(0, 4)).tolist() == [[4, 0, 0, 0]] * 2 + [[2, 3, 2, 3]] * 2
+    assert (
+        text.parse(["red", "a bird a bird a"], "text", Rows(0, 4)).tolist()
+        == [[4, 0, 0, 0]] * 2 + [[2, 3, 2, 3]] * 2
+    )
     for empty in ("", "  ", [], ["red", ""]):
         with pytest.raises(InputError, match="empty sentence"):
             text.parse(empty, "text", Rows(0, 2))
@@ -218,7 +227,9 @@ def test_vectors(tmp_path: Path) -> None:
     save_file({"whatever": two.bfloat16()}, tmp_path / "two.safetensors")
     paths = [str(tmp_path / "one.npy"), tmp_path / "two.safetensors"]
     assert spec.parse(paths, "embedding", Rows(0, 3)).tolist() == [[0, 1, 2], [0, 1, 2], [3, 4, 5]]
-    with pytest.raises(InputError, match=r"a vector of 3 numbers is needed \(--set embedding=FILE.npy\)"):
+    with pytest.raises(
+        InputError, match=r"a vector of 3 numbers is needed \(--set embedding=FILE.npy\)"
+    ):
         spec.draw("embedding", Rows(0, 1))
 
 
@@ -247,7 +258,10 @@ def test_what_are_no_vectors(tmp_path: Path) -> None:
         (tmp_path / "text.npy", "holds no vectors that can be read"),
         (tmp_path / "two.safetensors", "holds 2 tensors, expected one"),
         (tmp_path / "small.safetensors", "holds no vectors that can be read"),
-        *((tmp_path / f"{name}.npy", "holds no vectors that can be read") for name in ("huge", "endless", "odd", "short")),
+        *(
+            (tmp_path / f"{name}.npy", "holds no vectors that can be read")
+            for name in ("huge", "endless", "odd", "short")
+        ),
         (torch.full((3,), 1e300, dtype=torch.float64), "expected finite floats"),
     ):
         with pytest.raises(InputError, match=words):
@@ -302,4 +316,7 @@ def test_descriptions_are_one_line() -> None:
     for spec in EXAMPLES.values():
         assert len(spec.describe().splitlines()) == 1
     assert DRAWN["label"].describe().endswith("10, 11, ...; or all")
-    assert DRAWN["code"].describe() == "k1 (category, 0..9), k2 (category, 0..2), c1 (in [-1, 1]), c2 (in [-1, 1])"
+    assert (
+        DRAWN["code"].describe()
+        == "k1 (category, 0..9), k2 (category, 0..2), c1 (in [-1, 1]), c2 (in [-1, 1])"
+    )

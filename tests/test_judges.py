@@ -19,9 +19,15 @@ ASKED = [group[number % 2] for number, group in enumerate(GROUPS)]
 class Knowing:
     """A matcher by `order` of the picture that owns a sentence and the picture looked at; a caption is one token, its place."""
 
-    def __init__(self, order: Callable[[Tensor, Tensor], Tensor], groups: list[tuple[str, ...]] = GROUPS) -> None:
+    def __init__(
+        self, order: Callable[[Tensor, Tensor], Tensor], groups: list[tuple[str, ...]] = GROUPS
+    ) -> None:
         owners = {name: place for place, group in enumerate(groups) for name in group}
-        self.order, self.names, self.owner = order, list(owners), torch.tensor(list(owners.values()))
+        self.order, self.names, self.owner = (
+            order,
+            list(owners),
+            torch.tensor(list(owners.values())),
+        )
 
     def tokens(self, sentences: Sequence[str]) -> Tensor:
         return torch.tensor([[self.names.index(one)] for one in sentences])
@@ -31,7 +37,10 @@ class Knowing:
 
 
 def of_knowing(
-    order: Callable[[Tensor, Tensor], Tensor], asked: list[str] = ASKED, groups: list[tuple[str, ...]] = GROUPS, seed: int = 0
+    order: Callable[[Tensor, Tensor], Tensor],
+    asked: list[str] = ASKED,
+    groups: list[tuple[str, ...]] = GROUPS,
+    seed: int = 0,
 ) -> float:
     judge: Any = Knowing(order, groups)
     return precision(judge, torch.zeros(len(groups), 3, 8, 8), asked, groups, seed)
@@ -41,16 +50,25 @@ def test_r_precision_of_who_knows_and_who_does_not() -> None:
     assert of_knowing(lambda owner, picture: (owner == picture).float()) == 1
     assert of_knowing(lambda owner, picture: (owner != picture).float()) == 0
     assert of_knowing(lambda owner, picture: torch.zeros(len(owner), N)) == 0, "a tie is not first"
-    assert of_knowing(lambda owner, picture: ((owner == picture) & (picture % 2 == 0)).float()) == 0.5
+    assert (
+        of_knowing(lambda owner, picture: ((owner == picture) & (picture % 2 == 0)).float()) == 0.5
+    )
     generator = torch.Generator().manual_seed(0)
-    blind = [of_knowing(lambda owner, _: torch.rand(len(owner), N, generator=generator), seed=seed) for seed in range(20)]
+    blind = [
+        of_knowing(lambda owner, _: torch.rand(len(owner), N, generator=generator), seed=seed)
+        for seed in range(20)
+    ]
     assert sum(blind) / 20 == pytest.approx(1 / AMONG, abs=0.006)
 
 
 def test_captions_of_pictures_that_share_one_do_not_compete() -> None:
     """The matcher likes those of the first picture best, then those of the second."""
     groups = [("shared", "mine"), ("shared", "yours"), *GROUPS]
-    value = of_knowing(lambda owner, _: (2 - owner).clamp(min=0).float().expand(-1, N + 2), ["mine", "yours", *ASKED], groups)
+    value = of_knowing(
+        lambda owner, _: (2 - owner).clamp(min=0).float().expand(-1, N + 2),
+        ["mine", "yours", *ASKED],
+        groups,
+    )
     assert value == pytest.approx(2 / len(groups))
 
 

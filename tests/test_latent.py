@@ -42,10 +42,16 @@ def test_slerp_against_shoemake() -> None:
     start, end = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
     for share in (0.0, 0.25, 0.5, 1.0):
         turned = walk.slerp(start, end, torch.tensor([share]))
-        assert torch.allclose(turned, torch.tensor([math.cos(share * math.pi / 2), math.sin(share * math.pi / 2)]), atol=1e-6)
+        assert torch.allclose(
+            turned,
+            torch.tensor([math.cos(share * math.pi / 2), math.sin(share * math.pi / 2)]),
+            atol=1e-6,
+        )
     a, b, t = np.array([1.0, 2.0, -1.0]), np.array([0.5, -3.0, 2.0]), 0.3
     omega = math.acos(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
-    expected = math.sin((1 - t) * omega) / math.sin(omega) * a + math.sin(t * omega) / math.sin(omega) * b
+    expected = (
+        math.sin((1 - t) * omega) / math.sin(omega) * a + math.sin(t * omega) / math.sin(omega) * b
+    )
     found = walk.slerp(torch.tensor(a).float(), torch.tensor(b).float(), torch.tensor([t]))
     assert torch.allclose(found, torch.tensor(expected).float(), atol=1e-5)
 
@@ -54,7 +60,10 @@ def test_slerp_keeps_latents_as_long_as_they_are_drawn() -> None:
     """Half-way along a chord a latent of 100 numbers is about 7 long instead of 10; along the arc it stays."""
     drawn = Latent(100).draw("latent", Rows(0, 200))
     half = torch.full((100, 1), 0.5)
-    arc, chord = walk.slerp(drawn[:100], drawn[100:], half).norm(dim=1), torch.lerp(drawn[:100], drawn[100:], half).norm(dim=1)
+    arc, chord = (
+        walk.slerp(drawn[:100], drawn[100:], half).norm(dim=1),
+        torch.lerp(drawn[:100], drawn[100:], half).norm(dim=1),
+    )
     assert abs(float(arc.mean()) - 10) < 0.2
     assert float(chord.mean()) < 7.5
 
@@ -63,13 +72,17 @@ def test_slerp_keeps_latents_as_long_as_they_are_drawn() -> None:
 def test_slerp_where_there_is_no_angle(factor: float) -> None:
     start = torch.tensor([1.0, 2.0])
     found = walk.slerp(start, factor * start, torch.tensor([[0.0], [0.5], [1.0]]))
-    assert torch.allclose(found, torch.lerp(start, factor * start, torch.tensor([[0.0], [0.5], [1.0]])), atol=1e-5)
+    assert torch.allclose(
+        found, torch.lerp(start, factor * start, torch.tensor([[0.0], [0.5], [1.0]])), atol=1e-5
+    )
 
 
 def test_uniform_latents_go_straight_and_stay_inside() -> None:
     spec = Latent(5, "uniform")
     start, end = spec.draw("latent", Rows(0, 2))
-    assert torch.equal(walk.between(spec, start, end, torch.tensor([0.5])), torch.lerp(start, end, 0.5))
+    assert torch.equal(
+        walk.between(spec, start, end, torch.tensor([0.5])), torch.lerp(start, end, 0.5)
+    )
 
 
 # --- walks ----------------------------------------------------------------------------------------------------------------
@@ -129,7 +142,9 @@ def test_between_two_sentences_the_noise_is_held() -> None:
     assert (len(made), made.columns) == (2 * 2 * 3, 6)
     for line in range(2):
         for place, text in ((0, texts[0]), (2, texts[1]), (3, texts[1]), (5, texts[2])):
-            assert torch.allclose(made.tensor[6 * line + place], alone(model, 6 + line, text=text), atol=1e-5)
+            assert torch.allclose(
+                made.tensor[6 * line + place], alone(model, 6 + line, text=text), atol=1e-5
+            )
     half = made.tensor[1]
     assert min(float((half - made.tensor[place]).norm()) for place in (0, 2)) > 1e-3
     assert set(made.views) == {"stage1", "stages"}
@@ -142,7 +157,11 @@ def test_what_lies_half_way_is_the_vector_on_the_arc() -> None:
     latent = model.inputs["latent"].draw("latent", Rows(2, 1))
     with torch.inference_mode():
         expected = model.gan.sample({"latent": latent, MEANING: arc[None]})["sample"]
-    assert torch.allclose(sentences.strip(model, ["red", "blue"], seed=2, steps=3, lines=1).tensor[1], expected[0], atol=1e-5)
+    assert torch.allclose(
+        sentences.strip(model, ["red", "blue"], seed=2, steps=3, lines=1).tensor[1],
+        expected[0],
+        atol=1e-5,
+    )
 
 
 def test_a_loop_of_sentences_closes() -> None:
@@ -150,9 +169,15 @@ def test_a_loop_of_sentences_closes() -> None:
     frames = sentences.loop(model, ["red", "blue"], seed=1, steps=4, lines=3)
     assert (len(frames), frames.columns) == (24, 8)
     for line in range(3):
-        assert torch.allclose(frames.tensor[8 * line], alone(model, 1 + line, text="red"), atol=1e-5)
-        assert torch.allclose(frames.tensor[8 * line + 4], alone(model, 1 + line, text="blue"), atol=1e-5)
-    assert torch.allclose(frames.tensor[1], frames.tensor[7], atol=1e-5), "there and back is one way"
+        assert torch.allclose(
+            frames.tensor[8 * line], alone(model, 1 + line, text="red"), atol=1e-5
+        )
+        assert torch.allclose(
+            frames.tensor[8 * line + 4], alone(model, 1 + line, text="blue"), atol=1e-5
+        )
+    assert torch.allclose(frames.tensor[1], frames.tensor[7], atol=1e-5), (
+        "there and back is one way"
+    )
 
 
 def test_several_sentences_have_a_line_and_a_table_each() -> None:
@@ -198,7 +223,11 @@ def test_two_numbers_are_the_axes_of_the_grid() -> None:
     assert torch.allclose(plane.quantiles(Latent(2), 4), quantiles, atol=1e-5)
     for row, column in ((0, 0), (1, 2), (3, 3)):
         latent = torch.stack([quantiles[column], quantiles[3 - row]])[None]
-        assert torch.allclose(made.tensor[4 * row + column], model.sample(1, seed=0, latent=latent).tensor[0], atol=1e-5)
+        assert torch.allclose(
+            made.tensor[4 * row + column],
+            model.sample(1, seed=0, latent=latent).tensor[0],
+            atol=1e-5,
+        )
 
 
 def test_more_numbers_have_four_seeds_in_the_corners() -> None:
@@ -215,7 +244,9 @@ def test_several_classes_have_a_line_each_of_latents_as_they_are_drawn() -> None
     assert made.tensor.shape[0] == 3 * 3
     for line in range(3):
         for column, seed in ((0, 5), (2, 6)):
-            assert torch.allclose(made.tensor[3 * line + column], alone(model, seed, label=line), atol=1e-5)
+            assert torch.allclose(
+                made.tensor[3 * line + column], alone(model, seed, label=line), atol=1e-5
+            )
 
 
 # --- codes ------------------------------------------------------------------------------------------------------------------
@@ -232,7 +263,9 @@ def test_a_number_runs_along_lines_of_the_categories() -> None:
     codes[:, 2] = 1
     codes[:, size] = torch.tensor([-2.0, 0.0, 2.0])
     latent = model.inputs["latent"].draw("latent", Rows(4, 1)).repeat(3, 1)
-    assert torch.allclose(made.tensor[6:9], model.sample(3, seed=0, latent=latent, **{name: codes}).tensor, atol=1e-5)
+    assert torch.allclose(
+        made.tensor[6:9], model.sample(3, seed=0, latent=latent, **{name: codes}).tensor, atol=1e-5
+    )
     assert not torch.allclose(made.tensor[6], made.tensor[8], atol=1e-3)
 
 
@@ -245,7 +278,11 @@ def test_a_category_runs_along_lines_of_noise() -> None:
     codes = spec.draw(name, Rows(5, 1))
     codes[:, :size] = torch.eye(size)[1]
     latent = model.inputs["latent"].draw("latent", Rows(5, 1))
-    assert torch.allclose(made.tensor[size + 1], model.sample(1, seed=0, latent=latent, **{name: codes}).tensor[0], atol=1e-5)
+    assert torch.allclose(
+        made.tensor[size + 1],
+        model.sample(1, seed=0, latent=latent, **{name: codes}).tensor[0],
+        atol=1e-5,
+    )
     assert sweep.keys(model) == ["k1", *(f"c{i + 1}" for i in range(spec.continuous))]
     with pytest.raises(UsageError, match="no code 'k2'"):
         sweep.code(model, "k2")
@@ -261,7 +298,9 @@ def test_truncated_latents_have_the_law_of_drawing_again() -> None:
     made = truncation.truncated(spec, drawn, 0.8)
     assert float(made.abs().max()) <= 0.8
     levels = torch.linspace(0.05, 0.95, 19)
-    assert torch.allclose(made.flatten()[:16_000].quantile(levels), again[:16_000].quantile(levels), atol=0.02)
+    assert torch.allclose(
+        made.flatten()[:16_000].quantile(levels), again[:16_000].quantile(levels), atol=0.02
+    )
     order = drawn[0].argsort()
     assert bool((made[0][order].diff() >= 0).all())
     assert torch.allclose(truncation.truncated(spec, drawn, 8.0), drawn, atol=1e-3)

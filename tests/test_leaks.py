@@ -30,9 +30,18 @@ OWN = {"local.json", "checkpoint.safetensors"}
 
 def command(home: Path, *words: object) -> None:
     """ganzoo as that user would call it, in a folder of theirs."""
-    environment = {**os.environ, "HOME": str(home), "USER": USER, "LOGNAME": USER, "USERNAME": USER, "HOSTNAME": HOST}
+    environment = {
+        **os.environ,
+        "HOME": str(home),
+        "USER": USER,
+        "LOGNAME": USER,
+        "USERNAME": USER,
+        "HOSTNAME": HOST,
+    }
     program = [sys.executable, "-c", "from ganzoo.cli.app import main; main()", *map(str, words)]
-    done = subprocess.run(program, cwd=home, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        program, cwd=home, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -44,19 +53,37 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data.mkdir(parents=True)
     for number in range(8):
         Image.new("L", (8, 8), 20 * number).save(data / f"{number}.png")
-    common = ("--steps", 4, "--sample-every", 2, "--batch-size", 4, "--set", "generator=8", "--device", "cpu")
+    common = (
+        "--steps",
+        4,
+        "--sample-every",
+        2,
+        "--batch-size",
+        4,
+        "--set",
+        "generator=8",
+        "--device",
+        "cpu",
+    )
     command(home, "train", "vanilla", "--data", data, "--out", run, *common)
     model = ganzoo.load(run, device="cpu")
     model.sample(3, seed=1).save(home / "out" / "one.png")
     for target in ("many", "shards.tar"):
         model.write(home / "out" / target, 3, seed=1)
-    prepare.prepare(run, home / "out" / "published", "somebody/shades", Story(summary="Shades", licence="mit"))
+    prepare.prepare(
+        run, home / "out" / "published", "somebody/shades", Story(summary="Shades", licence="mit")
+    )
     return home
 
 
 def public(home: Path) -> list[Path]:
     folders = (home / SHELF / "run", home / "out")
-    return sorted(path for folder in folders for path in folder.rglob("*") if path.is_file() and path.name not in OWN)
+    return sorted(
+        path
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in OWN
+    )
 
 
 def contents(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -66,12 +93,17 @@ def contents(path: Path) -> Iterator[tuple[str, bytes]]:
     if path.suffix == ".tar":
         with tarfile.open(path) as archive:
             for member in archive:
-                assert (member.uid, member.gid, member.uname, member.gname) == (0, 0, "", ""), member.name
+                assert (member.uid, member.gid, member.uname, member.gname) == (0, 0, "", ""), (
+                    member.name
+                )
                 inner = archive.extractfile(member)
                 yield f"{path.name}/{member.name}", inner.read() if inner else b""
     elif path.suffix == ".npz":
         with zipfile.ZipFile(path) as archive:
-            yield from ((f"{path.name}/{name}", name.encode() + archive.read(name)) for name in archive.namelist())
+            yield from (
+                (f"{path.name}/{name}", name.encode() + archive.read(name))
+                for name in archive.namelist()
+            )
     elif path.suffix in (".png", ".gif"):
         with Image.open(BytesIO(data)) as image:
             image.load()
@@ -86,23 +118,43 @@ def secrets(home: Path) -> list[bytes]:
 
 def told(data: bytes, secret: bytes) -> bool:
     """Whether a secret stands in the data as a word, in any case."""
-    return bool(re.search(rb"(?<![a-z0-9_])" + re.escape(secret.lower()) + rb"(?![a-z0-9_])", data.lower()))
+    return bool(
+        re.search(rb"(?<![a-z0-9_])" + re.escape(secret.lower()) + rb"(?![a-z0-9_])", data.lower())
+    )
 
 
 def test_nothing_public_says_where_it_was_made(home: Path) -> None:
     searched = ((name, data) for path in public(home) for name, data in contents(path))
-    found = [(name, secret) for name, data in searched for secret in secrets(home) if told(data, secret)]
+    found = [
+        (name, secret) for name, data in searched for secret in secrets(home) if told(data, secret)
+    ]
     assert not found
 
 
 def test_there_is_something_to_find(home: Path) -> None:
     """All kinds of files are there, and the search finds a secret where there is one."""
     names = {path.name for path in public(home)}
-    assert {"run.json", "config.json", "model.safetensors", "training.safetensors", "metrics.jsonl", "samples.gif"} <= names
-    assert {"losses.png", "one.png", "000002.png", "samples.json", "shards-000000.tar", "shards.samples.json"} <= names
+    assert {
+        "run.json",
+        "config.json",
+        "model.safetensors",
+        "training.safetensors",
+        "metrics.jsonl",
+        "samples.gif",
+    } <= names
+    assert {
+        "losses.png",
+        "one.png",
+        "000002.png",
+        "samples.json",
+        "shards-000000.tar",
+        "shards.samples.json",
+    } <= names
     assert {path.name for path in (home / "out" / "published").iterdir()} == set(prepare.PUBLISHED)
     inside = [name for name, _ in contents(home / "out" / "shards-000000.tar")]
-    assert inside[1:] == [f"shards-000000.tar/{row:06d}.{kind}" for row in range(3) for kind in ("png", "json")]
+    assert inside[1:] == [
+        f"shards-000000.tar/{row:06d}.{kind}" for row in range(3) for kind in ("png", "json")
+    ]
     local = (home / SHELF / "run" / "local.json").read_bytes()
     assert all(told(local, secret) for secret in (USER.encode(), PLACE.encode()))
     assert b"shades" in (home / SHELF / "run" / "run.json").read_bytes()

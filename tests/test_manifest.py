@@ -41,7 +41,12 @@ ENTRY: dict[str, Any] = {
     },
     "golden": {"seed": 0, "n": 4},
 }
-MANIFEST: dict[str, Any] = {"format": 1, "owner": "ganzoo", "default": "tiny_vae-digits", "models": {"tiny_vae-digits": ENTRY}}
+MANIFEST: dict[str, Any] = {
+    "format": 1,
+    "owner": "ganzoo",
+    "default": "tiny_vae-digits",
+    "models": {"tiny_vae-digits": ENTRY},
+}
 
 
 def changed(change: Callable[[Any, Any], object]) -> bytes:
@@ -55,13 +60,18 @@ GOOD: list[Callable[[Any, Any], object]] = [
     lambda m, e: None,
     lambda m, e: m.pop("default"),
     lambda m, e: e.update(revision="0" * 40),
-    lambda m, e: e.update(metrics=[{"name": "FID", "value": 9.5, "protocol": "p", "command": "c"}], notes="n"),
+    lambda m, e: e.update(
+        metrics=[{"name": "FID", "value": 9.5, "protocol": "p", "command": "c"}], notes="n"
+    ),
     lambda m, e: m["models"].update({"a_1-b-c.2": e}),
 ]
 BAD: list[tuple[str, Callable[[Any, Any], object]]] = [
     ("unknown field `extra`", lambda m, e: m.update(extra=1)),
     ("unknown field `licens`", lambda m, e: e.update(licens="MIT")),
-    ("unknown field `url`", lambda m, e: e["files"]["model.safetensors"].update(url="https://example.org")),
+    (
+        "unknown field `url`",
+        lambda m, e: e["files"]["model.safetensors"].update(url="https://example.org"),
+    ),
     ("sha256", lambda m, e: e["files"]["model.safetensors"].update(sha256="a" * 63)),
     ("sha256", lambda m, e: e["files"]["model.safetensors"].update(sha256="A" * 64)),
     ("revision", lambda m, e: e.update(revision="main")),
@@ -133,13 +143,19 @@ def third_party(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: zoo\nVersion: 1\n")
     module = f"zoo_{tmp_path.name}"  # a fresh one for each test: loaded plugins are kept
-    (folder / "entry_points.txt").write_text(f"[ganzoo.plugins]\nowl = {module}:plugin\nlame = {module}:nothing\n")
+    (folder / "entry_points.txt").write_text(
+        f"[ganzoo.plugins]\nowl = {module}:plugin\nlame = {module}:nothing\n"
+    )
     (tmp_path / f"{module}.py").write_text(
         "from dataclasses import replace\nfrom importlib.resources import files\nfrom pathlib import Path\nimport tiny_vae\n"
         "plugin = replace(tiny_vae.plugin, name='owl', manifest=Path(__file__).parent / 'manifest.json')\n"
     )
-    models = {name: {**ENTRY, "plugin": "owl"} for name in ("owl-digits", "owl-faces-64", "owl-faces-128")}
-    (tmp_path / "manifest.json").write_text(json.dumps({**MANIFEST, "default": None, "models": models}))
+    models = {
+        name: {**ENTRY, "plugin": "owl"} for name in ("owl-digits", "owl-faces-64", "owl-faces-128")
+    }
+    (tmp_path / "manifest.json").write_text(
+        json.dumps({**MANIFEST, "default": None, "models": models})
+    )
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("GANZOO_PLUGINS", "owl,lame")
     return tmp_path
@@ -170,7 +186,9 @@ def test_wildcards(pattern: str, names: list[str]) -> None:
 
 @pytest.mark.usefixtures("third_party")
 def test_an_unknown_model_gets_near_names() -> None:
-    with pytest.raises(UnknownModel, match=r"no weights named 'owl-digts'; did you mean owl-digits"):
+    with pytest.raises(
+        UnknownModel, match=r"no weights named 'owl-digts'; did you mean owl-digits"
+    ):
         manifest.entry("owl-digts")
 
 

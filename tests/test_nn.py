@@ -57,13 +57,21 @@ def tensors() -> tuple[Tensor, Tensor]:
         ("hinge", (1.0, 0.0), np.maximum(0, 1 - REAL).mean() + np.maximum(0, 1 + FAKE).mean()),
     ],
 )
-def test_discriminator_losses(kind: Adversarial, targets: tuple[float, float], expected: float) -> None:
-    assert float(discriminator_loss(kind, *tensors(), *targets)) == pytest.approx(expected, rel=1e-5)
+def test_discriminator_losses(
+    kind: Adversarial, targets: tuple[float, float], expected: float
+) -> None:
+    assert float(discriminator_loss(kind, *tensors(), *targets)) == pytest.approx(
+        expected, rel=1e-5
+    )
 
 
 @pytest.mark.parametrize(
     ("kind", "expected"),
-    [("bce", -np.log(sigmoid(FAKE)).mean()), ("least-squares", ((FAKE - 1) ** 2).mean()), ("hinge", -FAKE.mean())],
+    [
+        ("bce", -np.log(sigmoid(FAKE)).mean()),
+        ("least-squares", ((FAKE - 1) ** 2).mean()),
+        ("hinge", -FAKE.mean()),
+    ],
 )
 def test_generator_losses(kind: Adversarial, expected: float) -> None:
     assert float(generator_loss(kind, tensors()[1])) == pytest.approx(expected, rel=1e-5)
@@ -72,14 +80,23 @@ def test_generator_losses(kind: Adversarial, expected: float) -> None:
 def test_targets_may_differ_by_example() -> None:
     real, fake = tensors()
     smooth = torch.rand(7, 3, dtype=torch.float64)
-    expected = np.mean([(REAL[i, j] - float(smooth[i, j])) ** 2 for i in range(7) for j in range(3)]) + (FAKE**2).mean()
-    assert float(discriminator_loss("least-squares", real, fake, smooth)) == pytest.approx(expected, rel=1e-5)
+    expected = (
+        np.mean([(REAL[i, j] - float(smooth[i, j])) ** 2 for i in range(7) for j in range(3)])
+        + (FAKE**2).mean()
+    )
+    assert float(discriminator_loss("least-squares", real, fake, smooth)) == pytest.approx(
+        expected, rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_losses_of_bf16_outputs_are_float32(kind: Adversarial) -> None:
     real, fake = (tensor.bfloat16() for tensor in tensors())
-    assert discriminator_loss(kind, real, fake).dtype == generator_loss(kind, fake).dtype == torch.float32
+    assert (
+        discriminator_loss(kind, real, fake).dtype
+        == generator_loss(kind, fake).dtype
+        == torch.float32
+    )
     expected = discriminator_loss(kind, real.double(), fake.double())
     assert float(discriminator_loss(kind, real, fake)) == pytest.approx(float(expected), rel=1e-5)
 
@@ -148,7 +165,9 @@ def test_a_critic_under_the_penalty_finds_the_distance_of_two_points() -> None:
         distance = critic(real).mean() - critic(fake).mean()
         (10 * gradient_penalty(critic, real, fake, torch.rand(1)) - distance).backward()
         optimizer.step()
-    assert float((critic(real) - critic(fake)).detach()) == pytest.approx(5 * (1 + 5 / 20), rel=1e-3)
+    assert float((critic(real) - critic(fake)).detach()) == pytest.approx(
+        5 * (1 + 5 / 20), rel=1e-3
+    )
 
 
 def test_r1_is_the_mean_square_of_the_gradient_at_real_examples() -> None:
@@ -176,7 +195,9 @@ def test_penalties_are_float32_under_autocast() -> None:
 def test_the_penalty_does_not_reach_the_generator() -> None:
     real, fake = torch.randn(2, 4, 3)
     fake.requires_grad_()
-    gradient_penalty(nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1)), real, fake, torch.rand(4)).backward()
+    gradient_penalty(
+        nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1)), real, fake, torch.rand(4)
+    ).backward()
     assert fake.grad is None
 
 
@@ -191,7 +212,10 @@ def test_kl_against_torch_distributions() -> None:
 def test_initialisation() -> None:
     torch.manual_seed(0)
     network = nn.Sequential(
-        nn.Conv2d(16, 32, 4), nn.BatchNorm2d(4096), nn.ConvTranspose2d(32, 16, 4, bias=False), nn.Linear(64, 64)
+        nn.Conv2d(16, 32, 4),
+        nn.BatchNorm2d(4096),
+        nn.ConvTranspose2d(32, 16, 4, bias=False),
+        nn.Linear(64, 64),
     )
     nn.init.ones_(network[1].bias)
     assert init_normal(network.requires_grad_(False), std=0.05) is network
@@ -227,7 +251,11 @@ def test_every_kernel_halves_and_doubles(kernel: int) -> None:
 @pytest.mark.parametrize(
     ("norm", "bias", "expected"),
     [
-        ("batch", "needed", [True, False, True]),  # the first layer has no norm, the last stands alone
+        (
+            "batch",
+            "needed",
+            [True, False, True],
+        ),  # the first layer has no norm, the last stands alone
         ("instance", "needed", [True, False, True]),
         ("layer", "needed", [True, True, True]),
         ("none", "needed", [True, True, True]),
@@ -235,17 +263,25 @@ def test_every_kernel_halves_and_doubles(kernel: int) -> None:
         ("none", "linear", [False, False, True]),
     ],
 )
-def test_a_bias_stands_where_no_norm_takes_it_away(norm: Norm, bias: Any, expected: list[bool]) -> None:
+def test_a_bias_stands_where_no_norm_takes_it_away(
+    norm: Norm, bias: Any, expected: list[bool]
+) -> None:
     network = nn.Sequential(*downsampling(1, 28, 4, norm=norm, bias=bias), head(28, 4))
     assert [layer.bias is not None for layer in network if isinstance(layer, nn.Conv2d)] == expected
 
 
-@pytest.mark.parametrize(("norm", "axes"), [("layer", (1, 2, 3)), ("instance", (2, 3)), ("batch", (0, 2, 3))])
+@pytest.mark.parametrize(
+    ("norm", "axes"), [("layer", (1, 2, 3)), ("instance", (2, 3)), ("batch", (0, 2, 3))]
+)
 def test_norms_against_numpy(norm: Norm, axes: tuple[int, ...]) -> None:
     maps = RNG.normal(2, 3, size=(4, 5, 6, 6))
     (layer,) = normalization(norm, 5)
-    expected = (maps - maps.mean(axes, keepdims=True)) / np.sqrt(maps.var(axes, keepdims=True) + 1e-5)
-    torch.testing.assert_close(layer(torch.tensor(maps).float()), torch.tensor(expected).float(), rtol=1e-4, atol=1e-5)
+    expected = (maps - maps.mean(axes, keepdims=True)) / np.sqrt(
+        maps.var(axes, keepdims=True) + 1e-5
+    )
+    torch.testing.assert_close(
+        layer(torch.tensor(maps).float()), torch.tensor(expected).float(), rtol=1e-4, atol=1e-5
+    )
     assert sum(parameter.numel() for parameter in layer.parameters()) == 2 * 5
 
 
@@ -254,7 +290,9 @@ def test_squares_are_cut_at_every_place_of_their_own() -> None:
     images = torch.arange(side * side).float().view(1, 1, side, side).expand(n, 1, side, side)
     cut = random_crop(images, size, Step(0, "train", 1, torch.Generator().manual_seed(0)))
     corners = cut[:, 0, 0, 0]
-    assert {(int(c) // side, int(c) % side) for c in corners} == {(r, c) for r in range(3) for c in range(3)}
+    assert {(int(c) // side, int(c) % side) for c in corners} == {
+        (r, c) for r in range(3) for c in range(3)
+    }
     square = (torch.arange(size)[:, None] * side + torch.arange(size)).float()
     torch.testing.assert_close(cut, corners.view(n, 1, 1, 1) + square)
     assert random_crop(images, side, Step(0, "train", 1, torch.Generator())) is images

@@ -44,16 +44,35 @@ print(json.dumps({"names": names, "files": [sys.modules[module].__file__ for mod
 
 def run(*command: object, cwd: Path, **environment: str) -> str:
     """stdout of a command that must succeed, away from the checkout."""
-    kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "GANZOO_PLUGINS")}
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in ("PYTHONPATH", "GANZOO_PLUGINS")
+    }
     done = subprocess.run(
-        [str(part) for part in command], cwd=cwd, env={**kept, **environment}, capture_output=True, text=True, check=False
+        [str(part) for part in command],
+        cwd=cwd,
+        env={**kept, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr + done.stdout
     return done.stdout
 
 
 def build(source: Path, out: Path, kind: str) -> Path:
-    run(sys.executable, "-m", "build", f"--{kind}", "--no-isolation", "--outdir", out, source, cwd=out.parent)
+    run(
+        sys.executable,
+        "-m",
+        "build",
+        f"--{kind}",
+        "--no-isolation",
+        "--outdir",
+        out,
+        source,
+        cwd=out.parent,
+    )
     return next(out.glob("*.whl" if kind == "wheel" else "*.tar.gz"))
 
 
@@ -83,14 +102,24 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (library / "no_network.py").write_text(NO_NETWORK)
     (library / "no_network.pth").write_text("import no_network\n")
     example = build(EXAMPLE, tmp_path_factory.mktemp("example"), "wheel")
-    pip = [home / "venv" / "bin" / "python", "-m", "pip", "install", "--no-deps", "--no-index", "--quiet"]
+    pip = [
+        home / "venv" / "bin" / "python",
+        "-m",
+        "pip",
+        "install",
+        "--no-deps",
+        "--no-index",
+        "--quiet",
+    ]
     run(*pip, "--ignore-installed", wheel, example, cwd=home)
     return home / "venv" / "bin"
 
 
 def test_the_wheel_holds_what_it_must(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    modules = {path.relative_to(ROOT / "plugins").as_posix() for path in (ROOT / "plugins").rglob("*.py")}
+    modules = {
+        path.relative_to(ROOT / "plugins").as_posix() for path in (ROOT / "plugins").rglob("*.py")
+    }
     modules |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "ganzoo").rglob("*.py")}
     assert modules | {"ganzoo/weights_manifest.json", "ganzoo/py.typed"} <= names
     for name, entry in manifest.official().models.items():
@@ -105,7 +134,9 @@ def test_the_wheel_holds_what_it_must(wheel: Path) -> None:
 
 def test_the_wheel_announces_command_and_plugins(wheel: Path) -> None:
     announced = ConfigParser(delimiters="=")
-    announced.read_string(zipfile.ZipFile(wheel).read(f"ganzoo_torch-{VERSION}.dist-info/entry_points.txt").decode())
+    announced.read_string(
+        zipfile.ZipFile(wheel).read(f"ganzoo_torch-{VERSION}.dist-info/entry_points.txt").decode()
+    )
     assert dict(announced["console_scripts"]) == PROJECT["scripts"]
     assert dict(announced["ganzoo.plugins"]) == ANNOUNCED
 
@@ -113,53 +144,110 @@ def test_the_wheel_announces_command_and_plugins(wheel: Path) -> None:
 def test_the_sdist_holds_what_the_wheel_and_the_tests_need_and_no_more(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
-    assert {"LICENSE", "README.md", "Makefile", "constraints.txt", "tests/test_packaging.py", "weights_manifest.json"} <= names
-    assert {f"weights/{name}/{file}" for name, entry in manifest.official().models.items() for file in entry.files} <= names
+    assert {
+        "LICENSE",
+        "README.md",
+        "Makefile",
+        "constraints.txt",
+        "tests/test_packaging.py",
+        "weights_manifest.json",
+    } <= names
+    assert {
+        f"weights/{name}/{file}"
+        for name, entry in manifest.official().models.items()
+        for file in entry.files
+    } <= names
     assert {f"plugins/ganzoo_{name}/model.py" for name in ANNOUNCED} <= names
-    assert {"tests/tiny/ganzoo_tiny-0.1.dist-info/entry_points.txt", "tests/fixtures/ganzoo-example/pyproject.toml"} <= names
+    assert {
+        "tests/tiny/ganzoo_tiny-0.1.dist-info/entry_points.txt",
+        "tests/fixtures/ganzoo-example/pyproject.toml",
+    } <= names
     roots = {name.split("/")[0] for name in names}
-    assert not roots & {".venv", "runs", "dist", "build", "site", ".git", ".mypy_cache", "sample.png"}
+    assert not roots & {
+        ".venv",
+        "runs",
+        "dist",
+        "build",
+        "site",
+        ".git",
+        ".mypy_cache",
+        "sample.png",
+    }
     assert not [name for name in names if "__pycache__" in name]
 
 
 def test_the_fresh_environment_has_no_network(installed: Path, tmp_path: Path) -> None:
     code = "import socket; socket.create_connection(('127.0.0.1', 9), timeout=1)"
-    done = subprocess.run([installed / "python", "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    done = subprocess.run(
+        [installed / "python", "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
     assert "PermissionError: no network here" in done.stderr
 
 
-def test_the_fresh_install_is_the_wheel_and_loads_every_plugin(installed: Path, tmp_path: Path) -> None:
+def test_the_fresh_install_is_the_wheel_and_loads_every_plugin(
+    installed: Path, tmp_path: Path
+) -> None:
     found = json.loads(run(installed / "python", "-c", LOADED, cwd=tmp_path))
     assert found["names"] == sorted([*ANNOUNCED, "example"])
-    assert [file for file in found["files"] if not Path(file).is_relative_to(installed.parent)] == []
+    assert [
+        file for file in found["files"] if not Path(file).is_relative_to(installed.parent)
+    ] == []
     listed = json.loads(run(installed / "ganzoo", "list", "--json", cwd=tmp_path))
     origins = {row["name"]: (row["distribution"], row["broken"]) for row in listed["plugins"]}
-    assert origins == {"example": ("ganzoo-example", None)} | dict.fromkeys(ANNOUNCED, ("ganzoo-torch", None))
+    assert origins == {"example": ("ganzoo-example", None)} | dict.fromkeys(
+        ANNOUNCED, ("ganzoo-torch", None)
+    )
     assert [row["name"] for row in listed["weights"]] == sorted(manifest.official().models)
 
 
-def test_the_fresh_install_samples_the_default_model_and_verifies(installed: Path, tmp_path: Path) -> None:
+def test_the_fresh_install_samples_the_default_model_and_verifies(
+    installed: Path, tmp_path: Path
+) -> None:
     path = run(installed / "ganzoo", "sample", "--seed", "0", cwd=tmp_path).strip()
     assert path == f"{manifest.official().default}.png"
     with Image.open(tmp_path / path) as image:
         assert min(image.size) >= 8 * 28
         assert len(set(image.convert("L").tobytes())) > 50
     verified = run(installed / "ganzoo", "verify", "--all", cwd=tmp_path).splitlines()
-    assert [line.split()[:2] for line in verified] == [["ok", name] for name in sorted(manifest.official().models)]
+    assert [line.split()[:2] for line in verified] == [
+        ["ok", name] for name in sorted(manifest.official().models)
+    ]
 
 
 def test_a_strangers_plugin_trains_and_samples(installed: Path, tmp_path: Path) -> None:
     run(installed / "ganzoo", "check", "example", cwd=tmp_path)
-    trained = run(installed / "ganzoo", "train", "example", "--data", "gaussians", "--steps", "4", "--out", "run", cwd=tmp_path)
+    trained = run(
+        installed / "ganzoo",
+        "train",
+        "example",
+        "--data",
+        "gaussians",
+        "--steps",
+        "4",
+        "--out",
+        "run",
+        cwd=tmp_path,
+    )
     assert trained.strip() == "./run"
-    assert json.loads((tmp_path / "run" / "config.json").read_text())["distribution"] == "ganzoo-example"
-    assert run(installed / "ganzoo", "sample", "./run", "-o", "x.png", cwd=tmp_path).strip() == "x.png"
+    assert (
+        json.loads((tmp_path / "run" / "config.json").read_text())["distribution"]
+        == "ganzoo-example"
+    )
+    assert (
+        run(installed / "ganzoo", "sample", "./run", "-o", "x.png", cwd=tmp_path).strip() == "x.png"
+    )
     with Image.open(tmp_path / "x.png") as image:
         assert image.size == (400, 400)
 
 
 def test_the_guide_shows_the_example_as_it_is() -> None:
-    files = [path.read_text("utf-8") for path in EXAMPLE.rglob("*") if path.suffix in (".py", ".toml")]
+    files = [
+        path.read_text("utf-8") for path in EXAMPLE.rglob("*") if path.suffix in (".py", ".toml")
+    ]
     blocks = re.findall(r"```(?:python|toml)\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
     assert len(blocks) >= 7
     assert [block for block in blocks if not any(block in file for file in files)] == []
@@ -171,6 +259,9 @@ def test_constraints_and_hooks_agree() -> None:
     pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))
     hooks = (ROOT / ".pre-commit-config.yaml").read_text("utf-8")
     assert f"rev: v{pins['ruff']}\n" in hooks
-    wanted = [*PROJECT["dependencies"], *(name for extra in PROJECT["optional-dependencies"].values() for name in extra)]
+    wanted = [
+        *PROJECT["dependencies"],
+        *(name for extra in PROJECT["optional-dependencies"].values() for name in extra),
+    ]
     pinned = {name.lower().replace("_", "-") for name in pins}
     assert {re.split(r"[<>=\[]", name)[0].lower() for name in wanted} - pinned == set()

@@ -33,21 +33,44 @@ DISPLAY_P3 = ((0.5151, 0.2412, -0.0011), (0.2919, 0.6922, 0.0419), (0.1572, 0.06
 """Its primaries under D50 (SMPTE EG 432-1, adapted by Bradford)."""
 
 
-def profile(primaries: tuple[tuple[float, ...], ...] = DISPLAY_P3, gamma: float = 2.2, white: tuple[float, ...] = D50) -> bytes:
+def profile(
+    primaries: tuple[tuple[float, ...], ...] = DISPLAY_P3,
+    gamma: float = 2.2,
+    white: tuple[float, ...] = D50,
+) -> bytes:
     """A matrix profile, ICC version 2."""
 
     def xyz(values: tuple[float, ...]) -> bytes:
         return b"XYZ \0\0\0\0" + struct.pack(">3i", *(round(v * 65536) for v in values))
 
     curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + b"\0\0"
-    tags = {b"wtpt": xyz(white), **dict(zip((b"rXYZ", b"gXYZ", b"bXYZ"), map(xyz, primaries), strict=True))}
+    tags = {
+        b"wtpt": xyz(white),
+        **dict(zip((b"rXYZ", b"gXYZ", b"bXYZ"), map(xyz, primaries), strict=True)),
+    }
     tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)
     table, body, start = b"", b"", 132 + 12 * len(tags)
     for name, data in tags.items():
         table += name + struct.pack(">II", start + len(body), len(data))
         body += data
-    head = struct.pack(">I4sI4s4s4s", start + len(body), b"lcms", 0x02100000, b"mntr", b"RGB ", b"XYZ ") + struct.pack(
-        ">6H4s4sI4s4sQI3i", 2024, 1, 1, 0, 0, 0, b"acsp", b"APPL", 0, b"none", b"none", 0, 0, *(round(v * 65536) for v in D50)
+    head = struct.pack(
+        ">I4sI4s4s4s", start + len(body), b"lcms", 0x02100000, b"mntr", b"RGB ", b"XYZ "
+    ) + struct.pack(
+        ">6H4s4sI4s4sQI3i",
+        2024,
+        1,
+        1,
+        0,
+        0,
+        0,
+        b"acsp",
+        b"APPL",
+        0,
+        b"none",
+        b"none",
+        0,
+        0,
+        *(round(v * 65536) for v in D50),
     )
     return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body
 
@@ -65,10 +88,17 @@ def png_of_16_bits(path: Path, levels: np.ndarray) -> None:
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in levels)
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     head = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +111,18 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
         torch.manual_seed(0)
         gan = plugin.build(plugin.tiny)
         if name == "toned":
-            return Model("toned", plugin, gan.eval().requires_grad_(False), torch.device("cpu"), "fp32", "0" * 64)
+            return Model(
+                "toned",
+                plugin,
+                gan.eval().requires_grad_(False),
+                torch.device("cpu"),
+                "fp32",
+                "0" * 64,
+            )
         config = model_config(plugin, gan)
-        weights.save(home / name / weights.MODEL, weights.networks(gan, gan.ema), weights.metadata(config))
+        weights.save(
+            home / name / weights.MODEL, weights.networks(gan, gan.ema), weights.metadata(config)
+        )
         files.write_json(home / name / weights.CONFIG, config)
         return ganzoo.load(home / name, device="cpu", precision="fp32")
 
@@ -140,7 +179,9 @@ def test_sixteen_bits_of_colour(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("turn", range(1, 9))
-def test_the_result_is_upright_and_has_no_tag(tmp_path: Path, colours: Image.Image, turn: int, model: Any) -> None:
+def test_the_result_is_upright_and_has_no_tag(
+    tmp_path: Path, colours: Image.Image, turn: int, model: Any
+) -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = turn
     colours.save(tmp_path / "x.jpg", exif=exif, quality=100)
@@ -167,8 +208,15 @@ def test_a_wide_profile_is_left_and_come_back_to(tmp_path: Path, colours: Image.
         photograph.save(photo.finished([photo.levels]), tmp_path / name)
         with Image.open(tmp_path / name) as back:
             assert back.info["icc_profile"] == wide
-            inside = (photo.levels > 0).all(-1) & (photo.levels < 255).all(-1)  # the rest was out of sRGB
-            assert abs(np.asarray(back.convert("RGB")).astype(int) - np.asarray(colours))[inside].mean() < 6, name
+            inside = (photo.levels > 0).all(-1) & (photo.levels < 255).all(
+                -1
+            )  # the rest was out of sRGB
+            assert (
+                abs(np.asarray(back.convert("RGB")).astype(int) - np.asarray(colours))[
+                    inside
+                ].mean()
+                < 6
+            ), name
 
 
 def test_srgb_s_own_profile_is_kept_and_changes_nothing(colours: Image.Image) -> None:
@@ -180,7 +228,9 @@ def test_srgb_s_own_profile_is_kept_and_changes_nothing(colours: Image.Image) ->
     assert made.info["icc_profile"] == plain
 
 
-@pytest.mark.parametrize("broken", [b"no profile", profile()[:200], profile()[:140] + b"\xff" * 100])
+@pytest.mark.parametrize(
+    "broken", [b"no profile", profile()[:200], profile()[:140] + b"\xff" * 100]
+)
 def test_a_broken_profile_is_left_out(colours: Image.Image, broken: bytes) -> None:
     colours.info["icc_profile"] = broken
     photo = photograph.read(colours, 3)
@@ -211,7 +261,9 @@ def test_sixteen_bits_are_rounded_and_keep_what_is_transparent(tmp_path: Path) -
     levels = np.array([[0, 128, 129, 65534], [65535, 32768, 300, 301]], dtype=np.uint16)
     Image.fromarray(levels).save(tmp_path / "deep.png", transparency=300)
     photo = photograph.read(tmp_path / "deep.png", 1)
-    assert photo.levels[..., 0].tolist() == [[0, 0, 1, 255], [255, 128, 255, 1]], "white where nothing shows"
+    assert photo.levels[..., 0].tolist() == [[0, 0, 1, 255], [255, 128, 255, 1]], (
+        "white where nothing shows"
+    )
     assert photo.alpha is not None
     assert (photo.alpha == 0).nonzero()[1].tolist() == [2]
 
@@ -282,11 +334,18 @@ def test_from_python(tmp_path: Path, colours: Image.Image, model: Any) -> None:
     colours.save(tmp_path / "x.png")
     made = model("toned").translate(tmp_path / "x.png")
     assert made.size == colours.size
-    assert made == model("toned").translate(colours, direction="A2B") == model("toned").colorize(colours)
+    assert (
+        made
+        == model("toned").translate(colours, direction="A2B")
+        == model("toned").colorize(colours)
+    )
     assert made != model("toned").translate(colours, direction="B2A")
     with pytest.raises(InputError, match="no option 'A2C'"):
         model("toned").translate(colours, direction="A2C")
-    for name in ("toned", "colorizer"):  # one that takes another input beside the picture, and one that takes none
+    for name in (
+        "toned",
+        "colorizer",
+    ):  # one that takes another input beside the picture, and one that takes none
         with pytest.raises(InputError, match="no such input"):
             model(name).translate(colours, label=3)
 
@@ -298,12 +357,16 @@ def test_views(colours: Image.Image, model: Any) -> None:
     assert cycle.size == (3 * width, height)
     assert cycle.crop((0, 0, width, height)) == colours
     assert cycle.crop((width, 0, 2 * width, height)) == toned_model.translate(colours)
-    assert cycle.crop((2 * width, 0, 3 * width, height)) == toned_model.translate(colours, show="returned")
-    assert toned_model.translate(colours, show="grey").mode == "L"
-    assert toned_model.translate(colours, show="grey, sample").crop((width, 0, 2 * width, height)) == toned_model.translate(
-        colours
+    assert cycle.crop((2 * width, 0, 3 * width, height)) == toned_model.translate(
+        colours, show="returned"
     )
-    with pytest.raises(UsageError, match="--show lamp: this model gives sample, original, returned, grey"):
+    assert toned_model.translate(colours, show="grey").mode == "L"
+    assert toned_model.translate(colours, show="grey, sample").crop(
+        (width, 0, 2 * width, height)
+    ) == toned_model.translate(colours)
+    with pytest.raises(
+        UsageError, match="--show lamp: this model gives sample, original, returned, grey"
+    ):
         toned_model.translate(colours, show="lamp")
     own = model("tiny_unpaired").translate(colours, show="cycle")
     assert own.size == colours.size, "a model's own view of that name"
@@ -312,7 +375,11 @@ def test_views(colours: Image.Image, model: Any) -> None:
 def test_in_tiles_and_at_once(monkeypatch: pytest.MonkeyPatch, model: Any) -> None:
     image = Image.fromarray(toned.photograph(300, 401))
     whole = np.asarray(model("toned").translate(image, show="cycle")).astype(int)
-    monkeypatch.setattr(photograph, "cut", lambda spec: photograph.Cut(spec.multiple, spec.halo, most=1 << 15, side=192))
+    monkeypatch.setattr(
+        photograph,
+        "cut",
+        lambda spec: photograph.Cut(spec.multiple, spec.halo, most=1 << 15, side=192),
+    )
     tiled = np.asarray(model("toned").translate(image, show="cycle")).astype(int)
     assert abs(whole - tiled).mean() < 3
     assert abs((whole - tiled).mean((0, 1))).max() < 1

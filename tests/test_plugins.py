@@ -32,7 +32,9 @@ def count(network: torch.nn.Module) -> int:
 
 def test_dcgan_has_the_parameters_of_the_well_known_example() -> None:
     gan = built("dcgan", channels=3, size=64, width=64)
-    convolutions = [m for m in gan.modules() if isinstance(m, (torch.nn.Conv2d, torch.nn.ConvTranspose2d))]
+    convolutions = [
+        m for m in gan.modules() if isinstance(m, (torch.nn.Conv2d, torch.nn.ConvTranspose2d))
+    ]
     biases = sum(m.bias.numel() for m in convolutions if m.bias is not None)
     assert count(gan.generator) + count(gan.discriminator) - biases == 3_576_704 + 2_765_568
 
@@ -53,11 +55,23 @@ def test_dcgan_with_a_hidden_layer_on_both_sides(norm: str, start: str) -> None:
     images = gan.generator(torch.zeros(2, 100))
     assert images.shape == (2, 3, 64, 64)
     assert gan.discriminator(images).shape == (2,)
-    assert [type(layer) for layer in gan.generator.layers[:3]] == [nn.Linear, nn.BatchNorm1d, nn.ReLU]
-    between = [nn.Flatten, nn.Linear, *([nn.BatchNorm1d] if norm == "batch" else []), nn.LeakyReLU, nn.Linear]
+    assert [type(layer) for layer in gan.generator.layers[:3]] == [
+        nn.Linear,
+        nn.BatchNorm1d,
+        nn.ReLU,
+    ]
+    between = [
+        nn.Flatten,
+        nn.Linear,
+        *([nn.BatchNorm1d] if norm == "batch" else []),
+        nn.LeakyReLU,
+        nn.Linear,
+    ]
     last = list(gan.discriminator.layers[-len(between) :])
     assert all(isinstance(layer, kind) for layer, kind in zip(last, between, strict=True))
-    mixed = any(isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)) for layer in gan.discriminator.modules())
+    mixed = any(
+        isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)) for layer in gan.discriminator.modules()
+    )
     assert mixed == (norm == "batch")
 
 
@@ -72,23 +86,35 @@ def test_data_of_28_pixels_are_learnt_with_a_hidden_layer_unless_a_preset_says_o
     plugin = registry.get("dcgan")
 
     def adapted(config: Any, size: int, channels: int = 1) -> Any:
-        return plugin.adapt(config, Facts(name="x", kind="images", count=1, channels=channels, size=size))
+        return plugin.adapt(
+            config, Facts(name="x", kind="images", count=1, channels=channels, size=size)
+        )
 
     assert adapted(plugin.config(), 28) == plugin.presets["digits"]
     assert adapted(plugin.config(), 28, 3) == override(plugin.presets["digits"], {"channels": 3})
     for size in (32, 64, 128):
         assert adapted(plugin.config(), size, 3) == override(plugin.config(), {"size": size})
     for name in set(plugin.presets) - {"digits", "celeba-32"}:  # celeba-32 knows no 28 pixels
-        assert adapted(plugin.presets[name], 28) == override(plugin.presets[name], {"size": 28, "channels": 1})
+        assert adapted(plugin.presets[name], 28) == override(
+            plugin.presets[name], {"size": 28, "channels": 1}
+        )
 
 
-def test_settings_have_the_last_word_and_stored_configurations_have_no_hidden_layer(tmp_path: Path) -> None:
+def test_settings_have_the_last_word_and_stored_configurations_have_no_hidden_layer(
+    tmp_path: Path,
+) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
     for number in range(4):
         Image.new("L", (28, 28), 50 * number).save(folder / f"{number}.png")
     options: dict[str, Any] = {"steps": 1, "batch_size": 4, "device": "cpu", "sample_every": 0}
-    run = train("dcgan", str(folder), settings={"hidden": "0", "width": "4"}, out=tmp_path / "run", **options)
+    run = train(
+        "dcgan",
+        str(folder),
+        settings={"hidden": "0", "width": "4"},
+        out=tmp_path / "run",
+        **options,
+    )
     model = ganzoo.load(run)
     assert (model.gan.config.hidden, model.gan.config.size) == (0, 28)
     stored = json.loads((run / "config.json").read_text("utf-8"))
@@ -109,7 +135,9 @@ def test_dcgan_starts_as_the_paper_says() -> None:
 @pytest.mark.parametrize("size", [(28, 28), (30, 28), (32, 32), (96, 64), (500, 128), (8, 28)])
 def test_dcgan_takes_the_size_of_the_data(size: tuple[int, int]) -> None:
     plugin = registry.get("dcgan")
-    adapted = plugin.adapt(plugin.config(), Facts(name="x", kind="images", count=1, channels=1, size=size[0]))
+    adapted = plugin.adapt(
+        plugin.config(), Facts(name="x", kind="images", count=1, channels=1, size=size[0])
+    )
     assert (adapted.size, adapted.channels) == (size[1], 1)
 
 
@@ -146,8 +174,14 @@ def test_spectral_normalization_holds_every_layer_of_the_discriminator() -> None
     judge = built("dcgan", size=28, width=4, discriminator_norm="spectral").discriminator
     for _ in range(100):  # one turn of the power iteration each
         judge(torch.rand(2, 3, 28, 28))
-    found = [layer.weight.detach().flatten(1) for layer in judge.modules() if isinstance(layer, torch.nn.Conv2d)]
-    assert [float(torch.linalg.matrix_norm(weight, 2)) for weight in found] == pytest.approx([1] * 3, rel=0.01)
+    found = [
+        layer.weight.detach().flatten(1)
+        for layer in judge.modules()
+        if isinstance(layer, torch.nn.Conv2d)
+    ]
+    assert [float(torch.linalg.matrix_norm(weight, 2)) for weight in found] == pytest.approx(
+        [1] * 3, rel=0.01
+    )
     assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in judge.modules())
 
 
@@ -157,7 +191,15 @@ def test_r1_is_refused_where_pictures_are_mixed() -> None:
 
 
 def test_vanilla_learns_the_sine(tmp_path: Path) -> None:
-    run = train("vanilla", "sine", preset="sine", steps=2_000, out=tmp_path / "run", device="cpu", sample_every=0)
+    run = train(
+        "vanilla",
+        "sine",
+        preset="sine",
+        steps=2_000,
+        out=tmp_path / "run",
+        device="cpu",
+        sample_every=0,
+    )
     points = ganzoo.load(run).sample(1000, seed=0).tensor
     distance = (points[:, 1] - points[:, 0].sin()).abs().mean()
     assert float(distance) < 0.25

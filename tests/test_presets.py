@@ -52,7 +52,11 @@ def built(plugin: str, name: str, **settings: Any) -> Any:
 
 
 def count(network: nn.Module, name: str) -> int:
-    tensors = [t for key, t in network.state_dict(keep_vars=True).items() if not key.endswith("num_batches_tracked")]
+    tensors = [
+        t
+        for key, t in network.state_dict(keep_vars=True).items()
+        if not key.endswith("num_batches_tracked")
+    ]
     return sum(t.numel() for t in tensors if isinstance(t, nn.Parameter) or name in WITH_STATISTICS)
 
 
@@ -72,7 +76,9 @@ def updates(gan: Any, **batch: Tensor) -> list[Update]:
 def judged(gan: Any, **batch: Tensor) -> list[Tensor]:
     """What the discriminator sees in one step, in order."""
     seen: list[Tensor] = []
-    with_hook = gan.discriminator.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].detach()))
+    with_hook = gan.discriminator.register_forward_pre_hook(
+        lambda module, inputs: seen.append(inputs[0].detach())
+    )
     updates(gan, **batch)
     with_hook.remove()
     return seen
@@ -84,14 +90,22 @@ def pictures(folder: Path, shape: tuple[int, ...]) -> Path:
     rng = np.random.default_rng(0)
     folder.mkdir()
     for number in range(8):
-        levels = rng.integers(256, size=(size, size, 3) if channels == 3 else (size, size), dtype=np.uint8)
+        levels = rng.integers(
+            256, size=(size, size, 3) if channels == 3 else (size, size), dtype=np.uint8
+        )
         Image.fromarray(levels).save(folder / f"{number}.png")
     return folder
 
 
 def test_all_presets_are_here_but_the_variants_of_dcgan() -> None:
-    names = {(plugin, name) for plugin in ("vanilla", "dcgan", "conv") for name in registry.get(plugin).presets}
-    assert names - set(RECIPES) == {("dcgan", name) for name in ("digits", "least-squares", "hinge", "smooth", "r1")}
+    names = {
+        (plugin, name)
+        for plugin in ("vanilla", "dcgan", "conv")
+        for name in registry.get(plugin).presets
+    }
+    assert names - set(RECIPES) == {
+        ("dcgan", name) for name in ("digits", "least-squares", "hinge", "smooth", "r1")
+    }
 
 
 @pytest.mark.parametrize(("plugin", "name"), RECIPES)
@@ -102,19 +116,31 @@ def test_parameters_are_those_of_the_source(plugin: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(("plugin", "name"), RECIPES)
-def test_every_preset_trains_and_samples(plugin: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_preset_trains_and_samples(
+    plugin: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for constant, value in {"FIXED": 4, "ESTIMATE_BATCHES": 2, "ESTIMATE_SIZE": 4}.items():
         monkeypatch.setattr(artifacts, constant, value)
     shape = RECIPES[plugin, name][0]
-    data = {1: {2: "sine", 64: "sinusoids"}.get(shape[0], ""), 3: str(tmp_path / "pictures")}[len(shape)]
+    data = {1: {2: "sine", 64: "sinusoids"}.get(shape[0], ""), 3: str(tmp_path / "pictures")}[
+        len(shape)
+    ]
     if len(shape) == 3:
         pictures(tmp_path / "pictures", shape)
-    options: dict[str, Any] = {"steps": 2, "batch_size": 4, "device": "cpu", "sample_every": 0, "log_every": 1}
+    options: dict[str, Any] = {
+        "steps": 2,
+        "batch_size": 4,
+        "device": "cpu",
+        "sample_every": 0,
+        "log_every": 1,
+    }
     run = train(plugin, data, preset=name, out=tmp_path / "run", **options)
     config = json.loads((run / "config.json").read_text("utf-8"))["config"]
     assert convert(config, registry.get(plugin).config, name) == preset(plugin, name)
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
-    assert [row["phase"] for row in rows] == ["pretrain"] * 2 * (name == "cifar-airplanes") + ["train"] * 2
+    assert [row["phase"] for row in rows] == ["pretrain"] * 2 * (name == "cifar-airplanes") + [
+        "train"
+    ] * 2
     assert all(("loss/generator" in row) == (row["phase"] == "train") for row in rows)
     sample = ganzoo.load(run).sample(2, seed=0).tensor
     assert tuple(sample.shape) == (2, *shape)
@@ -136,7 +162,9 @@ def test_every_preset_trains_and_samples(plugin: str, name: str, tmp_path: Path,
     ],
 )
 def test_vanilla_moves_its_players_as_the_recipe_says(name: str, players: str) -> None:
-    moved = [update.player for update in updates(built("vanilla", name), real=torch.zeros(4, 1, 28, 28))]
+    moved = [
+        update.player for update in updates(built("vanilla", name), real=torch.zeros(4, 1, 28, 28))
+    ]
     assert "".join(player[0].upper() for player in moved) == players
 
 
@@ -158,7 +186,9 @@ def test_split_updates_are_the_two_halves_of_the_loss() -> None:
         ("mnist-sgd", 2),
     ],
 )
-def test_the_generator_is_judged_by_new_examples_where_the_recipe_says_so(name: str, fakes: int) -> None:
+def test_the_generator_is_judged_by_new_examples_where_the_recipe_says_so(
+    name: str, fakes: int
+) -> None:
     gan, latents = built("vanilla", name), []
     gan.generator.register_forward_pre_hook(lambda module, inputs: latents.append(inputs[0]))
     updates(gan, real=torch.zeros(4, 1, 28, 28))
@@ -191,7 +221,9 @@ def test_recipes_of_keras_show_the_discriminator_what_predict_gives(name: str) -
 
 
 @pytest.mark.parametrize("settings", [{"new_latent": "false"}, {"batch_norm": "false"}])
-def test_fakes_without_gradient_are_not_what_the_generator_learns_from(settings: dict[str, str]) -> None:
+def test_fakes_without_gradient_are_not_what_the_generator_learns_from(
+    settings: dict[str, str],
+) -> None:
     with pytest.raises(ConfigError, match="set batch_norm and new_latent too"):
         built("vanilla", "mnist-keras", **settings)
 
@@ -202,23 +234,37 @@ def test_sinusoids_come_from_one_bank_of_latents_within_five() -> None:
     updates(gan, real=torch.zeros(512, 64))
     assert (round(float(fed[0].min())), round(float(fed[0].max()))) == (-5, 5)
     assert float(fed[0].std()) == pytest.approx(10 / 12**0.5, rel=0.01)
-    other, again = built("vanilla", "sinusoids"), Step(3, "train", 10, torch.Generator().manual_seed(5))
+    other, again = (
+        built("vanilla", "sinusoids"),
+        Step(3, "train", 10, torch.Generator().manual_seed(5)),
+    )
     bank = {tuple(row) for row in gan._bank.tolist()}
     assert len(bank) == 32_768
     assert {tuple(row) for row in other._latent(again, 64).tolist()} <= bank
     assert sum(tensor.numel() for tensor in gan.state_dict().values()) == 70_272 + 8_385
 
 
-@pytest.mark.parametrize(("name", "momentum"), [("mnist-keras", 0.2), ("mnist-two-steps", 0.3), ("mnist-sgd", 0.2)])
+@pytest.mark.parametrize(
+    ("name", "momentum"), [("mnist-keras", 0.2), ("mnist-two-steps", 0.3), ("mnist-sgd", 0.2)]
+)
 def test_keras_order_and_batch_norm(name: str, momentum: float) -> None:
     generator = built("vanilla", name).generator
-    assert [type(layer) for layer in layers(generator)] == [nn.Linear, nn.LeakyReLU, nn.BatchNorm1d] * 3 + [nn.Linear]
-    assert {(norm.momentum, norm.eps) for norm in layers(generator, nn.BatchNorm1d)} == {(momentum, 1e-3)}
+    assert [type(layer) for layer in layers(generator)] == [
+        nn.Linear,
+        nn.LeakyReLU,
+        nn.BatchNorm1d,
+    ] * 3 + [nn.Linear]
+    assert {(norm.momentum, norm.eps) for norm in layers(generator, nn.BatchNorm1d)} == {
+        (momentum, 1e-3)
+    }
 
 
 def test_optimizers_are_the_recipes() -> None:
     def players(name: str) -> set[tuple[str, float, tuple[float, float]]]:
-        return {(p.optimizer, p.lr, p.betas) for p in built("vanilla", name).phases()[0].players.values()}
+        return {
+            (p.optimizer, p.lr, p.betas)
+            for p in built("vanilla", name).phases()[0].players.values()
+        }
 
     assert {(optimizer, rate) for optimizer, rate, _ in players("mnist-sgd")} == {("sgd", 0.01)}
     assert players("mnist-keras") == {("adam", 2e-4, (0.5, 0.999))}
@@ -227,8 +273,14 @@ def test_optimizers_are_the_recipes() -> None:
 
 def test_the_players_of_sinusoids_have_their_own_activations() -> None:
     gan = built("vanilla", "sinusoids")
-    assert [type(layer) for layer in layers(gan.generator)] == [nn.Linear, nn.LeakyReLU] * 2 + [nn.Linear]
-    assert [type(layer) for layer in layers(gan.discriminator)] == [nn.Linear, nn.ReLU, nn.Dropout] * 2 + [nn.Linear]
+    assert [type(layer) for layer in layers(gan.generator)] == [nn.Linear, nn.LeakyReLU] * 2 + [
+        nn.Linear
+    ]
+    assert [type(layer) for layer in layers(gan.discriminator)] == [
+        nn.Linear,
+        nn.ReLU,
+        nn.Dropout,
+    ] * 2 + [nn.Linear]
 
 
 # ---- dcgan
@@ -237,17 +289,37 @@ def test_the_players_of_sinusoids_have_their_own_activations() -> None:
 def test_default_networks_of_dcgan_keep_their_state_names() -> None:
     gan = registry.get("dcgan").build(registry.get("dcgan").tiny)
     norm = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
-    generator = ["layers.0.weight", *(f"layers.1.{n}" for n in norm), "layers.3.weight", *(f"layers.4.{n}" for n in norm)]
+    generator = [
+        "layers.0.weight",
+        *(f"layers.1.{n}" for n in norm),
+        "layers.3.weight",
+        *(f"layers.4.{n}" for n in norm),
+    ]
     assert list(gan.generator.state_dict()) == [*generator, "layers.6.weight", "layers.6.bias"]
-    discriminator = ["layers.0.weight", "layers.0.bias", "layers.2.weight", *(f"layers.3.{n}" for n in norm)]
-    assert list(gan.discriminator.state_dict()) == [*discriminator, "layers.5.weight", "layers.5.bias"]
+    discriminator = [
+        "layers.0.weight",
+        "layers.0.bias",
+        "layers.2.weight",
+        *(f"layers.3.{n}" for n in norm),
+    ]
+    assert list(gan.discriminator.state_dict()) == [
+        *discriminator,
+        "layers.5.weight",
+        "layers.5.bias",
+    ]
 
 
 @pytest.mark.parametrize("start", ["convolution", "linear", "linear-half"])
 @pytest.mark.parametrize("kernel", [4, 5])
 @pytest.mark.parametrize("size", [28, 32, 64, 128])
 def test_dcgan_shapes_of_every_start_and_kernel(size: int, kernel: int, start: str) -> None:
-    settings = {"size": size, "kernel": kernel, "start": start, "width": 4, "discriminator_width": 6}
+    settings = {
+        "size": size,
+        "kernel": kernel,
+        "start": start,
+        "width": 4,
+        "discriminator_width": 6,
+    }
     if (size, start) == (28, "linear-half"):
         with pytest.raises(ConfigError, match="not possible at size 28"):
             built("dcgan", "hinge", **settings)
@@ -266,31 +338,52 @@ def test_celeba_32_takes_digits_too(size: int, expected: int) -> None:
     assert (adapted.size, adapted.channels) == (expected, 1)
 
 
-def test_anime_judges_a_sigmoid_by_squares_with_noise_for_both(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_anime_judges_a_sigmoid_by_squares_with_noise_for_both(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     gan = built("dcgan", "anime", width=4)
     monkeypatch.setattr(gan, "_label_noise", lambda step, n: torch.full((n,), 0.25))
     real = torch.rand(4, 3, 64, 64) * 2 - 1
     seen = judged(gan, image=real)
     on_real, on_fake, again = (gan.discriminator(one).sigmoid() for one in seen)
     discriminator, generator = updates(gan, image=real)
-    torch.testing.assert_close(discriminator.loss, (on_real - 0.75).square().mean() + (on_fake - 0.25).square().mean())
+    torch.testing.assert_close(
+        discriminator.loss, (on_real - 0.75).square().mean() + (on_fake - 0.25).square().mean()
+    )
     torch.testing.assert_close(generator.loss, (again - 0.75).square().mean())
 
 
-def test_anime_has_batch_norm_on_every_layer_and_celeba_32_nothing_before_the_first_up_sampling() -> None:
+def test_anime_has_batch_norm_on_every_layer_and_celeba_32_nothing_before_the_first_up_sampling() -> (
+    None
+):
     anime, faces = built("dcgan", "anime", width=4), built("dcgan", "celeba-32", width=4)
-    assert [type(layer) for layer in layers(anime.discriminator)][:3] == [nn.Conv2d, nn.BatchNorm2d, nn.LeakyReLU]
-    assert [type(layer) for layer in layers(faces.generator)][:3] == [nn.Linear, nn.Unflatten, nn.ConvTranspose2d]
+    assert [type(layer) for layer in layers(anime.discriminator)][:3] == [
+        nn.Conv2d,
+        nn.BatchNorm2d,
+        nn.LeakyReLU,
+    ]
+    assert [type(layer) for layer in layers(faces.generator)][:3] == [
+        nn.Linear,
+        nn.Unflatten,
+        nn.ConvTranspose2d,
+    ]
     assert layers(faces.generator)[1].unflattened_size[1:] == (2, 2)
     with_bias = [
-        layer for net in (faces.generator, faces.discriminator) for layer in layers(net, nn.Conv2d) if layer.bias is not None
+        layer
+        for net in (faces.generator, faces.discriminator)
+        for layer in layers(net, nn.Conv2d)
+        if layer.bias is not None
     ]
     assert with_bias == [layers(faces.discriminator)[-1]]
 
 
 def test_scales_of_batch_norm_start_at_one_in_celeba_32_alone() -> None:
     for name, spread in (("celeba-32", False), ("anime", True)):
-        norms = [layer for layer in built("dcgan", name, width=4).modules() if isinstance(layer, nn.BatchNorm2d)]
+        norms = [
+            layer
+            for layer in built("dcgan", name, width=4).modules()
+            if isinstance(layer, nn.BatchNorm2d)
+        ]
         assert norms
         assert all((float(norm.weight.detach().std()) > 0) == spread for norm in norms)
 
@@ -305,7 +398,9 @@ def test_pretraining_shows_uniform_noise_and_moves_the_discriminator_alone() -> 
     assert (game.steps, set(game.players)) == (38_400, {"discriminator", "generator"})
     seen: list[Tensor] = []
     gan.discriminator.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    gan.generator.register_forward_pre_hook(lambda module, inputs: pytest.fail("the generator is at work"))
+    gan.generator.register_forward_pre_hook(
+        lambda module, inputs: pytest.fail("the generator is at work")
+    )
     made = list(gan.losses({"image": torch.zeros(64, 3, 32, 32)}, step("pretrain")))
     assert [update.player for update in made] == ["discriminator"] * 2
     noise = seen[1]
@@ -313,9 +408,13 @@ def test_pretraining_shows_uniform_noise_and_moves_the_discriminator_alone() -> 
     assert float(noise.std()) == pytest.approx(3**-0.5, rel=0.01)
 
 
-def test_fashion_has_noisy_targets_for_the_discriminator_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fashion_has_noisy_targets_for_the_discriminator_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     targets: list[float | Tensor] = []
-    monkeypatch.setattr("ganzoo_conv.model.bce", lambda raw, target: targets.append(target) or bce(raw, target))
+    monkeypatch.setattr(
+        "ganzoo_conv.model.bce", lambda raw, target: targets.append(target) or bce(raw, target)
+    )
     updates(built("conv", "fashion"), image=torch.zeros(8, 1, 28, 28))
     on_real, on_fake, of_generator = targets
     assert isinstance(on_real, Tensor)
@@ -346,7 +445,9 @@ def test_fashion_has_no_dropout_where_the_generator_learns() -> None:
         ("dcgan", "smooth", (3, 64, 64), False),
     ],
 )
-def test_who_draws_new_latents_for_the_generator(plugin: str, name: str, shape: tuple[int, ...], new: bool) -> None:
+def test_who_draws_new_latents_for_the_generator(
+    plugin: str, name: str, shape: tuple[int, ...], new: bool
+) -> None:
     gan, latents = built(plugin, name, **({"width": 4} if plugin == "dcgan" else {})), []
     gan.generator.register_forward_pre_hook(lambda module, inputs: latents.append(inputs[0]))
     updates(gan, image=torch.zeros(4, *shape))
@@ -362,8 +463,13 @@ def test_reversed_labels_are_the_same_game_with_the_sign_changed() -> None:
 @pytest.mark.parametrize("padding", ["same", "valid"])
 @pytest.mark.parametrize("kernel", range(1, 8))
 def test_conv_shapes_of_every_kernel(kernel: int, padding: str, upsampling: str) -> None:
-    settings = {"generator": f"4k{kernel}s2,4k{kernel}", "discriminator": f"4k{kernel},4k{kernel}s2"}
-    gan = built("conv", "fashion", padding=padding, upsampling=upsampling, last_kernel=kernel, **settings)
+    settings = {
+        "generator": f"4k{kernel}s2,4k{kernel}",
+        "discriminator": f"4k{kernel},4k{kernel}s2",
+    }
+    gan = built(
+        "conv", "fashion", padding=padding, upsampling=upsampling, last_kernel=kernel, **settings
+    )
     images = gan.generator(torch.zeros(2, 128))
     assert images.shape == (2, 1, 28, 28)
     assert gan.discriminator(images).shape == (2,)
@@ -386,7 +492,14 @@ def test_conv_refuses_layers_that_cannot_be(settings: dict[str, str], words: str
         built("conv", "fashion", **settings)
 
 
-@pytest.mark.parametrize(("name", "size", "expected"), [("fashion", 32, 32), ("fashion", 8, 28), ("cifar-airplanes", 28, 32)])
-def test_conv_takes_the_size_of_the_data_where_its_layers_allow(name: str, size: int, expected: int) -> None:
-    adapted = registry.get("conv").adapt(preset("conv", name), Facts(name="x", kind="images", count=1, channels=4, size=size))
+@pytest.mark.parametrize(
+    ("name", "size", "expected"),
+    [("fashion", 32, 32), ("fashion", 8, 28), ("cifar-airplanes", 28, 32)],
+)
+def test_conv_takes_the_size_of_the_data_where_its_layers_allow(
+    name: str, size: int, expected: int
+) -> None:
+    adapted = registry.get("conv").adapt(
+        preset("conv", name), Facts(name="x", kind="images", count=1, channels=4, size=size)
+    )
     assert (adapted.size, adapted.channels) == (expected, 4)

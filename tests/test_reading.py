@@ -31,8 +31,13 @@ def written(path: Path, header: Any, body: bytes = b"\0" * 16) -> Path:
 
 
 def test_the_header_these_tests_alter_is_good(tmp_path: Path) -> None:
-    header = weights.read_header(written(tmp_path / "m.safetensors", {"a": A, "b": B, "__metadata__": {"k": "v"}}))
-    assert (header.tensors, header.metadata) == ({"a": ("F32", (2,)), "b": ("F16", (2, 2))}, {"k": "v"})
+    header = weights.read_header(
+        written(tmp_path / "m.safetensors", {"a": A, "b": B, "__metadata__": {"k": "v"}})
+    )
+    assert (header.tensors, header.metadata) == (
+        {"a": ("F32", (2,)), "b": ("F16", (2, 2))},
+        {"k": "v"},
+    )
 
 
 @pytest.mark.parametrize(
@@ -59,9 +64,18 @@ def test_the_header_these_tests_alter_is_good(tmp_path: Path) -> None:
         ({"a\x1b[2J": A, "b": B}, "matching regex"),
         ({"a": A, "b": B, "__metadata__": {"k": 3}}, "Expected `str`"),
         ({"a": A, "b": B, "__metadata__": {"k": "v" * 1_000_001}}, "length <= 1000000"),
-        (b'{"a":%s,"b":%s,"a":%s}' % tuple(json.dumps(x).encode() for x in (A, B, A)), "the key 'a' stands twice"),
-        (b'{"a":{"dtype":"F32","shape":[2],"shape":[1],"data_offsets":[0,8]}}', "the key 'shape' stands twice"),
-        (b'{"a":{"dtype":"F32","shape":[2],"sh\\u0061pe":[1],"data_offsets":[0,8]}}', "the key 'shape' stands twice"),
+        (
+            b'{"a":%s,"b":%s,"a":%s}' % tuple(json.dumps(x).encode() for x in (A, B, A)),
+            "the key 'a' stands twice",
+        ),
+        (
+            b'{"a":{"dtype":"F32","shape":[2],"shape":[1],"data_offsets":[0,8]}}',
+            "the key 'shape' stands twice",
+        ),
+        (
+            b'{"a":{"dtype":"F32","shape":[2],"sh\\u0061pe":[1],"data_offsets":[0,8]}}',
+            "the key 'shape' stands twice",
+        ),
         (b'{"a\xff":{}}', "not a readable safetensors file"),
         (b'{"a":NaN}', "not a readable safetensors file"),
         (b'{"a":' * 100_000, "recursion"),
@@ -85,7 +99,9 @@ def test_a_header_that_lies_is_refused(tmp_path: Path, header: Any, words: str) 
         (torch.int32, torch.int64),
     ],
 )
-def test_another_kind_of_number_is_refused(tmp_path: Path, stored: torch.dtype, live: torch.dtype) -> None:
+def test_another_kind_of_number_is_refused(
+    tmp_path: Path, stored: torch.dtype, live: torch.dtype
+) -> None:
     path, tensor = tmp_path / "m.safetensors", torch.zeros(3, dtype=live)
     weights.save(path, {"a": torch.ones(3, dtype=stored)}, {}, half=False)
     with pytest.raises(WeightsError, match="of another dtype: a .*, expected "):
@@ -132,7 +148,14 @@ def piped(path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("make", "words"), [(pipe, "a pipe"), (bound, "a socket"), (folder, "a folder"), (device, "a device"), (piped, "a pipe")]
+    ("make", "words"),
+    [
+        (pipe, "a pipe"),
+        (bound, "a socket"),
+        (folder, "a folder"),
+        (device, "a device"),
+        (piped, "a pipe"),
+    ],
 )
 @pytest.mark.parametrize(
     "reader",
@@ -182,7 +205,10 @@ def test_json_keeps_its_meaning() -> None:
         (json.dumps({**GOOD, "config": {"x": "y" * 1_000_000}}), "longer than 1,000,000 bytes"),
         ('{"config":' + '{"a":' * 100_000, "recursion"),
         (json.dumps(GOOD)[:-1] + ', "plugin": "y"}', "the key 'plugin' stands twice"),
-        (json.dumps({**GOOD, "config": {"a": 1}}).replace('{"a": 1}', '{"a": 1, "a": 2}'), "the key 'a' stands twice"),
+        (
+            json.dumps({**GOOD, "config": {"a": 1}}).replace('{"a": 1}', '{"a": 1, "a": 2}'),
+            "the key 'a' stands twice",
+        ),
         (json.dumps({**GOOD, "config": {"a": float("nan")}}), "malformed"),
         (json.dumps({**GOOD, "config": {"a": 1}}).replace("1}", "1e999}"), "out of range"),
         (json.dumps({**GOOD, "plugin": "x\n"}), "plugin"),

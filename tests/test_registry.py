@@ -31,7 +31,9 @@ def python(program: str, *paths: Path, **environment: str) -> str:
     """What a fresh process prints."""
     search = os.pathsep.join([*map(str, paths), os.environ["PYTHONPATH"]])
     variables = {**os.environ, "PYTHONPATH": search, **environment}
-    return subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        [sys.executable, "-c", program], env=variables, capture_output=True, text=True, check=True
+    ).stdout
 
 
 @pytest.fixture
@@ -91,7 +93,9 @@ def test_two_distributions_that_claim_one_name(site: Path) -> None:
     assert registry.get("tiny_vae").name == "tiny_vae"
 
 
-def test_one_distribution_announced_twice_is_no_clash(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_distribution_announced_twice_is_no_clash(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     install(site, "double", twice=GOOD.format(name="twice"))
     copy = site / "copy"
     install(copy, "double", twice="raise ImportError('the second copy')")
@@ -110,10 +114,18 @@ def test_unknown_names_get_near_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found"), [("tiny_vae", "['tiny_vae']"), (" tiny_vae, nobody ,tiny_text", "['tiny_text', 'tiny_vae']"), ("", "[]")]
+    ("wanted", "found"),
+    [
+        ("tiny_vae", "['tiny_vae']"),
+        (" tiny_vae, nobody ,tiny_text", "['tiny_text', 'tiny_vae']"),
+        ("", "[]"),
+    ],
 )
 def test_the_variable_chooses(wanted: str, found: str) -> None:
-    assert python("from ganzoo import registry; print(registry.names())", GANZOO_PLUGINS=wanted) == found + "\n"
+    assert (
+        python("from ganzoo import registry; print(registry.names())", GANZOO_PLUGINS=wanted)
+        == found + "\n"
+    )
 
 
 def test_the_variable_hides_plugins_from_get(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,14 +34,32 @@ def pictures(root: Path, *names: str, mode: str = "L") -> Path:
 
 def test_a_run_folder(tmp_path: Path) -> None:
     data = pictures(tmp_path / "secret-place" / "shades", *[f"{i}.png" for i in range(6)])
-    run = train("vanilla", str(data), out=tmp_path / "run", steps=6, batch_size=4, settings={"generator": "8"}, sample_every=2)
+    run = train(
+        "vanilla",
+        str(data),
+        out=tmp_path / "run",
+        steps=6,
+        batch_size=4,
+        settings={"generator": "8"},
+        sample_every=2,
+    )
     names = {path.name for path in run.iterdir()}
-    assert {"config.json", "run.json", "model.safetensors", "training.safetensors", "checkpoint.safetensors"} <= names
+    assert {
+        "config.json",
+        "run.json",
+        "model.safetensors",
+        "training.safetensors",
+        "checkpoint.safetensors",
+    } <= names
     assert {"metrics.jsonl", "samples.png", "samples.gif", "losses.png"} <= names
-    assert sorted(p.name for p in (run / "samples").iterdir()) == [f"step-{i:07d}.png" for i in (0, 2, 4, 6)]
+    assert sorted(p.name for p in (run / "samples").iterdir()) == [
+        f"step-{i:07d}.png" for i in (0, 2, 4, 6)
+    ]
     with Image.open(run / "samples.gif") as gif:
         assert gif.n_frames == 4
-    published = "".join((run / name).read_text() for name in ("run.json", "config.json", "metrics.jsonl"))
+    published = "".join(
+        (run / name).read_text() for name in ("run.json", "config.json", "metrics.jsonl")
+    )
     published += str(read_header(run / "model.safetensors").metadata)
     assert "secret-place" not in published
     assert socket.gethostname() not in published
@@ -52,7 +70,14 @@ def test_a_run_folder(tmp_path: Path) -> None:
 
 
 def test_the_recorded_command_repeats_the_run(tmp_path: Path) -> None:
-    options = {"preset": "sine", "steps": 5, "batch_size": 8, "seed": 4, "settings": {"generator": "4,5"}, "device": "cpu"}
+    options = {
+        "preset": "sine",
+        "steps": 5,
+        "batch_size": 8,
+        "seed": 4,
+        "settings": {"generator": "4,5"},
+        "device": "cpu",
+    }
     first = train("vanilla", "sine", out=tmp_path / "runs" / "first", **options)  # type: ignore[arg-type]
     command = json.loads((first / "run.json").read_text())["command"]
     first.rename(tmp_path / "kept")
@@ -64,12 +89,23 @@ def test_the_recorded_command_repeats_the_run(tmp_path: Path) -> None:
         check=True,
         env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
     )
-    again, kept = load_file(first / "model.safetensors"), load_file(tmp_path / "kept" / "model.safetensors")
+    again, kept = (
+        load_file(first / "model.safetensors"),
+        load_file(tmp_path / "kept" / "model.safetensors"),
+    )
     assert all(torch.equal(again[key], kept[key]) for key in kept)
 
 
 def test_epochs_and_precedence(tmp_path: Path) -> None:
-    run = train("vanilla", "sine", preset="sine", epochs=0.1, batch_size=10, settings={"latent": 5}, out=tmp_path / "run")
+    run = train(
+        "vanilla",
+        "sine",
+        preset="sine",
+        epochs=0.1,
+        batch_size=10,
+        settings={"latent": 5},
+        out=tmp_path / "run",
+    )
     record = json.loads((run / "run.json").read_text())
     assert record["phases"] == {"train": 11}
     config = json.loads((run / "config.json").read_text())["config"]
@@ -90,7 +126,9 @@ def test_resuming_with_other_data_is_refused(tmp_path: Path) -> None:
     pictures(data, "a.png", "c.png", "d.png")
     with pytest.raises(RunError, match="other data"):
         train(out=run, resume=True, steps=4)
-    (run / "checkpoint.safetensors").write_bytes((run / "checkpoint.safetensors").read_bytes()[:100])
+    (run / "checkpoint.safetensors").write_bytes(
+        (run / "checkpoint.safetensors").read_bytes()[:100]
+    )
     (data / "c.png").unlink()
     (data / "d.png").unlink()
     pictures(data, "a.png", "b.png")
@@ -98,14 +136,20 @@ def test_resuming_with_other_data_is_refused(tmp_path: Path) -> None:
         train(out=run, resume=True, steps=4)
 
 
-CAPTIONS = "\n".join(json.dumps({"file_name": f"{i}.png", "text": [f"shade {i}", "a square"]}) for i in range(6))
+CAPTIONS = "\n".join(
+    json.dumps({"file_name": f"{i}.png", "text": [f"shade {i}", "a square"]}) for i in range(6)
+)
 
 
-@pytest.mark.parametrize("plugin", ["tiny_class", "tiny_codes", "tiny_text", "tiny_unpaired", "tiny_vae", "tiny_curve"])
+@pytest.mark.parametrize(
+    "plugin", ["tiny_class", "tiny_codes", "tiny_text", "tiny_unpaired", "tiny_vae", "tiny_curve"]
+)
 def test_every_kind_of_data_trains_and_samples(plugin: str, tmp_path: Path) -> None:
     kinds = {
         "tiny_class": [f"{name}/{i}.png" for name in ("cat", "dog", "owl") for i in range(2)],
-        "tiny_unpaired": [f"train{domain}/{i}.png" for domain, n in (("A", 3), ("B", 5)) for i in range(n)],
+        "tiny_unpaired": [
+            f"train{domain}/{i}.png" for domain, n in (("A", 3), ("B", 5)) for i in range(n)
+        ],
     }
     data = "sinusoids"
     if plugin != "tiny_curve":
@@ -113,8 +157,13 @@ def test_every_kind_of_data_trains_and_samples(plugin: str, tmp_path: Path) -> N
         if plugin == "tiny_text":
             (root / "captions.jsonl").write_text(CAPTIONS)
         data = str(root)
-    run = train(plugin, data, steps=3, batch_size=4, out=tmp_path / "run", device="cpu", checkpoint_every=2)
-    given = {"tiny_text": {"text": "a shade"}, "tiny_unpaired": {"image": str(next(tmp_path.rglob("*.png")))}}.get(plugin, {})
+    run = train(
+        plugin, data, steps=3, batch_size=4, out=tmp_path / "run", device="cpu", checkpoint_every=2
+    )
+    given = {
+        "tiny_text": {"text": "a shade"},
+        "tiny_unpaired": {"image": str(next(tmp_path.rglob("*.png")))},
+    }.get(plugin, {})
     samples = ganzoo.load(run).sample(2, seed=0, **given)
     assert len(samples) == 2
     assert torch.isfinite(samples.tensor).all()
@@ -124,7 +173,9 @@ def test_every_kind_of_data_trains_and_samples(plugin: str, tmp_path: Path) -> N
     if plugin == "tiny_text":
         assert any("shade" in value for value in config.values() if isinstance(value, list))
     published = set(load_file(run / "model.safetensors"))
-    assert not {key for key in published if re.search("pool", key)}, "a memory of other people's pictures is not published"
+    assert not {key for key in published if re.search("pool", key)}, (
+        "a memory of other people's pictures is not published"
+    )
 
 
 def test_bundling_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,13 +186,19 @@ def test_bundling_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     home = tmp_path / "home"
     home.mkdir()
     (home / "pyproject.toml").write_text("")
-    (home / "weights_manifest.json").write_text('{"format": 1, "owner": "me", "default": null, "models": {}}')
+    (home / "weights_manifest.json").write_text(
+        '{"format": 1, "owner": "me", "default": null, "models": {}}'
+    )
     monkeypatch.setattr(manifest, "home", lambda: home)
     manifest.official.cache_clear()
     try:
         run = train("vanilla", "sine", preset="sine", steps=3, out=tmp_path / "run", device="cpu")
-        (tmp_path / "m.json").write_text('[{"name": "x", "value": 0.5, "protocol": "a | b", "command": "c"}]')
-        entry = bundle.add(run, "vanilla-test", Story("A <b>test</b>", "mit", metrics=tmp_path / "m.json"))
+        (tmp_path / "m.json").write_text(
+            '[{"name": "x", "value": 0.5, "protocol": "a | b", "command": "c"}]'
+        )
+        entry = bundle.add(
+            run, "vanilla-test", Story("A <b>test</b>", "mit", metrics=tmp_path / "m.json")
+        )
         assert isinstance(entry, Entry)
         assert set(entry.files) == {"config.json", "model.safetensors", "samples.png", "golden.npz"}
         text = (home / "weights" / "vanilla-test" / "README.md").read_text()

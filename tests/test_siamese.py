@@ -26,7 +26,14 @@ from ganzoo_siamese.model import distance, joined, tiles, travelled
 from ganzoo_siamese.networks import INSIDE, ChannelNorm, QuartersNorm
 
 N = 4
-SMALL = {"tile": "16", "load": "32", "width": "4", "siamese_width": "4", "vector": "6", "blocks": "1"}
+SMALL = {
+    "tile": "16",
+    "load": "32",
+    "width": "4",
+    "siamese_width": "4",
+    "vector": "6",
+    "blocks": "1",
+}
 
 
 def built(**settings: Any) -> Any:
@@ -44,7 +51,10 @@ def pictures(n: int = N, side: int = 32, seed: int = 1) -> Tensor:
 
 
 def updates(gan: Any) -> dict[str, Update]:
-    return {update.player: update for update in gan.losses({"A": pictures(), "B": pictures(seed=2)}, step())}
+    return {
+        update.player: update
+        for update in gan.losses({"A": pictures(), "B": pictures(seed=2)}, step())
+    }
 
 
 def test_tiles_are_quarters_and_join_again() -> None:
@@ -54,7 +64,9 @@ def test_tiles_are_quarters_and_join_again() -> None:
     for picture in range(2):
         for row in range(2):
             for column in range(2):
-                quarter = whole[picture, :, 16 * row : 16 * row + 16, 16 * column : 16 * column + 16]
+                quarter = whole[
+                    picture, :, 16 * row : 16 * row + 16, 16 * column : 16 * column + 16
+                ]
                 assert torch.equal(cut[4 * picture + 2 * row + column], quarter)
     assert torch.equal(joined(cut), whole)
 
@@ -62,7 +74,9 @@ def test_tiles_are_quarters_and_join_again() -> None:
 def test_the_generator_is_trained_on_tiles_and_judged_on_four_of_them_joined() -> None:
     gan, seen = built(), []
     for name, network in gan.named_children():
-        network.register_forward_pre_hook(lambda module, inputs, name=name: seen.append((name, tuple(inputs[0].shape))))
+        network.register_forward_pre_hook(
+            lambda module, inputs, name=name: seen.append((name, tuple(inputs[0].shape)))
+        )
     updates(gan)
     assert seen[0] == ("generator", (4 * N, 3, 16, 16))
     assert seen[1:] == [("siamese", (N, 3, 32, 32))] * 3
@@ -91,13 +105,19 @@ def angle(first: list[float], second: list[float]) -> float:
 
 
 def travel(content: Vectors, fake: Vectors) -> float:
-    return float(np.mean([angle(one, other) for one, other in zip(between(content), between(fake), strict=True)]))
+    return float(
+        np.mean(
+            [angle(one, other) for one, other in zip(between(content), between(fake), strict=True)]
+        )
+    )
 
 
 def vectors(gan: Any) -> tuple[Vectors, Vectors, Vectors]:
     """Of the style's pictures, of the translations and of their originals."""
     made = joined(gan.generator(tiles(pictures()))).detach()
-    style, fake, content = (gan.siamese(x)[0].detach().double().tolist() for x in (pictures(seed=2), made, pictures()))
+    style, fake, content = (
+        gan.siamese(x)[0].detach().double().tolist() for x in (pictures(seed=2), made, pictures())
+    )
     return style, fake, content
 
 
@@ -111,14 +131,22 @@ def test_the_losses_are_those_of_the_source() -> None:
     kept = 3 * travel(content, fake)
     assert list(found) == ["siamese", "generator"]
     assert found["siamese"] == pytest.approx(near + far + kept, rel=1e-4)
-    assert found["generator"] == pytest.approx(np.mean([math.hypot(*v) ** 2 for v in fake]) + kept, rel=1e-4)
+    assert found["generator"] == pytest.approx(
+        np.mean([math.hypot(*v) ** 2 for v in fake]) + kept, rel=1e-4
+    )
 
 
 @pytest.mark.parametrize("norm", ["layer", "instance", "spectral"])
 def test_beside_a_discriminator_the_losses_are_those_of_the_paper(norm: str) -> None:
     """Least squares between generator and discriminator; originals keep `margin` apart, and the directions stay."""
     gan = built(
-        margin="0.5", travel="3", adversary="patch", discriminator_width="4", tile="32", load="64", discriminator_norm=norm
+        margin="0.5",
+        travel="3",
+        adversary="patch",
+        discriminator_width="4",
+        tile="32",
+        load="64",
+        discriminator_norm=norm,
     )
     gan.discriminator.eval()  # a singular value is the same for all calls
     content, style = pictures(side=64), pictures(side=64, seed=2)
@@ -127,10 +155,15 @@ def test_beside_a_discriminator_the_losses_are_those_of_the_paper(norm: str) -> 
     old, new = (gan.siamese(x)[0].detach().double().tolist() for x in (content, made))
     close = np.mean([max(0, 0.5 - math.hypot(*line)) for line in between(old)])
     kept = 3 * travel(old, new)
-    found = {update.player: float(update.loss.detach()) for update in gan.losses({"A": content, "B": style}, step())}
+    found = {
+        update.player: float(update.loss.detach())
+        for update in gan.losses({"A": content, "B": style}, step())
+    }
     assert close > 0
     assert list(found) == ["discriminator", "siamese", "generator"]
-    assert found["discriminator"] == pytest.approx(float((real - 1).square().mean() + fake.square().mean()), rel=1e-4)
+    assert found["discriminator"] == pytest.approx(
+        float((real - 1).square().mean() + fake.square().mean()), rel=1e-4
+    )
     assert found["siamese"] == pytest.approx(close + kept, rel=1e-4)
     assert found["generator"] == pytest.approx(float((fake - 1).square().mean()) + kept, rel=1e-4)
 
@@ -155,13 +188,17 @@ def test_the_discriminator_is_shown_what_was_made_before() -> None:
     old = [bool((picture == 0.25).all()) for picture in shown]
     assert 0 < sum(old) < N
     new = [picture for picture, past in zip(shown, old, strict=True) if not past]
-    assert all(float((made - picture).detach().abs().amax(dim=(1, 2, 3)).min()) < 1e-3 for picture in new)
+    assert all(
+        float((made - picture).detach().abs().amax(dim=(1, 2, 3)).min()) < 1e-3 for picture in new
+    )
     assert sum(bool((picture == 0.25).all()) for picture in gan.pool) == N - sum(old)
     assert gan.seen == 2 * N
     assert not shown.requires_grad
 
 
-def with_and_without(term: str, weight: int, adversary: str) -> tuple[Any, Tensor, Tensor, Update, float]:
+def with_and_without(
+    term: str, weight: int, adversary: str
+) -> tuple[Any, Tensor, Tensor, Update, float]:
     """Networks, content and style that they are shown, the generator's turn with a term, and what that adds to its loss."""
     settings = {"adversary": adversary, "tile": "32", "load": "64", "discriminator_width": "4"}
     content, style, found = pictures(side=64), pictures(side=64, seed=2), []
@@ -196,7 +233,9 @@ def test_the_direction_says_what_is_changed_into_what() -> None:
     seen: dict[str, Tensor] = {}
     for direction in ("A2B", "B2A"):
         gan = built(direction=direction)
-        gan.generator.register_forward_pre_hook(lambda module, inputs, way=direction: seen.update({way: inputs[0]}))
+        gan.generator.register_forward_pre_hook(
+            lambda module, inputs, way=direction: seen.update({way: inputs[0]})
+        )
         updates(gan)
         assert next(iter(registry.get("siamese").data(gan.config).fields)) == direction[0]
     assert torch.equal(seen["A2B"], tiles(pictures()))
@@ -210,16 +249,25 @@ def test_a_tile_comes_out_as_in_the_whole_picture_but_for_its_border() -> None:
     image = pictures(1, 96)
     whole = gan.sample({"image": image})["sample"]
     part = gan.sample({"image": image[..., 8:, 8:]})["sample"]
-    torch.testing.assert_close(part[..., halo:, halo:], whole[..., 8 + halo :, 8 + halo :], atol=1e-5, rtol=1e-4)
-    assert not any(isinstance(m, (nn.InstanceNorm2d, nn.BatchNorm2d, nn.GroupNorm)) for m in gan.generator.modules())
+    torch.testing.assert_close(
+        part[..., halo:, halo:], whole[..., 8 + halo :, 8 + halo :], atol=1e-5, rtol=1e-4
+    )
+    assert not any(
+        isinstance(m, (nn.InstanceNorm2d, nn.BatchNorm2d, nn.GroupNorm))
+        for m in gan.generator.modules()
+    )
 
 
 @pytest.mark.parametrize("blocks", ["0", "2"])
 def test_a_pixel_changes_nothing_beyond_the_halo(blocks: str) -> None:
     gan = built(blocks=blocks)
     network, halo = gan.generator.double().eval(), gan.config.halo
-    for parameter in network.parameters():  # no ReLU hides a pixel, no norm is alike for all channels
-        nn.init.uniform_(parameter, 0.1, 0.2) if parameter.ndim == 4 else nn.init.uniform_(parameter, 0.5, 1.5)
+    for (
+        parameter
+    ) in network.parameters():  # no ReLU hides a pixel, no norm is alike for all channels
+        nn.init.uniform_(parameter, 0.1, 0.2) if parameter.ndim == 4 else nn.init.uniform_(
+            parameter, 0.5, 1.5
+        )
     network.last[-1].weight.data.div_(1000)  # far from where tanh is flat
     side, farthest = 2 * halo + 32 - 2 * halo % 8, 0
     image = pictures(1, side).double()
@@ -245,10 +293,15 @@ def test_instance_norm_is_over_the_four_tiles_of_a_picture_together_in_training(
 
 
 @pytest.mark.parametrize(("norm", "kind"), [("channel", ChannelNorm), ("instance", QuartersNorm)])
-def test_one_kind_of_norm_is_behind_every_layer_between_the_first_and_the_last(norm: str, kind: type[nn.Module]) -> None:
+def test_one_kind_of_norm_is_behind_every_layer_between_the_first_and_the_last(
+    norm: str, kind: type[nn.Module]
+) -> None:
     modules = list(built(norm=norm, blocks="2").generator.modules())
     assert sum(isinstance(module, kind) for module in modules) == 2 + 2 * 2 + 2
-    assert sum(isinstance(module, (nn.InstanceNorm2d, nn.LayerNorm)) for module in modules) == 2 + 2 * 2 + 2
+    assert (
+        sum(isinstance(module, (nn.InstanceNorm2d, nn.LayerNorm)) for module in modules)
+        == 2 + 2 * 2 + 2
+    )
 
 
 def test_what_the_generator_makes_is_a_change_of_the_picture() -> None:
@@ -270,15 +323,23 @@ def test_pictures_of_the_style_are_to_stay(adversary: str) -> None:
 @pytest.mark.parametrize("shape", [(8, 8), (8, 40), (64, 24)])
 def test_any_sides_that_are_multiples(shape: tuple[int, int]) -> None:
     made = built().eval().sample({"image": torch.zeros(1, 3, *shape)})
-    assert {name: tuple(view.shape[2:]) for name, view in made.items()} == {"sample": shape, "original": shape}
+    assert {name: tuple(view.shape[2:]) for name, view in made.items()} == {
+        "sample": shape,
+        "original": shape,
+    }
 
 
 @pytest.mark.parametrize(
-    ("data", "expected"), [(None, (64, 256)), (512, (64, 256)), (130, (64, 128)), (100, (32, 96)), (20, (16, 32))]
+    ("data", "expected"),
+    [(None, (64, 256)), (512, (64, 256)), (130, (64, 128)), (100, (32, 96)), (20, (16, 32))],
 )
-def test_tiles_are_no_larger_than_the_data_allow(data: int | None, expected: tuple[int, int]) -> None:
+def test_tiles_are_no_larger_than_the_data_allow(
+    data: int | None, expected: tuple[int, int]
+) -> None:
     plugin = registry.get("siamese")
-    adapted = plugin.adapt(plugin.config(), Facts(name="x", kind="images", count=1, channels=1, size=data))
+    adapted = plugin.adapt(
+        plugin.config(), Facts(name="x", kind="images", count=1, channels=1, size=data)
+    )
     assert (adapted.tile, adapted.load, adapted.channels) == (*expected, 1)
 
 
@@ -297,9 +358,14 @@ def test_what_makes_no_sense_is_refused(settings: dict[str, str], words: str) ->
 
 @pytest.mark.parametrize(
     ("preset", "keys"),
-    [("s21", {"distance/style", "distance/made"}), ("small", {"distance/originals", "score/real", "score/fake"})],
+    [
+        ("s21", {"distance/style", "distance/made"}),
+        ("small", {"distance/originals", "score/real", "score/fake"}),
+    ],
 )
-def test_it_trains_and_translates_one_way(preset: str, keys: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_trains_and_translates_one_way(
+    preset: str, keys: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(artifacts, "FIXED", 2)
     for number, name in enumerate(("trainA", "trainA", "trainA", "trainB", "trainB")):
         (tmp_path / "data" / name).mkdir(parents=True, exist_ok=True)
@@ -313,7 +379,10 @@ def test_it_trains_and_translates_one_way(preset: str, keys: set[str], tmp_path:
     row = json.loads((run / "metrics.jsonl").read_text("utf-8").splitlines()[-1])
     assert {"loss/siamese", "loss/generator", "travel"} | keys <= set(row)
     model = ganzoo.load(run)
-    assert (model.config.tile, model.config.norm) == (16, "instance" if preset == "small" else "channel")
+    assert (model.config.tile, model.config.norm) == (
+        16,
+        "instance" if preset == "small" else "channel",
+    )
     Image.new("RGB", (45, 32)).save(tmp_path / "photo.png")
     assert torch.isfinite(model.sample(1, seed=0, image=str(tmp_path / "photo.png")).tensor).all()
     with pytest.raises(InputError, match="B2A"):

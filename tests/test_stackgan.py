@@ -96,7 +96,9 @@ def test_generators_have_the_parameters_of_the_papers_code() -> None:
 
 def test_small_is_a_small_file() -> None:
     with torch.device("meta"):
-        gan = PLUGIN.build(config_of("small", vocabulary=",".join(f"w{number}" for number in range(5_000))))
+        gan = PLUGIN.build(
+            config_of("small", vocabulary=",".join(f"w{number}" for number in range(5_000)))
+        )
     assert sum(2 * count(gan.get_submodule(name)) for name in gan.ema) < 11 * 2**20
 
 
@@ -116,15 +118,22 @@ def test_shapes(stage1: int, size: int, norm: str) -> None:
 
 def test_discriminators_are_no_wider_than_eight_times() -> None:
     gan = built(size=256)
-    widths = [layer.out_channels for layer in gan.discriminator2.picture if isinstance(layer, nn.Conv2d)]
+    widths = [
+        layer.out_channels for layer in gan.discriminator2.picture if isinstance(layer, nn.Conv2d)
+    ]
     assert widths == [4, 8, 16, 32, 32, 32]
-    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in built(discriminator_norm="none").discriminator2.modules())
+    assert not any(
+        isinstance(layer, nn.BatchNorm2d)
+        for layer in built(discriminator_norm="none").discriminator2.modules()
+    )
 
 
 def test_the_sentence_is_laid_over_the_smallest_maps() -> None:
     gan, meaning = built().eval(), torch.randn(2, 4)
     seen: list[Tensor] = []
-    gan.discriminator1.both[0].register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    gan.discriminator1.both[0].register_forward_pre_hook(
+        lambda module, given: seen.append(given[0])
+    )
     gan.discriminator1(pictures(8, 2), meaning)
     compressed = gan.discriminator1.sentence(meaning)
     assert seen[0].shape[2:] == (4, 4)
@@ -137,9 +146,13 @@ def test_the_sentence_is_laid_over_the_smallest_maps() -> None:
 
 def test_padding_changes_nothing() -> None:
     text = built(text_layers=3).eval().text
-    torch.testing.assert_close(text(TOKENS), text(torch.cat([TOKENS, torch.full((5, 9), PAD)], dim=1)))
+    torch.testing.assert_close(
+        text(TOKENS), text(torch.cat([TOKENS, torch.full((5, 9), PAD)], dim=1))
+    )
     torch.testing.assert_close(text(TOKENS)[3:4], text(TOKENS[3:4, :2]))
-    with torch.no_grad():  # even where a vector of padding is not 0, as one from another file may be
+    with (
+        torch.no_grad()
+    ):  # even where a vector of padding is not 0, as one from another file may be
         text.word.weight[PAD] = 100
     torch.testing.assert_close(text(TOKENS)[3:4], text(TOKENS[3:4, :2]))
 
@@ -162,7 +175,9 @@ def test_a_sentence_is_not_unlike_itself() -> None:
     assert unlike(TOKENS, TOKENS.roll(1, dims=0)).tolist() == [False, True, False, True, True]
     vectors = torch.randn(4, 100)
     rounded = vectors * (1 + 1e-6 * torch.randn(4, 100))
-    assert unlike(vectors, torch.stack([rounded[0], vectors[0], 2 * rounded[2], -rounded[3]])).tolist() == [
+    assert unlike(
+        vectors, torch.stack([rounded[0], vectors[0], 2 * rounded[2], -rounded[3]])
+    ).tolist() == [
         False,
         True,
         False,
@@ -188,10 +203,16 @@ def test_the_matcher_takes_cosines_over_a_temperature() -> None:
     gan, meaning = built().eval(), torch.randn(5, 4)
     fits = gan.matcher(pictures(8), meaning)
     vectors = gan.matcher.picture(pictures(8))
-    cosines = nn.functional.cosine_similarity(meaning[:, None] / meaning.norm(dim=1)[:, None, None] * 2, vectors[None], dim=2)
-    scaled = meaning / meaning.norm(dim=1, keepdim=True) * 2  # as `text` gives them: of length sqrt(4)
+    cosines = nn.functional.cosine_similarity(
+        meaning[:, None] / meaning.norm(dim=1)[:, None, None] * 2, vectors[None], dim=2
+    )
+    scaled = (
+        meaning / meaning.norm(dim=1, keepdim=True) * 2
+    )  # as `text` gives them: of length sqrt(4)
     torch.testing.assert_close(gan.matcher(pictures(8), scaled), cosines / TEMPERATURE)
-    torch.testing.assert_close(fits / fits.norm(dim=1, keepdim=True), cosines / cosines.norm(dim=1, keepdim=True))
+    torch.testing.assert_close(
+        fits / fits.norm(dim=1, keepdim=True), cosines / cosines.norm(dim=1, keepdim=True)
+    )
     sharp = Temperature()
     nn.init.constant_(sharp.scale, 50)
     assert sharp(torch.ones(())).item() == pytest.approx(1 / SHARPEST)
@@ -230,7 +251,11 @@ def test_without_augmentation_the_condition_is_a_linear_layer() -> None:
         values, kl = stage.condition(meaning, None)
         torch.testing.assert_close(values, stage.condition.layer(meaning))
         assert not kl.any()
-    assert [update.log["kl"].item() for phase in ("stage-1", "stage-2") for update in played(gan, phase)[0][1:]] == [0, 0]
+    assert [
+        update.log["kl"].item()
+        for phase in ("stage-1", "stage-2")
+        for update in played(gan, phase)[0][1:]
+    ] == [0, 0]
 
 
 # ---- the games
@@ -259,32 +284,60 @@ def test_the_game_of_a_stage(phase: str) -> None:
     assert not fake_given[0].requires_grad
     assert again_given[0].requires_grad
     differs = [1, 3, 4]
-    expected = surprise(real, 0.9).mean() / 2 + surprise(wrong, 0)[differs].mean() / 4 + surprise(fake, 0).mean() / 4
+    expected = (
+        surprise(real, 0.9).mean() / 2
+        + surprise(wrong, 0)[differs].mean() / 4
+        + surprise(fake, 0).mean() / 4
+    )
     assert discriminator.loss.item() == pytest.approx(expected, rel=1e-4)
     for name, raw in {"real": real, "fake": fake, "wrong": wrong[differs]}.items():
-        assert discriminator.log[f"score/{name}"].item() == pytest.approx(np.exp(log_sigmoid(raw)).mean(), rel=1e-4)
+        assert discriminator.log[f"score/{name}"].item() == pytest.approx(
+            np.exp(log_sigmoid(raw)).mean(), rel=1e-4
+        )
     kl = generator.log["kl"].item()
     assert generator.loss.item() == pytest.approx(surprise(again, 0.8).mean() + 3 * kl, rel=1e-4)
-    assert generator.log["adversarial"].item() == pytest.approx(surprise(again, 0.8).mean(), rel=1e-4)
+    assert generator.log["adversarial"].item() == pytest.approx(
+        surprise(again, 0.8).mean(), rel=1e-4
+    )
     assert kl > 0
 
 
 def test_the_proportions_are_those_of_the_documents_log() -> None:
     """Its last lines: losses of real, wrong and generated pictures, and their sum."""
     real, wrong, fake, total = 0.3375095725, 0.0036393744, 1.3265e-06, 0.1696649615
-    assert real > surprise(torch.tensor(math.log(9)), 0.9) > 0.325  # the least that a target of 0.9 allows
+    assert (
+        real > surprise(torch.tensor(math.log(9)), 0.9) > 0.325
+    )  # the least that a target of 0.9 allows
     low, high = 0.0, math.log(9)
     for _ in range(60):  # the logit of the real loss, which falls up to log 9
-        low, high = ((low + high) / 2, high) if surprise(torch.tensor((low + high) / 2), 0.9) > real else (low, (low + high) / 2)
-    logits = [torch.tensor([low]), *(torch.tensor([math.log(math.expm1(value))]) for value in (wrong, fake))]
-    assert judgement(PLUGIN.presets["s06"], *logits, torch.ones(1)).item() == pytest.approx(total, rel=1e-5)
-    assert PLUGIN.presets["s06"].kl * 3.0703e-05 + 0.3275129497 == pytest.approx(0.3275743425, rel=1e-6)
+        low, high = (
+            ((low + high) / 2, high)
+            if surprise(torch.tensor((low + high) / 2), 0.9) > real
+            else (low, (low + high) / 2)
+        )
+    logits = [
+        torch.tensor([low]),
+        *(torch.tensor([math.log(math.expm1(value))]) for value in (wrong, fake)),
+    ]
+    assert judgement(PLUGIN.presets["s06"], *logits, torch.ones(1)).item() == pytest.approx(
+        total, rel=1e-5
+    )
+    assert PLUGIN.presets["s06"].kl * 3.0703e-05 + 0.3275129497 == pytest.approx(
+        0.3275743425, rel=1e-6
+    )
 
 
 def test_hinge() -> None:
-    real, wrong, drawn = torch.tensor([2.0, 0.5]), torch.tensor([-0.5, 9.0]), torch.tensor([-3.0, 1.0])
+    real, wrong, drawn = (
+        torch.tensor([2.0, 0.5]),
+        torch.tensor([-0.5, 9.0]),
+        torch.tensor([-3.0, 1.0]),
+    )
     config = override(PLUGIN.tiny, {"loss": "hinge"})
-    assert judgement(config, real, wrong, drawn, torch.tensor([1.0, 0.0])).item() == 0.25 / 2 + (0.5 + 1.0) / 4
+    assert (
+        judgement(config, real, wrong, drawn, torch.tensor([1.0, 0.0])).item()
+        == 0.25 / 2 + (0.5 + 1.0) / 4
+    )
     (_, generator), calls = played(built(loss="hinge", kl=0), "stage-1")
     assert generator.loss.item() == pytest.approx(-calls[2][1].mean().item(), rel=1e-5)
 
@@ -297,7 +350,9 @@ def test_a_batch_of_one_sentence_has_no_wrong_one() -> None:
     assert torch.isfinite(update.loss)
     logits = torch.tensor([1.0, -2.0])
     expected = surprise(logits, 1).mean() / 2 + surprise(logits, 0).mean() / 4
-    assert judgement(gan.config, logits, logits, logits, torch.zeros(2)).item() == pytest.approx(expected)
+    assert judgement(gan.config, logits, logits, logits, torch.zeros(2)).item() == pytest.approx(
+        expected
+    )
 
 
 def test_the_penalty_is_of_pictures_with_their_sentences() -> None:
@@ -310,25 +365,40 @@ def test_the_penalty_is_of_pictures_with_their_sentences() -> None:
     (real, wrong), (fake,) = calls[0][1], calls[1][1]
     plain = judgement(gan.config, real, wrong, fake, torch.tensor([0.0, 1, 0, 1, 1]))
     torch.testing.assert_close(discriminator.loss, plain + 4 / 2 * 2 * penalty)
-    skipped = next(gan.losses({"image": pictures(), "caption": TOKENS}, Step(1, "stage-2", 10, step("x").rng)))
+    skipped = next(
+        gan.losses({"image": pictures(), "caption": TOKENS}, Step(1, "stage-2", 10, step("x").rng))
+    )
     assert "penalty" not in skipped.log
 
 
 def trainer(folder: Path) -> Trainer:
     gan = built()
     rhythm = Rhythm(log=0, sample=0, checkpoint=0)
-    return Trainer(gan, gan.phases(), Synthetic(PLUGIN.data(gan.config)), Engine("cpu", "fp32"), folder, rhythm=rhythm)
+    return Trainer(
+        gan,
+        gan.phases(),
+        Synthetic(PLUGIN.data(gan.config)),
+        Engine("cpu", "fp32"),
+        folder,
+        rhythm=rhythm,
+    )
 
 
 def test_what_a_phase_does_not_move_stays(tmp_path: Path) -> None:
     run = trainer(tmp_path)
-    moved = {"text": {"text", "matcher"}, "stage-1": {"stage1", "discriminator1"}, "stage-2": {"stage2", "discriminator2"}}
+    moved = {
+        "text": {"text", "matcher"},
+        "stage-1": {"stage1", "discriminator1"},
+        "stage-2": {"stage2", "discriminator2"},
+    }
     for number, (phase, names) in enumerate(moved.items()):
         run.run(until=4 * number + 1)  # the first step: what averages there are have settled
         before = {name: tensor.clone() for name, tensor in run.gan.state_dict().items()}
         run.run(until=4 * number + 4)
         changed = {
-            name.partition(".")[0] for name, tensor in run.gan.state_dict().items() if not torch.equal(tensor, before[name])
+            name.partition(".")[0]
+            for name, tensor in run.gan.state_dict().items()
+            if not torch.equal(tensor, before[name])
         }
         assert run.phases[run.phase].name == phase
         assert changed == names
@@ -351,7 +421,9 @@ def test_views_and_what_they_are_made_of() -> None:
     large = gan.stage2(small, meaning, inputs["condition"][:, 5:]).pictures
     assert set(made) == {"sample", "stage-1", "stages"}
     torch.testing.assert_close(made["sample"], large)
-    torch.testing.assert_close(made["stage-1"], small.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3))
+    torch.testing.assert_close(
+        made["stage-1"], small.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+    )
     assert made["stages"].shape == (4, 3, 32, 16)
     assert torch.equal(made["stages"][:, :, :16], made["stage-1"])
     assert torch.equal(made["stages"][:, :, 16:], made["sample"])
@@ -372,7 +444,10 @@ def test_the_second_stage_may_go_without_the_sentence(twice: bool) -> None:
     gan = built(text_twice=twice).eval()
     assert PLUGIN.inputs(gan.config)["condition"] == Latent(6 if twice else 3)
     assert torch.isfinite(gan.sample(asked(gan))["sample"]).all()
-    one, other = (gan.stage2(pictures(8), meaning, torch.zeros(5, 3)).pictures for meaning in torch.randn(2, 5, 4))
+    one, other = (
+        gan.stage2(pictures(8), meaning, torch.zeros(5, 3)).pictures
+        for meaning in torch.randn(2, 5, 4)
+    )
     assert torch.equal(one, other) != twice
     kl = played(gan.train(), "stage-2")[0][1].log["kl"].item()
     assert (kl > 0) == twice
@@ -382,7 +457,14 @@ def test_the_second_stage_may_go_without_the_sentence(twice: bool) -> None:
 
 
 def test_words_and_sizes_come_from_the_data() -> None:
-    facts = Facts(name="birds", kind="images", count=9, channels=1, size=100, sentences=(("a red bird", "a bird"),))
+    facts = Facts(
+        name="birds",
+        kind="images",
+        count=9,
+        channels=1,
+        size=100,
+        sentences=(("a red bird", "a bird"),),
+    )
     config = PLUGIN.adapt(PLUGIN.config(), facts)
     assert (config.channels, config.stage1, config.size) == (1, 16, 64)
     assert config.vocabulary[:3] == ("a", "bird", "red")
@@ -399,8 +481,12 @@ def test_words_and_sizes_come_from_the_data() -> None:
         ("paper", 5, (8, 16)),
     ],
 )
-def test_pictures_are_no_larger_than_the_datas(preset: str, size: int | None, expected: tuple[int, int]) -> None:
-    config = PLUGIN.adapt(PLUGIN.presets[preset], Facts(name="x", kind="images", count=1, channels=3, size=size))
+def test_pictures_are_no_larger_than_the_datas(
+    preset: str, size: int | None, expected: tuple[int, int]
+) -> None:
+    config = PLUGIN.adapt(
+        PLUGIN.presets[preset], Facts(name="x", kind="images", count=1, channels=3, size=size)
+    )
     assert (config.stage1, config.size) == expected
 
 
@@ -425,9 +511,19 @@ def test_presets() -> None:
     assert set(PLUGIN.presets) == {"paper", "small", "s06"}
     assert PLUGIN.presets["paper"] == PLUGIN.config()
     for preset in PLUGIN.presets.values():
-        narrow = {"generator_width": 4, "discriminator_width": 4, "stage1": 8, "size": 16, "vocabulary": "a,b,c,d,e"}
+        narrow = {
+            "generator_width": 4,
+            "discriminator_width": 4,
+            "stage1": 8,
+            "size": 16,
+            "vocabulary": "a,b,c,d,e",
+        }
         gan = PLUGIN.build(override(preset, narrow))
-        assert all(torch.isfinite(update.loss) for phase in gan.phases() for update in played(gan, phase.name)[0])
+        assert all(
+            torch.isfinite(update.loss)
+            for phase in gan.phases()
+            for update in played(gan, phase.name)[0]
+        )
 
 
 # ---- from captions to pictures
@@ -449,15 +545,23 @@ def test_a_sentence_decides_the_colour(tmp_path: Path, monkeypatch: pytest.Monke
     first, *_, second = (row["match/right"] for row in read_rows(run) if row["phase"] == "text")
     assert second > first
     model = ganzoo.load(run, device="cpu")
-    made = {colour: model.sample(16, seed=0, text=f"a {colour} square") for colour in ("red", "blue")}
+    made = {
+        colour: model.sample(16, seed=0, text=f"a {colour} square") for colour in ("red", "blue")
+    }
     for stage in ("stage-1", "stage-2"):
-        drawn = (one.views["stage-1"] if stage == "stage-1" else one.tensor for one in made.values())
+        drawn = (
+            one.views["stage-1"] if stage == "stage-1" else one.tensor for one in made.values()
+        )
         red, blue = ((pictures[:, 0] - pictures[:, 2]).mean(dim=(1, 2)) for pictures in drawn)
         assert red.mean() > 0.2
         assert blue.mean() < -0.2
     with pytest.raises(InputError, match="a sentence is needed"):
         model.sample(1)
-    saved = model.sample(2, seed=0, text="something reddish").view("stages").save(tmp_path / "stages.png", columns=2)
+    saved = (
+        model.sample(2, seed=0, text="something reddish")
+        .view("stages")
+        .save(tmp_path / "stages.png", columns=2)
+    )
     assert Image.open(saved).size == (2 * 16 + 3 * 2, 32 + 2 * 2)
     story = Story("Squares", "mit", examples=["a red square", "a blue square"])
     entry = prepare.prepare(run, tmp_path / "public", "me/squares", story)
@@ -474,7 +578,9 @@ def test_a_sentence_decides_the_colour(tmp_path: Path, monkeypatch: pytest.Monke
 def test_examples_are_of_models_that_read(tmp_path: Path) -> None:
     run = train("vanilla", "sine", preset="sine", steps=1, out=tmp_path / "run", device="cpu")
     with pytest.raises(UsageError, match="takes no sentences"):
-        prepare.prepare(run, tmp_path / "public", "me/sine", Story("Points", "mit", examples=["a wave"]))
+        prepare.prepare(
+            run, tmp_path / "public", "me/sine", Story("Points", "mit", examples=["a wave"])
+        )
 
 
 def test_vectors_of_another_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -484,23 +590,45 @@ def test_vectors_of_another_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     place = shapes(tmp_path / "data", 8)
     (place / "captions.jsonl").unlink()
     colours = {"red": torch.tensor([[3.0, 0, 0, 0, 0]]), "blue": torch.tensor([[0.0, 0, 0, 0, 3]])}
-    save_file({f"{n}.png": colours[("red", "blue")[n % 2]].clone() for n in range(8)}, place / "embeddings.safetensors")
+    save_file(
+        {f"{n}.png": colours[("red", "blue")[n % 2]].clone() for n in range(8)},
+        place / "embeddings.safetensors",
+    )
     settings = {name: getattr(PLUGIN.tiny, name) for name in (*SIZES, "text_width")}
     run = train("stackgan", str(place), settings=settings, steps=2, batch_size=4, out=tmp_path / "run", device="cpu",
                 sample_every=0, log_every=1)  # fmt: skip
-    assert [(row["phase"], row["index"]) for row in read_rows(run)] == [(f"stage-{s}", i) for s in (1, 2) for i in (1, 2)]
+    assert [(row["phase"], row["index"]) for row in read_rows(run)] == [
+        (f"stage-{s}", i) for s in (1, 2) for i in (1, 2)
+    ]
     model = ganzoo.load(run, device="cpu", precision="fp32")
     assert model.config.meaning == 5
     red = model.sample(2, seed=0, embedding=colours["red"])
-    assert torch.equal(red.tensor, model.sample(2, seed=0, embedding=2 * colours["red"]).tensor)  # length has no meaning
+    assert torch.equal(
+        red.tensor, model.sample(2, seed=0, embedding=2 * colours["red"]).tensor
+    )  # length has no meaning
     assert not torch.equal(red.tensor, model.sample(2, seed=0, embedding=colours["blue"]).tensor)
     np.save("red.npy", colours["red"].numpy())
-    command = ("sample", "./run", "--set", "embedding=red.npy", "-n", "2", "--seed", "0", "-o", "red.png", "--precision", "fp32")
+    command = (
+        "sample",
+        "./run",
+        "--set",
+        "embedding=red.npy",
+        "-n",
+        "2",
+        "--seed",
+        "0",
+        "-o",
+        "red.png",
+        "--precision",
+        "fp32",
+    )
     assert CliRunner().invoke(app, command).exit_code == 0
     assert np.array_equal(np.asarray(Image.open("red.png")), np.asarray(red.grid()))
     done = CliRunner().invoke(app, ("replay", "red.png", "--model", "./run", "--image", "red.npy"))
     assert "the same, pixel by pixel" in done.output
-    with pytest.raises(DataError, match="asks for embeddings of captions .* 'bare' holds images, captions"):
+    with pytest.raises(
+        DataError, match="asks for embeddings of captions .* 'bare' holds images, captions"
+    ):
         train("stackgan", str(shapes(tmp_path / "bare", 4)), settings=settings | {"sentences": "embeddings"}, steps=1,
               out=tmp_path / "none", device="cpu")  # fmt: skip
 
@@ -509,11 +637,22 @@ def test_steps_are_those_of_each_phase(tmp_path: Path) -> None:
     narrow = {name: getattr(PLUGIN.tiny, name) for name in (*SIZES, "meaning", "text_width")}
     run = train("stackgan", str(shapes(tmp_path / "data", 8)), settings=narrow, steps=1, batch_size=2, out=tmp_path / "run",
                 device="cpu", sample_every=0, log_every=1)  # fmt: skip
-    assert [(row["phase"], row["index"]) for row in read_rows(run)] == [("text", 1), ("stage-1", 1), ("stage-2", 1)]
+    assert [(row["phase"], row["index"]) for row in read_rows(run)] == [
+        ("text", 1),
+        ("stage-1", 1),
+        ("stage-2", 1),
+    ]
 
 
 def test_pictures_without_captions_are_refused(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     Image.new("RGB", (32, 32)).save(tmp_path / "data" / "x.png")
     with pytest.raises(DataError, match="asks for captions"):
-        train("stackgan", str(tmp_path / "data"), preset="small", steps=1, out=tmp_path / "run", device="cpu")
+        train(
+            "stackgan",
+            str(tmp_path / "data"),
+            preset="small",
+            steps=1,
+            out=tmp_path / "run",
+            device="cpu",
+        )

@@ -11,7 +11,17 @@ from statistics import median
 
 import pytest
 
-HEAVY = ["torch", "numpy", "torchvision", "huggingface_hub", "pydantic", "PIL", "matplotlib", "accelerate", "safetensors"]
+HEAVY = [
+    "torch",
+    "numpy",
+    "torchvision",
+    "huggingface_hub",
+    "pydantic",
+    "PIL",
+    "matplotlib",
+    "accelerate",
+    "safetensors",
+]
 COMMANDS = (
     *(["list"], ["list", "--json"], ["info", "dcgan"], ["info", "dcgan-mnist"], ["--version"]),
     *(["--help"], ["sample", "--help"], ["train", "--help"]),
@@ -44,7 +54,9 @@ COMPILED = {name: value for name, value in os.environ.items() if name != "PYTHON
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
 def test_nothing_heavy_is_imported(arguments: list[str], tmp_path: Path) -> None:
     code = PROBE.format(heavy=HEAVY, arguments=arguments)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
     assert json.loads(done.stderr.splitlines()[-1]) == []
     assert done.stdout
 
@@ -52,7 +64,10 @@ def test_nothing_heavy_is_imported(arguments: list[str], tmp_path: Path) -> None
 def seconds(*command: object) -> float:
     """CPU seconds of a process, which a busy machine does not stretch as it does the clock's."""
     process = subprocess.Popen(
-        [str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=COMPILED
+        [str(part) for part in command],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=COMPILED,
     )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -71,7 +86,9 @@ def seconds(*command: object) -> float:
     ],
     ids=" ".join,
 )
-def test_twice_an_empty_application_at_most(ours: list[str], empty: list[str], tmp_path: Path) -> None:
+def test_twice_an_empty_application_at_most(
+    ours: list[str], empty: list[str], tmp_path: Path
+) -> None:
     (tmp_path / "empty.py").write_text(EMPTY)
     (tmp_path / "ours.py").write_text(OURS)
     ratios: list[float] = []
@@ -87,4 +104,6 @@ def test_twice_an_empty_application_at_most(ours: list[str], empty: list[str], t
     ratio = measure(ROUNDS)
     if abs(ratio - BAR) < NOISE:
         ratio = measure(MORE)
-    assert ratio <= BAR, f"{ratio:.2f} times an empty application in {len(ratios)} rounds; see benchmarks/startup.py"
+    assert ratio <= BAR, (
+        f"{ratio:.2f} times an empty application in {len(ratios)} rounds; see benchmarks/startup.py"
+    )

@@ -13,7 +13,20 @@ from ganzoo.data.order import chances, choices
 from ganzoo.errors import InputError
 from ganzoo.inputs import Rows, Text
 from ganzoo.spec import Captions, Facts
-from ganzoo.text import PAD, PIECES, UNKNOWN, WIDEST, encode, known, positions, shortened, spellings, spelt, vocabulary, words
+from ganzoo.text import (
+    PAD,
+    PIECES,
+    UNKNOWN,
+    WIDEST,
+    encode,
+    known,
+    positions,
+    shortened,
+    spellings,
+    spelt,
+    vocabulary,
+    words,
+)
 
 SENTENCES = (("red hair", "a red bird"), ("blonde hair, blue eyes",), ("Ein Vogel: blau!",))
 SHADES = vocabulary(text for group in SENTENCES for text in group)
@@ -97,7 +110,16 @@ def test_words_of_any_script(sentence: str, expected: list[str]) -> None:
     ],
 )
 def test_an_unknown_word_is_spelt_by_the_longest_pieces(sentence: str, expected: list[str]) -> None:
-    entries = ("red", "hair", *(f"#{one}" for one in "abcdehilnorsxy"), "#red", "#hair", "#bird", "#blonde", "#ed")
+    entries = (
+        "red",
+        "hair",
+        *(f"#{one}" for one in "abcdehilnorsxy"),
+        "#red",
+        "#hair",
+        "#bird",
+        "#blonde",
+        "#ed",
+    )
     assert said(encode(sentence, entries, 8), entries) == expected
 
 
@@ -116,7 +138,16 @@ def test_a_vocabulary_without_pieces_is_as_it_was() -> None:
 
 @pytest.mark.parametrize(
     "entries",
-    [("",), ("#",), ("##",), ("red", "red"), ("#a", "#a"), ("#" + "a" * 100_000,), ("Red", " ", "#ab c", "\0"), ("\ud800",)],
+    [
+        ("",),
+        ("#",),
+        ("##",),
+        ("red", "red"),
+        ("#a", "#a"),
+        ("#" + "a" * 100_000,),
+        ("Red", " ", "#ab c", "\0"),
+        ("\ud800",),
+    ],
 )
 def test_a_stranger_s_vocabulary_breaks_nothing(entries: tuple[str, ...]) -> None:
     ids = encode("red aaaa # \0 Red ab c", entries, 9)
@@ -173,7 +204,10 @@ def test_what_says_something_is_taken(sentence: str, start: list[str]) -> None:
 
 def test_describe_names_words() -> None:
     told = "a sentence of up to 8 words; known are "
-    assert Text(SHADES, 8).describe() == told + "hair, red, a, bird, blau, blonde, blue, ein ... (10 words)"
+    assert (
+        Text(SHADES, 8).describe()
+        == told + "hair, red, a, bird, blau, blonde, blue, ein ... (10 words)"
+    )
     assert Text(("red", "hair", "#re"), 8).describe() == told + "red, hair"
     assert len(Text(tuple("x" * 200 + str(n) for n in range(9)), 8).describe()) < 150
     with pytest.raises(InputError, match="a sentence is needed .*; it knows hair, red, a"):
@@ -190,21 +224,30 @@ def facts() -> Facts:
 def test_ways_to_spell() -> None:
     entries = ("red", "#r", "#e", "#d", "#re", "#red")
     index = positions(entries)
-    assert [said(way, entries) for way in spellings("red", index)] == [["#r", "#e", "#d"], ["#re", "#d"], ["#red"]]
+    assert [said(way, entries) for way in spellings("red", index)] == [
+        ["#r", "#e", "#d"],
+        ["#re", "#d"],
+        ["#red"],
+    ]
     assert spellings("rot", index) == [], "o and t are missing"
     assert said(spelt("redred", index, 2), entries) == ["#re", "#d", "#re", "#d"]
 
 
 def test_a_share_of_the_words_is_spelt() -> None:
     chosen = np.zeros(2000, dtype=np.int64)
-    take = captions(Captions(SHADES, 16, 0.3), Facts(name="x", kind="images", count=1, sentences=(("red hair",),)))
+    take = captions(
+        Captions(SHADES, 16, 0.3),
+        Facts(name="x", kind="images", count=1, sentences=(("red hair",),)),
+    )
     rows = [said(row, SHADES) for row in take(chosen, 0, 5).tolist()]
     whole = Counter(word for row in rows for word in row if not word.startswith("#"))
     for word in ("red", "hair"):
         assert abs(whole[word] / 2000 - 0.85) < 0.03, "every second word of 3 captions in 10"
     untouched = sum(row == ["red", "hair"] for row in rows)
     assert abs(untouched / 2000 - (0.7 + 0.3 / 4)) < 0.03
-    assert {"".join(part.lstrip("#") for part in row) for row in rows} == {"redhair"}, "whichever way, it says the same"
+    assert {"".join(part.lstrip("#") for part in row) for row in rows} == {"redhair"}, (
+        "whichever way, it says the same"
+    )
     ways = Counter(tuple(row[:-1]) for row in rows if row[-1] == "hair" and row[0] != "red")
     assert set(ways) == {("#r", "#e", "#d"), ("#re", "#d"), ("#red",)}
     assert max(ways.values()) < 1.5 * min(ways.values())
@@ -215,11 +258,15 @@ def test_what_is_drawn_hangs_on_seed_and_place_alone() -> None:
     chosen = np.arange(3000) % 3
     whole = take(chosen, 0, 1).numpy()
     for start, size in ((0, 7), (1020, 9), (1023, 1), (500, 2100)):
-        assert (take(chosen[start : start + size], start, 1).numpy() == whole[start : start + size]).all()
+        assert (
+            take(chosen[start : start + size], start, 1).numpy() == whole[start : start + size]
+        ).all()
     assert (take(chosen, 0, 2).numpy() != whole).any()
     assert (take(chosen, 0, 1).numpy() == whole).all(), "nothing is written into what is kept"
     never = captions(Captions(SHADES, 16), facts())(chosen, 0, 1).numpy()
-    assert {tuple(row) for row in never} == {tuple(encode(text, SHADES, 16)) for text in facts().captions()}
+    assert {tuple(row) for row in never} == {
+        tuple(encode(text, SHADES, 16)) for text in facts().captions()
+    }
 
 
 def test_spelling_is_cut_to_the_length() -> None:

@@ -29,7 +29,9 @@ def texts() -> list[Path]:
     """Every text file that is or will be committed; of an unpacked sdist, every text file."""
     if (ROOT / ".git").exists():
         listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-        names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+        names = subprocess.run(
+            listing, cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.splitlines()
         paths = [ROOT / name for name in names]
     else:
         paths = sorted(path for path in ROOT.rglob("*") if not CACHES & set(path.parts))
@@ -37,25 +39,34 @@ def texts() -> list[Path]:
 
 
 def test_all_kinds_of_text_are_read() -> None:
-    assert {"README.md", "Makefile", ".ci/run", "pyproject.toml", "ganzoo/errors.py"} <= {place(path) for path in texts()}
+    assert {"README.md", "Makefile", ".ci/run", "pyproject.toml", "ganzoo/errors.py"} <= {
+        place(path) for path in texts()
+    }
 
 
 @pytest.mark.parametrize("path", texts(), ids=place)
 def test_no_text_misleads(path: Path) -> None:
     found = misleading(path.read_text("utf-8"))
-    assert not found, f"{place(path)} says {sorted(found)}; the distribution is ganzoo-torch, and paths are the reader's own"
+    assert not found, (
+        f"{place(path)} says {sorted(found)}; the distribution is ganzoo-torch, and paths are the reader's own"
+    )
 
 
 INSTALL = "pip " + "install "
 SLASH = "/"
 
 
-@pytest.mark.parametrize("name", ["ganzoo", "'ganzoo[data]'", "-U ganzoo", "--upgrade --pre ganzoo==1", "`ganzoo`"])
+@pytest.mark.parametrize(
+    "name", ["ganzoo", "'ganzoo[data]'", "-U ganzoo", "--upgrade --pre ganzoo==1", "`ganzoo`"]
+)
 def test_advice_to_install_the_foreign_package_is_caught(name: str) -> None:
     assert misleading(INSTALL + name)
 
 
-@pytest.mark.parametrize("name", ["ganzoo-torch", "'ganzoo-torch[data]'", "ganzoo-yourgan", "./ganzoo-example", "-e . # ganzoo"])
+@pytest.mark.parametrize(
+    "name",
+    ["ganzoo-torch", "'ganzoo-torch[data]'", "ganzoo-yourgan", "./ganzoo-example", "-e . # ganzoo"],
+)
 def test_advice_to_install_ours_is_not(name: str) -> None:
     assert not misleading(INSTALL + name)
 

@@ -71,7 +71,13 @@ def made(net: nn.Module, picture: Levels) -> dict[str, NDArray[Any]]:
 def tone(a: NDArray[Any], b: NDArray[Any]) -> float:
     """The largest difference of a tile's mean in one channel, in grey levels."""
     return max(
-        float(abs((a - b)[row.start : row.start + row.size, column.start : column.start + column.size].mean((0, 1))).max())
+        float(
+            abs(
+                (a - b)[
+                    row.start : row.start + row.size, column.start : column.start + column.size
+                ].mean((0, 1))
+            ).max()
+        )
         for row in tiles.spans(HEIGHT, CUT)
         for column in tiles.spans(WIDTH, CUT)
     )
@@ -84,10 +90,15 @@ def seam(levels: NDArray[Any]) -> float:
     worst = 0.0
     for axis, length in ((0, HEIGHT), (1, WIDTH)):
         steps = np.diff(levels, axis=axis).swapaxes(0, axis)  # (lines, along, channels)
-        stretches = steps[:, : steps.shape[1] // 40 * 40].reshape(len(steps), -1, 40, 3).mean(axis=2)
+        stretches = (
+            steps[:, : steps.shape[1] // 40 * 40].reshape(len(steps), -1, 40, 3).mean(axis=2)
+        )
         steepness = abs(stretches).mean(axis=(1, 2))
         parts = tiles.spans(length, CUT)
-        lines = sorted({part.start - 1 for part in parts[1:]} | {part.start + part.size - 1 for part in parts[:-1]})
+        lines = sorted(
+            {part.start - 1 for part in parts[1:]}
+            | {part.start + part.size - 1 for part in parts[:-1]}
+        )
         worst = max(worst, steepness[lines].max() / np.delete(steepness, lines).mean())
     return float(worst)
 
@@ -95,18 +106,26 @@ def seam(levels: NDArray[Any]) -> float:
 def test_no_seam(made: dict[str, NDArray[Any]]) -> None:
     """The whole picture has steps at these lines too: its own content."""
     assert seam(made["tiled"]) < 1.1 * seam(made["whole"])
-    assert seam(made["naive"]) > 1.3 * seam(made["whole"]), "the measure sees a seam where there is one"
+    assert seam(made["naive"]) > 1.3 * seam(made["whole"]), (
+        "the measure sees a seam where there is one"
+    )
 
 
 def test_no_tile_has_another_tone(made: dict[str, NDArray[Any]]) -> None:
     assert tone(made["tiled"], made["whole"]) <= 2
-    assert tone(made["naive"], made["whole"]) > 4, "the measure sees another tone where there is one"
+    assert tone(made["naive"], made["whole"]) > 4, (
+        "the measure sees another tone where there is one"
+    )
 
 
-def test_with_the_same_statistics_tiles_are_the_whole(net: nn.Module, picture: Levels, made: dict[str, NDArray[Any]]) -> None:
+def test_with_the_same_statistics_tiles_are_the_whole(
+    net: nn.Module, picture: Levels, made: dict[str, NDArray[Any]]
+) -> None:
     """What is dropped and blended of the tiles' borders costs nothing that is seen."""
     with torch.inference_mode(), Norms(tiles.statistics(runs(net), picture, CUT)):
-        whole = images.to_uint8(net(tiles._float(np.pad(picture, ((0, 2), (0, 2), (0, 0)), "symmetric"))))[0]
+        whole = images.to_uint8(
+            net(tiles._float(np.pad(picture, ((0, 2), (0, 2), (0, 0)), "symmetric")))
+        )[0]
     assert abs(whole[:HEIGHT, :WIDTH].astype(int) - made["tiled"]).max() <= 2
 
 
@@ -119,7 +138,9 @@ def test_lightness_survives_where_tiles_of_other_colours_meet() -> None:
         light = light * 0.06 / (light @ weights)
         return {"sample": (2 * encoded(light) - 1)[None, :, None, None].expand_as(tile)}
 
-    made = tiles.through(coloured, np.zeros((200, 301, 3), np.uint8), Cut(1, 8, most=4096, side=100))["sample"]
+    made = tiles.through(
+        coloured, np.zeros((200, 301, 3), np.uint8), Cut(1, 8, most=4096, side=100)
+    )["sample"]
     luminance = decoded(torch.from_numpy(made) / 255) @ weights
     assert len(np.unique(made.reshape(-1, 3), axis=0)) > 500
     assert float((luminance - 0.06).abs().max()) < 0.003, "rounded to 8 bits"
@@ -129,7 +150,9 @@ def test_lightness_survives_where_tiles_of_other_colours_meet() -> None:
 
 
 @pytest.mark.parametrize("size", [(90, 1000), (1000, 90)])
-def test_strips_lie_along_the_shorter_side(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strips_lie_along_the_shorter_side(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     widest, strips = [0], tiles._strips
 
     def seen(*args: Any) -> Any:
@@ -145,8 +168,18 @@ def test_strips_lie_along_the_shorter_side(size: tuple[int, int], monkeypatch: p
     assert widest[0] < 200
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 700), (700, 1), (3, 5), (33, 31), (402, 598), (129, 640)])
-@pytest.mark.parametrize("cut", [Cut(most=4096, side=64), Cut(8, 3, 4096, 64), Cut(32, 200, 4096, 128), Cut(16, 90, 1 << 30, 64)])
+@pytest.mark.parametrize(
+    "size", [(1, 1), (1, 700), (700, 1), (3, 5), (33, 31), (402, 598), (129, 640)]
+)
+@pytest.mark.parametrize(
+    "cut",
+    [
+        Cut(most=4096, side=64),
+        Cut(8, 3, 4096, 64),
+        Cut(32, 200, 4096, 128),
+        Cut(16, 90, 1 << 30, 64),
+    ],
+)
 def test_any_size_comes_back_as_it_was(size: tuple[int, int], cut: Cut) -> None:
     levels, seen = photograph(*size), []
 
@@ -159,9 +192,13 @@ def test_any_size_comes_back_as_it_was(size: tuple[int, int], cut: Cut) -> None:
     assert (found["sample"] == levels).all()
     assert found["grey"].shape == (*size, 1)
     assert sum(done) == tiles.count(*size, cut)
-    assert all(h % cut.multiple == w % cut.multiple == 0 and min(h, w) >= tiles.LEAST for h, w in seen)
+    assert all(
+        h % cut.multiple == w % cut.multiple == 0 and min(h, w) >= tiles.LEAST for h, w in seen
+    )
     side = max(cut.side, 2 * cut.up(2 * tiles.MARGIN + tiles.RAMP))
-    assert all(h * w <= max(cut.most, side**2) for h, w in seen), "no more at a time than was asked for"
+    assert all(h * w <= max(cut.most, side**2) for h, w in seen), (
+        "no more at a time than was asked for"
+    )
 
 
 @pytest.mark.parametrize("length", [*range(1, 200, 7), 511, 512, 513, 1000, 6000, 20_001])
@@ -175,7 +212,9 @@ def test_shares_add_up(length: int) -> None:
         assert np.allclose(total, 1, atol=1e-6)
         assert parts[-1].start + parts[-1].size == len(total)
         for before, after in itertools.pairwise(parts):
-            assert before.start + before.size - after.start >= tiles.RAMP, "neighbours overlap by all that is blended"
+            assert before.start + before.size - after.start >= tiles.RAMP, (
+                "neighbours overlap by all that is blended"
+            )
 
 
 def test_each_call_of_a_layer_has_statistics_of_its_own(picture: Levels) -> None:
@@ -183,7 +222,10 @@ def test_each_call_of_a_layer_has_statistics_of_its_own(picture: Levels) -> None
     norm = nn.InstanceNorm2d(3)
 
     def run(tile: Tensor) -> dict[str, Tensor]:
-        return {"sample": torch.tanh(norm(tile)), "returned": torch.tanh(norm(0.2 - 3 * tile.clamp(min=-0.2)))}
+        return {
+            "sample": torch.tanh(norm(tile)),
+            "returned": torch.tanh(norm(0.2 - 3 * tile.clamp(min=-0.2))),
+        }
 
     at_once = tiles.through(run, picture, Cut(most=1 << 30))
     tiled = tiles.through(run, picture, Cut(most=1 << 16, side=160))
@@ -199,7 +241,9 @@ def test_affine_and_half_precision(picture: Levels) -> None:
             nn.init.uniform_(module.weight, 0.5, 1.5)
             nn.init.uniform_(module.bias, -0.3, 0.3)
     with torch.autocast("cpu", torch.bfloat16):
-        whole = tiles.through(runs(net), picture, Cut(MULTIPLE, HALO, most=1 << 30))["sample"].astype(int)
+        whole = tiles.through(runs(net), picture, Cut(MULTIPLE, HALO, most=1 << 30))[
+            "sample"
+        ].astype(int)
         tiled = tiles.through(runs(net), picture, CUT)["sample"].astype(int)
     assert tone(whole, tiled) <= 2
 
@@ -218,7 +262,9 @@ def test_moments(shape: tuple[int, ...], dtype: torch.dtype) -> None:
     assert torch.allclose(variance.double(), true[0], rtol=1e-4, atol=1e-7)
 
 
-def test_freed_memory_is_kept_between_tiles_alone(picture: Levels, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_freed_memory_is_kept_between_tiles_alone(
+    picture: Levels, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[int] = []
     monkeypatch.setattr(allocation, "_enter", told.append)
     inside: list[int] = []
@@ -254,7 +300,9 @@ def test_norms_with_running_statistics_are_left_alone(picture: Levels) -> None:
     norm = nn.InstanceNorm2d(3, track_running_stats=True).eval()
     norm.running_mean = torch.tensor([0.5, 0.0, -0.5])
     whole = tiles.through(runs(norm), picture, Cut(most=1 << 30))["sample"]
-    assert (tiles.through(runs(norm), picture, Cut(most=1 << 16, side=160))["sample"] == whole).all()
+    assert (
+        tiles.through(runs(norm), picture, Cut(most=1 << 16, side=160))["sample"] == whole
+    ).all()
 
 
 def test_the_networks_are_as_they_were_whatever_happens(net: nn.Module, picture: Levels) -> None:

@@ -77,7 +77,9 @@ def pictures(n: int, size: int = 8) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    ("preset", "encoder", "decoder"), [("vae", 495_252, 648_001), ("cvae", 504_164, 321_665)], ids=["S03", "S04"]
+    ("preset", "encoder", "decoder"),
+    [("vae", 495_252, 648_001), ("cvae", 504_164, 321_665)],
+    ids=["S03", "S04"],
 )
 def test_parameters_are_those_of_the_source(preset: str, encoder: int, decoder: int) -> None:
     with torch.device("meta"):
@@ -93,11 +95,17 @@ DECODER = [192, 407_680, 147_584, 73_792, 18_464, 289]
     ("preset", "encoder", "decoder"),
     [("vae", ENCODER, DECODER), ("cvae", [8_624, 608, *ENCODER[1:]], [81_536, *DECODER[2:]])],
 )
-def test_every_layer_is_as_large_as_in_the_source(preset: str, encoder: list[int], decoder: list[int]) -> None:
+def test_every_layer_is_as_large_as_in_the_source(
+    preset: str, encoder: list[int], decoder: list[int]
+) -> None:
     with torch.device("meta"):
         gan = built(preset)
     for network, expected in ((gan.encoder, encoder), (gan.decoder, decoder)):
-        layers = [layer for layer in network.modules() if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear))]
+        layers = [
+            layer
+            for layer in network.modules()
+            if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear))
+        ]
         assert [count(layer) for layer in layers] == expected
 
 
@@ -118,7 +126,11 @@ def test_weights_start_as_keras_starts_them() -> None:
     linear = gan.encoder.layers[9]
     limit = math.sqrt(6 / (linear.in_features + linear.out_features))
     assert 0.99 * limit < float(linear.weight.abs().max()) <= limit
-    assert not any(float(layer.bias.abs().max()) for layer in gan.modules() if isinstance(layer, (nn.Linear, nn.Conv2d)))
+    assert not any(
+        float(layer.bias.abs().max())
+        for layer in gan.modules()
+        if isinstance(layer, (nn.Linear, nn.Conv2d))
+    )
 
 
 def test_dropout_is_in_the_encoder_while_it_learns() -> None:
@@ -146,7 +158,10 @@ def test_what_cannot_be_is_refused(settings: dict[str, str], words: str) -> None
         override(PLUGIN.config(), settings)
 
 
-@pytest.mark.parametrize(("size", "expected"), [(28, 28), (30, 28), (5, 8), (64, 64), (88, 88), (92, 88), (178, 88), (None, 28)])
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(28, 28), (30, 28), (5, 8), (64, 64), (88, 88), (92, 88), (178, 88), (None, 28)],
+)
 def test_size_channels_and_classes_are_those_of_the_data(size: int | None, expected: int) -> None:
     facts = Facts(name="x", kind="images", count=1, channels=3, size=size, classes=("cat", "dog"))
     adapted = PLUGIN.adapt(PLUGIN.presets["cvae"], facts)
@@ -175,11 +190,17 @@ def padded_as_in_keras(layer: Any, maps: Tensor) -> Tensor:
 
 def test_padding_is_that_of_keras_for_the_picture_turned_round() -> None:
     gan = built("vae", width=4)
-    strided = [m for m in gan.modules() if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)) and m.stride == (2, 2)]
+    strided = [
+        m
+        for m in gan.modules()
+        if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)) and m.stride == (2, 2)
+    ]
     assert len(strided) == 4
     for layer in strided:
         maps = torch.randn(2, layer.in_channels, 14, 14)
-        torch.testing.assert_close(layer(maps).flip(2, 3), padded_as_in_keras(layer, maps.flip(2, 3)))
+        torch.testing.assert_close(
+            layer(maps).flip(2, 3), padded_as_in_keras(layer, maps.flip(2, 3))
+        )
 
 
 def test_sampling_runs_through_plain_sequences() -> None:
@@ -195,7 +216,9 @@ def test_sampling_runs_through_plain_sequences() -> None:
 
 @pytest.mark.parametrize("kl_weight", [1.0, 0.25])
 @pytest.mark.parametrize("is_conditional", [False, True])
-def test_the_loss_is_the_lower_bound_written_by_hand(is_conditional: bool, kl_weight: float) -> None:
+def test_the_loss_is_the_lower_bound_written_by_hand(
+    is_conditional: bool, kl_weight: float
+) -> None:
     gan = PLUGIN.build(override(small(is_conditional), {"kl_weight": kl_weight})).eval()
     image, label = pictures(4), torch.tensor([0, 1, 2, 1]) if is_conditional else None
     batch = {"image": image} if label is None else {"image": image, "label": label}
@@ -209,7 +232,12 @@ def test_the_loss_is_the_lower_bound_written_by_hand(is_conditional: bool, kl_we
     target = (image.double().numpy() + 1) / 2
     entropy = -(target * np.log(shade) + (1 - target) * np.log(1 - shade))
     reconstruction = np.mean([entropy[row].sum() for row in range(4)])
-    kl = np.mean([0.5 * (variance[row].sum() + mean[row] @ mean[row] - 2 - np.log(variance[row].prod())) for row in range(4)])
+    kl = np.mean(
+        [
+            0.5 * (variance[row].sum() + mean[row] @ mean[row] - 2 - np.log(variance[row].prod()))
+            for row in range(4)
+        ]
+    )
     assert float(update.log["reconstruction"]) == pytest.approx(reconstruction, rel=1e-5)
     assert float(update.log["kl"]) == pytest.approx(kl, rel=1e-4)
     assert float(update.loss) == pytest.approx(reconstruction + kl_weight * kl, rel=1e-5)
@@ -226,7 +254,9 @@ def test_kl_is_what_draws_of_the_posterior_say() -> None:
         mean, log_variance = gan.encoder(pictures(1)).chunk(2, dim=1)
         posterior = torch.distributions.Normal(mean, (log_variance / 2).exp())
         drawn = posterior.sample((200_000,))
-        ratio = (posterior.log_prob(drawn) - torch.distributions.Normal(0, 1).log_prob(drawn)).sum(dim=2)
+        ratio = (posterior.log_prob(drawn) - torch.distributions.Normal(0, 1).log_prob(drawn)).sum(
+            dim=2
+        )
     error = 5 * float(ratio.std()) / 200_000**0.5
     assert float(update.log["kl"]) == pytest.approx(float(ratio.mean()), abs=error)
     assert float(update.log["kl"]) > 2 * error
@@ -257,7 +287,9 @@ def test_encode_gives_the_mean_of_the_posterior(plain: Model) -> None:
     found = plain.encode(image)
     assert set(found) == {"latent"}
     with torch.no_grad():
-        torch.testing.assert_close(found["latent"], plain.gan.encoder(image)[:, :2], atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(
+            found["latent"], plain.gan.encoder(image)[:, :2], atol=1e-5, rtol=1e-4
+        )
     assert torch.equal(plain.sample(300, seed=0, **found).tensor, plain.reconstruct(image).tensor)
 
 
@@ -265,13 +297,17 @@ def test_a_conditional_encoder_is_told_the_class_and_tells_it_again(conditional:
     image = pictures(3)
     found = conditional.encode(image, label=[2, 0, 1])
     assert found["label"].tolist() == [2, 0, 1]
-    assert torch.equal(conditional.encode(image, label="square,circle,cross")["label"], found["label"])
+    assert torch.equal(
+        conditional.encode(image, label="square,circle,cross")["label"], found["label"]
+    )
     other = conditional.encode(image, label="circle")
     assert other["label"].tolist() == [0, 0, 0]
     assert torch.equal(other["latent"][1], found["latent"][1])
     assert not torch.equal(other["latent"][0], found["latent"][0])
     made = conditional.reconstruct(image, label=[2, 0, 1])
-    torch.testing.assert_close(made.tensor, conditional.sample(3, seed=0, **found).tensor, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        made.tensor, conditional.sample(3, seed=0, **found).tensor, atol=1e-5, rtol=0
+    )
 
 
 def test_reconstructions_stand_beside_their_originals(plain: Model, tmp_path: Path) -> None:
@@ -285,7 +321,9 @@ def test_reconstructions_stand_beside_their_originals(plain: Model, tmp_path: Pa
 
 
 def test_files_are_encoded_too(plain: Model, tmp_path: Path) -> None:
-    image = torch.from_numpy(np.random.default_rng(0).integers(256, size=(2, 1, 8, 8), dtype=np.uint8))
+    image = torch.from_numpy(
+        np.random.default_rng(0).integers(256, size=(2, 1, 8, 8), dtype=np.uint8)
+    )
     files = [tmp_path / f"{row}.png" for row in range(2)]
     for file, one in zip(files, images.pictures(images.to_float(image)), strict=True):
         one.save(file)
@@ -314,7 +352,12 @@ MISTAKES = [
 @pytest.mark.parametrize(("name", "image", "known", "words"), MISTAKES)
 @pytest.mark.parametrize("verb", ["encode", "reconstruct"])
 def test_mistakes_are_named(
-    verb: str, name: str, image: Any, known: dict[str, Any], words: str, request: pytest.FixtureRequest
+    verb: str,
+    name: str,
+    image: Any,
+    known: dict[str, Any],
+    words: str,
+    request: pytest.FixtureRequest,
 ) -> None:
     with pytest.raises(InputError, match=words):
         getattr(request.getfixturevalue(name), verb)(image, **known)
@@ -325,7 +368,9 @@ def test_a_gan_without_an_encoder_says_so(verb: str, tmp_path: Path) -> None:
     plugin = registry.get("dcgan")
     gan = plugin.build(plugin.tiny)
     recorded = model_config(plugin, gan)
-    weights.save(tmp_path / weights.MODEL, weights.networks(gan, gan.ema), weights.metadata(recorded))
+    weights.save(
+        tmp_path / weights.MODEL, weights.networks(gan, gan.ema), weights.metadata(recorded)
+    )
     write_json(tmp_path / weights.CONFIG, recorded)
     with pytest.raises(UsageError, match="dcgan has no encoder"):
         getattr(ganzoo.load(tmp_path, device="cpu"), verb)(pictures(2, 28))
@@ -347,8 +392,22 @@ def shapes(folder: Path) -> Path:
 
 def test_it_learns_to_give_pictures_back(tmp_path: Path) -> None:
     folder = str(shapes(tmp_path / "bars"))
-    settings = {"width": 16, "bottleneck": 64, "latent": 4, "dropout": 0.0, "kl_weight": 0.1, "ema": 0.9, "lr": 2e-3}
-    options: dict[str, Any] = {"steps": 300, "batch_size": 16, "device": "cpu", "sample_every": 0, "settings": settings}
+    settings = {
+        "width": 16,
+        "bottleneck": 64,
+        "latent": 4,
+        "dropout": 0.0,
+        "kl_weight": 0.1,
+        "ema": 0.9,
+        "lr": 2e-3,
+    }
+    options: dict[str, Any] = {
+        "steps": 300,
+        "batch_size": 16,
+        "device": "cpu",
+        "sample_every": 0,
+        "settings": settings,
+    }
     run = train("vae", folder, preset="cvae", out=tmp_path / "run", **options)
     model = ganzoo.load(run, device="cpu", precision="fp32")
     assert model.config.classes == ("level", "upright")
@@ -373,21 +432,39 @@ class Heard(Silent):
 
 def test_blurred_samples_are_no_collapse(tmp_path: Path) -> None:
     """Samples of the first steps are all but the same; a GAN's run would be stopped."""
-    heard, options = Heard(), {"steps": 12, "sample_every": 2, "log_every": 4, "device": "cpu", "stop_on_collapse": True}
+    heard, options = (
+        Heard(),
+        {"steps": 12, "sample_every": 2, "log_every": 4, "device": "cpu", "stop_on_collapse": True},
+    )
     settings = {"width": 4, "batch": 4, "lr": 1e-5}
-    run = train("vae", str(shapes(tmp_path / "bars")), out=tmp_path / "run", settings=settings, reporter=heard, **options)
+    run = train(
+        "vae",
+        str(shapes(tmp_path / "bars")),
+        out=tmp_path / "run",
+        settings=settings,
+        reporter=heard,
+        **options,
+    )
     assert heard.notes == []
     samples = ganzoo.load(run, device="cpu").sample(64, seed=0).tensor
     health = Health(pictures(64))
-    assert [warning for _ in range(5) for warning in health.samples(samples)], "as a GAN's they would be told of"
+    assert [warning for _ in range(5) for warning in health.samples(samples)], (
+        "as a GAN's they would be told of"
+    )
 
 
 def test_a_latent_that_nobody_reads_is_told_of() -> None:
     def told(kl: float, **more: float) -> list[str]:
         health = Health()
-        return [text for i in range(12) for text in health.row({"loss/autoencoder": 200.0 - i, "kl": kl, **more})]
+        return [
+            text
+            for i in range(12)
+            for text in health.row({"loss/autoencoder": 200.0 - i, "kl": kl, **more})
+        ]
 
-    assert ["reads nothing in the latent" in text for text in told(0.02, reconstruction=200)] == [True]
+    assert ["reads nothing in the latent" in text for text in told(0.02, reconstruction=200)] == [
+        True
+    ]
     assert told(3.0, reconstruction=200) == []
     assert told(0.02) == [], "another model's KL term"
 
@@ -400,12 +477,16 @@ def test_labels_are_needed_by_the_conditional_one_alone(tmp_path: Path) -> None:
     options: dict[str, Any] = {"steps": 1, "batch_size": 4, "device": "cpu", "sample_every": 0}
     with pytest.raises(DataError, match="asks for labels"):
         train("vae", str(folder), preset="cvae", out=tmp_path / "a", **options)
-    assert ganzoo.load(train("vae", str(folder), out=tmp_path / "b", **options)).sample(2, seed=0).tensor.shape == (2, 1, 8, 8)
+    assert ganzoo.load(train("vae", str(folder), out=tmp_path / "b", **options)).sample(
+        2, seed=0
+    ).tensor.shape == (2, 1, 8, 8)
 
 
 def test_a_scatter_has_a_colour_for_each_class() -> None:
     values, labels = torch.randn(300, 2), torch.arange(300) % 3
     told = plots.points(values, labels=labels, names=("circle", "cross", "square"))
     shades = {tuple(int(part) for part in shade) for _, shade in told.getcolors(1 << 20) or ()}
-    assert {(31, 119, 180), (255, 127, 14), (44, 160, 44)} <= shades, "the first three of matplotlib's colours"
+    assert {(31, 119, 180), (255, 127, 14), (44, 160, 44)} <= shades, (
+        "the first three of matplotlib's colours"
+    )
     assert plots.points(values).size != told.size

@@ -86,7 +86,9 @@ def test_the_header_is_read_without_torch(path: Path) -> None:
         "import sys; from pathlib import Path; from ganzoo.zoo.weights import read_header\n"
         "print(len(read_header(Path(sys.argv[1])).tensors), 'torch' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
+    )
     assert done.stdout == "4 False\n"
 
 
@@ -105,7 +107,13 @@ def test_missing_unexpected_and_ill_shaped_names_are_all_listed(path: Path) -> N
     live = empty(tensors())
     live["net.more"] = live.pop("net.bias")
     live["net.weight"] = torch.zeros(3, 4)
-    refused(path, live, "missing: net.more", "unexpected: net.bias", "of another shape: net.weight [4, 3], expected [3, 4]")
+    refused(
+        path,
+        live,
+        "missing: net.more",
+        "unexpected: net.bias",
+        "of another shape: net.weight [4, 3], expected [3, 4]",
+    )
 
 
 def test_long_lists_are_cut(path: Path) -> None:
@@ -227,8 +235,16 @@ def test_config_json(tmp_path: Path) -> None:
         ({"library_name": "timm"}, "format 1 of library 'timm'"),
     ],
 )
-def test_a_foreign_config_json_is_refused(tmp_path: Path, change: dict[str, Any], words: str) -> None:
-    good = {"plugin": "x", "distribution": "d", "version": "1", "networks": ["generator"], "config": {}}
+def test_a_foreign_config_json_is_refused(
+    tmp_path: Path, change: dict[str, Any], words: str
+) -> None:
+    good = {
+        "plugin": "x",
+        "distribution": "d",
+        "version": "1",
+        "networks": ["generator"],
+        "config": {},
+    }
     (tmp_path / weights.CONFIG).write_text(json.dumps({**good, **change}))
     with pytest.raises(WeightsError) as caught:
         weights.read_config(tmp_path)

@@ -47,15 +47,27 @@ def updates(gan: Any, index: int = 0) -> list[Update]:
     return list(gan.losses({"image": pictures()}, step(index)))
 
 
-@pytest.mark.parametrize("settings", [{}, {"constraint": "spectral", "critic_norm": "none"}, {"critic_norm": "instance"}])
-def test_a_hidden_layer_on_either_side_mixes_no_pictures_in_the_critic(settings: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "settings", [{}, {"constraint": "spectral", "critic_norm": "none"}, {"critic_norm": "instance"}]
+)
+def test_a_hidden_layer_on_either_side_mixes_no_pictures_in_the_critic(
+    settings: dict[str, str],
+) -> None:
     gan = built(hidden=6, **settings)
     images = gan.sample({"latent": torch.randn(3, LATENT)})
     assert images.shape == (3, 1, 28, 28)
-    assert [type(layer) for layer in gan.generator.layers[:3]] == [nn.Linear, nn.BatchNorm1d, nn.ReLU]
-    assert not any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in gan.critic.modules())
+    assert [type(layer) for layer in gan.generator.layers[:3]] == [
+        nn.Linear,
+        nn.BatchNorm1d,
+        nn.ReLU,
+    ]
+    assert not any(
+        isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in gan.critic.modules()
+    )
     gan.eval()  # spectral normalization stands still
-    torch.testing.assert_close(gan.critic(images), torch.cat([gan.critic(image[None]) for image in images]))
+    torch.testing.assert_close(
+        gan.critic(images), torch.cat([gan.critic(image[None]) for image in images])
+    )
     critic, generator = updates(gan.train(), index=gan.config.critic_steps - 1)
     assert torch.isfinite(critic.loss)
     assert torch.isfinite(generator.loss)
@@ -88,7 +100,9 @@ def test_the_critics_loss_is_that_of_algorithm_1_of_the_second_paper(norm: str) 
     (update,) = updates(gan)
     assert update.player == "critic"
     assert float(update.loss.detach()) == pytest.approx(np.mean(losses), rel=1e-4)
-    assert float(update.log["wasserstein"].detach()) == pytest.approx(np.mean(distances), rel=1e-3, abs=1e-6)
+    assert float(update.log["wasserstein"].detach()) == pytest.approx(
+        np.mean(distances), rel=1e-3, abs=1e-6
+    )
 
 
 def test_one_step_of_algorithm_1_of_the_first_paper() -> None:
@@ -97,14 +111,21 @@ def test_one_step_of_algorithm_1_of_the_first_paper() -> None:
     phase = gan.phases()[0]
     (update,) = updates(gan)
     before = [parameter.detach().numpy().copy() for parameter in gan.critic.parameters()]
-    on_real, on_fake = gan.critic(pictures()), gan.critic(gan.generator(torch.randn(N, LATENT, generator=step().rng)).detach())
+    on_real, on_fake = (
+        gan.critic(pictures()),
+        gan.critic(gan.generator(torch.randn(N, LATENT, generator=step().rng)).detach()),
+    )
     gradients = torch.autograd.grad(on_real.mean() - on_fake.mean(), list(gan.critic.parameters()))
     Engine("cpu", "fp32").move(Mover(gan, phase.players["critic"], phase), update.loss, 0)
     for parameter, old, gradient in zip(gan.critic.parameters(), before, gradients, strict=True):
         g = gradient.numpy()
         ascended = old + 0.005 * g / (np.sqrt(0.01 * g**2) + 1e-8)
-        np.testing.assert_allclose(parameter.detach().numpy(), np.clip(ascended, -0.02, 0.02), rtol=1e-3, atol=1e-5)
-    assert max(float(parameter.detach().abs().max()) for parameter in gan.critic.parameters()) == pytest.approx(0.02)
+        np.testing.assert_allclose(
+            parameter.detach().numpy(), np.clip(ascended, -0.02, 0.02), rtol=1e-3, atol=1e-5
+        )
+    assert max(
+        float(parameter.detach().abs().max()) for parameter in gan.critic.parameters()
+    ) == pytest.approx(0.02)
 
 
 def test_the_generator_moves_after_every_so_many_batches() -> None:
@@ -133,9 +154,15 @@ def test_spectral_normalization_holds_every_layer_of_the_critic() -> None:
     gan = built("spectral")
     for _ in range(100):  # one turn of the power iteration each
         gan.critic(pictures())
-    found = [layer.weight.detach().flatten(1) for layer in gan.critic.modules() if isinstance(layer, nn.Conv2d)]
+    found = [
+        layer.weight.detach().flatten(1)
+        for layer in gan.critic.modules()
+        if isinstance(layer, nn.Conv2d)
+    ]
     assert len(found) == 3
-    assert [float(torch.linalg.matrix_norm(weight, 2)) for weight in found] == pytest.approx([1] * 3, rel=0.01)
+    assert [float(torch.linalg.matrix_norm(weight, 2)) for weight in found] == pytest.approx(
+        [1] * 3, rel=0.01
+    )
 
 
 @pytest.mark.parametrize(
@@ -147,7 +174,11 @@ def test_spectral_normalization_holds_every_layer_of_the_critic() -> None:
     ],
 )
 def test_presets_learn_as_their_papers_say(
-    preset: str, optimizer: str, rates: set[float], betas: tuple[float, float] | None, clip: float | None
+    preset: str,
+    optimizer: str,
+    rates: set[float],
+    betas: tuple[float, float] | None,
+    clip: float | None,
 ) -> None:
     gan = built(preset)
     players = gan.phases()[0].players
@@ -161,7 +192,9 @@ def test_presets_learn_as_their_papers_say(
 def test_the_critic_of_a_penalty_mixes_no_pictures() -> None:
     gan, real = built(), pictures()
     torch.testing.assert_close(gan.critic(real)[2:3], gan.critic(real[2:3]))
-    assert not any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in gan.critic.modules())
+    assert not any(
+        isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in gan.critic.modules()
+    )
 
 
 @pytest.mark.parametrize(
@@ -178,15 +211,21 @@ def test_what_makes_no_sense_is_refused(settings: dict[str, Any], words: str) ->
         built(**settings)
 
 
-@pytest.mark.parametrize(("size", "expected"), [(28, 28), (30, 28), (32, 32), (64, 64), (218, 64), (8, 28)])
+@pytest.mark.parametrize(
+    ("size", "expected"), [(28, 28), (30, 28), (32, 32), (64, 64), (218, 64), (8, 28)]
+)
 def test_the_size_follows_the_data(size: int, expected: int) -> None:
     plugin = registry.get("wgan")
-    adapted = plugin.adapt(plugin.config(), Facts(name="x", kind="images", count=1, channels=1, size=size))
+    adapted = plugin.adapt(
+        plugin.config(), Facts(name="x", kind="images", count=1, channels=1, size=size)
+    )
     assert (adapted.size, adapted.channels) == (expected, 1)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_every_preset_trains_samples_and_logs_the_distance(preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_preset_trains_samples_and_logs_the_distance(
+    preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for constant, value in {"FIXED": 4, "ESTIMATE_BATCHES": 2, "ESTIMATE_SIZE": 4}.items():
         monkeypatch.setattr(artifacts, constant, value)
     (tmp_path / "pictures").mkdir()
@@ -198,9 +237,18 @@ def test_every_preset_trains_samples_and_logs_the_distance(preset: str, tmp_path
         out=tmp_path / "run", device="cpu", sample_every=0, log_every=1,
     )  # fmt: skip
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
-    assert [("loss/generator" in row, "wasserstein" in row) for row in rows] == [(False, True), (True, True)] * 2
+    assert [("loss/generator" in row, "wasserstein" in row) for row in rows] == [
+        (False, True),
+        (True, True),
+    ] * 2
     lost = [-row["wasserstein"] + 10 * row.get("penalty", 0) for row in rows]
     assert [row["loss/critic"] for row in rows] == pytest.approx(lost, rel=1e-4, abs=1e-6)
-    expected = {"loss": ["loss/critic", "loss/generator"], "penalty": ["penalty"], "wasserstein": ["wasserstein"]}
-    assert plots.panels(rows) == {name: keys for name, keys in expected.items() if name != "penalty" or preset == "penalty"}
+    expected = {
+        "loss": ["loss/critic", "loss/generator"],
+        "penalty": ["penalty"],
+        "wasserstein": ["wasserstein"],
+    }
+    assert plots.panels(rows) == {
+        name: keys for name, keys in expected.items() if name != "penalty" or preset == "penalty"
+    }
     assert ganzoo.load(run).sample(2, seed=0).tensor.shape == (2, 1, 28, 28)

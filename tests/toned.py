@@ -58,7 +58,12 @@ class Toned(GAN[TonedConfig]):
         image, forth = inputs["image"], (inputs["direction"] == 0).view(-1, 1, 1, 1)
         there = torch.where(forth, self.forth(image), self.back(image))
         returned = torch.where(forth, self.back(there), self.forth(there))
-        return {"sample": there, "original": image, "returned": returned, "grey": image.mean(1, keepdim=True)}
+        return {
+            "sample": there,
+            "original": image,
+            "returned": returned,
+            "grey": image.mean(1, keepdim=True),
+        }
 
 
 plugin = Plugin(
@@ -68,7 +73,10 @@ plugin = Plugin(
     config=TonedConfig,
     tiny=TonedConfig(),
     data=lambda c: Data({"image": Picture(3, 32)}),
-    inputs=lambda c: {"image": Image(3, multiple=MULTIPLE, halo=HALO), "direction": Choice(("A2B", "B2A"))},
+    inputs=lambda c: {
+        "image": Image(3, multiple=MULTIPLE, halo=HALO),
+        "direction": Choice(("A2B", "B2A")),
+    },
     output=lambda c: Picture(3),
     build=Toned,
 )

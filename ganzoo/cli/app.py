@@ -71,7 +71,11 @@ class Worded(TyperGroup):
 
 def _unforeseen(error: Exception) -> str:
     if isinstance(error, OSError):
-        return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+        return (
+            f"{error.filename}: {error.strerror}"
+            if error.filename and error.strerror
+            else str(error)
+        )
     return f"internal error: {type(error).__name__}: {error} (GANZOO_DEBUG=1 shows the traceback)"
 
 
@@ -154,8 +158,12 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
-    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log to stderr; -vv logs more.")] = 0,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    verbose: Annotated[
+        int, typer.Option("--verbose", "-v", count=True, help="Log to stderr; -vv logs more.")
+    ] = 0,
 ) -> None:
     """GAN architectures as plugins, weights by name."""
     if verbose:

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from ganzoo.zoo.cache import Cached
 
 app = typer.Typer(no_args_is_help=True, help="List, check and remove downloaded models.")
-Names = Annotated[list[str] | None, typer.Argument(help="Weights by name, or repositories (owner/name) of `ganzoo cache list`.")]
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(help="Weights by name, or repositories (owner/name) of `ganzoo cache list`."),
+]
 
 
 @app.command("list")
@@ -26,7 +29,9 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
     models, unreadable = _scanned()
     if as_json:
         rows = [_plain(model) for model in models]
-        output.as_json({"folder": str(place.cache_folder()), "repositories": rows, "unreadable": unreadable})
+        output.as_json(
+            {"folder": str(place.cache_folder()), "repositories": rows, "unreadable": unreadable}
+        )
     elif models:
         header = ["REPOSITORY", "PLUGIN", "SIZE", "REVISION", "LAST USED", "STATE"]
         output.table(header, [_row(model) for model in models])
@@ -37,7 +42,9 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
 @app.command()
 def rm(
     names: Names = None,
-    all_: Annotated[bool, typer.Option("--all", help="Every model of `ganzoo cache list`.")] = False,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Every model of `ganzoo cache list`.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Remove models from the cache, all their revisions."""
@@ -58,7 +65,9 @@ def rm(
             output.data(model.repository)
     output.say(f"{output.size(freed)} freed ({freed:,} bytes)")
     if left:
-        raise GanzooError(f"{', '.join(m.repository for m in left)}: not removed in full; is {left[0].folder} yours to write?")
+        raise GanzooError(
+            f"{', '.join(m.repository for m in left)}: not removed in full; is {left[0].folder} yours to write?"
+        )
 
 
 @app.command()
@@ -67,9 +76,15 @@ def verify(names: Names = None) -> None:
     from ganzoo.zoo import cache
 
     models, unreadable = _scanned()
-    broken = [model.repository for model in (cache.chosen(names, models) if names else models) if not _verify(model)]
+    broken = [
+        model.repository
+        for model in (cache.chosen(names, models) if names else models)
+        if not _verify(model)
+    ]
     if broken:
-        output.say(f"{len(broken)} broken; remove and pull again: ganzoo cache rm {' '.join(broken)}")
+        output.say(
+            f"{len(broken)} broken; remove and pull again: ganzoo cache rm {' '.join(broken)}"
+        )
         raise typer.Exit(1)
     if not models and not unreadable:
         output.say("no ganzoo models in the cache")
@@ -107,12 +122,24 @@ def _ask(models: list[Cached]) -> None:
 
 
 def _row(model: Cached) -> list[str]:
-    revisions = ", ".join(commit[:8] + (f" ({' '.join(refs)})" if refs else "") for commit, refs in model.revisions.items())
-    return [model.repository, model.plugin, output.size(model.bytes), revisions, _day(model), _state(model)]
+    revisions = ", ".join(
+        commit[:8] + (f" ({' '.join(refs)})" if refs else "")
+        for commit, refs in model.revisions.items()
+    )
+    return [
+        model.repository,
+        model.plugin,
+        output.size(model.bytes),
+        revisions,
+        _day(model),
+        _state(model),
+    ]
 
 
 def _state(model: Cached) -> str:
-    unfinished = f"unfinished downloads, {output.size(model.unfinished)}" if model.unfinished else ""
+    unfinished = (
+        f"unfinished downloads, {output.size(model.unfinished)}" if model.unfinished else ""
+    )
     return "; ".join(filter(None, [model.problem, unfinished])) or "whole"
 
 

@@ -11,7 +11,9 @@ from ganzoo.errors import GanzooError, UsageError
 
 
 def command(
-    names: Annotated[list[str] | None, typer.Argument(help="Architectures of `ganzoo list`.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Architectures of `ganzoo list`.")
+    ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Every installed architecture.")] = False,
 ) -> None:
     """Run the conformance checks on architectures: one line a check, exit code 1 when one fails."""
@@ -43,6 +45,8 @@ def _check(name: str) -> int:
         result = testing.outcome(check, plugin)
         failed += not result.passed
         output.data(
-            f"ok    {name}  {result.name}" if result.passed else f"FAIL  {name}  {result.name}: {output.clean(result.detail)}"
+            f"ok    {name}  {result.name}"
+            if result.passed
+            else f"FAIL  {name}  {result.name}: {output.clean(result.detail)}"
         )
     return failed

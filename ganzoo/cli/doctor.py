@@ -19,12 +19,22 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
     for finding in doctor.examine():
         found.append(finding)
         if not as_json:
-            output.data(f"{finding.state:<4}  {output.clean(finding.check):<{WIDTH}}  {output.clean(finding.detail)}")
+            output.data(
+                f"{finding.state:<4}  {output.clean(finding.check):<{WIDTH}}  {output.clean(finding.detail)}"
+            )
             if finding.remedy:
                 output.data(f"{'':<{WIDTH + 8}}{output.clean(finding.remedy)}")
-    failed, warned = (sum(finding.state == state for finding in found) for state in ("FAIL", "warn"))
+    failed, warned = (
+        sum(finding.state == state for finding in found) for state in ("FAIL", "warn")
+    )
     if as_json:
-        output.as_json({"failed": failed, "warnings": warned, "checks": [finding._asdict() for finding in found]})
+        output.as_json(
+            {
+                "failed": failed,
+                "warnings": warned,
+                "checks": [finding._asdict() for finding in found],
+            }
+        )
     else:
         output.say(f"{failed} failed, {warned} warnings" if failed or warned else "nothing wrong")
     if failed:

@@ -22,22 +22,44 @@ NEIGHBOURS = "neighbours.png"
 
 
 def evaluate(
-    names: Annotated[list[str], typer.Argument(help="Weights by name, or a folder; with --compare two, or two reports.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(help="Weights by name, or a folder; with --compare two, or two reports."),
+    ],
     data: of_train.Data = None,
     data_root: of_train.DataRoot = None,
-    split: Annotated[str, typer.Option(help="The pictures to compare with: train or test.")] = "train",
-    samples: Annotated[int, typer.Option("--samples", "-n", help="How many are drawn; published figures take 50,000.")] = 10_000,
-    real: Annotated[int | None, typer.Option(help="How many pictures of the split. Default: all.")] = None,
-    extractor: Annotated[str | None, typer.Option(help="A name, a file, or inception. Default: the data set's own.")] = None,
-    figures: Annotated[str, typer.Option(help="Some of fid,kid,balls,is,classes,msssim. Default: all.")] = "",
+    split: Annotated[
+        str, typer.Option(help="The pictures to compare with: train or test.")
+    ] = "train",
+    samples: Annotated[
+        int,
+        typer.Option("--samples", "-n", help="How many are drawn; published figures take 50,000."),
+    ] = 10_000,
+    real: Annotated[
+        int | None, typer.Option(help="How many pictures of the split. Default: all.")
+    ] = None,
+    extractor: Annotated[
+        str | None, typer.Option(help="A name, a file, or inception. Default: the data set's own.")
+    ] = None,
+    figures: Annotated[
+        str, typer.Option(help="Some of fid,kid,balls,is,classes,msssim. Default: all.")
+    ] = "",
     seed: Annotated[int, typer.Option(help="Of the first sample.")] = 0,
     batch_size: Annotated[int | None, typer.Option(help="Samples at a time. Default: 250.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="Of the generator: fp32, bf16 or auto.")] = "fp32",
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="The report, as JSON. Default: in a run's folder.")] = None,
-    metrics: Annotated[Path | None, typer.Option(help="The figures as `ganzoo manifest add --metrics` takes them.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="The report, as JSON. Default: in a run's folder."),
+    ] = None,
+    metrics: Annotated[
+        Path | None, typer.Option(help="The figures as `ganzoo manifest add --metrics` takes them.")
+    ] = None,
     neighbours: Annotated[
-        Path | None, typer.Option(help="A PNG of samples beside the nearest real pictures. Default: in a run's folder.")
+        Path | None,
+        typer.Option(
+            help="A PNG of samples beside the nearest real pictures. Default: in a run's folder."
+        ),
     ] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Two of them side by side.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
@@ -45,7 +67,11 @@ def evaluate(
 ) -> None:
     """Measure samples against a data set: FID, KID, precision, recall and more, each with its protocol and 95 % interval."""
     if len(names) != (2 if compare else 1):
-        raise UsageError("--compare takes two models or reports" if compare else "one model is evaluated; --compare takes two")
+        raise UsageError(
+            "--compare takes two models or reports"
+            if compare
+            else "one model is evaluated; --compare takes two"
+        )
     if compare and (out or metrics or neighbours):
         raise UsageError("--compare writes no files; evaluate each model with --out first")
     for path in (out, metrics, neighbours):
@@ -56,14 +82,19 @@ def evaluate(
         from ganzoo.evaluate.measure import Asked
 
         if data is None:
-            raise UsageError("--data is needed: what the samples are compared with (mnist, cifar10, a folder ...)")
+            raise UsageError(
+                "--data is needed: what the samples are compared with (mnist, cifar10, a folder ...)"
+            )
         return Asked(
             data=data, root=data_root, split=split, samples=samples, real=real, extractor=extractor, seed=seed,
             batch_size=batch_size, figures=tuple(filter(None, figures.split(","))),
         )  # fmt: skip
 
     if compare:
-        first, second = (_told(name, data is None) or _compared(name, asked(), device, precision) for name in names)
+        first, second = (
+            _told(name, data is None) or _compared(name, asked(), device, precision)
+            for name in names
+        )
         _beside(first, second, as_json)
         return
     files = {"out": out, "metrics": metrics, "neighbours": neighbours}
@@ -89,14 +120,18 @@ def _measured(model: Model, asked: Asked) -> Evaluated:
     from ganzoo.cli.progress import counter
     from ganzoo.evaluate import measure
 
-    advance, stop = counter(f"{model.name}: pictures", None) if sys.stderr.isatty() else (None, lambda: None)
+    advance, stop = (
+        counter(f"{model.name}: pictures", None) if sys.stderr.isatty() else (None, lambda: None)
+    )
     try:
         return measure.evaluate(model, asked, advance)
     finally:
         stop()
 
 
-def _written(name: str, asked: Asked, device: str, precision: str, files: dict[str, Path | None]) -> Report:
+def _written(
+    name: str, asked: Asked, device: str, precision: str, files: dict[str, Path | None]
+) -> Report:
     """One model, and the files that are asked for; of a run, some in its folder."""
     import dataclasses
 
@@ -107,7 +142,9 @@ def _written(name: str, asked: Asked, device: str, precision: str, files: dict[s
     model, run = _loaded(name, device, precision)
     wanted = {kind: path for kind, path in files.items() if path is not None}
     if run is not None:
-        own = {"out": run / protocol.REPORT} | ({"neighbours": run / NEIGHBOURS} if asked.split == "train" else {})
+        own = {"out": run / protocol.REPORT} | (
+            {"neighbours": run / NEIGHBOURS} if asked.split == "train" else {}
+        )
         wanted = own | wanted
     done = _measured(model, dataclasses.replace(asked, neighbours="neighbours" in wanted))
     if path := wanted.get("out"):
@@ -144,12 +181,16 @@ def _told(name: str, alone: bool) -> Report | None:
         return None
     report = protocol.read(path)
     if (path / weights.MODEL).is_file() and sha256(path / weights.MODEL) != report.weights:
-        raise UsageError(f"{path / protocol.REPORT} is of other weights than lie there now; give --data to measure them")
+        raise UsageError(
+            f"{path / protocol.REPORT} is of other weights than lie there now; give --data to measure them"
+        )
     return report
 
 
 def _warn(report: Report, of: str = "") -> None:
-    for warning in dict.fromkeys(f"{figure.name}: {text}" for figure in report.figures for text in figure.warnings):
+    for warning in dict.fromkeys(
+        f"{figure.name}: {text}" for figure in report.figures for text in figure.warnings
+    ):
         output.say(f"warning: {of}{warning}")
 
 
@@ -160,11 +201,20 @@ def _show(report: Report, as_json: bool) -> None:
         return
     for figure in report.figures[:1]:
         output.say(f"{report.model}: {figure.protocol.words()}; {report.seconds:.0f} s")
-    output.table(["figure", "value", "95 % interval", "spread", "of"], [_row(figure) for figure in report.figures])
+    output.table(
+        ["figure", "value", "95 % interval", "spread", "of"],
+        [_row(figure) for figure in report.figures],
+    )
     for figure in report.figures:
-        if figure.shares and figure.name != "smallest class share":  # which has the same shares as the largest
-            shares = ", ".join(f"{name} {100 * share:.1f} %" for name, share in figure.shares.items())
-            output.say(f"{'class accuracy' if figure.name == 'class accuracy' else 'class shares'}: {shares}")
+        if (
+            figure.shares and figure.name != "smallest class share"
+        ):  # which has the same shares as the largest
+            shares = ", ".join(
+                f"{name} {100 * share:.1f} %" for name, share in figure.shares.items()
+            )
+            output.say(
+                f"{'class accuracy' if figure.name == 'class accuracy' else 'class shares'}: {shares}"
+            )
 
 
 def _beside(first: Report, second: Report, as_json: bool) -> None:
@@ -176,13 +226,23 @@ def _beside(first: Report, second: Report, as_json: bool) -> None:
         raise UsageError(f"{first.model} and {second.model} have no figure in common")
     alike = [pair for pair in found if not pair.unlike]
     if not alike:
-        raise UsageError(f"{first.model} and {second.model} were measured otherwise: {'; '.join(found[0].unlike)}")
+        raise UsageError(
+            f"{first.model} and {second.model} were measured otherwise: {'; '.join(found[0].unlike)}"
+        )
     for report in (first, second):
         _warn(report, f"{report.model}: ")
     if as_json:
         output.as_json([{**_fields(pair), "apart": pair.apart} for pair in found])
         return
-    rows = [[pair.name, _with(pair.first), _with(pair.second), _verdict(pair, first.model, second.model)] for pair in alike]
+    rows = [
+        [
+            pair.name,
+            _with(pair.first),
+            _with(pair.second),
+            _verdict(pair, first.model, second.model),
+        ]
+        for pair in alike
+    ]
     output.table(["figure", first.model, second.model, "verdict"], rows)
     for pair in found:
         if pair.unlike:

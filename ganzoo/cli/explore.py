@@ -39,28 +39,47 @@ class Asked:
 
 
 def explore(
-    model: Annotated[str | None, typer.Argument(help="Weights by name, owner/name of the Hub, or a folder (./runs/x).")] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="A folder. Default: <name>-latent.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(help="Weights by name, owner/name of the Hub, or a folder (./runs/x)."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="A folder. Default: <name>-latent.")
+    ] = None,
     view: Annotated[
-        str | None, typer.Option(help="Some of interpolation, grid, codes, truncation, sentences; default: all there are.")
+        str | None,
+        typer.Option(
+            help="Some of interpolation, grid, codes, truncation, sentences; default: all there are."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
-    seeds: Annotated[str | None, typer.Option(help="Of the walk: 3,17,42. Default: nine from --seed on.")] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="Of the walk: 3,17,42. Default: nine from --seed on.")
+    ] = None,
     steps: Annotated[int, typer.Option(help="Pictures in a line of a walk or of a code.")] = 10,
     side: Annotated[int, typer.Option(help="Pictures on each side of the grid.")] = 12,
     span: Annotated[float, typer.Option(help="Codes run from -span to span.")] = 2.0,
-    label: Annotated[str | None, typer.Option(help="A class by name or number, several (1,2,3), or all.")] = None,
-    text: Annotated[
-        list[str] | None, typer.Option(help="A sentence; of several, the way from each to the next is shown, too.")
+    label: Annotated[
+        str | None, typer.Option(help="A class by name or number, several (1,2,3), or all.")
     ] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Any input that is to be held: name=value.")] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option(help="A sentence; of several, the way from each to the next is shown, too."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any input that is to be held: name=value.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
 ) -> None:
     """Look about in a model's latent space: walks between seeds and sentences (PNG and GIF), a plane, codes, truncation."""
     sentence = text[0] if text and len(text) == 1 else text
-    given = {key: value for key, value in {"label": label, TEXT: sentence}.items() if value not in (None, [])}
+    given = {
+        key: value
+        for key, value in {"label": label, TEXT: sentence}.items()
+        if value not in (None, [])
+    }
     asked = Asked(_seeds(seed, seeds), steps, side, span, {**given, **assignments(set_ or [])})
     _check(asked)
     views = _views(view)
@@ -85,7 +104,9 @@ def _seeds(first: int, listed: str | None) -> list[int]:
     try:
         found = [int(part) for part in listed.split(",")]
     except ValueError:
-        raise UsageError(f"--seeds {listed}: whole numbers between commas are needed, as in 3,17,42") from None
+        raise UsageError(
+            f"--seeds {listed}: whole numbers between commas are needed, as in 3,17,42"
+        ) from None
     if len(found) < 2:
         raise UsageError(f"--seeds {listed}: a walk needs two at least")
     return found
@@ -94,7 +115,10 @@ def _seeds(first: int, listed: str | None) -> list[int]:
 def _check(asked: Asked) -> None:
     if not all(0 <= seed < 2**62 for seed in asked.seeds):
         raise UsageError("a seed is not in 0 .. 2**62 - 1")
-    for option, value, least, most in (("steps", asked.steps, 2, 1000), ("side", asked.side, 2, 100)):
+    for option, value, least, most in (
+        ("steps", asked.steps, 2, 1000),
+        ("side", asked.side, 2, 100),
+    ):
         if not least <= value <= most:
             raise UsageError(f"--{option} {value} is not in {least} .. {most}")
     if not 0 < asked.span <= 1000:
@@ -106,7 +130,9 @@ def _views(listed: str | None) -> list[str] | None:
     found = None if listed is None else [part.strip() for part in listed.split(",")]
     for part in found or []:
         if part not in VIEWS:
-            raise UsageError(f"no view {part!r}{did_you_mean(near(part, VIEWS))} ({', '.join(VIEWS)})")
+            raise UsageError(
+                f"no view {part!r}{did_you_mean(near(part, VIEWS))} ({', '.join(VIEWS)})"
+            )
     return found
 
 
@@ -142,7 +168,9 @@ def _written(model: Model, folder: Path, views: list[str] | None, asked: Asked) 
 def _told(given: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
     """The sentences, and all else."""
     text = given.get(TEXT, [])
-    return text if isinstance(text, list) else [text], {name: value for name, value in given.items() if name != TEXT}
+    return text if isinstance(text, list) else [text], {
+        name: value for name, value in given.items() if name != TEXT
+    }
 
 
 def _there(model: Model, texts: list[str]) -> list[str]:
@@ -169,7 +197,10 @@ def _gif(frames: Samples, path: Path) -> Iterator[Path]:
     length = frames.columns or len(frames)
     sheets = [images.grid(frames.tensor[i::length], gap=0) for i in range(length)]
     times = max(1, -(-SHORT // sheets[0].width))
-    large = [sheet.resize((times * sheet.width, times * sheet.height), Image.Resampling.NEAREST) for sheet in sheets]
+    large = [
+        sheet.resize((times * sheet.width, times * sheet.height), Image.Resampling.NEAREST)
+        for sheet in sheets
+    ]
     images.save_gif(large, path, seconds=length / 15, rest=0)
     yield path
 

@@ -28,11 +28,20 @@ def export(
         loaded = load(model, device="cpu", precision="fp32", progress=progress)
     made = work.export(loaded, out, kind, force=force)
     if as_json:
-        facts = {"inputs": made.inputs, "outputs": made.outputs, "difference": made.difference, "allowed": made.allowed}
+        facts = {
+            "inputs": made.inputs,
+            "outputs": made.outputs,
+            "difference": made.difference,
+            "allowed": made.allowed,
+        }
         output.as_json({"path": str(made.path), "format": kind, **facts})
         return
-    output.say(f"inputs {', '.join(made.inputs)}; outputs {', '.join(made.outputs)}; any number of rows, float32")
-    output.say(f"largest difference from the model {made.difference:.2g} on fresh rows, {made.allowed:.2g} is allowed")
+    output.say(
+        f"inputs {', '.join(made.inputs)}; outputs {', '.join(made.outputs)}; any number of rows, float32"
+    )
+    output.say(
+        f"largest difference from the model {made.difference:.2g} on fresh rows, {made.allowed:.2g} is allowed"
+    )
     output.data(str(made.path))
 
 

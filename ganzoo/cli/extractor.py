@@ -11,7 +11,10 @@ from ganzoo.cli import output, started
 from ganzoo.cli import train as of_train
 from ganzoo.errors import OutputExists, UsageError
 
-app = typer.Typer(no_args_is_help=True, help="List and train the small networks in whose features samples are measured.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="List and train the small networks in whose features samples are measured.",
+)
 
 
 @app.command("list")
@@ -23,7 +26,17 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="For programs.")]
     if as_json:
         output.as_json(found)
         return
-    rows = [[one.name, one.data.name, one.task, f"{100 * one.accuracy:.2f} %", one.sha256[:12], one.tested] for one in found]
+    rows = [
+        [
+            one.name,
+            one.data.name,
+            one.task,
+            f"{100 * one.accuracy:.2f} %",
+            one.sha256[:12],
+            one.tested,
+        ]
+        for one in found
+    ]
     output.table(["name", "data", "learnt", "right", "sha256", "of"], rows)
 
 
@@ -31,13 +44,18 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="For programs.")]
 def train(
     data: of_train.Data = None,
     data_root: of_train.DataRoot = None,
-    task: Annotated[str | None, typer.Option(help="classes or rotation. Default: classes where there are labels.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="classes or rotation. Default: classes where there are labels."),
+    ] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the data.")] = 6,
     seed: Annotated[int, typer.Option(help="Of weights and order.")] = 0,
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", help="A .safetensors file. Default: <data>-<task>.safetensors, or -features where no task is given."
+            "--out",
+            "-o",
+            help="A .safetensors file. Default: <data>-<task>.safetensors, or -features where no task is given.",
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
@@ -56,7 +74,16 @@ def train(
     path = out or Path(f"{Path(data).name.partition('.')[0]}-{task or 'features'}.safetensors")
     if path.exists() and not force:
         raise OutputExists(path)
-    made = lessons.train(data, path, root=data_root, task=task, epochs=epochs, seed=seed, device=device, told=output.say)
+    made = lessons.train(
+        data,
+        path,
+        root=data_root,
+        task=task,
+        epochs=epochs,
+        seed=seed,
+        device=device,
+        told=output.say,
+    )
     if as_json:
         output.as_json(made)
         return

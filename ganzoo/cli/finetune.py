@@ -13,24 +13,35 @@ from ganzoo.config import assignments
 
 def finetune(
     model: Annotated[
-        str | None, typer.Argument(help="A name from `ganzoo list`, owner/name on the Hub, or a model's or run's folder.")
+        str | None,
+        typer.Argument(
+            help="A name from `ganzoo list`, owner/name on the Hub, or a model's or run's folder."
+        ),
     ] = None,
     data: of_train.Data = None,
     data_root: of_train.DataRoot = None,
     only: of_train.Only = None,
     download: of_train.Download = False,
     freeze: Annotated[
-        int | None, typer.Option(help="The first layers of each critic that do not move (FreezeD). Default: 0.")
+        int | None,
+        typer.Option(
+            help="The first layers of each critic that do not move (FreezeD). Default: 0."
+        ),
     ] = None,
     augment: of_train.Augment = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Networks that the model came without start anew.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Networks that the model came without start anew.")
+    ] = False,
     config: of_train.Toml = None,
     set_: of_train.Settings = None,
     steps: of_train.Steps = None,
     epochs: of_train.Epochs = None,
     batch_size: of_train.BatchSize = None,
     seed: of_train.Seed = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="The run folder. Default: runs/<model>-<data>.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="The run folder. Default: runs/<model>-<data>."),
+    ] = None,
     force: of_train.Force = False,
     stop_on_collapse: of_train.StopOnCollapse = False,
     device: of_train.Device = None,

@@ -15,12 +15,24 @@ if TYPE_CHECKING:
 
 
 def import_(
-    files: Annotated[list[Path], typer.Argument(help="Old checkpoints: .pth, .pt, .ckpt, .safetensors.")],
-    plugin: Annotated[str, typer.Option("--as", help="The architecture that holds them (ganzoo list).")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Old checkpoints: .pth, .pt, .ckpt, .safetensors.")
+    ],
+    plugin: Annotated[
+        str, typer.Option("--as", help="The architecture that holds them (ganzoo list).")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The model's folder.")],
-    set_: Annotated[list[str] | None, typer.Option("--set", help="A setting that the file does not tell: name=value.")] = None,
-    drop: Annotated[list[str] | None, typer.Option("--drop", help="A network or tensor of the file to leave out.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite a model that is there.")] = False,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A setting that the file does not tell: name=value."),
+    ] = None,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option("--drop", help="A network or tensor of the file to leave out."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite a model that is there.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Make a model of an old checkpoint, whole or not at all; prints which name became which. Opens no pickle that could run."""
@@ -39,10 +51,19 @@ def _tell(made: Conversion, out: Path, as_json: bool) -> None:
     from ganzoo.config import plain
 
     if as_json:
-        facts = {"plugin": made.plugin.name, "layout": made.layout.source, "config": plain(made.config)}
-        output.as_json({**facts, "map": made.rows, "dropped": made.dropped, "silent": made.layout.silent})
+        facts = {
+            "plugin": made.plugin.name,
+            "layout": made.layout.source,
+            "config": plain(made.config),
+        }
+        output.as_json(
+            {**facts, "map": made.rows, "dropped": made.dropped, "silent": made.layout.silent}
+        )
     else:
-        shown = [[row.old or "(zeros)", row.new, " x ".join(map(str, row.shape)) or "one number"] for row in made.rows]
+        shown = [
+            [row.old or "(zeros)", row.new, " x ".join(map(str, row.shape)) or "one number"]
+            for row in made.rows
+        ]
         output.table(["old", "new", "shape"], shown)
     output.say(f"recognised as {made.layout.source}")
     for line in made.dropped:

@@ -29,7 +29,10 @@ BOUNDS = {
 
 def info(
     name: Annotated[
-        str, typer.Argument(help="A plugin, weights, owner/name on the Hub, a folder (./x), or a .safetensors file.")
+        str,
+        typer.Argument(
+            help="A plugin, weights, owner/name on the Hub, a folder (./x), or a .safetensors file."
+        ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
@@ -38,7 +41,9 @@ def info(
     if as_json:
         output.as_json(found)
     else:
-        output.outline({**found, "settings": _settings(found["settings"])} if "settings" in found else found)
+        output.outline(
+            {**found, "settings": _settings(found["settings"])} if "settings" in found else found
+        )
 
 
 def _found(name: str) -> dict[str, Any]:
@@ -79,7 +84,9 @@ def _plugin(name: str) -> dict[str, Any]:
 
 def _settings(fields: dict[str, dict[str, Any]]) -> dict[str, str]:
     """`64, integer, at least 1, at most 4096` for each setting."""
-    return {key: ", ".join([_value(field["default"]), *_kind(field)]) for key, field in fields.items()}
+    return {
+        key: ", ".join([_value(field["default"]), *_kind(field)]) for key, field in fields.items()
+    }
 
 
 def _value(value: Any) -> str:
@@ -91,7 +98,10 @@ def _value(value: Any) -> str:
 def _kind(field: dict[str, Any]) -> list[str]:
     if "enum" in field:
         return [f"one of {_value(field['enum'])}"]
-    return [str(field.get("type", "any")), *(words.format(field[key]) for key, words in BOUNDS.items() if key in field)]
+    return [
+        str(field.get("type", "any")),
+        *(words.format(field[key]) for key, words in BOUNDS.items() if key in field),
+    ]
 
 
 def _changes(default: dict[str, Any], preset: Any) -> str:
@@ -119,7 +129,12 @@ def _folder(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise UsageError(f"no folder {folder}")
     config = weights.read_config(folder)
-    return {"folder": str(folder), **plain(config), **_record(folder), "inputs": _inputs_of(config.plugin, config.config)}
+    return {
+        "folder": str(folder),
+        **plain(config),
+        **_record(folder),
+        "inputs": _inputs_of(config.plugin, config.config),
+    }
 
 
 def _repository(name: str) -> dict[str, Any]:
@@ -149,7 +164,9 @@ def _file(path: Path) -> dict[str, Any]:
         "bytes": path.stat().st_size,
         "parameters": sum(math.prod(shape) for _, shape in header.tensors.values()),
         "metadata": header.metadata,
-        "tensors": {name: f"{kind} {list(shape)}" for name, (kind, shape) in header.tensors.items()},
+        "tensors": {
+            name: f"{kind} {list(shape)}" for name, (kind, shape) in header.tensors.items()
+        },
     }
 
 

@@ -25,7 +25,9 @@ def default_count(model: Model, given: dict[str, Any]) -> int:
     if kinds > 1:
         return LINE * kinds
     output_kind = model.plugin.output(model.config)
-    return 64 if isinstance(output_kind, Picture) else 1000 if isinstance(output_kind, Points) else 16
+    return (
+        64 if isinstance(output_kind, Picture) else 1000 if isinstance(output_kind, Points) else 16
+    )
 
 
 def columns(model: Model, given: dict[str, Any], n: int) -> int | None:
@@ -53,9 +55,13 @@ def check_grid(model: Model, given: dict[str, Any], n: int, columns: int | None)
 
 def view(cycle: bool, stages: bool, show: str | None) -> str | None:
     """The view that is asked for, by whichever of its names. UsageError for two."""
-    asked = [name for name, wanted in {"cycle": cycle, "stages": stages}.items() if wanted] + [show] * (show is not None)
+    asked = [name for name, wanted in {"cycle": cycle, "stages": stages}.items() if wanted] + [
+        show
+    ] * (show is not None)
     if len(asked) > 1:
-        raise UsageError("--cycle is --show cycle, --stages is --show stages; give one of the three")
+        raise UsageError(
+            "--cycle is --show cycle, --stages is --show stages; give one of the three"
+        )
     return asked[0] if asked else None
 
 
@@ -64,4 +70,8 @@ def _kinds(model: Model, given: dict[str, Any]) -> int:
     from ganzoo.inputs import Label, Text
 
     asked = model.inputs.items()
-    return sum(spec.count(given[name]) for name, spec in asked if isinstance(spec, (Label, Text)) and name in given)
+    return sum(
+        spec.count(given[name])
+        for name, spec in asked
+        if isinstance(spec, (Label, Text)) and name in given
+    )

@@ -48,11 +48,26 @@ def _plugin(name: str) -> dict[str, Any]:
     from ganzoo.zoo import registry
 
     try:
-        return {"name": name, "distribution": registry.origin(name), "summary": registry.get(name).summary, "broken": None}
+        return {
+            "name": name,
+            "distribution": registry.origin(name),
+            "summary": registry.get(name).summary,
+            "broken": None,
+        }
     except BrokenPlugin as error:
-        return {"name": name, "distribution": error.distribution, "summary": "", "broken": error.reason}
+        return {
+            "name": name,
+            "distribution": error.distribution,
+            "summary": "",
+            "broken": error.reason,
+        }
     except PluginClash as error:
-        return {"name": name, "distribution": " and ".join(error.distributions), "summary": "", "broken": str(error)}
+        return {
+            "name": name,
+            "distribution": " and ".join(error.distributions),
+            "summary": "",
+            "broken": str(error),
+        }
 
 
 def _weights(pattern: str) -> list[dict[str, Any]]:
@@ -81,13 +96,28 @@ def _model(name: str, entry: Entry) -> dict[str, Any]:
 def _show(found: dict[str, list[dict[str, Any]]]) -> None:
     plugins, weights = found.get("plugins", []), found.get("weights", [])
     if plugins:
-        rows = [[p["name"], p["distribution"], f"broken: {p['broken']}" if p["broken"] else p["summary"]] for p in plugins]
+        rows = [
+            [
+                p["name"],
+                p["distribution"],
+                f"broken: {p['broken']}" if p["broken"] else p["summary"],
+            ]
+            for p in plugins
+        ]
         output.table(["PLUGIN", "DISTRIBUTION", "SUMMARY"], rows)
     if plugins and weights:
         output.data("")
     if weights:
         models = [
-            [w["name"], w["plugin"], output.size(w["bytes"]), w["data"] or "-", w["licence"], w["summary"]] for w in weights
+            [
+                w["name"],
+                w["plugin"],
+                output.size(w["bytes"]),
+                w["data"] or "-",
+                w["licence"],
+                w["summary"],
+            ]
+            for w in weights
         ]
         output.table(["WEIGHTS", "PLUGIN", "SIZE", "DATA", "LICENCE", "SUMMARY"], models)
 

@@ -9,7 +9,10 @@ import typer
 
 from ganzoo.cli import output
 
-app = typer.Typer(no_args_is_help=True, help="Add weights to the manifest, check it, print its schema (maintainers).")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Add weights to the manifest, check it, print its schema (maintainers).",
+)
 
 
 @app.command()
@@ -18,10 +21,16 @@ def add(
     name: Annotated[str, typer.Argument(help="<plugin>-<tag>")],
     summary: Annotated[str, typer.Option(help="One line for `ganzoo list`.")],
     licence: Annotated[str, typer.Option(help="Licence of the weights.")],
-    metrics: Annotated[Path | None, typer.Option(help="JSON list of {name, value, protocol, command}.")] = None,
+    metrics: Annotated[
+        Path | None, typer.Option(help="JSON list of {name, value, protocol, command}.")
+    ] = None,
     notes: Annotated[str, typer.Option(help="Limits of the model, for its card.")] = "",
-    example: Annotated[list[str] | None, typer.Option(help="A sentence that it draws well; may be repeated.")] = None,
-    fine_tune: Annotated[bool, typer.Option("--fine-tune", help="Keep the networks that only training needs.")] = False,
+    example: Annotated[
+        list[str] | None, typer.Option(help="A sentence that it draws well; may be repeated.")
+    ] = None,
+    fine_tune: Annotated[
+        bool, typer.Option("--fine-tune", help="Keep the networks that only training needs.")
+    ] = False,
 ) -> None:
     """Copy a finished run into weights/NAME and write its manifest entry."""
     from ganzoo.release import bundle

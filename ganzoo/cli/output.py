@@ -61,7 +61,11 @@ def size(count: int) -> str:
 def clean(text: str) -> str:
     """Text from outside on one line, with control characters (a terminal's commands among them) spelled out."""
     text = " ".join(text.split())
-    return text if text.isprintable() else "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return (
+        text
+        if text.isprintable()
+        else "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    )
 
 
 def _outlined(facts: Mapping[str, Any]) -> Iterator[str]:
@@ -72,7 +76,11 @@ def _outlined(facts: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name.ljust(width)}{GAP}{_words(value)}".rstrip()
             continue
         yield f"{name}:"
-        members = value if isinstance(value, Mapping) else {str(number): item for number, item in enumerate(value, start=1)}
+        members = (
+            value
+            if isinstance(value, Mapping)
+            else {str(number): item for number, item in enumerate(value, start=1)}
+        )
         yield from (f"{GAP}{line}" for line in _outlined(members))
 
 

@@ -46,15 +46,23 @@ def are(model: Model, target: Path, asked: Asked) -> bool:
     if taken is None or taken[0] != IMAGE or IMAGE not in asked.inputs or asked.resume:
         return False
     fits = target.suffix.lower() in photographs.FORMATS or not target.suffix or target.is_dir()
-    if fits and asked.n is not None and (folder := next((one for one in _given(asked) if Path(one).is_dir()), None)):
-        raise UsageError(f"{folder} is a folder, of which each picture is done once; -n is for samples of single pictures")
+    if (
+        fits
+        and asked.n is not None
+        and (folder := next((one for one in _given(asked) if Path(one).is_dir()), None))
+    ):
+        raise UsageError(
+            f"{folder} is a folder, of which each picture is done once; -n is for samples of single pictures"
+        )
     return fits and asked.n in (None, len(_given(asked)))
 
 
 def write(model: Model, out: Path, asked: Asked) -> str:
     """Each picture in its own size; says where. One that cannot be read does not stop the others: GanzooError at the end."""
     if asked.columns or asked.batch_size:
-        raise UsageError("--columns and --batch-size are of samples in a grid; each photograph is written by itself")
+        raise UsageError(
+            "--columns and --batch-size are of samples in a grid; each photograph is written by itself"
+        )
     todo = jobs(_given(asked), out, asked.force)
     inputs = {name: value for name, value in asked.inputs.items() if name != IMAGE}
     asked = replace(asked, seed=_seed(model, asked))
@@ -72,7 +80,11 @@ def _seed(model: Model, asked: Asked) -> int:
     from ganzoo.inputs import Choice, Image
     from ganzoo.sampling import samples
 
-    drawn = [name for name, spec in model.inputs.items() if not isinstance(spec, (Image, Choice)) and name not in asked.inputs]
+    drawn = [
+        name
+        for name, spec in model.inputs.items()
+        if not isinstance(spec, (Image, Choice)) and name not in asked.inputs
+    ]
     if asked.seed is not None or not drawn:
         return asked.seed or 0
     seed = samples.random_seed()
@@ -88,15 +100,21 @@ def jobs(given: Sequence[str], out: Path, force: bool) -> list[Job]:
     sources = [file for path in given for file in _files(Path(path))]
     into = out.is_dir() or not out.suffix
     if into and out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file, and pictures are written into a folder where the name has no extension")
+        raise UsageError(
+            f"{out} is a file, and pictures are written into a folder where the name has no extension"
+        )
     if not into and (len(sources) > 1 or Path(given[0]).is_dir()):
-        raise UsageError(f"{len(sources)} pictures are written into a folder: give one with --out (a name without extension)")
+        raise UsageError(
+            f"{len(sources)} pictures are written into a folder: give one with --out (a name without extension)"
+        )
     found: dict[Path, Path] = {}
     for source in sources:
         name = source.name if source.suffix.lower() in FORMATS else f"{source.stem}.png"
         target = out / name if into else out
         if target in found:
-            raise UsageError(f"{found[target]} and {source} would both be written to {target}; do them one after the other")
+            raise UsageError(
+                f"{found[target]} and {source} would both be written to {target}; do them one after the other"
+            )
         found[target] = source
     for target in found:
         _check_way(target, sources, force)
@@ -110,7 +128,11 @@ def _files(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
-    found = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES and not p.name.startswith(".") and p.is_file())
+    found = sorted(
+        p
+        for p in path.iterdir()
+        if p.suffix.lower() in PICTURES and not p.name.startswith(".") and p.is_file()
+    )
     if not found:
         raise UsageError(f"{path} holds no pictures ({', '.join(PICTURES)})")
     yield from found
@@ -120,7 +142,9 @@ def _check_way(target: Path, sources: Sequence[Path], force: bool) -> None:
     if not target.exists():
         return
     if any(source.exists() and os.path.samefile(source, target) for source in sources):
-        raise UsageError(f"{target} is the picture itself, which would be lost; choose another name or folder")
+        raise UsageError(
+            f"{target} is the picture itself, which would be lost; choose another name or folder"
+        )
     if not force:
         raise OutputExists(target)
 
@@ -149,19 +173,35 @@ def _done(model: Model, todo: Sequence[Job], inputs: dict[str, Any], asked: Aske
     return failed
 
 
-def _one(model: Model, job: Job, photograph: Photograph, inputs: dict[str, Any], asked: Asked, *, alone: bool) -> None:
+def _one(
+    model: Model,
+    job: Job,
+    photograph: Photograph,
+    inputs: dict[str, Any],
+    asked: Asked,
+    *,
+    alone: bool,
+) -> None:
     from ganzoo.photographs import photograph as photographs
     from ganzoo.photographs import tiles
 
     _, spec = photographs.required(model)
     seed = asked.seed or 0
-    tile, finish = _bar("tiles", tiles.count(*photograph.size, photographs.cut(spec)) if alone else 1)
+    tile, finish = _bar(
+        "tiles", tiles.count(*photograph.size, photographs.cut(spec)) if alone else 1
+    )
     try:
-        made = photographs.developed(model, photograph, inputs, show=asked.show, seed=seed, progress=tile)
+        made = photographs.developed(
+            model, photograph, inputs, show=asked.show, seed=seed, progress=tile
+        )
     finally:
         finish()
     try:
-        photographs.save(made, job.target, photographs.origin(model, job.source, inputs, show=asked.show, seed=seed))
+        photographs.save(
+            made,
+            job.target,
+            photographs.origin(model, job.source, inputs, show=asked.show, seed=seed),
+        )
     except OSError as error:
         raise GanzooError(f"{job.target} cannot be written ({error.strerror or error})") from None
 

@@ -69,7 +69,9 @@ class Plain:
         if now - self.shown >= PLAIN_EVERY or row["step"] == self.total:
             self.shown = now
             rate = f"{row['images_per_second']:,.0f} {self.unit}/s"
-            output.say(f"step {row['step']:,}/{self.total:,}  {rate}  {figures(row)}  {self.left(row['step'])} left")
+            output.say(
+                f"step {row['step']:,}/{self.total:,}  {rate}  {figures(row)}  {self.left(row['step'])} left"
+            )
 
     def note(self, text: str) -> None:
         output.say(text)
@@ -102,7 +104,9 @@ class Bar(Plain):
         )
         self.task = self.progress.add_task("starting", total=None, rate="", left="")
         self.losses = Text("", no_wrap=True, overflow="ellipsis")
-        self.live = Live(Group(self.progress, self.losses), console=Console(stderr=True), refresh_per_second=4)
+        self.live = Live(
+            Group(self.progress, self.losses), console=Console(stderr=True), refresh_per_second=4
+        )
 
     def start(self, plan: Plan) -> None:
         super().start(plan)
@@ -113,13 +117,19 @@ class Bar(Plain):
 
     def row(self, row: Mapping[str, Any]) -> None:
         rate = f"{row['images_per_second']:,.0f} {self.unit}/s"
-        self.progress.update(self.task, completed=row["step"], rate=rate, left=f"{self.left(row['step'])} left")
+        self.progress.update(
+            self.task, completed=row["step"], rate=rate, left=f"{self.left(row['step'])} left"
+        )
         self.losses.plain = figures(row)
 
 
 def figures(row: Mapping[str, Any]) -> str:
     """Losses and scores of a log row, short."""
-    return "  ".join(f"{key.removeprefix('loss/')} {value:.3f}" for key, value in row.items() if key not in HIDDEN)
+    return "  ".join(
+        f"{key.removeprefix('loss/')} {value:.3f}"
+        for key, value in row.items()
+        if key not in HIDDEN
+    )
 
 
 def clock(seconds: float) -> str:
@@ -163,9 +173,22 @@ def transfers() -> Iterator[Callable[[str, int, int | None], None]]:
 
 def _transfer() -> Progress:
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
     bar = Progress(*columns, console=Console(stderr=True))
     bar.start()
     return bar

@@ -15,25 +15,49 @@ if TYPE_CHECKING:
 
 
 def publish(
-    model: Annotated[str | None, typer.Argument(help="A finished run or a model: ./FOLDER, or weights by name.")] = None,
-    repo_id: Annotated[str | None, typer.Option(help="The repository: owner/name; made if it is not there.")] = None,
+    model: Annotated[
+        str | None, typer.Argument(help="A finished run or a model: ./FOLDER, or weights by name.")
+    ] = None,
+    repo_id: Annotated[
+        str | None, typer.Option(help="The repository: owner/name; made if it is not there.")
+    ] = None,
     summary: Annotated[str | None, typer.Option(help="What it makes, in one line.")] = None,
-    licence: Annotated[str | None, typer.Option("--licence", "--license", help="Terms of the weights.")] = None,
+    licence: Annotated[
+        str | None, typer.Option("--licence", "--license", help="Terms of the weights.")
+    ] = None,
     notes: Annotated[str | None, typer.Option(help="Limits of the model, for its card.")] = None,
-    metrics: Annotated[Path | None, typer.Option(help="JSON list of {name, value, protocol, command}.")] = None,
-    example: Annotated[list[str] | None, typer.Option(help="A sentence that it draws well; may be repeated.")] = None,
+    metrics: Annotated[
+        Path | None, typer.Option(help="JSON list of {name, value, protocol, command}.")
+    ] = None,
+    example: Annotated[
+        list[str] | None, typer.Option(help="A sentence that it draws well; may be repeated.")
+    ] = None,
     private: Annotated[bool, typer.Option("--private", help="For you alone.")] = False,
-    tag: Annotated[str | None, typer.Option(help="A name for this commit, such as v1; it never moves.")] = None,
-    training: Annotated[bool, typer.Option("--training/--no-training", help="With the networks that fine-tuning needs.")] = True,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the files and the card; send nothing.")] = False,
-    official: Annotated[bool, typer.Option("--official", help="All of weights/; writes its commits into the manifest.")] = False,
+    tag: Annotated[
+        str | None, typer.Option(help="A name for this commit, such as v1; it never moves.")
+    ] = None,
+    training: Annotated[
+        bool,
+        typer.Option("--training/--no-training", help="With the networks that fine-tuning needs."),
+    ] = True,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the files and the card; send nothing.")
+    ] = False,
+    official: Annotated[
+        bool,
+        typer.Option("--official", help="All of weights/; writes its commits into the manifest."),
+    ] = False,
 ) -> None:
     """Publish a model with its card; prints URL, commit, and the manifest entry to paste. Needs a token (hf auth login)."""
     if official:
-        _official(model, {"--repo-id": repo_id, "--tag": tag, "--dry-run": dry_run or None}, private)
+        _official(
+            model, {"--repo-id": repo_id, "--tag": tag, "--dry-run": dry_run or None}, private
+        )
         return
     if model is None or repo_id is None:
-        raise UsageError("a model and --repo-id are needed: ganzoo publish ./runs/my-gan --repo-id me/my-gan")
+        raise UsageError(
+            "a model and --repo-id are needed: ganzoo publish ./runs/my-gan --repo-id me/my-gan"
+        )
 
     from ganzoo.cli.progress import waiting
     from ganzoo.release import prepare
@@ -41,12 +65,16 @@ def publish(
 
     started()
     source = pull(model, training=training)
-    story = prepare.Story(summary=summary, licence=licence, notes=notes, metrics=metrics, examples=example)
+    story = prepare.Story(
+        summary=summary, licence=licence, notes=notes, metrics=metrics, examples=example
+    )
     if dry_run:
         _dry(source, repo_id, story, training)
         return
     with waiting(f"publishing {repo_id}"):
-        done = prepare.publish(source, repo_id, story=story, training=training, private=private, tag=tag)
+        done = prepare.publish(
+            source, repo_id, story=story, training=training, private=private, tag=tag
+        )
     _say(done)
     output.data(done.url)
     output.data(done.commit)
@@ -56,7 +84,9 @@ def publish(
 def _official(model: str | None, others: dict[str, Any], private: bool) -> None:
     given = [option for option, value in others.items() if value is not None]
     if model is not None or given:
-        raise UsageError(f"--official publishes all of weights/; it does not go with {model or given[0]}")
+        raise UsageError(
+            f"--official publishes all of weights/; it does not go with {model or given[0]}"
+        )
 
     from ganzoo.release import bundle
 
@@ -83,7 +113,9 @@ def _dry(source: Any, repository: str, story: Any, training: bool) -> None:
 def _say(done: Published) -> None:
     changed = [*done.uploaded, *(f"{name} (removed)" for name in done.removed)]
     output.say(
-        f"{done.repository}: {', '.join(changed)}" if changed else f"{done.repository}: all is there already; no new commit"
+        f"{done.repository}: {', '.join(changed)}"
+        if changed
+        else f"{done.repository}: all is there already; no new commit"
     )
 
 

@@ -15,8 +15,15 @@ ORIGINS = {
 
 
 def pull(
-    name: Annotated[str, typer.Argument(help="A model of `ganzoo list`, or a repository of the Hub: owner/name[@revision].")],
-    training: Annotated[bool, typer.Option("--training", help="Also the networks that only fine-tuning needs.")] = False,
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A model of `ganzoo list`, or a repository of the Hub: owner/name[@revision]."
+        ),
+    ],
+    training: Annotated[
+        bool, typer.Option("--training", help="Also the networks that only fine-tuning needs.")
+    ] = False,
 ) -> None:
     """Fetch a model's files if they are not here yet, check them, and print the folder they lie in."""
     from ganzoo.cli.progress import transfers

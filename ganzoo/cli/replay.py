@@ -19,12 +19,18 @@ if TYPE_CHECKING:
 
 def replay(
     picture: Annotated[Path, typer.Argument(help="A PNG that ganzoo wrote.")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Default: <picture>-again.png.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Default: <picture>-again.png.")
+    ] = None,
     model: Annotated[
-        str | None, typer.Option(help="The model, where it came from a folder or is known by another name here.")
+        str | None,
+        typer.Option(
+            help="The model, where it came from a folder or is known by another name here."
+        ),
     ] = None,
     image: Annotated[
-        list[str] | None, typer.Option(help="Files of pictures or vectors that were given; they are not kept.")
+        list[str] | None,
+        typer.Option(help="Files of pictures or vectors that were given; they are not kept."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
@@ -33,7 +39,9 @@ def replay(
     told = origin.read(picture)
     rows = told.n if told.row is None else 1
     if rows > origin.MOST or told.columns > origin.MOST or (told.row or 0) >= told.n:
-        raise UsageError(f"{picture} speaks of {told.n:,} rows in {told.columns:,} columns; at most {origin.MOST:,} are replayed")
+        raise UsageError(
+            f"{picture} speaks of {told.n:,} rows in {told.columns:,} columns; at most {origin.MOST:,} are replayed"
+        )
     target = out or picture.with_name(f"{picture.stem}-again.png")
     if target.suffix != ".png":
         raise UsageError(f"{target}: a replay is written as .png")
@@ -60,7 +68,9 @@ def _loaded(told: Origin, model: str | None, device: str) -> Model:
                 f"the picture is of {told.model!r}, which is no name of the manifest; give its model by --model ./FOLDER"
             )
         if not source.is_here(told.model):
-            raise RunError(f"{told.model} is not on this machine, and replay fetches nothing: ganzoo pull {told.model}")
+            raise RunError(
+                f"{told.model} is not on this machine, and replay fetches nothing: ganzoo pull {told.model}"
+            )
     started()
     precision = told.precision if told.precision in ("bf16", "fp32") else "auto"
     loaded = load(model or told.model, device=device, precision=precision)
@@ -77,13 +87,19 @@ def _inputs(told: Origin, model: Model, image: list[str] | None) -> dict[str, An
     given = dict(told.inputs)
     for name, value in told.inputs.items():
         if value is None or (isinstance(value, dict) and origin.DIGEST in value):
-            raise UsageError(f"input {name!r} is too large for the picture to carry; make it by ganzoo sample, or from Python")
+            raise UsageError(
+                f"input {name!r} is too large for the picture to carry; make it by ganzoo sample, or from Python"
+            )
         if isinstance(value, dict):
             if not image:
-                raise UsageError(f"the picture was made from {name} files, which it does not carry: give them by --image FILE")
+                raise UsageError(
+                    f"the picture was made from {name} files, which it does not carry: give them by --image FILE"
+                )
             given[name] = image
             if origin.unlike(told.inputs, given, model.inputs) == name:
-                raise UsageError("--image: not the files it was made from (their hashes differ), or in another order")
+                raise UsageError(
+                    "--image: not the files it was made from (their hashes differ), or in another order"
+                )
     return given
 
 
@@ -104,7 +120,9 @@ def _write(model: Model, told: Origin, inputs: dict[str, Any], target: Path, for
     taken = photograph.taken(model.inputs, model.plugin.output(model.config))
     if taken and taken[0] in inputs and (told.n, told.row) == (1, 0):
         others = {name: value for name, value in inputs.items() if name != taken[0]}
-        made = photograph.applied(model, Path(inputs[taken[0]][0]), others, show=told.view, seed=told.seed)
+        made = photograph.applied(
+            model, Path(inputs[taken[0]][0]), others, show=told.view, seed=told.seed
+        )
         images.save_png(made, target, told)
     elif told.row is None:
         _made(model, told, inputs).save(target, force=force)
@@ -125,16 +143,25 @@ def _compared(before: Path, after: Path, told: Origin, model: Model) -> str:
         with Image.open(before) as old, Image.open(after) as new:
             if old.size != new.size:
                 return f"the picture was {old.size[0]} x {old.size[1]}, now it is {new.size[0]} x {new.size[1]}"
-            apart = abs(np.asarray(old.convert("RGB"), dtype=np.int16) - np.asarray(new.convert("RGB"), dtype=np.int16))
+            apart = abs(
+                np.asarray(old.convert("RGB"), dtype=np.int16)
+                - np.asarray(new.convert("RGB"), dtype=np.int16)
+            )
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         return f"{before} cannot be compared ({error})"
     if not apart.any():
         return "the same, pixel by pixel"
-    now = {"precision": model.precision, "device": describe(model.device), "torch": str(torch.__version__)}
-    other = [f"{name} {getattr(told, name)} then, {value} now" for name, value in now.items() if getattr(told, name) != value]
-    return (
-        f"differs by {apart.mean():.2f} grey levels in the mean, {apart.max()} at worst ({'; '.join(other) or 'all as it was'})"
-    )
+    now = {
+        "precision": model.precision,
+        "device": describe(model.device),
+        "torch": str(torch.__version__),
+    }
+    other = [
+        f"{name} {getattr(told, name)} then, {value} now"
+        for name, value in now.items()
+        if getattr(told, name) != value
+    ]
+    return f"differs by {apart.mean():.2f} grey levels in the mean, {apart.max()} at worst ({'; '.join(other) or 'all as it was'})"
 
 
 command = replay

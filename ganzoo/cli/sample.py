@@ -26,42 +26,95 @@ MOST = 10**12
 
 
 def sample(
-    model: Annotated[str | None, typer.Argument(help="Weights by name, owner/name of the Hub, or a folder (./runs/x).")] = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(help="Weights by name, owner/name of the Hub, or a folder (./runs/x)."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", help="x.png: a grid; x.npz: numbers; x: a folder of PNGs; x.tar: shards. A photograph: x.jpg, ..."
+            "--out",
+            "-o",
+            help="x.png: a grid; x.npz: numbers; x: a folder of PNGs; x.tar: shards. A photograph: x.jpg, ...",
         ),
     ] = None,
-    n: Annotated[int | None, typer.Option("--n", "-n", help="How many. Default: 64 pictures, 1000 points, 16 curves.")] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Of the first sample; sample i is that of seed + i. Drawn when absent.")
+    n: Annotated[
+        int | None,
+        typer.Option("--n", "-n", help="How many. Default: 64 pictures, 1000 points, 16 curves."),
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="How many at a time. Default: 64, on a GPU 256.")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Of the first sample; sample i is that of seed + i. Drawn when absent."),
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="How many at a time. Default: 64, on a GPU 256.")
+    ] = None,
     columns: Annotated[int | None, typer.Option(help="Of the grid.")] = None,
-    label: Annotated[str | None, typer.Option(help="A class by name or number, several (1,2,3), or all.")] = None,
+    label: Annotated[
+        str | None, typer.Option(help="A class by name or number, several (1,2,3), or all.")
+    ] = None,
     text: Annotated[list[str] | None, typer.Option(help="A sentence; may be repeated.")] = None,
     texts: Annotated[
-        Path | None, typer.Option(help="A file of sentences, one a line (UTF-8): each has its lines of the grid.")
+        Path | None,
+        typer.Option(
+            help="A file of sentences, one a line (UTF-8): each has its lines of the grid."
+        ),
     ] = None,
-    image: Annotated[list[str] | None, typer.Option(help="A picture file, or a folder of them; may be repeated.")] = None,
-    code: Annotated[str | None, typer.Option(help="Codes: c1=0.5, c1=-2..2 along each row, k1=3.")] = None,
+    image: Annotated[
+        list[str] | None, typer.Option(help="A picture file, or a folder of them; may be repeated.")
+    ] = None,
+    code: Annotated[
+        str | None, typer.Option(help="Codes: c1=0.5, c1=-2..2 along each row, k1=3.")
+    ] = None,
     direction: Annotated[str | None, typer.Option(help="Of a translation: A2B or B2A.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Any input: name=value.")] = None,
-    show: Annotated[str | None, typer.Option(help="Another view that the model gives beside its samples.")] = None,
-    cycle: Annotated[bool, typer.Option("--cycle", help="As --show cycle: original, translation and the way back.")] = False,
-    stages: Annotated[bool, typer.Option("--stages", help="As --show stages: each stage above the next, finer one.")] = False,
+    show: Annotated[
+        str | None, typer.Option(help="Another view that the model gives beside its samples.")
+    ] = None,
+    cycle: Annotated[
+        bool,
+        typer.Option("--cycle", help="As --show cycle: original, translation and the way back."),
+    ] = False,
+    stages: Annotated[
+        bool,
+        typer.Option("--stages", help="As --show stages: each stage above the next, finer one."),
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the folder or shards in --out.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the folder or shards in --out.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
 ) -> None:
     """Make samples and write them; prints where."""
     _check(n, seed, batch_size, columns)
-    given = {"label": label, "text": _sentences(text, texts), "image": image, "code": code, "direction": direction}
-    inputs = {**{key: _single(value) for key, value in given.items() if value not in (None, [])}, **assignments(set_ or [])}
+    given = {
+        "label": label,
+        "text": _sentences(text, texts),
+        "image": image,
+        "code": code,
+        "direction": direction,
+    }
+    inputs = {
+        **{key: _single(value) for key, value in given.items() if value not in (None, [])},
+        **assignments(set_ or []),
+    }
     show = lines.view(cycle, stages, show)
-    asked = Asked(model, out, n, seed, inputs, texts, batch_size, columns, show, device, precision, resume, force)
+    asked = Asked(
+        model,
+        out,
+        n,
+        seed,
+        inputs,
+        texts,
+        batch_size,
+        columns,
+        show,
+        device,
+        precision,
+        resume,
+        force,
+    )
     output.data(_made(_resumed(asked) if resume else asked))
 
 
@@ -97,11 +150,23 @@ def _resumed(asked: Asked) -> Asked:
     from ganzoo.sampling import bulk
 
     if asked.out is None or not bulk.is_bulk(asked.out) or asked.force:
-        raise UsageError("--resume goes on with a folder or .tar files in --out, and does not go with --force")
+        raise UsageError(
+            "--resume goes on with a folder or .tar files in --out, and does not go with --force"
+        )
     job = bulk.recorded(asked.out).origin
-    if asked.model is None and job.model not in manifest.models() and not place.is_repository(job.model):
-        raise UsageError(f"these are samples of {job.model!r}, which is no name of the manifest; give its folder as the model")
-    kept = {key: value for key, value in job.inputs.items() if isinstance(value, (str, int, float, list))}
+    if (
+        asked.model is None
+        and job.model not in manifest.models()
+        and not place.is_repository(job.model)
+    ):
+        raise UsageError(
+            f"these are samples of {job.model!r}, which is no name of the manifest; give its folder as the model"
+        )
+    kept = {
+        key: value
+        for key, value in job.inputs.items()
+        if isinstance(value, (str, int, float, list))
+    }
     return replace(
         asked,
         model=asked.model or job.model,
@@ -179,7 +244,9 @@ def _save(model: Model, target: Path, n: int, seed: int, asked: Asked) -> str:
     finally:
         finish()
     try:
-        return str((made if asked.show is None else made.view(asked.show)).save(target, force=asked.force))
+        return str(
+            (made if asked.show is None else made.view(asked.show)).save(target, force=asked.force)
+        )
     except OSError as error:
         raise GanzooError(f"{target} cannot be written ({error.strerror or error})") from None
 
@@ -201,9 +268,21 @@ def _single(value: Any) -> Any:
 
 def _again(name: str, n: int, seed: int, asked: Asked) -> str:
     """The command that makes the same samples again."""
-    options = {"columns": asked.columns, "show": asked.show, "device": asked.device, "precision": asked.precision}
-    chosen = [word for key, value in options.items() if value not in (None, "auto") for word in (f"--{key}", str(value))]
-    values = {key: value if isinstance(value, list) else [value] for key, value in asked.inputs.items()}
+    options = {
+        "columns": asked.columns,
+        "show": asked.show,
+        "device": asked.device,
+        "precision": asked.precision,
+    }
+    chosen = [
+        word
+        for key, value in options.items()
+        if value not in (None, "auto")
+        for word in (f"--{key}", str(value))
+    ]
+    values = {
+        key: value if isinstance(value, list) else [value] for key, value in asked.inputs.items()
+    }
     if asked.texts:
         values |= {"text": []}
         chosen = ["--texts", str(asked.texts), *chosen]
@@ -213,7 +292,9 @@ def _again(name: str, n: int, seed: int, asked: Asked) -> str:
         for text in texts
         for word in ([f"--{key}", text] if key in ("text", "image") else ["--set", f"{key}={text}"])
     ]
-    return shlex.join(["ganzoo", "sample", name, "--n", str(n), "--seed", str(seed), *given, *chosen])
+    return shlex.join(
+        ["ganzoo", "sample", name, "--n", str(n), "--seed", str(seed), *given, *chosen]
+    )
 
 
 def _bar(count: int) -> tuple[Callable[[int], None] | None, Callable[[], None]]:

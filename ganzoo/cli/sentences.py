@@ -22,13 +22,23 @@ def read(path: Path) -> list[str]:
         raise UsageError(f"--texts {path}: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         place = error.object[: error.start].count(b"\n") + 1
-        raise UsageError(f"--texts {path}: line {place} is not UTF-8; save the file in that encoding") from None
-    lines = {number: line.strip() for number, line in enumerate(text.split("\n"), start=1) if line.strip()}
+        raise UsageError(
+            f"--texts {path}: line {place} is not UTF-8; save the file in that encoding"
+        ) from None
+    lines = {
+        number: line.strip()
+        for number, line in enumerate(text.split("\n"), start=1)
+        if line.strip()
+    }
     for number, line in lines.items():
         if not words(line):
-            raise UsageError(f"--texts {path}: no word in line {number}, {shortened(line)!r}; letters or digits are needed")
+            raise UsageError(
+                f"--texts {path}: no word in line {number}, {shortened(line)!r}; letters or digits are needed"
+            )
     if not 0 < len(lines) <= MOST:
-        raise UsageError(f"--texts {path}: {len(lines):,} sentences; 1 to {MOST:,} are needed, one a line")
+        raise UsageError(
+            f"--texts {path}: {len(lines):,} sentences; 1 to {MOST:,} are needed, one a line"
+        )
     return list(lines.values())
 
 
@@ -38,5 +48,7 @@ def _bytes(path: Path) -> bytes:
     with path.open("rb") as file:
         found = file.read(BYTES + 1)
     if len(found) > BYTES:
-        raise UsageError(f"--texts {path}: more than {BYTES:,} bytes; that is no list of {MOST:,} sentences")
+        raise UsageError(
+            f"--texts {path}: more than {BYTES:,} bytes; that is no list of {MOST:,} sentences"
+        )
     return found

@@ -33,5 +33,9 @@ def _verify(name: str) -> bool:
     started()
     verdict = verify(name)
     figures = f"mean {verdict.mean:.3f}, maximum {verdict.worst:.3f} grey levels of 255"
-    output.data(f"ok    {name}  {figures}" if verdict.passed else f"FAIL  {name}  {output.clean(verdict.detail)}")
+    output.data(
+        f"ok    {name}  {figures}"
+        if verdict.passed
+        else f"FAIL  {name}  {output.clean(verdict.detail)}"
+    )
     return verdict.passed

@@ -23,7 +23,9 @@ SPELT = 0.5
 def captions(field: Captions, facts: Facts) -> Taker:
     """What gives the token ids of one caption for each picture, int64 (n, length)."""
     index = positions(field.vocabulary)
-    tokens = np.asarray([encode(text, (), field.length, index) for text in facts.captions()], dtype=np.int64)
+    tokens = np.asarray(
+        [encode(text, (), field.length, index) for text in facts.captions()], dtype=np.int64
+    )
     pick = picker(np.asarray([len(group) for group in facts.sentences], dtype=np.int64))
     speller = Speller(field, index) if field.split else None
 

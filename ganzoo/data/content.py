@@ -49,11 +49,20 @@ class Values(Content):
         return hashlib.sha256(self.values.tobytes()).hexdigest()
 
     def taker(self, field: Field, facts: Facts, domain: str, key: str) -> Taker:
-        wanted = field.dims if isinstance(field, Points) else field.length if isinstance(field, Curve) else None
+        wanted = (
+            field.dims
+            if isinstance(field, Points)
+            else field.length
+            if isinstance(field, Curve)
+            else None
+        )
         if wanted is None or (facts.kind == "points") != isinstance(field, Points):
             raise _lacks(facts, key, field)
         if wanted != facts.dims:
-            raise ConfigError(key, f"the configuration asks for {wanted} values, data set {facts.name!r} has {facts.dims}")
+            raise ConfigError(
+                key,
+                f"the configuration asks for {wanted} values, data set {facts.name!r} has {facts.dims}",
+            )
         values = torch.from_numpy(self.values)
         return lambda chosen, position, seed: values[torch.from_numpy(chosen)]
 
@@ -69,7 +78,13 @@ class Gallery(Content):
         labels: NDArray[np.int64] | None = None,
         vectors: Vectors | None = None,
     ) -> None:
-        self.counts, self.load, self._digest, self.labels, self.vectors = counts, load, digest, labels, vectors
+        self.counts, self.load, self._digest, self.labels, self.vectors = (
+            counts,
+            load,
+            digest,
+            labels,
+            vectors,
+        )
 
     def count(self, domain: str) -> int:
         return self.counts[domain]
@@ -79,11 +94,18 @@ class Gallery(Content):
 
     def taker(self, field: Field, facts: Facts, domain: str, key: str) -> Taker:
         if domain not in self.counts:
-            there = f"domains {', '.join(facts.domains)}" if facts.domains else "no domains (folders trainA and trainB make them)"
+            there = (
+                f"domains {', '.join(facts.domains)}"
+                if facts.domains
+                else "no domains (folders trainA and trainB make them)"
+            )
             raise DataError(f"domain {domain!r} is asked for, data set {facts.name!r} has {there}")
         if isinstance(field, Picture):
             if field.channels not in (1, 3):
-                raise ConfigError(key, f"the configuration asks for {field.channels} channels; pictures have 1 (grey) or 3")
+                raise ConfigError(
+                    key,
+                    f"the configuration asks for {field.channels} channels; pictures have 1 (grey) or 3",
+                )
             pictures = self.load(field, domain)
             return (
                 _mirroring(pictures, self.counts[domain], domain)
@@ -97,14 +119,17 @@ class Gallery(Content):
         if isinstance(field, Embeddings) and self.vectors:
             if field.size != self.vectors.size:
                 there = f"data set {facts.name!r} has vectors of {self.vectors.size}"
-                raise ConfigError(key, f"the configuration asks for {field.size} numbers of a sentence, {there}")
+                raise ConfigError(
+                    key, f"the configuration asks for {field.size} numbers of a sentence, {there}"
+                )
             return self.vectors.taker()
         raise _lacks(facts, key, field)
 
     def _labels(self, field: Labels, facts: Facts, key: str) -> Taker:
         if field.classes != len(facts.classes):
             raise ConfigError(
-                key, f"the configuration asks for {field.classes} classes, data set {facts.name!r} has {len(facts.classes)}"
+                key,
+                f"the configuration asks for {field.classes} classes, data set {facts.name!r} has {len(facts.classes)}",
             )
         labels = torch.from_numpy(np.asarray(self.labels))
         return lambda chosen, position, seed: labels[torch.from_numpy(chosen)]
@@ -121,8 +146,20 @@ def _mirroring(pictures: Pictures | Stored, count: int, domain: str) -> Taker:
 
 
 def _lacks(facts: Facts, key: str, field: Field) -> DataError:
-    names = {Picture: "pictures", Points: "points", Curve: "curves", Labels: "labels", Captions: "captions"}
+    names = {
+        Picture: "pictures",
+        Points: "points",
+        Curve: "curves",
+        Labels: "labels",
+        Captions: "captions",
+    }
     wanted = names.get(type(field), "embeddings of captions")
-    there = {"labels": facts.classes, "captions": facts.sentences, "embeddings of captions": facts.embedding}
+    there = {
+        "labels": facts.classes,
+        "captions": facts.sentences,
+        "embeddings of captions": facts.embedding,
+    }
     has = [facts.kind, *(name for name, some in there.items() if some)]
-    return DataError(f"the plugin asks for {wanted} (as {key!r}), data set {facts.name!r} holds {', '.join(has)}")
+    return DataError(
+        f"the plugin asks for {wanted} (as {key!r}), data set {facts.name!r} holds {', '.join(has)}"
+    )

@@ -46,12 +46,18 @@ def vectors(found: Sequence[Entry], pictures: Sequence[Entry]) -> Vectors | None
 
     DataError for a file that is none, vectors of several sizes, or a picture without any."""
     files = lists(found) if pictures else []
-    told = [(entry.path.parent, PurePosixPath(name), rows) for entry in files for name, rows in _rows(entry)]
+    told = [
+        (entry.path.parent, PurePosixPath(name), rows)
+        for entry in files
+        for name, rows in _rows(entry)
+    ]
     if not told:
         return None
     sizes = sorted({row.shape[0] for _, _, rows in told for row in rows})
     if len(sizes) != 1:
-        raise DataError(f"{files[0].shown}: vectors of {' and '.join(map(str, sizes[:2]))} numbers; one size is needed")
+        raise DataError(
+            f"{files[0].shown}: vectors of {' and '.join(map(str, sizes[:2]))} numbers; one size is needed"
+        )
     return Vectors(attached(told, pictures, f"vector in {VECTORS}"))
 
 
@@ -63,16 +69,24 @@ def lists(found: Sequence[Entry]) -> list[Entry]:
 def _rows(entry: Entry) -> list[tuple[str, list[NDArray[np.float32]]]]:
     """The vectors of a file by picture."""
     if entry.size > MEMBER_LIMIT:
-        raise DataError(f"{entry.shown} has {entry.size:,} bytes; at most {MEMBER_LIMIT:,} are read")
+        raise DataError(
+            f"{entry.shown} has {entry.size:,} bytes; at most {MEMBER_LIMIT:,} are read"
+        )
     try:
         tensors = load(entry.read())
     except (SafetensorError, ValueError, KeyError) as error:
         raise DataError(f"{entry.shown} is not a safetensors file of floats ({error})") from None
     found = []
     for name, tensor in sorted(tensors.items()):
-        vectors = tensor.float() if tensor.dtype in FLOATS and tensor.ndim in (1, 2) and tensor.numel() else None
+        vectors = (
+            tensor.float()
+            if tensor.dtype in FLOATS and tensor.ndim in (1, 2) and tensor.numel()
+            else None
+        )
         if vectors is None or not vectors.isfinite().all():
             shape = " x ".join(map(str, tensor.shape))
-            raise DataError(f"{entry.shown}: {name!r} is {shape} of {tensor.dtype}, expected finite floats, a row a sentence")
+            raise DataError(
+                f"{entry.shown}: {name!r} is {shape} of {tensor.dtype}, expected finite floats, a row a sentence"
+            )
         found.append((name, list(vectors.reshape(-1, vectors.shape[-1]).numpy())))
     return found

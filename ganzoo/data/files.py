@@ -73,33 +73,46 @@ def entries(path: Path) -> list[Entry]:
     elif path.is_file() and is_archive(path) and path.suffix.lower() != ".zip":
         found = list(_tar(path))
     else:
-        raise DataError(f"{path} is no folder and no archive that can be read ({', '.join(ARCHIVES)})")
+        raise DataError(
+            f"{path} is no folder and no archive that can be read ({', '.join(ARCHIVES)})"
+        )
     return sorted((entry for entry in found if _wanted(entry.path)), key=lambda entry: entry.name)
 
 
 def beside(archive: Path) -> list[Entry]:
     """Lists of captions in the archive's folder."""
     places = [archive.parent / name for name in LISTS]
-    return [Entry(place.name, place.stat().st_size, place.read_bytes, str(place)) for place in places if place.is_file()]
+    return [
+        Entry(place.name, place.stat().st_size, place.read_bytes, str(place))
+        for place in places
+        if place.is_file()
+    ]
 
 
 def digest(found: list[Entry]) -> str:
     """sha256 over names and bytes, in order of the names; where the set lies does not enter."""
     total = hashlib.sha256()
     for entry in sorted(found, key=lambda entry: entry.name):
-        total.update(f"{entry.name}\0".encode(errors="surrogateescape") + hashlib.sha256(entry.read()).digest())
+        total.update(
+            f"{entry.name}\0".encode(errors="surrogateescape")
+            + hashlib.sha256(entry.read()).digest()
+        )
     return total.hexdigest()
 
 
 def _wanted(path: PurePosixPath) -> bool:
     hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-    return not hidden and (is_picture(path) or is_sentences(path) or path.name in (*LISTS, *TABLES, VECTORS))
+    return not hidden and (
+        is_picture(path) or is_sentences(path) or path.name in (*LISTS, *TABLES, VECTORS)
+    )
 
 
 def _folder(root: Path) -> Iterator[Entry]:
     for path in root.rglob("*"):
         if path.is_file():
-            yield Entry(path.relative_to(root).as_posix(), path.stat().st_size, path.read_bytes, str(path))
+            yield Entry(
+                path.relative_to(root).as_posix(), path.stat().st_size, path.read_bytes, str(path)
+            )
 
 
 def _zip(path: Path) -> Iterator[Entry]:
@@ -111,7 +124,10 @@ def _zip(path: Path) -> Iterator[Entry]:
     _bounded(path, [(info.filename, info.file_size, info.compress_size) for info in members])
     for info in members:
         yield Entry(
-            _inside(path, info.filename), info.file_size, _zip_reader(archive, info, path), f"{path.name}:{info.filename}"
+            _inside(path, info.filename),
+            info.file_size,
+            _zip_reader(archive, info, path),
+            f"{path.name}:{info.filename}",
         )
 
 
@@ -119,10 +135,21 @@ def _zip_reader(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> 
     def read() -> bytes:
         try:
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise NotImplementedError("it is not packed by deflate, which is the only method that is read")
+                raise NotImplementedError(
+                    "it is not packed by deflate, which is the only method that is read"
+                )
             with archive.open(info) as file:
-                return file.read(info.file_size + 1)  # without a bound, one that lies about its size is unpacked in full
-        except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, zlib.error) as error:
+                return file.read(
+                    info.file_size + 1
+                )  # without a bound, one that lies about its size is unpacked in full
+        except (
+            zipfile.BadZipFile,
+            OSError,
+            RuntimeError,
+            NotImplementedError,
+            EOFError,
+            zlib.error,
+        ) as error:
             raise DataError(f"{path.name}:{info.filename} cannot be read ({error})") from None
 
     return read
@@ -140,7 +167,9 @@ def _tar(path: Path) -> Iterator[Entry]:
                 total += member.size
                 _bounded(path, [(member.name, member.size, member.size), ("", total, packed)])
                 if _wanted(PurePosixPath(name)) and (content := archive.extractfile(member)):
-                    yield Entry(name, member.size, _kept(content.read()), f"{path.name}:{member.name}")
+                    yield Entry(
+                        name, member.size, _kept(content.read()), f"{path.name}:{member.name}"
+                    )
     except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(f"{path} cannot be read ({error})") from None
 
@@ -176,7 +205,9 @@ class Bounded:
 
     def _check(self, end: int) -> None:
         if end > self.limit:
-            raise DataError(f"{self.path} would unpack to more than {self.limit:,} bytes: too much; refused")
+            raise DataError(
+                f"{self.path} would unpack to more than {self.limit:,} bytes: too much; refused"
+            )
 
 
 def _kept(content: bytes) -> Callable[[], bytes]:
@@ -194,6 +225,8 @@ def _bounded(archive: Path, sizes: list[tuple[str, int, int]]) -> None:
     for name, size, packed in sizes:
         limit = MEMBER_LIMIT if name else TOTAL_LIMIT
         if size > limit or (size > SLACK and size > RATIO_LIMIT * max(1, packed)):
-            raise DataError(f"{archive} would unpack to {size:,} bytes{f' in {name!r}' if name else ''}: too much; refused")
+            raise DataError(
+                f"{archive} would unpack to {size:,} bytes{f' in {name!r}' if name else ''}: too much; refused"
+            )
     if sum(size for _, size, _ in sizes) > TOTAL_LIMIT:
         raise DataError(f"{archive} would unpack to more than {TOTAL_LIMIT >> 30} GiB; refused")

@@ -39,16 +39,29 @@ def arranged(found: Sequence[Entry], lists: list[Entry], split: str) -> Arranged
     return Arranged(domains, labels, classes, lists, lambda pictures: sentences(lists, pictures))
 
 
-def layout(found: list[Entry], split: str) -> tuple[dict[str, list[Entry]], list[int], tuple[str, ...]]:
+def layout(
+    found: list[Entry], split: str
+) -> tuple[dict[str, list[Entry]], list[int], tuple[str, ...]]:
     """Domains (trainA, trainB), else classes (one folder each), else a plain heap; a common outer folder is looked through."""
     parts = {entry: list(entry.path.parts) for entry in found}
-    while found and all(len(p) > 1 for p in parts.values()) and len({p[0] for p in parts.values()}) == 1:
+    while (
+        found
+        and all(len(p) > 1 for p in parts.values())
+        and len({p[0] for p in parts.values()}) == 1
+    ):
         parts = {entry: p[1:] for entry, p in parts.items()}
     for letter in ("A", "B"):
         if not any(p[0] == f"{split}{letter}" for p in parts.values()):
             break
     else:
-        return {letter: [e for e in found if parts[e][0] == f"{split}{letter}"] for letter in ("A", "B")}, [], ()
+        return (
+            {
+                letter: [e for e in found if parts[e][0] == f"{split}{letter}"]
+                for letter in ("A", "B")
+            },
+            [],
+            (),
+        )
     if any(p[0] in ("train", "test") and len(p) > 1 for p in parts.values()):
         found = [entry for entry in found if parts[entry][0] == split]
         parts = {entry: parts[entry][1:] for entry in found}
@@ -56,7 +69,9 @@ def layout(found: list[Entry], split: str) -> tuple[dict[str, list[Entry]], list
     if len(folders) > 1 and all(len(p) == 2 for p in parts.values()):
         for name in folders:
             if not is_utf8(name):
-                raise DataError(f"the folder {name!r}, which names a class, is not spelt in UTF-8; rename it")
+                raise DataError(
+                    f"the folder {name!r}, which names a class, is not spelt in UTF-8; rename it"
+                )
         return {"": found}, [folders.index(parts[entry][0]) for entry in found], tuple(folders)
     return {"": found}, [], ()
 
@@ -71,7 +86,11 @@ def sentences(lists: Sequence[Entry], pictures: Sequence[Entry]) -> list[list[st
     return attached(told, pictures, f"caption in {lists[0].path.name}")
 
 
-def attached(told: Iterable[tuple[PurePosixPath, PurePosixPath, list[T]]], pictures: Sequence[Entry], what: str) -> list[list[T]]:
+def attached(
+    told: Iterable[tuple[PurePosixPath, PurePosixPath, list[T]]],
+    pictures: Sequence[Entry],
+    what: str,
+) -> list[list[T]]:
     """What is `told` of each picture: the folder of the list, the picture as the list names it, and what is said of it.
 
     DataError where nothing is told of a picture; `what` is lacking then."""
@@ -89,7 +108,9 @@ def attached(told: Iterable[tuple[PurePosixPath, PurePosixPath, list[T]]], pictu
     return found
 
 
-def _found(pictures: Sequence[PurePosixPath], known: Mapping[str, list[T]], ends: Mapping[str, set[str]]) -> list[list[T]]:
+def _found(
+    pictures: Sequence[PurePosixPath], known: Mapping[str, list[T]], ends: Mapping[str, set[str]]
+) -> list[list[T]]:
     """Whole paths first, then ends that are shorter and shorter; what one of more parts has taken is no longer there."""
     told: dict[PurePosixPath, str] = {}
     for start in range(max((len(picture.parts) for picture in pictures), default=0)):
@@ -105,7 +126,9 @@ def _found(pictures: Sequence[PurePosixPath], known: Mapping[str, list[T]], ends
 def _listed(entry: Entry) -> Iterator[tuple[PurePosixPath, list[str]]]:
     """Pictures and their captions; none where it is a table of something else, as a metadata.csv may be."""
     rows = list(_rows(entry))
-    if entry.path.name == CAPTIONS or not all(isinstance(row, dict) and not {NAME, *TEXTS} & row.keys() for _, row in rows):
+    if entry.path.name == CAPTIONS or not all(
+        isinstance(row, dict) and not {NAME, *TEXTS} & row.keys() for _, row in rows
+    ):
         yield from (_caption(row, where) for where, row in rows)
 
 
@@ -117,7 +140,9 @@ def _rows(entry: Entry) -> Iterator[tuple[str, Any]]:
             table = list(csv.DictReader(io.StringIO(content)))
         except csv.Error as error:
             raise DataError(f"{entry.shown} is not a table ({error})") from None
-        yield from ((f"{entry.shown}, row {number}", row) for number, row in enumerate(table, start=2))
+        yield from (
+            (f"{entry.shown}, row {number}", row) for number, row in enumerate(table, start=2)
+        )
         return
     for number, line in enumerate(content.split("\n"), start=1):
         if line.strip():
@@ -134,4 +159,6 @@ def _caption(row: Any, where: str) -> tuple[PurePosixPath, list[str]]:
         texts = [part.strip() for part in ([text] if isinstance(text, str) else text)]
         return PurePosixPath(str(row[NAME])), [part for part in texts if part]
     except (KeyError, TypeError, AttributeError):
-        raise DataError(f'{where} is not a line like {{"file_name": "1.png", "text": ["a red bird"]}}') from None
+        raise DataError(
+            f'{where} is not a line like {{"file_name": "1.png", "text": ["a red bird"]}}'
+        ) from None

@@ -15,7 +15,18 @@ from numpy.typing import NDArray
 from ganzoo.errors import DataError
 
 DIGITS = tuple("0123456789")
-FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+FASHION = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 ALIASES = {"aeroplane": "airplane", "plane": "airplane", "car": "automobile"}
 
@@ -75,24 +86,35 @@ def default_root() -> Path:
 def missing(name: str, root: Path) -> DataError:
     """What is looked for, where, and how to get it."""
     found = SETS[name]
-    fetch = '; or let `--download` fetch it (needs pip install "ganzoo-torch[data]")' if found.torchvision else ""
+    fetch = (
+        '; or let `--download` fetch it (needs pip install "ganzoo-torch[data]")'
+        if found.torchvision
+        else ""
+    )
     return DataError(
         f"data set {name!r} is not under {root}: put {found.layout} there, or name another folder by --data-root{fetch}"
     )
 
 
-def idx_pair(name: str, root: Path, split: str) -> tuple[list[Path], NDArray[np.uint8], NDArray[np.int64]] | None:
+def idx_pair(
+    name: str, root: Path, split: str
+) -> tuple[list[Path], NDArray[np.uint8], NDArray[np.int64]] | None:
     """Files, images (n, height, width, 1) and labels of a set in MNIST's idx format; None when it is not there."""
     prefix = "train" if split == "train" else "t10k"
     for folder in SETS[name].folders:
-        pair = [_either(root / folder / f"{prefix}-{kind}") for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")]
+        pair = [
+            _either(root / folder / f"{prefix}-{kind}")
+            for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")
+        ]
         images, labels = pair
         if images and labels and (folder or name == _flat(root)):
             return [images, labels], read_idx(images)[..., None], read_idx(labels).astype(np.int64)
     return None
 
 
-def cifar_batches(root: Path, split: str) -> tuple[list[Path], NDArray[np.uint8], NDArray[np.int64]] | None:
+def cifar_batches(
+    root: Path, split: str
+) -> tuple[list[Path], NDArray[np.uint8], NDArray[np.int64]] | None:
     """The binary version of CIFAR-10, (n, 32, 32, 3); None when it is not there."""
     for folder in (root / "cifar-10-batches-bin", root / "cifar10" / "cifar-10-batches-bin", root):
         paths = sorted(folder.glob("data_batch_*.bin" if split == "train" else "test_batch.bin"))
@@ -101,16 +123,24 @@ def cifar_batches(root: Path, split: str) -> tuple[list[Path], NDArray[np.uint8]
             if len(rows) % 3073:
                 raise DataError(f"{folder}: its .bin files are cut short; fetch them again")
             rows = rows.reshape(-1, 3073)
-            return paths, rows[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1).copy(), rows[:, 0].astype(np.int64)
+            return (
+                paths,
+                rows[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1).copy(),
+                rows[:, 0].astype(np.int64),
+            )
     return None
 
 
 def places(name: str, root: Path) -> list[Path]:
     """Folders or archives that hold a named set of picture files: the first place where there is something."""
-    for folder in SETS[name].folders[:-1] if root.name not in SETS[name].folders else SETS[name].folders:
+    for folder in (
+        SETS[name].folders[:-1] if root.name not in SETS[name].folders else SETS[name].folders
+    ):
         place = root / folder
         stems = (folder.lower() or name, name)
-        archives = sorted(p for p in (place if place.is_dir() else root).glob("*.*") if _archive_of(p, stems))
+        archives = sorted(
+            p for p in (place if place.is_dir() else root).glob("*.*") if _archive_of(p, stems)
+        )
         if archives:
             return archives
         if place.is_dir() and any(place.iterdir()):
@@ -133,9 +163,14 @@ def download(name: str, root: Path) -> None:
     try:
         found = getattr(datasets, kind)(str(root), download=True)
         if name == "cifar10":
-            _to_binary(root, {"data_batch_1.bin": found, "test_batch.bin": type(found)(str(root), train=False)})
+            _to_binary(
+                root,
+                {"data_batch_1.bin": found, "test_batch.bin": type(found)(str(root), train=False)},
+            )
     except (OSError, RuntimeError) as error:
-        raise DataError(f"{name} could not be fetched ({error}); bring the files by hand: {SETS[name].layout}") from None
+        raise DataError(
+            f"{name} could not be fetched ({error}); bring the files by hand: {SETS[name].layout}"
+        ) from None
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
@@ -166,7 +201,11 @@ def _archive_of(path: Path, stems: tuple[str, ...]) -> bool:
     from ganzoo.data.files import is_archive
 
     name = path.name.lower()
-    return path.is_file() and is_archive(path) and (name.startswith(stems) or name.startswith("img_align_celeba"))
+    return (
+        path.is_file()
+        and is_archive(path)
+        and (name.startswith(stems) or name.startswith("img_align_celeba"))
+    )
 
 
 def _to_binary(root: Path, parts: dict[str, Any]) -> None:

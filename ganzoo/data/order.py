@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 def generator(*keys: object) -> np.random.Generator:
     """A stream of its own for each combination of keys."""
     digest = hashlib.sha256("/".join(map(str, keys)).encode()).digest()
-    return np.random.Generator(np.random.Philox(key=np.frombuffer(digest[:16], dtype="<u8").astype(np.uint64)))
+    return np.random.Generator(
+        np.random.Philox(key=np.frombuffer(digest[:16], dtype="<u8").astype(np.uint64))
+    )
 
 
 @lru_cache(maxsize=8)
@@ -41,7 +43,12 @@ def _coins(seed: int, epoch: int, domain: str, count: int) -> NDArray[np.bool_]:
 def coins(position: int, size: int, count: int, seed: int, domain: str = "") -> NDArray[np.bool_]:
     """For places [position, position + size) of that stream: whether the example there is mirrored."""
     places = np.arange(position, position + size)
-    return np.asarray([_coins(seed, epoch, domain, count)[place] for epoch, place in zip(*divmod(places, count), strict=True)])
+    return np.asarray(
+        [
+            _coins(seed, epoch, domain, count)[place]
+            for epoch, place in zip(*divmod(places, count), strict=True)
+        ]
+    )
 
 
 BLOCK = 1024
@@ -57,7 +64,9 @@ def _uniform(position: int, size: int, seed: int, name: str, width: int) -> NDAr
     """Uniform in [0, 1), (size, width), for places [position, position + size) of the stream."""
     blocks = range(position // BLOCK, (position + size - 1) // BLOCK + 1)
     start = position % BLOCK
-    return np.concatenate([_block(seed, block, name, width) for block in blocks])[start : start + size]
+    return np.concatenate([_block(seed, block, name, width) for block in blocks])[
+        start : start + size
+    ]
 
 
 def choices(position: int, sizes: NDArray[np.int64], seed: int) -> NDArray[np.int64]:

@@ -25,13 +25,19 @@ GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 class Pictures:
     """`take(indices)`: uint8 (n, channels, size, size), channels-last in memory."""
 
-    def __init__(self, entries: Sequence[Entry], spec: Picture, *, in_memory: bool | None = None) -> None:
+    def __init__(
+        self, entries: Sequence[Entry], spec: Picture, *, in_memory: bool | None = None
+    ) -> None:
         self.entries, self.channels, self.size = entries, spec.channels, spec.size or 0
         if spec.size is None:
             raise DataError("training needs pictures of one size; the plugin asks for none")
         fits = len(entries) * self.channels * self.size**2 < available_memory() / 2
         self.pool = ThreadPoolExecutor(os.cpu_count())
-        self.levels = self._decoded(range(len(entries))) if (fits if in_memory is None else in_memory) else None
+        self.levels = (
+            self._decoded(range(len(entries)))
+            if (fits if in_memory is None else in_memory)
+            else None
+        )
 
     def take(self, indices: NDArray[np.int64]) -> Tensor:
         levels = self._decoded(indices) if self.levels is None else self.levels[indices]
@@ -112,7 +118,9 @@ def _part(entry: Entry, image: Image.Image) -> tuple[int, int, int, int]:
 
 
 def _broken(entry: Entry, error: Exception) -> DataError:
-    return DataError(f"{entry.shown} is not a picture that can be read ({fault(error)}); mend or remove it")
+    return DataError(
+        f"{entry.shown} is not a picture that can be read ({fault(error)}); mend or remove it"
+    )
 
 
 def available_memory() -> int:

@@ -40,7 +40,10 @@ class DataSet:
     def bind(self, data: Data) -> Batches:
         """Batches as a plugin asks for them. DataError or ConfigError, naming both sides, where the set cannot give that."""
         domains = {key: key if data.unpaired else "" for key in data.fields}
-        takers = {key: self.content.taker(field, self.facts, domains[key], key) for key, field in data.fields.items()}
+        takers = {
+            key: self.content.taker(field, self.facts, domains[key], key)
+            for key, field in data.fields.items()
+        }
         counts = {key: self.content.count(domain) for key, domain in domains.items()}
         return Batches(takers, domains, counts)
 
@@ -48,14 +51,18 @@ class DataSet:
 class Batches:
     """An endless stream of examples; `count` of them make an epoch (of unpaired sets: the longer one)."""
 
-    def __init__(self, takers: Mapping[str, Taker], domains: Mapping[str, str], counts: Mapping[str, int]) -> None:
+    def __init__(
+        self, takers: Mapping[str, Taker], domains: Mapping[str, str], counts: Mapping[str, int]
+    ) -> None:
         self.takers, self.domains, self.counts = takers, domains, counts
         self.count = max(counts.values())
 
     def take(self, position: int, size: int, seed: int) -> dict[str, Tensor]:
         """Examples [position, position + size): a pure function of (seed, position). Pictures uint8 channels-last."""
         return {
-            key: taker(indices(position, size, self.counts[key], seed, self.domains[key]), position, seed)
+            key: taker(
+                indices(position, size, self.counts[key], seed, self.domains[key]), position, seed
+            )
             for key, taker in self.takers.items()
         }
 
@@ -83,9 +90,13 @@ def open_set(
     path = Path(name).expanduser()
     if not path.exists():
         known = [*synthetic.SETS, *named.SETS]
-        raise DataError(f"no data set, folder or archive {name!r}{did_you_mean(near(name, known))} (sets: {', '.join(known)})")
+        raise DataError(
+            f"no data set, folder or archive {name!r}{did_you_mean(near(name, known))} (sets: {', '.join(known)})"
+        )
     if not is_utf8(os.path.abspath(path)):
-        raise DataError(f"{name!r}: its path is not spelt in UTF-8, and cannot stand in a run's record; rename it")
+        raise DataError(
+            f"{name!r}: its path is not spelt in UTF-8, and cannot stand in a run's record; rename it"
+        )
     return _gallery([path], Path(os.path.abspath(path)).name, OWN, "", only, split)
 
 
@@ -103,13 +114,21 @@ def _named(name: str, root: Path, only: str | None, split: str, download: bool) 
     return _gallery(places, name, found.licence, found.source, only, split)
 
 
-def _stored(name: str, root: Path, split: str) -> tuple[list[Path], NDArray[np.uint8], NDArray[np.int64]] | None:
+def _stored(
+    name: str, root: Path, split: str
+) -> tuple[list[Path], NDArray[np.uint8], NDArray[np.int64]] | None:
     if name == "cifar10":
         return named.cifar_batches(root, split)
     return named.idx_pair(name, root, split) if name != "celeba" else None
 
 
-def _in_memory(name: str, paths: list[Path], levels: NDArray[np.uint8], labels: NDArray[np.int64], only: str | None) -> DataSet:
+def _in_memory(
+    name: str,
+    paths: list[Path],
+    levels: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    only: str | None,
+) -> DataSet:
     found = named.SETS[name]
     classes = found.classes
     if only is not None:
@@ -119,7 +138,14 @@ def _in_memory(name: str, paths: list[Path], levels: NDArray[np.uint8], labels: 
             np.zeros(int((labels == chosen).sum()), dtype=np.int64),
             (classes[chosen],),
         )
-    facts = Facts(name=name, kind="images", count=len(levels), channels=levels.shape[-1], size=levels.shape[1], classes=classes)
+    facts = Facts(
+        name=name,
+        kind="images",
+        count=len(levels),
+        channels=levels.shape[-1],
+        size=levels.shape[1],
+        classes=classes,
+    )
 
     def digest() -> str:
         total = hashlib.sha256()
@@ -131,17 +157,23 @@ def _in_memory(name: str, paths: list[Path], levels: NDArray[np.uint8], labels: 
     return DataSet(facts, content, found.licence, found.source)
 
 
-def _gallery(places: list[Path], name: str, licence: str, source: str, only: str | None, split: str) -> DataSet:
+def _gallery(
+    places: list[Path], name: str, licence: str, source: str, only: str | None, split: str
+) -> DataSet:
     found = [entry for place in places for entry in files.entries(place)]
     there = _arranged(found, places, split)
     domains, labels, classes = there.domains, there.labels, there.classes
     if name in named.SETS and not named.SETS[name].classes:
         classes = ()  # folders of a set that has no classes are only folders
     if not any(domains.values()):
-        raise DataError(f"{name} holds no pictures ({', '.join(files.PICTURES)}) for the split {split!r}")
+        raise DataError(
+            f"{name} holds no pictures ({', '.join(files.PICTURES)}) for the split {split!r}"
+        )
     if only is not None:
         number = _class_number(only, classes, name)
-        domains = {"": [entry for entry, label in zip(domains[""], labels, strict=True) if label == number]}
+        domains = {
+            "": [entry for entry, label in zip(domains[""], labels, strict=True) if label == number]
+        }
         labels, classes = [0] * len(domains[""]), (classes[number],)
     vectors = embeddings.vectors(found, domains.get("", []))
     channels, size = common_size([entry for part in domains.values() for entry in part])
@@ -159,7 +191,9 @@ def _gallery(places: list[Path], name: str, licence: str, source: str, only: str
     content = Gallery(
         {domain: len(part) for domain, part in domains.items()},
         lambda spec, domain: Pictures(domains[domain], spec),
-        lambda: files.digest([e for part in domains.values() for e in part] + there.lists + embeddings.lists(found)),
+        lambda: files.digest(
+            [e for part in domains.values() for e in part] + there.lists + embeddings.lists(found)
+        ),
         np.asarray(labels, dtype=np.int64) if classes else None,
         vectors,
     )
@@ -181,4 +215,6 @@ def _class_number(only: str, classes: tuple[str, ...], name: str) -> int:
         return int(wanted)
     if not classes:
         raise UsageError(f"--only {only}: data set {name!r} has no classes")
-    raise UsageError(f"--only {only}: {name!r} has no such class{did_you_mean(near(wanted, classes))} ({', '.join(classes)})")
+    raise UsageError(
+        f"--only {only}: {name!r} has no such class{did_you_mean(near(wanted, classes))} ({', '.join(classes)})"
+    )

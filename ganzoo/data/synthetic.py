@@ -18,7 +18,9 @@ LICENCE = "none needed: made by a formula"
 def sine(seed: int) -> tuple[Array, Facts]:
     """1,024 points (x, sin x), x uniform in [0, 2 pi]."""
     x = generator(seed, "sine").uniform(0, 2 * math.pi, 1024)
-    return np.stack([x, np.sin(x)], axis=1).astype(np.float32), Facts(name="sine", kind="points", count=1024, dims=2)
+    return np.stack([x, np.sin(x)], axis=1).astype(np.float32), Facts(
+        name="sine", kind="points", count=1024, dims=2
+    )
 
 
 def sinusoids(seed: int) -> tuple[Array, Facts]:
@@ -38,4 +40,8 @@ def gaussians(seed: int) -> tuple[Array, Facts]:
     return points, Facts(name="gaussians", kind="points", count=count, dims=2)
 
 
-SETS: dict[str, Callable[[int], tuple[Array, Facts]]] = {"sine": sine, "sinusoids": sinusoids, "gaussians": gaussians}
+SETS: dict[str, Callable[[int], tuple[Array, Facts]]] = {
+    "sine": sine,
+    "sinusoids": sinusoids,
+    "gaussians": gaussians,
+}

@@ -33,7 +33,12 @@ def examine() -> Iterator[Finding]:
         except GanzooError as error:
             yield Finding(name, "FAIL", str(error))
         except Exception as error:  # a doctor goes on
-            yield Finding(name, "FAIL", f"could not be examined: {reason(error)}", f"if nothing else is wrong: {REINSTALL}")
+            yield Finding(
+                name,
+                "FAIL",
+                f"could not be examined: {reason(error)}",
+                f"if nothing else is wrong: {REINSTALL}",
+            )
 
 
 def reason(error: Exception) -> str:

@@ -32,12 +32,22 @@ def _devices() -> Iterator[Finding]:
 
     cpu = torch.device("cpu")
     facts = f"{torch.get_num_threads()} threads on {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}"
-    yield Finding("cpu", "ok", f"{facts}; {_precision(cpu, 'native avx512_bf16 or amx', 'no native avx512_bf16 or amx')}")
+    yield Finding(
+        "cpu",
+        "ok",
+        f"{facts}; {_precision(cpu, 'native avx512_bf16 or amx', 'no native avx512_bf16 or amx')}",
+    )
     yield from _cuda()
     if torch.backends.mps.is_available():
         yield Finding("mps", "ok", _precision(torch.device("mps"), "", "bf16 is not native"))
     else:
-        yield Finding("mps", "ok", "none: no GPU of Apple here" if sys.platform == "darwin" else "none: not a machine of Apple")
+        yield Finding(
+            "mps",
+            "ok",
+            "none: no GPU of Apple here"
+            if sys.platform == "darwin"
+            else "none: not a machine of Apple",
+        )
     yield Finding("device", "ok", f"--device auto takes {choose_device().type}")
 
 
@@ -48,8 +58,16 @@ def _cuda() -> Iterator[Finding]:
         warnings.simplefilter("always")
         there = torch.cuda.is_available()
     if not there:
-        driver = shutil.which("nvidia-smi") or any(map(os.path.exists, ("/dev/nvidia0", "/dev/kfd")))
-        why = str(said[0].message).splitlines()[0] if said else "its build does not fit" if driver else "no driver"
+        driver = shutil.which("nvidia-smi") or any(
+            map(os.path.exists, ("/dev/nvidia0", "/dev/kfd"))
+        )
+        why = (
+            str(said[0].message).splitlines()[0]
+            if said
+            else "its build does not fit"
+            if driver
+            else "no driver"
+        )
         state, remedy = ("warn", OTHER_BUILD) if driver or said else ("ok", "")
         yield Finding("cuda", state, f"torch sees none: {why}", remedy)  # type: ignore[arg-type]
         return
@@ -61,14 +79,21 @@ def _gpu(device: torch.device) -> Finding:
     """A GPU, after one sum on it."""
     import torch
 
-    name, major, minor = torch.cuda.get_device_name(device), *torch.cuda.get_device_capability(device)
+    name, major, minor = (
+        torch.cuda.get_device_name(device),
+        *torch.cuda.get_device_capability(device),
+    )
     try:
         torch.ones(8, device=device).sum().item()
         free, whole = torch.cuda.mem_get_info(device)
     except Exception as error:  # no kernel for it, a lost device, memory all taken
         return Finding("cuda", "FAIL", f"{device}, {name}: {reason(error)}", OTHER_BUILD)
-    bf16 = _precision(device, f"capability {major}.{minor}", f"capability {major}.{minor}, bf16 needs 8.0")
-    return Finding("cuda", "ok", f"{device}, {name}, {_gigabytes(free)} of {_gigabytes(whole)} free; {bf16}")
+    bf16 = _precision(
+        device, f"capability {major}.{minor}", f"capability {major}.{minor}, bf16 needs 8.0"
+    )
+    return Finding(
+        "cuda", "ok", f"{device}, {name}, {_gigabytes(free)} of {_gigabytes(whole)} free; {bf16}"
+    )
 
 
 def _precision(device: torch.device, native: str, otherwise: str) -> str:
@@ -89,16 +114,33 @@ def _cache() -> Iterator[Finding]:
         models, unreadable = cache.scan()
     except OSError as error:
         elsewhere = "set HF_HOME to a folder of yours"
-        yield Finding("cache", "warn", f"{folder}: {error.strerror or error}; nothing can be kept there", elsewhere)
+        yield Finding(
+            "cache",
+            "warn",
+            f"{folder}: {error.strerror or error}; nothing can be kept there",
+            elsewhere,
+        )
         return
     held = f"{len(models)} ganzoo models, {_megabytes(sum(model.bytes for model in models))}"
     place = f"{folder}, {held if folder.exists() else 'not there yet'}"
     if not os.access(existing(folder), os.W_OK | os.X_OK):
-        yield Finding("cache", "warn", f"{place}; not yours to write", "set HF_HOME to a folder of yours")
+        yield Finding(
+            "cache", "warn", f"{place}; not yours to write", "set HF_HOME to a folder of yours"
+        )
     elif unreadable:
-        yield Finding("cache", "warn", f"{place}; cannot be read: {', '.join(unreadable)}", "give yourself the right to read it")
+        yield Finding(
+            "cache",
+            "warn",
+            f"{place}; cannot be read: {', '.join(unreadable)}",
+            "give yourself the right to read it",
+        )
     elif any(model.problem or model.unfinished for model in models):
-        yield Finding("cache", "warn", f"{place}; some are broken or unfinished", "ganzoo cache list, ganzoo cache rm")
+        yield Finding(
+            "cache",
+            "warn",
+            f"{place}; some are broken or unfinished",
+            "ganzoo cache list, ganzoo cache rm",
+        )
     else:
         yield Finding("cache", "ok", place)
 
@@ -107,7 +149,11 @@ def _network() -> Iterator[Finding]:
     from ganzoo.zoo.place import is_offline
 
     offline = "offline (HF_HUB_OFFLINE): only what came with the package or lies in the cache"
-    yield Finding("network", "ok", offline if is_offline() else "models may be fetched; HF_HUB_OFFLINE=1 forbids it")
+    yield Finding(
+        "network",
+        "ok",
+        offline if is_offline() else "models may be fetched; HF_HUB_OFFLINE=1 forbids it",
+    )
 
 
 def _disk() -> Iterator[Finding]:
@@ -144,13 +190,25 @@ def _shared_memory() -> Iterator[Finding]:
 
 
 def _environment() -> Iterator[Finding]:
-    given = {name: value for name, value in sorted(os.environ.items()) if name.startswith("GANZOO_")}
+    given = {
+        name: value for name, value in sorted(os.environ.items()) if name.startswith("GANZOO_")
+    }
     for name in given:
         if name not in VARIABLES:
-            yield Finding("environment", "warn", f"{name} is not known{did_you_mean(near(name, VARIABLES)[:1])}", f"unset {name}")
+            yield Finding(
+                "environment",
+                "warn",
+                f"{name} is not known{did_you_mean(near(name, VARIABLES)[:1])}",
+                f"unset {name}",
+            )
     data = given.get("GANZOO_DATA")
     if data and not os.path.isdir(data):
-        yield Finding("environment", "warn", f"GANZOO_DATA={data} is no folder", "set it to the folder of the data sets")
+        yield Finding(
+            "environment",
+            "warn",
+            f"GANZOO_DATA={data} is no folder",
+            "set it to the folder of the data sets",
+        )
     known = [f"{name}={value}" for name, value in given.items() if name in VARIABLES]
     yield Finding("environment", "ok", ", ".join(known) or "no GANZOO_ variable is set")
 

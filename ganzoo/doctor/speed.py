@@ -73,28 +73,44 @@ def sample(model: Model, batch: int, rounds: int) -> Result:
     def textbook() -> None:
         with torch.no_grad():
             for inputs in feed():
-                made = plain.sample({name: tensor.to(model.device) for name, tensor in inputs.items()})
+                made = plain.sample(
+                    {name: tensor.to(model.device) for name, tensor in inputs.items()}
+                )
                 _kept(model, samples.views(made)[samples.SAMPLE])
 
     def ours() -> None:
-        for part in samples.parts(model.fast, feed(), model.device, model.precision, (samples.SAMPLE,)):
+        for part in samples.parts(
+            model.fast, feed(), model.device, model.precision, (samples.SAMPLE,)
+        ):
             _kept(model, part[samples.SAMPLE])
 
     return _compared("sampling", textbook, ours, rows.count, rounds)
 
 
-def train(model: Model, batch: int | None, rounds: int, steps: int = 4, name: str | None = None) -> Result:
+def train(
+    model: Model, batch: int | None, rounds: int, steps: int = 4, name: str | None = None
+) -> Result:
     """Steps of a phase, the last one unless named, on made-up data in memory. UsageError for a phase that there is not."""
     plugin, config = model.plugin, model.config
     plain, gan = plugin.build(config).to(model.device), plugin.build(config)
     phase = _phase(plain, name)
     phase = dataclasses.replace(phase, steps=10**6, batch=batch or phase.batch)
-    data, engine = Made(plugin, config, phase.batch), Engine(str(model.device), "auto", 0, plugin.output(config))
+    data, engine = (
+        Made(plugin, config, phase.batch),
+        Engine(str(model.device), "auto", 0, plugin.output(config)),
+    )
     moved = {
-        name: list(dict.fromkeys(p for net in player.networks for p in plain.get_submodule(net).parameters()))
+        name: list(
+            dict.fromkeys(
+                p for net in player.networks for p in plain.get_submodule(net).parameters()
+            )
+        )
         for name, player in phase.players.items()
     }
-    optimizers = {name: torch.optim.Adam(moved[name], player.lr, player.betas) for name, player in phase.players.items()}
+    optimizers = {
+        name: torch.optim.Adam(moved[name], player.lr, player.betas)
+        for name, player in phase.players.items()
+    }
     index = iter(range(10**6))
 
     def textbook() -> None:
@@ -115,7 +131,13 @@ def train(model: Model, batch: int | None, rounds: int, steps: int = 4, name: st
             _wait(model.device)
 
         try:
-            return _compared(f"training, {name}" if name else "training", textbook, ours, steps * phase.batch, rounds)
+            return _compared(
+                f"training, {name}" if name else "training",
+                textbook,
+                ours,
+                steps * phase.batch,
+                rounds,
+            )
         finally:
             trainer.ahead.stop()
 
@@ -123,7 +145,9 @@ def train(model: Model, batch: int | None, rounds: int, steps: int = 4, name: st
 def _phase(gan: GAN[Any], name: str | None) -> Phase:
     phases = {phase.name: phase for phase in gan.phases()}
     if name is not None and name not in phases:
-        raise UsageError(f"--phase {name}: there is {', '.join(phases)}{did_you_mean(near(name, phases))}")
+        raise UsageError(
+            f"--phase {name}: there is {', '.join(phases)}{did_you_mean(near(name, phases))}"
+        )
     return phases[name] if name else list(phases.values())[-1]
 
 

@@ -22,20 +22,36 @@ def _plugins() -> Iterator[Finding]:
             registry.get(name)
         except BrokenPlugin as error:
             own = error.distribution == OURS
-            again = REINSTALL if own else f"pip install --upgrade {error.distribution}, or pip uninstall {error.distribution}"
+            again = (
+                REINSTALL
+                if own
+                else f"pip install --upgrade {error.distribution}, or pip uninstall {error.distribution}"
+            )
             yield Finding("plugins", "FAIL", str(error), again)
         except PluginClash as error:
-            yield Finding("plugins", "FAIL", str(error), f"pip uninstall {error.distributions[-1]}, or the other")
+            yield Finding(
+                "plugins",
+                "FAIL",
+                str(error),
+                f"pip uninstall {error.distributions[-1]}, or the other",
+            )
         else:
             whole.append(name)
     wanted = os.environ.get("GANZOO_PLUGINS")
-    for name in sorted({word.strip() for word in (wanted or "").split(",")} - set(registry.names()) - {""}):
+    for name in sorted(
+        {word.strip() for word in (wanted or "").split(",")} - set(registry.names()) - {""}
+    ):
         words = f"GANZOO_PLUGINS names {name!r}, which is not installed{did_you_mean(near(name, registry.names()))}"
         yield Finding("plugins", "warn", words, "mend or unset it")
     if whole:
         yield Finding("plugins", "ok", f"{len(whole)} load: {', '.join(whole)}")
     elif not registry.names():
-        yield Finding("plugins", "warn", "none is found", "unset GANZOO_PLUGINS" if wanted is not None else REINSTALL)
+        yield Finding(
+            "plugins",
+            "warn",
+            "none is found",
+            "unset GANZOO_PLUGINS" if wanted is not None else REINSTALL,
+        )
 
 
 def _weights() -> Iterator[Finding]:
@@ -47,7 +63,12 @@ def _weights() -> Iterator[Finding]:
         if not folder.is_dir():
             elsewhere += entry.revision is not None
             if entry.revision is None:
-                yield Finding("weights", "FAIL", f"{name} did not come with its package and is not on the Hub", _again(entry))
+                yield Finding(
+                    "weights",
+                    "FAIL",
+                    f"{name} did not come with its package and is not on the Hub",
+                    _again(entry),
+                )
             continue
         try:
             for file, expected in entry.files.items():
@@ -57,7 +78,11 @@ def _weights() -> Iterator[Finding]:
         else:
             there, size = there + 1, size + sum(file.bytes for file in entry.files.values())
     fetched = f", {elsewhere} more to be fetched from the Hub" if elsewhere else ""
-    yield Finding("weights", "ok", f"{there} came with their packages, {size / 1e6:.1f} MB, hashes right{fetched}")
+    yield Finding(
+        "weights",
+        "ok",
+        f"{there} came with their packages, {size / 1e6:.1f} MB, hashes right{fetched}",
+    )
 
 
 def _again(entry: Entry) -> str:

@@ -34,15 +34,23 @@ def captions(inputs: Mapping[str, Input], data: DataSet, rows: Rows) -> dict[str
         if isinstance(spec, Text):
             found[name] = sentences(data.facts, rows)
         elif isinstance(spec, Vector):
-            found[name] = data.bind(Data({name: Embeddings(spec.size)})).take(0, rows.whole, rows.seed)[name]
+            found[name] = data.bind(Data({name: Embeddings(spec.size)})).take(
+                0, rows.whole, rows.seed
+            )[name]
     return found
 
 
 def sentences(facts: Facts, rows: Rows) -> list[str]:
     """Captions as they are written, without those that say nothing."""
-    groups = [told for group in facts.sentences if (told := [text for text in group if is_utf8(text) and words(text)])]
+    groups = [
+        told
+        for group in facts.sentences
+        if (told := [text for text in group if is_utf8(text) and words(text)])
+    ]
     if not groups:
-        raise DataError(f"the model draws what a sentence says, and {facts.name} has no captions (a captions.jsonl)")
+        raise DataError(
+            f"the model draws what a sentence says, and {facts.name} has no captions (a captions.jsonl)"
+        )
     chosen = indices(0, rows.whole, len(groups), rows.seed, "captions")
     which = choices(0, np.asarray([len(groups[group]) for group in chosen]), rows.seed)
     return [groups[group][place] for group, place in zip(chosen, which, strict=True)]

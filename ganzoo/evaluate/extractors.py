@@ -69,7 +69,11 @@ class Own:
     """One of our networks, in float32 on `device`."""
 
     def __init__(self, lesson: Lesson, network: Network, device: torch.device) -> None:
-        self.lesson, self.network, self.device = lesson, network.eval().requires_grad_(False).to(device), device
+        self.lesson, self.network, self.device = (
+            lesson,
+            network.eval().requires_grad_(False).to(device),
+            device,
+        )
         self.name, self.sha256, self.dims = lesson.name, lesson.sha256, len(network.mean)
         self.classes, self.scores = tuple(lesson.classes), bool(lesson.classes)
         self.outputs = network.head.out_features
@@ -79,7 +83,9 @@ class Own:
 
     def __call__(self, levels: Tensor) -> tuple[Tensor, Tensor]:
         with exact():
-            features, logits = self.network(fitted(levels.to(self.device), self.lesson.channels, self.lesson.size))
+            features, logits = self.network(
+                fitted(levels.to(self.device), self.lesson.channels, self.lesson.size)
+            )
         return features.cpu(), logits.cpu()
 
 
@@ -94,7 +100,9 @@ def recorded(path: Path) -> Lesson:
     try:
         return files.decode(files.read(beside, LIMIT), Lesson)
     except OSError as error:
-        raise WeightsError(error.filename or path, f"cannot be read ({error.strerror}); an extractor is two files") from None
+        raise WeightsError(
+            error.filename or path, f"cannot be read ({error.strerror}); an extractor is two files"
+        ) from None
     except msgspec.DecodeError as error:
         raise WeightsError(beside, f"not the record of an extractor ({error})") from None
 
@@ -105,7 +113,9 @@ def read(path: Path) -> Lesson:
     try:
         actual = files.sha256(path)
     except OSError as error:
-        raise WeightsError(path, f"cannot be read ({error.strerror}); an extractor is two files") from None
+        raise WeightsError(
+            path, f"cannot be read ({error.strerror}); an extractor is two files"
+        ) from None
     if actual != lesson.sha256:
         raise HashMismatch(path, lesson.sha256, actual, path.with_suffix(".json").name)
     return lesson
@@ -142,7 +152,9 @@ def find(name: str | None, data: str, device: torch.device) -> Extractor:
         return load(packaged()[name], device)
     if not Path(name).is_file():
         known = [*packaged(), INCEPTION]
-        raise UsageError(f"no extractor {name!r}{did_you_mean(near(name, known))} ({', '.join(known)}, or a .safetensors file)")
+        raise UsageError(
+            f"no extractor {name!r}{did_you_mean(near(name, known))} ({', '.join(known)}, or a .safetensors file)"
+        )
     return load(Path(name), device)
 
 
@@ -153,7 +165,9 @@ def reader(data: str, channels: int, device: torch.device) -> Callable[[Tensor],
     if path is None or lesson is None or not lesson.classes or lesson.channels < channels:
         return None
     extractor = load(path, device)
-    return lambda made: [extractor.classes[number] for number in extractor(as_levels(made))[1].argmax(1).tolist()]
+    return lambda made: [
+        extractor.classes[number] for number in extractor(as_levels(made))[1].argmax(1).tolist()
+    ]
 
 
 def require_pictures(kind: str, name: str) -> None:

@@ -56,18 +56,31 @@ class Draft:
         )  # fmt: skip
 
 
-def fid(real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | None) -> Iterator[Draft]:
+def fid(
+    real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | None
+) -> Iterator[Draft]:
     """Jackknife over parts of the samples; the real pictures are the measure and are not resampled."""
     reference = merged(real.parts)
     half = root(reference.covariance)
     value = frechet(reference, merged(fake.parts), half)
-    without = [frechet(reference, merged(fake.parts[:i] + fake.parts[i + 1 :]), half) for i in range(PARTS)]
+    without = [
+        frechet(reference, merged(fake.parts[:i] + fake.parts[i + 1 :]), half) for i in range(PARTS)
+    ]
     interval = jackknife(value, without)
-    few = _few(min(real.count, fake.count), FEW_PER_DIMENSION * extractor.dims, "FID of fewer is too high")
-    yield Draft(name="FID", value=value, interval=Interval(max(0.0, interval.low), interval.high), warnings=few)
+    few = _few(
+        min(real.count, fake.count), FEW_PER_DIMENSION * extractor.dims, "FID of fewer is too high"
+    )
+    yield Draft(
+        name="FID",
+        value=value,
+        interval=Interval(max(0.0, interval.low), interval.high),
+        warnings=few,
+    )
 
 
-def kid(real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | None) -> Iterator[Draft]:
+def kid(
+    real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | None
+) -> Iterator[Draft]:
     """Mean of disjoint parts, each unbiased."""
     size = kernel.subset(len(real.features), len(fake.features))
     value, spread, interval = of_parts(kernel.parts(real.features, fake.features))
@@ -78,7 +91,9 @@ def kid(real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | No
     )  # fmt: skip
 
 
-def balls(real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | None) -> Iterator[Draft]:
+def balls(
+    real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | None
+) -> Iterator[Draft]:
     """Bootstrap over the pictures that are averaged over, the balls as they are."""
     size = min(len(real.features), len(fake.features))
     found = manifold.counts(real.features[:size], fake.features[:size])
@@ -95,7 +110,9 @@ def balls(real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | 
         )  # fmt: skip
 
 
-def inception_score(real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | None) -> Iterator[Draft]:
+def inception_score(
+    real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | None
+) -> Iterator[Draft]:
     """Mean of parts, as published ones are."""
     if extractor.scores:
         few = _few(fake.count, max(FEW, PARTS * extractor.outputs), "the score of fewer is too low")
@@ -106,7 +123,9 @@ def inception_score(real: Observed, fake: Observed, extractor: Extractor, asked:
         )  # fmt: skip
 
 
-def classes(real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | None) -> Iterator[Draft]:
+def classes(
+    real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | None
+) -> Iterator[Draft]:
     """Shares of what is read in the samples, and how often that is the class they were asked for."""
     names = extractor.classes
     if not names:
@@ -115,7 +134,10 @@ def classes(real: Observed, fake: Observed, extractor: Extractor, asked: Tensor 
     mean = rows.mean(0)
     shares = dict(zip(names, mean.tolist(), strict=True))
     few = _few(fake.count, FEW, "shares are rough")
-    for name, pick in (("smallest class share", torch.argmin), ("largest class share", torch.argmax)):
+    for name, pick in (
+        ("smallest class share", torch.argmin),
+        ("largest class share", torch.argmax),
+    ):
         yield Draft(
             name=name,
             value=float(mean[pick(mean)]),
@@ -127,21 +149,29 @@ def classes(real: Observed, fake: Observed, extractor: Extractor, asked: Tensor 
         )
     if asked is not None:
         right = (fake.read == asked).double()
-        by_class = {c: float(right[asked == i].mean()) for i, c in enumerate(names) if bool((asked == i).any())}
+        by_class = {
+            c: float(right[asked == i].mean())
+            for i, c in enumerate(names)
+            if bool((asked == i).any())
+        }
         yield Draft(
             name="class accuracy", value=float(right.mean()), interval=bootstrap(right), better="high", shares=by_class, real=0,
             warnings=few,
         )  # fmt: skip
 
 
-def diversity(real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | None) -> Iterator[Draft]:
+def diversity(
+    real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | None
+) -> Iterator[Draft]:
     """MS-SSIM of pairs within classes where they can be read: the lower, the less alike; the data's own is what to aim at."""
     scales = similarity.scales(fake.pictures.shape[-1])
     if not scales:
         return
     for name, seen in (("MS-SSIM", fake), ("MS-SSIM of the data", real)):
         pictures = seen.pictures
-        alike = similarity.pairs(pictures, seen.read[: len(pictures)] if extractor.classes else None)
+        alike = similarity.pairs(
+            pictures, seen.read[: len(pictures)] if extractor.classes else None
+        )
         if not len(alike):
             continue
         yield Draft(
@@ -160,4 +190,10 @@ GROUPS: dict[str, Group] = {
 
 
 def _few(count: int, enough: int, why: str, where: str = "") -> tuple[str, ...]:
-    return () if count >= enough else (f"only {count:,} pictures{' ' if where else ''}{where}, {enough:,} are advised: {why}",)
+    return (
+        ()
+        if count >= enough
+        else (
+            f"only {count:,} pictures{' ' if where else ''}{where}, {enough:,} are advised: {why}",
+        )
+    )

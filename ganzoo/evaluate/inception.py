@@ -28,7 +28,9 @@ class Inception:
         library = _library()
         path = fetched(_home())
         self.device = device
-        self.network = library("inception", ["2048", "logits_unbiased"], feature_extractor_weights_path=str(path)).to(device)
+        self.network = library(
+            "inception", ["2048", "logits_unbiased"], feature_extractor_weights_path=str(path)
+        ).to(device)
 
     def resizes(self, side: int) -> str:
         return f"bilinear as TensorFlow 1 {side} to {SIDE}"
@@ -72,5 +74,7 @@ def _library() -> Any:
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except (ImportError, RuntimeError) as error:
-        raise UsageError(f'--extractor inception needs torch-fidelity ({error}); pip install "ganzoo-torch[eval]"') from None
+        raise UsageError(
+            f'--extractor inception needs torch-fidelity ({error}); pip install "ganzoo-torch[eval]"'
+        ) from None
     return FeatureExtractorInceptionV3

@@ -20,7 +20,9 @@ def kid(real: Tensor, fake: Tensor) -> float:
 def parts(real: Tensor, fake: Tensor) -> list[float]:
     """KID of PARTS disjoint parts of `subset` features each: independent, so their spread is that of chance."""
     size = subset(len(real), len(fake))
-    return [kid(real[i * size : (i + 1) * size], fake[i * size : (i + 1) * size]) for i in range(PARTS)]
+    return [
+        kid(real[i * size : (i + 1) * size], fake[i * size : (i + 1) * size]) for i in range(PARTS)
+    ]
 
 
 def subset(real: int, fake: int) -> int:

@@ -51,7 +51,9 @@ class Pupils:
     def parts(self, most: int | None = None) -> Iterator[dict[str, Tensor]]:
         """In order, a batch at a time."""
         rows = self.rows[:most]
-        return (self.take(rows[begin : begin + 2 * BATCH]) for begin in range(0, len(rows), 2 * BATCH))
+        return (
+            self.take(rows[begin : begin + 2 * BATCH]) for begin in range(0, len(rows), 2 * BATCH)
+        )
 
 
 def train(
@@ -67,16 +69,30 @@ def train(
     chosen = _task(source, task)
     size, where = _side(source), choose_device(device)
     learnt, tested, words = _divided(source, data, root, size, chosen)
-    told(f"{source.facts.name}: {len(learnt.rows):,} pictures of {size} pixels to learn {chosen} from, tested on {words}")
+    told(
+        f"{source.facts.name}: {len(learnt.rows):,} pictures of {size} pixels to learn {chosen} from, tested on {words}"
+    )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         precision = choose_precision("auto", where)
-        network = _learn(learnt, source, size, chosen, epochs=epochs, seed=seed, device=where, precision=precision, told=told)
+        network = _learn(
+            learnt,
+            source,
+            size,
+            chosen,
+            epochs=epochs,
+            seed=seed,
+            device=where,
+            precision=precision,
+            told=told,
+        )
         _scale(network, learnt, where)
     with files.replacing(out) as temporary:
         # entries of a header come in any order, and equal files are to be equal bytes: so it has none
         weights.save(temporary, network.state_dict(), {})
-        weights.load(temporary, network.state_dict())  # what is tested is what is written, in float16
+        weights.load(
+            temporary, network.state_dict()
+        )  # what is tested is what is written, in float16
         lesson = Lesson(
             name=out.stem, task=chosen, channels=source.facts.channels or 3, size=size, tested=words,
             classes=list(source.facts.classes if chosen == "classes" else ()),
@@ -88,7 +104,9 @@ def train(
             command=_command(source, data, task, epochs, seed, out), date=datetime.date.today().isoformat(), version=VERSION,
             torch=str(torch.__version__), sha256=files.sha256(temporary),
         )  # fmt: skip
-        lesson = msgspec.structs.replace(lesson, accuracy=round(accuracy(Own(lesson, network, where), tested), 4))
+        lesson = msgspec.structs.replace(
+            lesson, accuracy=round(accuracy(Own(lesson, network, where), tested), 4)
+        )
         files.write_json(out.with_suffix(".json"), lesson)
     return lesson
 
@@ -100,7 +118,10 @@ def accuracy(extractor: Own, tested: Pupils) -> float:
         if extractor.classes:
             asked = [(batch["image"], batch["label"])]
         else:
-            asked = [(batch["image"].rot90(k, (2, 3)), torch.full((len(batch["image"]),), k)) for k in range(4)]
+            asked = [
+                (batch["image"].rot90(k, (2, 3)), torch.full((len(batch["image"]),), k))
+                for k in range(4)
+            ]
         for pictures, answer in asked:
             right += int((extractor(pictures)[1].argmax(1) == answer).sum())
             total += len(answer)
@@ -112,7 +133,9 @@ def _task(source: DataSet, task: str | None) -> Task:
     if task not in (None, "classes", "rotation"):
         raise UsageError(f"--task {task}: classes or rotation")
     if task == "classes" and not source.facts.classes:
-        raise UsageError(f"--task classes: {source.facts.name!r} has no labels; rotation needs none")
+        raise UsageError(
+            f"--task classes: {source.facts.name!r} has no labels; rotation needs none"
+        )
     return "classes" if source.facts.classes and task != "rotation" else "rotation"
 
 
@@ -120,7 +143,9 @@ def _side(source: DataSet) -> int:
     return min(SIDES[1], max(SIDES[0], source.facts.size or SIDES[1]))
 
 
-def _divided(source: DataSet, data: str, root: Path | None, size: int, task: str) -> tuple[Pupils, Pupils, str]:
+def _divided(
+    source: DataSet, data: str, root: Path | None, size: int, task: str
+) -> tuple[Pupils, Pupils, str]:
     """What to learn from, what to test on, and the latter in words. Every tenth picture is held out of a set without a split."""
     learnt = _bound(source, size, task)
     try:
@@ -133,7 +158,9 @@ def _divided(source: DataSet, data: str, root: Path | None, size: int, task: str
     order = permutation(0, 0, "held-out", len(learnt.rows))
     held = len(order) // HELD_OUT
     if held < 1:
-        raise DataError(f"{source.facts.name!r} has {len(order)} pictures; at least {HELD_OUT} are needed")
+        raise DataError(
+            f"{source.facts.name!r} has {len(order)} pictures; at least {HELD_OUT} are needed"
+        )
     words = f"{held:,} pictures held out, as there is no test split"
     return Pupils(learnt.batches, order[held:]), Pupils(learnt.batches, order[:held]), words
 
@@ -158,16 +185,24 @@ def _learn(
     told: Told,
 ) -> Network:
     outputs = len(source.facts.classes) if task == "classes" else 4
-    network = Network(source.facts.channels or 3, size, outputs).to(device).to(memory_format=torch.channels_last)
+    network = (
+        Network(source.facts.channels or 3, size, outputs)
+        .to(device)
+        .to(memory_format=torch.channels_last)
+    )
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=1e-2)
     batch = min(BATCH, max(LEAST, len(learnt.rows) // 20), len(learnt.rows))
     steps = len(learnt.rows) // batch
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=max(2, epochs * steps))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, RATE, total_steps=max(2, epochs * steps)
+    )
     for epoch in range(epochs):
         stream, total = generator(seed, epoch, "lessons"), torch.zeros((), device=device)
         order = stream.permutation(learnt.rows)
         for step in range(steps):
-            pictures, answer = _varied(learnt.take(order[step * batch : (step + 1) * batch]), stream)
+            pictures, answer = _varied(
+                learnt.take(order[step * batch : (step + 1) * batch]), stream
+            )
             with samples.precise(device, precision):
                 logits = network(images.to_float(pictures.to(device)))[1]
             loss = F.cross_entropy(logits.float(), answer.to(device))
@@ -193,20 +228,26 @@ def _varied(batch: dict[str, Tensor], stream: np.random.Generator) -> tuple[Tens
     if "label" in batch:
         return pictures, batch["label"]
     turns = torch.from_numpy(stream.integers(4, size=len(pictures)))
-    turned = torch.stack([picture.rot90(int(k), (1, 2)) for picture, k in zip(pictures, turns, strict=True)])
+    turned = torch.stack(
+        [picture.rot90(int(k), (1, 2)) for picture, k in zip(pictures, turns, strict=True)]
+    )
     return turned, turns
 
 
 @torch.inference_mode()
 def _scale(network: Network, learnt: Pupils, device: torch.device) -> None:
     """Mean and deviation of the raw features; a feature that never moves is left as it is."""
-    raw = torch.cat([network.raw(images.to_float(part["image"].to(device))) for part in learnt.parts(SCALED)])
+    raw = torch.cat(
+        [network.raw(images.to_float(part["image"].to(device))) for part in learnt.parts(SCALED)]
+    )
     deviation = raw.std(0)
     network.mean.copy_(raw.mean(0))
     network.deviation.copy_(torch.where(deviation > 1e-6, deviation, 1.0))
 
 
-def _command(source: DataSet, data: str, task: str | None, epochs: int, seed: int, out: Path) -> str:
+def _command(
+    source: DataSet, data: str, task: str | None, epochs: int, seed: int, out: Path
+) -> str:
     """Without paths of this machine."""
     name = data if source.source else source.facts.name  # only named sets have a source
     words = ["ganzoo", "extractor", "train", "--data", name, *(["--task", task] if task else [])]

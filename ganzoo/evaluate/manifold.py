@@ -41,7 +41,9 @@ def counts(real: Tensor, fake: Tensor, near: int = NEAR, dense: int = DENSE) -> 
         recalled.append((apart <= fake_radii[:, 0]).any(1))
         nearest.append(apart.min(1).values)
     covered = torch.cat(nearest) <= real_radii[:, 1]
-    return Counts(torch.cat(precise).float(), torch.cat(recalled).float(), torch.cat(density), covered.float())
+    return Counts(
+        torch.cat(precise).float(), torch.cat(recalled).float(), torch.cat(density), covered.float()
+    )
 
 
 def _radii(features: Tensor, orders: tuple[int, ...]) -> Tensor:

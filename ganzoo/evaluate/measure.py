@@ -88,7 +88,9 @@ def evaluate(model: Model, asked: Asked, progress: Progress | None = None) -> Ev
             near_ones.see(levels, features)
         advance(len(levels))
     labels = asking.labels(model.inputs, ready.extractor.classes, Rows(asked.seed, asked.samples))
-    made = list(_figures(ready.groups, real, fake, ready.extractor, _protocol(model, asked, ready), labels))
+    made = list(
+        _figures(ready.groups, real, fake, ready.extractor, _protocol(model, asked, ready), labels)
+    )
     report = Report(
         model=model.name, weights=model.digest, figures=made, command=command(model, asked), machine=describe(model.device),
         date=datetime.date.today().isoformat(), seconds=round(time.perf_counter() - begun, 1), version=VERSION,
@@ -101,12 +103,16 @@ def _prepared(model: Model, asked: Asked) -> _Prepared:
     groups = chosen(asked.figures)
     output = model.plugin.output(model.config)
     if not isinstance(output, Picture):
-        raise UsageError(f"{model.name} makes {type(output).__name__.lower()}s; features are those of pictures")
+        raise UsageError(
+            f"{model.name} makes {type(output).__name__.lower()}s; features are those of pictures"
+        )
     data = opened(asked)
     extractor = extractors.find(asked.extractor, data.facts.name, model.device)
     size = output.size or data.facts.size
     if size is None:
-        raise UsageError(f"neither {model.name} nor {data.facts.name} has one size of pictures; figures need one")
+        raise UsageError(
+            f"neither {model.name} nor {data.facts.name} has one size of pictures; figures need one"
+        )
     picture = Picture(output.channels, size)
     batches = data.bind(Data({"image": picture}))
     count = batches.count if asked.real is None else asked.real
@@ -130,7 +136,9 @@ def chosen(groups: Iterable[str]) -> tuple[str, ...]:
     groups = tuple(groups) or tuple(figures.GROUPS)
     for name in groups:
         if name not in figures.GROUPS:
-            raise UsageError(f"--figures {name}: none of {', '.join(figures.GROUPS)}{did_you_mean(near(name, figures.GROUPS))}")
+            raise UsageError(
+                f"--figures {name}: none of {', '.join(figures.GROUPS)}{did_you_mean(near(name, figures.GROUPS))}"
+            )
     return groups
 
 
@@ -141,7 +149,9 @@ def opened(asked: Asked) -> DataSet:
     data = open_set(asked.data, root=asked.root, split=asked.split)
     require_pictures(data.facts.kind, data.facts.name)
     if asked.split == "test" and data.digest() == open_set(asked.data, root=asked.root).digest():
-        raise DataError(f"{data.facts.name} has no test split; its pictures are all of the split train")
+        raise DataError(
+            f"{data.facts.name} has no test split; its pictures are all of the split train"
+        )
     return data
 
 
@@ -150,27 +160,57 @@ def command(model: Model, asked: Asked) -> str:
     name = f"./{model.name}" if model.source and model.source.origin == "folder" else model.name
     data = Path(asked.data).name if Path(asked.data).exists() else asked.data
     extractor = Path(asked.extractor).name if asked.extractor else None
-    options = {"extractor": extractor, "real": asked.real, "split": asked.split if asked.split != "train" else None}
+    options = {
+        "extractor": extractor,
+        "real": asked.real,
+        "split": asked.split if asked.split != "train" else None,
+    }
     words = ["ganzoo", "eval", name, "--data", data]
-    words += [part for key, value in options.items() if value is not None for part in (f"--{key}", str(value))]
-    return shlex.join([*words, "--samples", str(asked.samples), "--precision", model.precision, "--seed", str(asked.seed)])
+    words += [
+        part
+        for key, value in options.items()
+        if value is not None
+        for part in (f"--{key}", str(value))
+    ]
+    return shlex.join(
+        [
+            *words,
+            "--samples",
+            str(asked.samples),
+            "--precision",
+            model.precision,
+            "--seed",
+            str(asked.seed),
+        ]
+    )
 
 
 def _drawn(model: Model, asked: Asked, told: Mapping[str, Any]) -> Iterator[Tensor]:
     """Samples as they would be saved, uint8 (n, channels, size, size). `told`: inputs that the seed cannot draw."""
-    for part in model.stream(asked.samples, seed=asked.seed, batch_size=asked.batch_size or BATCH, views=(), **told):
+    for part in model.stream(
+        asked.samples, seed=asked.seed, batch_size=asked.batch_size or BATCH, views=(), **told
+    ):
         yield as_levels(part.tensor)
 
 
 def _check(asked: Asked, real: int, there: int, name: str) -> None:
     if asked.samples < LEAST:
-        raise UsageError(f"--samples {asked.samples}: at least {LEAST} are needed, and 10,000 make sense")
+        raise UsageError(
+            f"--samples {asked.samples}: at least {LEAST} are needed, and 10,000 make sense"
+        )
     if not LEAST <= real <= there:
-        raise UsageError(f"--real {real}: {name} has {there:,} pictures in the split {asked.split}; {LEAST} at least are needed")
+        raise UsageError(
+            f"--real {real}: {name} has {there:,} pictures in the split {asked.split}; {LEAST} at least are needed"
+        )
 
 
 def _figures(
-    groups: tuple[str, ...], real: Observed, fake: Observed, extractor: Extractor, protocol: Protocol, asked: Tensor | None
+    groups: tuple[str, ...],
+    real: Observed,
+    fake: Observed,
+    extractor: Extractor,
+    protocol: Protocol,
+    asked: Tensor | None,
 ) -> Iterator[Figure]:
     for group in groups:
         for draft in figures.GROUPS[group](real, fake, extractor, asked):

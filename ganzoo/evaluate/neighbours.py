@@ -26,11 +26,15 @@ class Neighbours:
     def see(self, pictures: Tensor, features: Tensor) -> None:
         """More real pictures."""
         self.by_features.see(torch.cdist(self.features, features), pictures)
-        self.by_pixels.see(torch.cdist(self.pictures.flatten(1).float(), pictures.flatten(1).float()), pictures)
+        self.by_pixels.see(
+            torch.cdist(self.pictures.flatten(1).float(), pictures.flatten(1).float()), pictures
+        )
 
     def picture(self) -> Image.Image:
         """A row a sample: the sample, its neighbours in features from the nearest on, its neighbour in pixels."""
-        rows = torch.cat([self.pictures[:, None], self.by_features.pictures, self.by_pixels.pictures], dim=1)
+        rows = torch.cat(
+            [self.pictures[:, None], self.by_features.pictures, self.by_pixels.pictures], dim=1
+        )
         return images.grid(images.to_float(rows.flatten(0, 1)), columns=rows.shape[1])
 
 
@@ -47,4 +51,6 @@ class _Best:
         before = self.pictures.clone()
         for row, places in enumerate(chosen.tolist()):
             for rank, place in enumerate(places):
-                self.pictures[row, rank] = before[row, place] if place < self.number else pictures[place - self.number]
+                self.pictures[row, rank] = (
+                    before[row, place] if place < self.number else pictures[place - self.number]
+                )

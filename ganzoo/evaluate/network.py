@@ -49,7 +49,11 @@ class Network(nn.Module):
 
 
 def _convolution(channels: int, width: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(channels, width, 3, stride, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+    return nn.Sequential(
+        nn.Conv2d(channels, width, 3, stride, padding=1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+    )
 
 
 @contextmanager
@@ -70,7 +74,9 @@ def fitted(levels: Tensor, channels: int, size: int) -> Tensor:
     if levels.shape[1] == 1 and channels == 3:
         levels = levels.expand(-1, 3, -1, -1)
     if levels.shape[1] != channels:
-        raise UsageError(f"the extractor looks at pictures of {channels} channel, these have {levels.shape[1]}; choose another")
+        raise UsageError(
+            f"the extractor looks at pictures of {channels} channel, these have {levels.shape[1]}; choose another"
+        )
     made = images.to_float(levels)
     if made.shape[2:] == (size, size):
         return made

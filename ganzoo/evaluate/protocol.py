@@ -117,7 +117,9 @@ class Pair:
 
     @property
     def apart(self) -> bool:
-        return not self.unlike and (self.first.high < self.second.low or self.second.high < self.first.low)
+        return not self.unlike and (
+            self.first.high < self.second.low or self.second.high < self.first.low
+        )
 
 
 def differences(first: Figure, second: Figure) -> Iterator[str]:
@@ -151,7 +153,9 @@ def read(path: Path) -> Report:
     try:
         return files.decode(files.read(path, LIMIT), Report)
     except FileNotFoundError:
-        raise UsageError(f"no report {path}; `ganzoo eval NAME --data SET --out FILE.json` writes one") from None
+        raise UsageError(
+            f"no report {path}; `ganzoo eval NAME --data SET --out FILE.json` writes one"
+        ) from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror})") from None
     except msgspec.DecodeError as error:

@@ -21,7 +21,11 @@ def ms_ssim(first: Tensor, second: Tensor) -> Tensor:
     weights are scaled to a sum of 1. Structure that is opposite counts as 0."""
     levels = scales(min(first.shape[2:]))
     weights = torch.tensor(WEIGHTS[:levels], dtype=torch.float64) / sum(WEIGHTS[:levels])
-    first, second, found = first.double(), second.double(), torch.ones(len(first), dtype=torch.float64)
+    first, second, found = (
+        first.double(),
+        second.double(),
+        torch.ones(len(first), dtype=torch.float64),
+    )
     for level, weight in enumerate(weights):
         light, structure = _ssim(first, second)
         whole = light * structure if level == levels - 1 else structure
@@ -33,9 +37,16 @@ def ms_ssim(first: Tensor, second: Tensor) -> Tensor:
 def pairs(pictures: Tensor, groups: Tensor | None = None) -> Tensor:
     """Similarity of disjoint pairs, each from one of `groups` (n,) where given; pictures uint8."""
     order = torch.arange(len(pictures))
-    members = [order] if groups is None else [order[groups == group] for group in range(int(groups.max()) + 1)]
+    members = (
+        [order]
+        if groups is None
+        else [order[groups == group] for group in range(int(groups.max()) + 1)]
+    )
     chosen = torch.cat([one[: len(one) // 2 * 2].reshape(-1, 2) for one in members])
-    parts = [ms_ssim(pictures[rows[:, 0]] / 255, pictures[rows[:, 1]] / 255) for rows in torch.split(chosen, 100)]
+    parts = [
+        ms_ssim(pictures[rows[:, 0]] / 255, pictures[rows[:, 1]] / 255)
+        for rows in torch.split(chosen, 100)
+    ]
     return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
 
 

@@ -36,7 +36,9 @@ class Latent(Input, frozen=True):
 
     def parse(self, value: Any, name: str, rows: Rows) -> Tensor:
         if isinstance(value, str):
-            raise InputError(name, "a latent is given as a tensor from Python, or drawn from the seed")
+            raise InputError(
+                name, "a latent is given as a tensor from Python, or drawn from the seed"
+            )
         return _numbers(value, name, rows, self.size)
 
     def describe(self) -> str:
@@ -51,7 +53,9 @@ class Label(Input, frozen=True):
     def draw(self, name: str, rows: Rows) -> Tensor:
         import torch
 
-        return torch.tensor([int(stream.integers(len(self.classes))) for stream in rows.streams(name)])
+        return torch.tensor(
+            [int(stream.integers(len(self.classes))) for stream in rows.streams(name)]
+        )
 
     def parse(self, value: Any, name: str, rows: Rows) -> Tensor:
         import torch
@@ -65,7 +69,11 @@ class Label(Input, frozen=True):
 
     def _numbers(self, value: Any, name: str) -> list[int]:
         if isinstance(value, str):
-            return list(range(len(self.classes))) if value == "all" else [self._number(v.strip(), name) for v in value.split(",")]
+            return (
+                list(range(len(self.classes)))
+                if value == "all"
+                else [self._number(v.strip(), name) for v in value.split(",")]
+            )
         values = value.tolist() if hasattr(value, "tolist") else value  # a tensor or an array
         values = [values] if isinstance(values, int) else list(values)
         if not values:
@@ -77,7 +85,10 @@ class Label(Input, frozen=True):
             return self.classes.index(text)
         if text.isdecimal() and int(text) < len(self.classes):
             return int(text)
-        raise InputError(name, f"no class {text!r}{did_you_mean(near(text, self.classes))} (classes: {_few(self.classes)})")
+        raise InputError(
+            name,
+            f"no class {text!r}{did_you_mean(near(text, self.classes))} (classes: {_few(self.classes)})",
+        )
 
     def describe(self) -> str:
         return f"one of {len(self.classes)} classes: {_few(self.classes)}; or all"
@@ -103,7 +114,9 @@ class Codes(Input, frozen=True):
                 hot = int(stream.integers(size))
                 line += [float(i == hot) for i in range(size)]
             lines.append(line + [float(v) for v in stream.uniform(-1, 1, self.continuous)])
-        return torch.tensor(lines, dtype=torch.float32).reshape(rows.count, sum(self.categories) + self.continuous)
+        return torch.tensor(lines, dtype=torch.float32).reshape(
+            rows.count, sum(self.categories) + self.continuous
+        )
 
     def parse(self, value: Any, name: str, rows: Rows) -> Tensor:
         if not isinstance(value, str):
@@ -112,7 +125,9 @@ class Codes(Input, frozen=True):
         for part in value.split(","):
             key, sign, text = part.strip().partition("=")
             if not sign:
-                raise InputError(name, f"{part!r} is not of the form c1=0.5 or c1=-2..2 ({self.describe()})")
+                raise InputError(
+                    name, f"{part!r} is not of the form c1=0.5 or c1=-2..2 ({self.describe()})"
+                )
             self._set(codes, key, text, name, rows)
         return codes
 
@@ -125,7 +140,9 @@ class Codes(Input, frozen=True):
             if key.startswith("k") and 0 <= number < len(self.categories):
                 offset, hot = sum(self.categories[:number]), int(text)
                 if not 0 <= hot < self.categories[number]:
-                    raise InputError(name, f"{key} is 0 .. {self.categories[number] - 1}, not {hot}")
+                    raise InputError(
+                        name, f"{key} is 0 .. {self.categories[number] - 1}, not {hot}"
+                    )
                 codes[:, offset : offset + self.categories[number]] = 0
                 codes[:, offset + hot] = 1
             elif key.startswith("c") and 0 <= number < self.continuous:
@@ -136,7 +153,9 @@ class Codes(Input, frozen=True):
             raise InputError(name, f"{key}={text}: not a number or a range like -2..2") from None
 
     def describe(self) -> str:
-        kinds = [f"k{i} (category, 0..{size - 1})" for i, size in enumerate(self.categories, start=1)]
+        kinds = [
+            f"k{i} (category, 0..{size - 1})" for i, size in enumerate(self.categories, start=1)
+        ]
         return ", ".join(kinds + [f"c{i} (in [-1, 1])" for i in range(1, self.continuous + 1)])
 
 
@@ -154,7 +173,10 @@ class Choice(Input, frozen=True):
         import torch
 
         if value not in self.options:
-            raise InputError(name, f"no option {value!r}{did_you_mean(near(str(value), self.options))} ({_few(self.options)})")
+            raise InputError(
+                name,
+                f"no option {value!r}{did_you_mean(near(str(value), self.options))} ({_few(self.options)})",
+            )
         return torch.full((rows.count,), self.options.index(value))
 
     def describe(self) -> str:

@@ -36,7 +36,10 @@ class Text(Input, frozen=True):
         sentences = self.sentences(value)
         _check_sentences(sentences, name, rows)
         places, index = rows.shared(len(sentences)), positions(self.vocabulary)
-        tokens = {place: encode(sentences[place], self.vocabulary, self.length, index) for place in set(places)}
+        tokens = {
+            place: encode(sentences[place], self.vocabulary, self.length, index)
+            for place in set(places)
+        }
         return torch.tensor([tokens[place] for place in places])
 
     def sentences(self, value: Any) -> list[str]:
@@ -59,7 +62,12 @@ class Text(Input, frozen=True):
     def example(self, name: str, rows: Rows) -> Tensor:
         import torch
 
-        return torch.tensor([[int(t) for t in s.integers(0, len(self.vocabulary) + 2, self.length)] for s in rows.streams(name)])
+        return torch.tensor(
+            [
+                [int(t) for t in s.integers(0, len(self.vocabulary) + 2, self.length)]
+                for s in rows.streams(name)
+            ]
+        )
 
 
 class Vector(Input, frozen=True):
@@ -76,12 +84,17 @@ class Vector(Input, frozen=True):
 
         paths = files_of(value)
         try:
-            given = [self._rows(_stored(path, name), name) for path in paths] or [self._rows(torch.as_tensor(value), name)]
+            given = [self._rows(_stored(path, name), name) for path in paths] or [
+                self._rows(torch.as_tensor(value), name)
+            ]
         except (TypeError, ValueError, RuntimeError) as error:
             raise InputError(name, f"not a tensor of numbers ({error})") from None
         vectors = torch.cat(given)
         if len(vectors) > rows.whole:
-            raise InputError(name, f"{len(vectors)} vectors for {rows.whole} samples; one for each is needed at least")
+            raise InputError(
+                name,
+                f"{len(vectors)} vectors for {rows.whole} samples; one for each is needed at least",
+            )
         return vectors[rows.shared(len(vectors))]
 
     def _rows(self, given: Tensor, name: str) -> Tensor:
@@ -94,12 +107,19 @@ class Vector(Input, frozen=True):
         return vectors
 
     def describe(self) -> str:
-        return f"{self.size} numbers that your encoder makes of a sentence: a .npy file, or a tensor"
+        return (
+            f"{self.size} numbers that your encoder makes of a sentence: a .npy file, or a tensor"
+        )
 
     def example(self, name: str, rows: Rows) -> Tensor:
         import torch
 
-        return torch.stack([torch.from_numpy(s.standard_normal(self.size, dtype="float32")) for s in rows.streams(name)])
+        return torch.stack(
+            [
+                torch.from_numpy(s.standard_normal(self.size, dtype="float32"))
+                for s in rows.streams(name)
+            ]
+        )
 
 
 class Image(Input, frozen=True):
@@ -123,7 +143,11 @@ class Image(Input, frozen=True):
 
         from ganzoo.pictures.images import BROKEN, fault, open_picture, to_input
 
-        values = [value] if isinstance(value, (str, Path)) or not isinstance(value, Sequence) else list(value)
+        values = (
+            [value]
+            if isinstance(value, (str, Path)) or not isinstance(value, Sequence)
+            else list(value)
+        )
         if isinstance(value, torch.Tensor):
             pictures = value[None] if value.ndim == 3 else value
         else:
@@ -133,30 +157,43 @@ class Image(Input, frozen=True):
                 raise InputError(name, f"not a picture that can be read ({fault(error)})") from None
             if len({one.shape for one in opened}) != 1:
                 sizes = ", ".join(f"{one.shape[2]} x {one.shape[1]}" for one in opened)
-                raise InputError(name, f"pictures of one size are needed at a time, not {sizes or 'none'}")
+                raise InputError(
+                    name, f"pictures of one size are needed at a time, not {sizes or 'none'}"
+                )
             pictures = torch.stack(opened)
         if pictures.ndim != 4 or pictures.shape[1] != self.channels or not len(pictures):
-            raise InputError(name, f"shape {tuple(pictures.shape)}, expected (n, {self.channels}, height, width)")
+            raise InputError(
+                name, f"shape {tuple(pictures.shape)}, expected (n, {self.channels}, height, width)"
+            )
         if not pictures.is_floating_point():
             raise InputError(name, f"{pictures.dtype}, expected numbers in [-1, 1]")
         return pictures[rows.shared(len(pictures))]
 
     def describe(self) -> str:
         kind = {1: "grey", 3: "colour"}.get(self.channels, f"{self.channels}-channel")
-        return f"a {kind} picture" + (f", fitted to {self.size} x {self.size}" if self.size else ", any size")
+        return f"a {kind} picture" + (
+            f", fitted to {self.size} x {self.size}" if self.size else ", any size"
+        )
 
     def example(self, name: str, rows: Rows) -> Tensor:
         import torch
 
         side = self.size or max(EXAMPLE, 2 * self.multiple)
         shape = (self.channels, side, side)
-        return torch.stack([torch.from_numpy(s.uniform(-1, 1, shape).astype("float32")) for s in rows.streams(name)])
+        return torch.stack(
+            [
+                torch.from_numpy(s.uniform(-1, 1, shape).astype("float32"))
+                for s in rows.streams(name)
+            ]
+        )
 
 
 def files_of(value: Any) -> list[Path]:
     """The paths, where it is nothing else: one, or a list of them."""
     values = value if isinstance(value, (list, tuple)) else [value]
-    return [Path(one) for one in values] if all(isinstance(one, (str, Path)) for one in values) else []
+    return (
+        [Path(one) for one in values] if all(isinstance(one, (str, Path)) for one in values) else []
+    )
 
 
 def _stored(path: Path, name: str) -> Tensor:
@@ -184,7 +221,10 @@ def _stored(path: Path, name: str) -> Tensor:
         raise InputError(name, f"{path}: {error.strerror}") from None
     except broken as error:
         kind = type(error).__name__
-        raise InputError(name, f"{path} holds no vectors that can be read ({kind}); .npy or .safetensors is expected") from None
+        raise InputError(
+            name,
+            f"{path} holds no vectors that can be read ({kind}); .npy or .safetensors is expected",
+        ) from None
     if len(tensors) != 1:
         raise InputError(name, f"{path} holds {len(tensors)} tensors, expected one")
     return tensors[0]
@@ -198,6 +238,11 @@ def _check_sentences(sentences: Sequence[str], name: str, rows: Rows) -> None:
         if not is_utf8(sentence):
             raise InputError(name, f"{shortened(sentence)!r} is not spelt in UTF-8")
         if not words(sentence):
-            raise InputError(name, f"no word in {shortened(sentence)!r}; letters or digits are needed")
+            raise InputError(
+                name, f"no word in {shortened(sentence)!r}; letters or digits are needed"
+            )
     if len(sentences) > rows.whole:
-        raise InputError(name, f"{len(sentences)} sentences for {rows.whole} samples; one for each is needed at least")
+        raise InputError(
+            name,
+            f"{len(sentences)} sentences for {rows.whole} samples; one for each is needed at least",
+        )

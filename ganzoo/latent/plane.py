@@ -47,6 +47,9 @@ def quantiles(spec: Latent, n: int) -> Tensor:
 
 def _corners(spec: Latent, name: str, seed: int, side: int) -> Tensor:
     """(side * side, size)."""
-    corners, shares = view.drawn(spec, name, list(range(seed, seed + 4))), torch.linspace(0, 1, side)
+    corners, shares = (
+        view.drawn(spec, name, list(range(seed, seed + 4))),
+        torch.linspace(0, 1, side),
+    )
     left, right = (between(spec, corners[i], corners[i + 2], shares[:, None]) for i in (0, 1))
     return between(spec, left[:, None], right[:, None], shares[None, :, None]).flatten(0, 1)

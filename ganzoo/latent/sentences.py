@@ -23,7 +23,9 @@ LINES = 4
 
 def possible(model: Model) -> bool:
     """Whether the model gives vectors of sentences, which alone have a between."""
-    return type(model.gan).meaning is not GAN.meaning and any(isinstance(spec, Text) for spec in model.inputs.values())
+    return type(model.gan).meaning is not GAN.meaning and any(
+        isinstance(spec, Text) for spec in model.inputs.values()
+    )
 
 
 def strip(
@@ -63,7 +65,10 @@ def _made(
 ) -> Samples:
     way = along(meanings(model, texts), ends, shares, slerp)
     seeds = [seed + line for line in range(lines)]
-    held = {name: view.drawn(spec, name, seeds).repeat_interleave(len(way), dim=0) for name, spec in view.latents(model).items()}
+    held = {
+        name: view.drawn(spec, name, seeds).repeat_interleave(len(way), dim=0)
+        for name, spec in view.latents(model).items()
+    }
     return view.made(model, {MEANING: way.repeat(lines, 1), **held}, seed, len(way), given)
 
 
@@ -72,7 +77,9 @@ def meanings(model: Model, texts: Sequence[str]) -> Tensor:
     """The vectors (n, d) that the model makes of sentences, on the CPU in float32. UsageError where it makes none."""
     found = [(name, spec) for name, spec in model.inputs.items() if isinstance(spec, Text)]
     if not found or not possible(model):
-        raise UsageError(f"{model.name}: {model.plugin.name} gives no vectors of sentences, so there is nothing between two")
+        raise UsageError(
+            f"{model.name}: {model.plugin.name} gives no vectors of sentences, so there is nothing between two"
+        )
     name, spec = found[0]
     tokens = spec.parse(list(texts), name, Rows(0, len(texts)))
     return model.gan.meaning(tokens.to(model.device)).float().cpu()

@@ -23,7 +23,15 @@ def keys(model: Model) -> list[str]:
     return [key for spec in found[:1] for key in _keys(spec)]
 
 
-def code(model: Model, key: str, seed: int = 0, steps: int = 10, lines: int = 8, span: float = 2.0, **given: Any) -> Samples:
+def code(
+    model: Model,
+    key: str,
+    seed: int = 0,
+    steps: int = 10,
+    lines: int = 8,
+    span: float = 2.0,
+    **given: Any,
+) -> Samples:
     """A category (k1): its values along each line, which has noise of its own. A number (c1): from -`span` to `span` along each
     line; a line for each value of the first category, all with the same noise, or `lines` of noise where there is none."""
     name, spec = view.codes(model)
@@ -41,7 +49,9 @@ def code(model: Model, key: str, seed: int = 0, steps: int = 10, lines: int = 8,
         _categorise(values, spec, place, torch.arange(columns).repeat(rows))
     else:
         values[:, sum(spec.categories) + place] = torch.linspace(-span, span, columns).repeat(rows)
-    moved = {other: view.drawn(latent, other, seeds) for other, latent in view.latents(model).items()}
+    moved = {
+        other: view.drawn(latent, other, seeds) for other, latent in view.latents(model).items()
+    }
     return view.made(model, {name: values, **moved}, seed, columns, given)
 
 

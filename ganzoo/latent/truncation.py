@@ -34,10 +34,14 @@ def truncated(spec: Latent, values: Tensor, bound: float) -> Tensor:
     return cut.clamp(-bound, bound).to(values.dtype)
 
 
-def table(model: Model, seed: int = 0, columns: int = 10, bounds: tuple[float, ...] = BOUNDS, **given: Any) -> Samples:
+def table(
+    model: Model, seed: int = 0, columns: int = 10, bounds: tuple[float, ...] = BOUNDS, **given: Any
+) -> Samples:
     """A line for each bound, with the same seeds in each, `seed` on; of several classes or sentences, a table each."""
     moved, many = {}, view.classes(model, given)
     for name, spec in view.latents(model).items():
         values = view.drawn(spec, name, list(range(seed, seed + columns)))
-        moved[name] = torch.cat([truncated(spec, values, bound) for bound in bounds]).repeat(many, 1)
+        moved[name] = torch.cat([truncated(spec, values, bound) for bound in bounds]).repeat(
+            many, 1
+        )
     return view.made(model, moved, seed, columns, given)

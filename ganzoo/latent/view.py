@@ -23,7 +23,9 @@ def latents(model: Model) -> dict[str, Latent]:
     """The latents a model takes. UsageError where it takes none."""
     found = {name: spec for name, spec in model.inputs.items() if isinstance(spec, Latent)}
     if not found:
-        raise UsageError(f"{model.name} takes no latent, so there is nothing to walk in; it takes {', '.join(model.inputs)}")
+        raise UsageError(
+            f"{model.name} takes no latent, so there is nothing to walk in; it takes {', '.join(model.inputs)}"
+        )
     return found
 
 
@@ -32,16 +34,27 @@ def codes(model: Model) -> tuple[str, Codes]:
     for name, spec in model.inputs.items():
         if isinstance(spec, Codes):
             return name, spec
-    raise UsageError(f"{model.name} takes no codes; those that do are trained by plugins such as infogan")
+    raise UsageError(
+        f"{model.name} takes no codes; those that do are trained by plugins such as infogan"
+    )
 
 
 def classes(model: Model, given: Mapping[str, Any]) -> int:
     """How many classes, or sentences, are asked for; 1 where none is."""
     named = model.inputs.items()
-    return max((spec.count(given[name]) for name, spec in named if isinstance(spec, (Label, Text)) and name in given), default=1)
+    return max(
+        (
+            spec.count(given[name])
+            for name, spec in named
+            if isinstance(spec, (Label, Text)) and name in given
+        ),
+        default=1,
+    )
 
 
-def made(model: Model, moved: Mapping[str, Tensor], seed: int, columns: int, given: Mapping[str, Any]) -> samples.Samples:
+def made(
+    model: Model, moved: Mapping[str, Tensor], seed: int, columns: int, given: Mapping[str, Any]
+) -> samples.Samples:
     """Samples of the inputs `moved`, (n, ...) each, `columns` in a line. What the user gave is shared out over the rows, as
     sampling does; all else is what `seed` draws, the same in every row. A `MEANING` that is moved stands for the sentence."""
     n = len(next(iter(moved.values())))
@@ -52,9 +65,14 @@ def made(model: Model, moved: Mapping[str, Tensor], seed: int, columns: int, giv
         if name not in moved and not (isinstance(spec, Text) and MEANING in moved)
     }
     inputs = {**held, **moved}
-    feed = ({name: tensor[start : start + BATCH] for name, tensor in inputs.items()} for start in range(0, n, BATCH))
+    feed = (
+        {name: tensor[start : start + BATCH] for name, tensor in inputs.items()}
+        for start in range(0, n, BATCH)
+    )
     parts = samples.run(model.fast, feed, model.device, model.precision)
-    return samples.Samples(parts.pop(samples.SAMPLE), model.plugin.output(model.config), seed, columns, parts)
+    return samples.Samples(
+        parts.pop(samples.SAMPLE), model.plugin.output(model.config), seed, columns, parts
+    )
 
 
 def _held(name: str, spec: Input, given: Mapping[str, Any], rows: Rows) -> Tensor:

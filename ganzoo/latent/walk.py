@@ -28,10 +28,14 @@ def slerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
 
     Samples of N(0, I) in many dimensions lie near a sphere, and chords leave it: half-way between two of them is a latent as
     short as hardly any that a generator has seen (White 2016, arXiv 1609.04468, section 2.1)."""
-    lengths = torch.linalg.vector_norm(start, dim=-1, keepdim=True) * torch.linalg.vector_norm(end, dim=-1, keepdim=True)
+    lengths = torch.linalg.vector_norm(start, dim=-1, keepdim=True) * torch.linalg.vector_norm(
+        end, dim=-1, keepdim=True
+    )
     angle = ((start * end).sum(-1, keepdim=True) / lengths.clamp_min(PARALLEL)).clamp(-1, 1).acos()
     sine = angle.sin()
-    arc = (((1 - share) * angle).sin() * start + (share * angle).sin() * end) / sine.clamp_min(PARALLEL)
+    arc = (((1 - share) * angle).sin() * start + (share * angle).sin() * end) / sine.clamp_min(
+        PARALLEL
+    )
     return torch.where((sine < PARALLEL) | (lengths < PARALLEL), torch.lerp(start, end, share), arc)
 
 
@@ -46,7 +50,9 @@ def strip(model: Model, seeds: Sequence[int], steps: int = 8, **given: Any) -> S
     _check(seeds, steps)
     lines = view.classes(model, given)
     ends = [(0, 1)] * lines if lines > 1 else [(i, i + 1) for i in range(len(seeds) - 1)]
-    return view.made(model, _moved(model, seeds, ends, torch.linspace(0, 1, steps)), seeds[0], steps, given)
+    return view.made(
+        model, _moved(model, seeds, ends, torch.linspace(0, 1, steps)), seeds[0], steps, given
+    )
 
 
 def loop(model: Model, seeds: Sequence[int], steps: int = 12, **given: Any) -> Samples:
@@ -60,11 +66,15 @@ def loop(model: Model, seeds: Sequence[int], steps: int = 12, **given: Any) -> S
     return view.made(model, moved, seeds[0], len(ends) * steps, given)
 
 
-def _moved(model: Model, seeds: Sequence[int], ends: Sequence[tuple[int, int]], shares: Tensor) -> dict[str, Tensor]:
+def _moved(
+    model: Model, seeds: Sequence[int], ends: Sequence[tuple[int, int]], shares: Tensor
+) -> dict[str, Tensor]:
     """Each latent (len(ends) * len(shares), size): for each pair of places among the seeds, all shares of the way."""
     found = {}
     for name, spec in view.latents(model).items():
-        found[name] = along(view.drawn(spec, name, list(seeds)), ends, shares, partial(between, spec))
+        found[name] = along(
+            view.drawn(spec, name, list(seeds)), ends, shares, partial(between, spec)
+        )
     return found
 
 

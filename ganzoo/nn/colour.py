@@ -8,9 +8,13 @@ from torch import Tensor
 
 def decoded(levels: Tensor) -> Tensor:
     """sRGB's levels in [0, 1] -> light, in [0, 1]."""
-    return torch.where(levels <= 0.04045, levels / 12.92, ((levels.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
+    return torch.where(
+        levels <= 0.04045, levels / 12.92, ((levels.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4
+    )
 
 
 def encoded(light: Tensor) -> Tensor:
     """The inverse of `decoded`."""
-    return torch.where(light <= 0.0031308, 12.92 * light, 1.055 * light.clamp(min=0.0031308) ** (1 / 2.4) - 0.055)
+    return torch.where(
+        light <= 0.0031308, 12.92 * light, 1.055 * light.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
+    )

@@ -17,8 +17,12 @@ class Projection(nn.ConvTranspose2d):
     def forward(self, maps: Tensor, output_size: list[int] | None = None) -> Tensor:
         if maps.shape[2:] != (1, 1):
             return super().forward(maps, output_size)
-        matrix = self.weight.permute(0, 2, 3, 1)  # (in, height, width, out), contiguous where the weight is channels-last
-        made = torch.unflatten(maps.flatten(1) @ matrix.flatten(1), 1, matrix.shape[1:]).permute(0, 3, 1, 2)
+        matrix = self.weight.permute(
+            0, 2, 3, 1
+        )  # (in, height, width, out), contiguous where the weight is channels-last
+        made = torch.unflatten(maps.flatten(1) @ matrix.flatten(1), 1, matrix.shape[1:]).permute(
+            0, 3, 1, 2
+        )
         return made if self.bias is None else made + self.bias[:, None, None].to(made.dtype)
 
 
@@ -30,18 +34,26 @@ class NearestConvolution(nn.Conv2d):
     convolution of `kernel` + 1 and stride 2, with 4/9 of the products for a kernel of 3, and no map of the double side is
     needed between. `mirrored`: what is beyond the border is the doubled maps' mirror image in place of zeros."""
 
-    def __init__(self, before: int, after: int, kernel: int = 3, bias: bool = True, mirrored: bool = False) -> None:
+    def __init__(
+        self, before: int, after: int, kernel: int = 3, bias: bool = True, mirrored: bool = False
+    ) -> None:
         if kernel % 2 == 0:
-            raise ValueError(f"kernel={kernel} is even: nothing keeps the side and lies evenly around a place")
+            raise ValueError(
+                f"kernel={kernel} is even: nothing keeps the side and lies evenly around a place"
+            )
         if mirrored and kernel > 3:
-            raise ValueError(f"kernel={kernel} looks farther than one place beyond the border, which mirrored=True is made for")
+            raise ValueError(
+                f"kernel={kernel} looks farther than one place beyond the border, which mirrored=True is made for"
+            )
         super().__init__(before, after, kernel, padding=kernel // 2, bias=bias)
         self.mirrored = mirrored
 
     def forward(self, maps: Tensor) -> Tensor:
         beyond = self.beyond()
         wider = F.pad(maps, 4 * (beyond,), "replicate") if beyond else maps
-        return F.conv_transpose2d(wider, self.taps(), self.bias, 2, self.kernel_size[0] // 2 + 2 * beyond)
+        return F.conv_transpose2d(
+            wider, self.taps(), self.bias, 2, self.kernel_size[0] // 2 + 2 * beyond
+        )
 
     def beyond(self) -> int:
         """Places added around the maps: one place beyond the border lies what one place within does, the border's twin."""

@@ -13,7 +13,11 @@ Adversarial = Literal["bce", "least-squares", "hinge"]
 
 
 def discriminator_loss(
-    kind: Adversarial, real: Tensor, fake: Tensor, real_target: float | Tensor = 1.0, fake_target: float | Tensor = 0.0
+    kind: Adversarial,
+    real: Tensor,
+    fake: Tensor,
+    real_target: float | Tensor = 1.0,
+    fake_target: float | Tensor = 0.0,
 ) -> Tensor:
     """The discriminator's loss from its raw outputs (logits) on real and generated examples.
 

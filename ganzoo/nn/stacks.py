@@ -63,16 +63,26 @@ def upsampling(
     smallest, doublings = halvings(size)
     if start == "linear-half":
         smallest, doublings = smallest // 2, doublings + 1
-    width, inner = width << (doublings - 1), bias == "all" or (bias == "needed" and not _centred(norm))
+    width, inner = (
+        width << (doublings - 1),
+        bias == "all" or (bias == "needed" and not _centred(norm)),
+    )
     layers: list[nn.Module]
     if start == "convolution":
         layers = [Projection(latent, width, smallest, inner)]
     else:
-        layers = [nn.Linear(latent, width * smallest**2), nn.Unflatten(1, (width, smallest, smallest))]
+        layers = [
+            nn.Linear(latent, width * smallest**2),
+            nn.Unflatten(1, (width, smallest, smallest)),
+        ]
     if start != "linear-half":
         layers += [*normalization(norm, width), nn.ReLU(True)]
     for _ in range(doublings - 1):
-        layers += [_up(width, width // 2, kernel, inner), *normalization(norm, width // 2), nn.ReLU(True)]
+        layers += [
+            _up(width, width // 2, kernel, inner),
+            *normalization(norm, width // 2),
+            nn.ReLU(True),
+        ]
         width //= 2
     return nn.Sequential(*layers, _up(width, channels, kernel, bias != "linear"), nn.Tanh())
 
@@ -97,7 +107,11 @@ def downsampling(
     layers: list[nn.Module] = []
     for number in range(halvings(size)[1]):
         here: Norm = norm if number or first_norm else "none"
-        layers.append(_down(channels, width, kernel, bias == "all" or (bias == "needed" and not _centred(here))))
+        layers.append(
+            _down(
+                channels, width, kernel, bias == "all" or (bias == "needed" and not _centred(here))
+            )
+        )
         layers += [*normalization(here, width), nn.LeakyReLU(slope, True)]
         channels, width = width, 2 * width
     return nn.Sequential(*layers)

@@ -52,7 +52,9 @@ def _enter(step: int) -> None:
 @cache
 def _glibc() -> Any:
     """The C library of this process, or None where it is another, or does as the user says."""
-    told = "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", "") or any(name in os.environ for name in TOLD)
+    told = "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", "") or any(
+        name in os.environ for name in TOLD
+    )
     if told or platform.libc_ver()[0] != "glibc":
         return None
     library = ctypes.CDLL(None)

@@ -50,17 +50,23 @@ class Norms(TorchFunctionMode):
         bias: Tensor | None = None, use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5,
     ) -> Tensor:  # fmt: skip
         if not use_input_stats:
-            return F.instance_norm(maps, running_mean, running_var, weight, bias, False, momentum, eps)
+            return F.instance_norm(
+                maps, running_mean, running_var, weight, bias, False, momentum, eps
+            )
         if self.fixed is None:
             mean, variance = _moments(maps)
         elif len(self.seen) < len(self.fixed):
             mean, variance = self.fixed[len(self.seen)]
         else:
-            raise RuntimeError(f"more calls of instance norm on a tile than the {len(self.fixed)} on the whole picture")
+            raise RuntimeError(
+                f"more calls of instance norm on a tile than the {len(self.fixed)} on the whole picture"
+            )
         self.seen.append((mean, variance))
         return F.batch_norm(maps, mean, variance, weight, bias, False, 0.0, eps)
 
     def check(self) -> None:
         """RuntimeError where fewer calls were made than for the whole picture."""
         if self.fixed is not None and len(self.seen) != len(self.fixed):
-            raise RuntimeError(f"{len(self.seen)} calls of instance norm on a tile, {len(self.fixed)} on the whole picture")
+            raise RuntimeError(
+                f"{len(self.seen)} calls of instance norm on a tile, {len(self.fixed)} on the whole picture"
+            )

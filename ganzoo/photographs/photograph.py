@@ -31,7 +31,14 @@ from ganzoo.spec import Picture
 if TYPE_CHECKING:
     from ganzoo.sampling.model import Model
 
-FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
+FORMATS = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".png": "PNG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}, "TIFF": {"compression": "tiff_deflate"}
 }  # fmt: skip
@@ -62,7 +69,9 @@ class Photograph:
     def finished(self, views: Sequence[Levels]) -> Image.Image:
         """Views of this photograph side by side, with its profile and its transparency."""
         channels = max(view.shape[2] for view in views)
-        image = images.picture(np.concatenate([np.repeat(v, channels // v.shape[2], axis=2) for v in views], axis=1))
+        image = images.picture(
+            np.concatenate([np.repeat(v, channels // v.shape[2], axis=2) for v in views], axis=1)
+        )
         if image.mode == "RGB" and self.back is not None:
             ImageCms.applyTransform(image, self.back, inPlace=True)
         if self.alpha is not None:
@@ -78,7 +87,9 @@ def read(source: Any, channels: int, name: str = "image") -> Photograph:
     try:
         return _read(image, channels)
     except images.BROKEN as error:
-        raise InputError(name, f"{source} is not a picture that can be read ({images.fault(error)})") from None
+        raise InputError(
+            name, f"{source} is not a picture that can be read ({images.fault(error)})"
+        ) from None
 
 
 def _read(image: Image.Image, channels: int) -> Photograph:
@@ -138,7 +149,9 @@ def _is_same(transform: Any) -> bool:
     """Whether no colour changes by more than rounding does."""
     steps = np.linspace(0, 255, GRID).round().astype(np.uint8)
     cube = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(GRID, -1, 3)
-    return bool(np.abs(np.asarray(_applied(Image.fromarray(cube), transform)).astype(int) - cube).max() <= 1)
+    return bool(
+        np.abs(np.asarray(_applied(Image.fromarray(cube), transform)).astype(int) - cube).max() <= 1
+    )
 
 
 def save(image: Image.Image, path: Path, origin: Origin | None = None) -> None:
@@ -159,12 +172,18 @@ def check_format(path: Path, photograph: Photograph, show: str | None = None) ->
     height, width = photograph.size
     width *= 3 if show == CYCLE else (show or "").count(",") + 1
     if max(height, width) > LONGEST.get(kind, 1 << 31):
-        raise UsageError(f"{path}: {width:,} x {height:,} pixels; {kind} holds {LONGEST[kind]:,} a side, PNG and TIFF more")
+        raise UsageError(
+            f"{path}: {width:,} x {height:,} pixels; {kind} holds {LONGEST[kind]:,} a side, PNG and TIFF more"
+        )
 
 
 def taken(inputs: Mapping[str, Input], output: object) -> tuple[str, ImageInput] | None:
     """Name and description of the picture that a model takes in any size and gives back in the same; None where it does not."""
-    whole = [(name, spec) for name, spec in inputs.items() if isinstance(spec, ImageInput) and spec.size is None]
+    whole = [
+        (name, spec)
+        for name, spec in inputs.items()
+        if isinstance(spec, ImageInput) and spec.size is None
+    ]
     fits = isinstance(output, Picture) and output.size is None
     return whole[0] if fits and len(whole) == 1 else None
 
@@ -197,8 +216,12 @@ def developed(
 
     def run(tile: Tensor) -> dict[str, Tensor]:
         with samples.precise(model.device, model.precision):
-            made = samples.views(model.fast.sample(samples.to_device({name: tile, **feed}, model.device)))
-            wanted = {view: made[view] for view in _views(show, made) if view in made}  # no other is made
+            made = samples.views(
+                model.fast.sample(samples.to_device({name: tile, **feed}, model.device))
+            )
+            wanted = {
+                view: made[view] for view in _views(show, made) if view in made
+            }  # no other is made
         if other := [view for view, maps in wanted.items() if maps.shape[2:] != tile.shape[2:]]:
             raise UsageError(f"--show {other[0]}: this view is not of the picture's size")
         return wanted
@@ -225,10 +248,21 @@ def applied(
 ) -> Image.Image:  # fmt: skip
     """A file or a PIL image, developed. Saved by Pillow, the result keeps its profile and its transparency."""
     name, spec = required(model)
-    return developed(model, read(source, spec.channels, name), inputs, show=show, seed=seed, progress=progress)
+    return developed(
+        model, read(source, spec.channels, name), inputs, show=show, seed=seed, progress=progress
+    )
 
 
-def origin(model: Model, source: str | Path, inputs: Mapping[str, Any], *, show: str | None = None, seed: int = 0) -> Origin:
+def origin(
+    model: Model,
+    source: str | Path,
+    inputs: Mapping[str, Any],
+    *,
+    show: str | None = None,
+    seed: int = 0,
+) -> Origin:
     """What the PNG of a photograph says of its making."""
     name, _ = required(model)
-    return msgspec.structs.replace(model.origin(seed, 1, 1, {name: str(source), **inputs}), row=0, view=show)
+    return msgspec.structs.replace(
+        model.origin(seed, 1, 1, {name: str(source), **inputs}), row=0, view=show
+    )

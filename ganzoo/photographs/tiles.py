@@ -85,13 +85,20 @@ def count(height: int, width: int, cut: Cut) -> int:
 
 
 @torch.inference_mode()
-def through(run: Run, levels: Levels, cut: Cut, progress: Callable[[int], None] | None = None) -> dict[str, Levels]:
+def through(
+    run: Run, levels: Levels, cut: Cut, progress: Callable[[int], None] | None = None
+) -> dict[str, Levels]:
     """`levels` (height, width, channels) through `run`: its maps as 8-bit pictures of the same size.
 
     `progress` is told of each tile."""
     height, width = levels.shape[:2]
     if cut.at_once(height, width):
-        made = run(_tile(levels, *(Span(0, np.ones(cut.fitted(side), np.float32)) for side in (height, width))))
+        made = run(
+            _tile(
+                levels,
+                *(Span(0, np.ones(cut.fitted(side), np.float32)) for side in (height, width)),
+            )
+        )
         if progress:
             progress(1)
         return {name: _levels(maps[0, :, :height, :width]) for name, maps in made.items()}
@@ -100,7 +107,9 @@ def through(run: Run, levels: Levels, cut: Cut, progress: Callable[[int], None] 
         return _tiled(run, levels, fixed, cut, progress)
 
 
-def _tiled(run: Run, levels: Levels, fixed: Moments, cut: Cut, progress: Callable[[int], None] | None) -> dict[str, Levels]:
+def _tiled(
+    run: Run, levels: Levels, fixed: Moments, cut: Cut, progress: Callable[[int], None] | None
+) -> dict[str, Levels]:
     height, width = levels.shape[:2]
     wide = width > height
 
@@ -124,13 +133,21 @@ def spans(length: int, cut: Cut) -> list[Span]:
     side = max(cut.up(cut.side), 2 * overlap)
     n = max(1, math.ceil((whole - overlap) / (side - overlap)))
     size = min(whole, cut.up((whole + (n - 1) * overlap) / n))
-    starts = [(whole - size) * place // max(1, n - 1) // cut.multiple * cut.multiple for place in range(n)]
+    starts = [
+        (whole - size) * place // max(1, n - 1) // cut.multiple * cut.multiple for place in range(n)
+    ]
     margin = min(cut.halo, (overlap - RAMP) // 2)
-    raw = [_window(size, margin, overlap - 2 * margin, start > 0, start + size < whole) for start in starts]
+    raw = [
+        _window(size, margin, overlap - 2 * margin, start > 0, start + size < whole)
+        for start in starts
+    ]
     total = np.zeros(whole, np.float32)
     for start, window in zip(starts, raw, strict=True):
         total[start : start + size] += window
-    return [Span(start, window / total[start : start + size]) for start, window in zip(starts, raw, strict=True)]
+    return [
+        Span(start, window / total[start : start + size])
+        for start, window in zip(starts, raw, strict=True)
+    ]
 
 
 def _window(size: int, margin: int, ramp: int, before: bool, after: bool) -> NDArray[np.float32]:
@@ -142,7 +159,11 @@ def _window(size: int, margin: int, ramp: int, before: bool, after: bool) -> NDA
 
 
 def _blended(
-    run: Run, levels: Levels, down: Sequence[Span], across: Sequence[Span], progress: Callable[[int], None] | None
+    run: Run,
+    levels: Levels,
+    down: Sequence[Span],
+    across: Sequence[Span],
+    progress: Callable[[int], None] | None,
 ) -> dict[str, Levels]:
     """Row by row of tiles: what no later tile touches becomes 8-bit at once, so that floats are never more than two rows, which
     are as long as the shorter side of the picture."""
@@ -155,13 +176,19 @@ def _blended(
             if name in left:
                 strip[: len(left[name])] += left[name]
             done = out.setdefault(name, np.empty((height, width, strip.shape[2]), np.uint8))
-            done[row.start : end] = _levels(torch.from_numpy(strip[: end - row.start, :width]).permute(2, 0, 1), _seen)
+            done[row.start : end] = _levels(
+                torch.from_numpy(strip[: end - row.start, :width]).permute(2, 0, 1), _seen
+            )
             left[name] = strip[end - row.start :].copy()
     return out
 
 
 def _strips(
-    run: Run, levels: Levels, row: Span, across: Sequence[Span], progress: Callable[[int], None] | None
+    run: Run,
+    levels: Levels,
+    row: Span,
+    across: Sequence[Span],
+    progress: Callable[[int], None] | None,
 ) -> dict[str, NDArray[np.float32]]:
     """A row of tiles as one strip of light for each map, weighted along both axes."""
     strips: dict[str, NDArray[np.float32]] = {}
@@ -236,12 +263,19 @@ def _recorded(run: Run, levels: Levels, pixels: int, cut: Cut) -> tuple[float, M
 def _reduced(height: int, width: int, pixels: int, cut: Cut) -> tuple[int, int]:
     """Sides of a reduced copy: multiples, and about `pixels` for however long a strip."""
     scale = math.sqrt(pixels / (height * width))
-    low, wide = (max(cut.fitted(1), round(side * scale / cut.multiple) * cut.multiple) for side in (height, width))
+    low, wide = (
+        max(cut.fitted(1), round(side * scale / cut.multiple) * cut.multiple)
+        for side in (height, width)
+    )
     fits = cut.fitted(1), max(pixels, cut.fitted(1) ** 2)
-    return max(fits[0], min(low, cut.up(fits[1] // wide))), max(fits[0], min(wide, cut.up(fits[1] // low)))
+    return max(fits[0], min(low, cut.up(fits[1] // wide))), max(
+        fits[0], min(wide, cut.up(fits[1] // low))
+    )
 
 
-def _extended(small: tuple[Tensor, Tensor], large: tuple[Tensor, Tensor], beyond: float) -> tuple[Tensor, Tensor]:
+def _extended(
+    small: tuple[Tensor, Tensor], large: tuple[Tensor, Tensor], beyond: float
+) -> tuple[Tensor, Tensor]:
     """Variances on a logarithmic scale, where they stay positive, and no further than by a factor of e."""
     mean = large[0] + beyond * (large[0] - small[0])
     ratio = (large[1] / small[1].clamp(min=1e-12)).clamp(min=1e-12).log()

@@ -35,8 +35,12 @@ LARGEST = 32_768
 PIXELS = 200_000_000
 """Of a user's picture: a few kilobytes can claim, and unpack to, many more."""
 Image.MAX_IMAGE_PIXELS = PIXELS
-warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # `opened` refuses what Pillow would only warn of
-logging.getLogger("PIL").addHandler(logging.NullHandler())  # else its words about damaged files go to stderr beside ours
+warnings.simplefilter(
+    "ignore", Image.DecompressionBombWarning
+)  # `opened` refuses what Pillow would only warn of
+logging.getLogger("PIL").addHandler(
+    logging.NullHandler()
+)  # else its words about damaged files go to stderr beside ours
 BROKEN = (
     OSError, EOFError, SyntaxError, ValueError, TypeError, AttributeError, LookupError, RuntimeError, struct.error,
     Image.DecompressionBombError,
@@ -75,14 +79,18 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Image.Imag
     levels = to_uint8(images)
     n, height, width, channels = levels.shape
     rows, columns = grid_shape(n, height, width, columns, gap)
-    sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, dtype=np.uint8)
+    sheet = np.full(
+        (rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, dtype=np.uint8
+    )
     for index, one in enumerate(levels):
         y, x = (index // columns) * (height + gap) + gap, (index % columns) * (width + gap) + gap
         sheet[y : y + height, x : x + width] = one
     return picture(sheet)
 
 
-def grid_shape(n: int, height: int, width: int, columns: int | None = None, gap: int = 2) -> tuple[int, int]:
+def grid_shape(
+    n: int, height: int, width: int, columns: int | None = None, gap: int = 2
+) -> tuple[int, int]:
     """Rows and columns of a grid; UsageError when it would be larger than programs open."""
     columns = min(n, columns or columns_for(n))
     rows = -(-n // columns)
@@ -114,22 +122,32 @@ def _told(origin: Origin | None) -> PngInfo | None:
     return text
 
 
-def save_gif(frames: Sequence[Image.Image], path: Path, seconds: float = 6.0, rest: float = 1.0) -> None:
+def save_gif(
+    frames: Sequence[Image.Image], path: Path, seconds: float = 6.0, rest: float = 1.0
+) -> None:
     """A looping GIF of `seconds`; the last frame stays for `rest` seconds more."""
     each = max(40, round(1000 * seconds / len(frames)))
     times = [each] * (len(frames) - 1) + [each + round(1000 * rest)]
     with replacing(path) as temporary:
-        frames[0].save(temporary, "GIF", save_all=True, append_images=list(frames[1:]), duration=times, loop=0)
+        frames[0].save(
+            temporary, "GIF", save_all=True, append_images=list(frames[1:]), duration=times, loop=0
+        )
 
 
 @contextmanager
 def opened(source: Any) -> Iterator[Image.Image]:
     """A picture from a path or a file, not yet decoded. BROKEN when it is none, or larger than PIXELS."""
     with ExitStack() as stack:
-        file = stack.enter_context(files.opened(Path(source))) if isinstance(source, (str, Path)) else source
+        file = (
+            stack.enter_context(files.opened(Path(source)))
+            if isinstance(source, (str, Path))
+            else source
+        )
         image = stack.enter_context(Image.open(file))
         if image.width * image.height > PIXELS:
-            raise Image.DecompressionBombError(f"{image.width:,} x {image.height:,} pixels; at most {PIXELS:,} are decoded")
+            raise Image.DecompressionBombError(
+                f"{image.width:,} x {image.height:,} pixels; at most {PIXELS:,} are decoded"
+            )
         yield image
 
 
@@ -139,7 +157,11 @@ def fault(error: Exception) -> str:
         return "of no format that Pillow knows"
     if isinstance(error, Image.DecompressionBombError):
         return f"{error}".partition(", could be")[0]
-    return (error.strerror if isinstance(error, OSError) else None) or f"{error}" or type(error).__name__
+    return (
+        (error.strerror if isinstance(error, OSError) else None)
+        or f"{error}"
+        or type(error).__name__
+    )
 
 
 def open_picture(source: Any, name: str = "image") -> Image.Image:
@@ -148,13 +170,17 @@ def open_picture(source: Any, name: str = "image") -> Image.Image:
         if isinstance(source, Image.Image):
             return ImageOps.exif_transpose(source)
         with warnings.catch_warnings(), opened(source) as image:
-            warnings.simplefilter("ignore", UserWarning)  # of a damaged file; what cannot be read raises an error as well
+            warnings.simplefilter(
+                "ignore", UserWarning
+            )  # of a damaged file; what cannot be read raises an error as well
             image.load()
             return ImageOps.exif_transpose(image)
     except FileNotFoundError:
         raise InputError(name, f"no file {source}") from None
     except BROKEN as error:
-        raise InputError(name, f"{source} is not a picture that can be read ({fault(error)})") from None
+        raise InputError(
+            name, f"{source} is not a picture that can be read ({fault(error)})"
+        ) from None
 
 
 def to_input(image: Image.Image, spec: ImageInput) -> Tensor:

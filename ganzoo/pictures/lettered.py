@@ -35,7 +35,9 @@ def grid(pictures: Tensor, sentences: Sequence[str], columns: int | None = None)
     room = min(WIDEST, round(max(font.getlength(text) for text in texts)) + 3 * GAP)
     blocks = [images.grid(part, columns, GAP) for part in torch.split(pictures, each)]
     band, width = _band(pictures.shape[2]), max(room, blocks[0].width)
-    sheet = Image.new(blocks[0].mode, (width, sum(band + block.height for block in blocks)), "white")
+    sheet = Image.new(
+        blocks[0].mode, (width, sum(band + block.height for block in blocks)), "white"
+    )
     pen, top = ImageDraw.Draw(sheet), 0
     for text, block in zip(texts, blocks, strict=True):
         pen.text((GAP, top + GAP), _cut(text, font, width - 2 * GAP), fill="black", font=font)
@@ -79,5 +81,9 @@ def _cut(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: in
     """To `room` pixels."""
     if font.getlength(text) <= room:
         return text
-    kept = bisect_right(range(1, len(text)), float(room), key=lambda size: float(font.getlength(text[:size] + "...")))
+    kept = bisect_right(
+        range(1, len(text)),
+        float(room),
+        key=lambda size: float(font.getlength(text[:size] + "...")),
+    )
     return text[:kept].rstrip() + "..."

@@ -15,7 +15,9 @@ from ganzoo.spec import Curve
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of its cache where a home cannot be written
+logging.getLogger("matplotlib").setLevel(
+    logging.ERROR
+)  # it tells of its cache where a home cannot be written
 
 
 def points(
@@ -38,7 +40,9 @@ def points(
         numbers = labels.cpu().numpy()
         for number, name in enumerate(names):
             chosen = numbers == number
-            axes.scatter(x[chosen], y[chosen], s=3, linewidths=0, color=f"C{number % 10}", label=name)
+            axes.scatter(
+                x[chosen], y[chosen], s=3, linewidths=0, color=f"C{number % 10}", label=name
+            )
         axes.legend(markerscale=5, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     if low is not None:
         axes.set_xlim(low, high)
@@ -72,7 +76,12 @@ def losses(rows: Sequence[Mapping[str, float]], title: str) -> Image.Image:
         axes = figure.add_subplot(len(shown), 1, place)
         for name in names:
             pairs = [(row["step"], row[name]) for row in rows if name in row]
-            axes.plot([p[0] for p in pairs], [p[1] for p in pairs], linewidth=1, label=name.removeprefix(f"{panel}/"))
+            axes.plot(
+                [p[0] for p in pairs],
+                [p[1] for p in pairs],
+                linewidth=1,
+                label=name.removeprefix(f"{panel}/"),
+            )
         axes.legend(fontsize=8)
         axes.set_ylabel(panel)
         axes.set_xlabel("step")
@@ -85,7 +94,10 @@ def panels(rows: Sequence[Mapping[str, float]]) -> dict[str, list[str]]:
     """Logged keys by what stands before their slash ("loss", "score"), losses first; a key without one is alone."""
     skipped = {"step", "index", "seconds", "images_per_second", "phase"}
     found: dict[str, list[str]] = {}
-    for key in sorted({key for row in rows for key in row} - skipped, key=lambda key: (not key.startswith("loss/"), key)):
+    for key in sorted(
+        {key for row in rows for key in row} - skipped,
+        key=lambda key: (not key.startswith("loss/"), key),
+    ):
         found.setdefault(key.partition("/")[0], []).append(key)
     return found
 

@@ -54,7 +54,9 @@ class Checkpoint:
                 words.pop(0)
         tensors, plain = self.networks.setdefault(label, {}), ".".join(words)
         if plain in tensors:
-            raise WeightsError(self.path, f"{full(label, plain)} is in it twice, under different wrappers")
+            raise WeightsError(
+                self.path, f"{full(label, plain)} is in it twice, under different wrappers"
+            )
         tensors[plain] = tensor
 
 
@@ -67,7 +69,9 @@ def read(path: Path) -> Checkpoint:
     if size > LARGEST:
         raise WeightsError(path, f"{size:,} bytes; a checkpoint may have {LARGEST:,}")
     found = Checkpoint(path)
-    for label, name, value in _walk(_tensors(path) if path.suffix == ".safetensors" else _unpickled(path), path, found):
+    for label, name, value in _walk(
+        _tensors(path) if path.suffix == ".safetensors" else _unpickled(path), path, found
+    ):
         found.add(label, name, _checked(value, f"{label}.{name}" if label else name, path))
     if not found.networks:
         raise WeightsError(path, "no tensors in it")
@@ -95,7 +99,9 @@ def _unpickled(path: Path) -> Any:
     if packed:
         _measure(path)
     elif path.stat().st_size > OLD:
-        raise WeightsError(path, f"larger than {OLD:,} bytes and in the format before torch 1.6; save it anew")
+        raise WeightsError(
+            path, f"larger than {OLD:,} bytes and in the format before torch 1.6; save it anew"
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -117,14 +123,18 @@ def _measure(path: Path) -> None:
         raise WeightsError(path, f"unpacks to more than {LARGEST:,} bytes or {MOST:,} parts")
     for part in parts:
         if part.filename.endswith("data.pkl") and part.file_size > PROGRAM:
-            raise WeightsError(path, f"its pickle has {part.file_size:,} bytes; {PROGRAM:,} are allowed")
+            raise WeightsError(
+                path, f"its pickle has {part.file_size:,} bytes; {PROGRAM:,} are allowed"
+            )
         if part.compress_type != zipfile.ZIP_STORED and "/data/" in part.filename:
             raise WeightsError(path, "its tensors are compressed, which torch.save never does")
 
 
 def _refusal(message: str) -> str:
     """What the unpickler would not do, in one line."""
-    wanted = re.search(r"GLOBAL ([\w.]+)", message) or re.search(r"Unsupported (?:class|global)\w* ([\w.]+)", message)
+    wanted = re.search(r"GLOBAL ([\w.]+)", message) or re.search(
+        r"Unsupported (?:class|global)\w* ([\w.]+)", message
+    )
     if wanted:
         return f"not opened: it needs {wanted[1]}, and {DANGER}; {OTHERWISE}"
     if "TorchScript" in message:
@@ -146,7 +156,9 @@ def _walk(value: Any, path: Path, found: Checkpoint) -> Iterator[tuple[str, str,
         for key, inner in part.items():
             left[0] -= 1
             if depth > DEEPEST or left[0] < 0:
-                raise WeightsError(path, f"more than {MOST:,} entries, or wrapped more than {DEEPEST} times")
+                raise WeightsError(
+                    path, f"more than {MOST:,} entries, or wrapped more than {DEEPEST} times"
+                )
             name = key if isinstance(key, str) and key.isprintable() else ascii(key)[:80]
             if isinstance(inner, Tensor):
                 yield label, name, inner
@@ -166,7 +178,9 @@ def _is_optimizer(value: Mapping[Any, Any]) -> bool:
 def _checked(tensor: Tensor, name: str, path: Path) -> Tensor:
     """The tensor, if it is a plain one whose numbers are in the file."""
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.device.type != "cpu":
-        raise WeightsError(path, f"{name} is sparse, quantized or without numbers; plain tensors are needed")
+        raise WeightsError(
+            path, f"{name} is sparse, quantized or without numbers; plain tensors are needed"
+        )
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         raise WeightsError(path, f"{name} claims more numbers than the file holds")
     return tensor.detach()

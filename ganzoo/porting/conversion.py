@@ -51,7 +51,9 @@ class Conversion:
     outline: GAN[Any]
 
 
-def converted(paths: Sequence[Path], name: str, changes: Mapping[str, str], drop: Iterable[str] = ()) -> Conversion:
+def converted(
+    paths: Sequence[Path], name: str, changes: Mapping[str, str], drop: Iterable[str] = ()
+) -> Conversion:
     """The networks of these files as those of the plugin `name`. `changes`: settings by name, over what shapes decide; `drop`:
     networks or tensors to leave out.
 
@@ -59,7 +61,9 @@ def converted(paths: Sequence[Path], name: str, changes: Mapping[str, str], drop
     plugin = registry.get(name)
     if plugin.legacy is None:
         able = [other for other in registry.names() if _reads(other)]
-        raise UsageError(f"plugin {name!r} reads no old checkpoints; these do: {', '.join(able) or 'none'}")
+        raise UsageError(
+            f"plugin {name!r} reads no old checkpoints; these do: {', '.join(able) or 'none'}"
+        )
     found = _joined(paths)
     _drop(found, drop)
     layout = _layout(plugin, found)
@@ -87,7 +91,9 @@ def _joined(paths: Sequence[Path]) -> Checkpoint:
         for label, tensors in part.networks.items():
             new = label or path.stem
             if new in whole.networks:
-                raise WeightsError(path, f"a second network called {new!r}; give files of different networks")
+                raise WeightsError(
+                    path, f"a second network called {new!r}; give files of different networks"
+                )
             whole.networks[new] = tensors
         whole.dropped += part.dropped
     return whole
@@ -104,28 +110,44 @@ def _drop(found: Checkpoint, names: Iterable[str]) -> None:
             if not tensors:
                 del found.networks[label]
         if not hit:
-            known = ", ".join(name for name in found.networks if name) or "tensors without a network's name"
-            raise UsageError(f"--drop {wanted}: nothing in the file is called so (there are: {known})")
+            known = (
+                ", ".join(name for name in found.networks if name)
+                or "tensors without a network's name"
+            )
+            raise UsageError(
+                f"--drop {wanted}: nothing in the file is called so (there are: {known})"
+            )
         found.dropped.append(f"{wanted}: as asked for")
 
 
 def _layout(plugin: Plugin[Any], found: Checkpoint) -> Layout:
-    shapes = {label: {name: tuple(t.shape) for name, t in tensors.items()} for label, tensors in found.networks.items()}
+    shapes = {
+        label: {name: tuple(t.shape) for name, t in tensors.items()}
+        for label, tensors in found.networks.items()
+    }
     layout = plugin.legacy(shapes) if plugin.legacy else None
     if layout is None:
         for tensors in shapes.values():
             for pattern, words in ELSEWHERE.items():
                 if any(re.fullmatch(pattern, name) for name in tensors):
-                    raise WeightsError(found.path, f"recognised as {words}; the plugin that would hold it is not installed")
-        raise WeightsError(found.path, f"not a layout that plugin {plugin.name!r} knows: {_few(_every(found))}")
+                    raise WeightsError(
+                        found.path,
+                        f"recognised as {words}; the plugin that would hold it is not installed",
+                    )
+        raise WeightsError(
+            found.path, f"not a layout that plugin {plugin.name!r} knows: {_few(_every(found))}"
+        )
     if layout.differs:
         raise WeightsError(
-            found.path, f"recognised as {layout.source}, but not the network of plugin {plugin.name!r}: {layout.differs}"
+            found.path,
+            f"recognised as {layout.source}, but not the network of plugin {plugin.name!r}: {layout.differs}",
         )
     return layout
 
 
-def _mapped(found: Checkpoint, parts: Mapping[str, Part], empty: GAN[Any]) -> tuple[list[Row], dict[str, Tensor]]:
+def _mapped(
+    found: Checkpoint, parts: Mapping[str, Part], empty: GAN[Any]
+) -> tuple[list[Row], dict[str, Tensor]]:
     """Every tensor at its new name. WeightsError unless both sides come out even."""
     expected = weights.networks(empty, _wanted(_named(parts, found.path), empty, found.path))
     rows: list[Row] = []
@@ -163,7 +185,9 @@ def _named(parts: Mapping[str, Part], path: Path) -> list[str]:
     for name in names:
         if names.count(name) > 1:
             labels = ", ".join(repr(label) for label, part in parts.items() if part.network == name)
-            raise WeightsError(path, f"{labels} would each be the {name}; leave all but one out with --drop")
+            raise WeightsError(
+                path, f"{labels} would each be the {name}; leave all but one out with --drop"
+            )
     return names
 
 
@@ -174,14 +198,18 @@ def _wanted(names: Sequence[str], empty: GAN[Any], path: Path) -> list[str]:
     missing = [name for name in needed if name not in names]
     if missing:
         there = ", ".join(names) or "nothing"
-        raise WeightsError(path, f"holds {there} and no {' or '.join(missing)}; give the other file too")
+        raise WeightsError(
+            path, f"holds {there} and no {' or '.join(missing)}; give the other file too"
+        )
     return needed
 
 
 def _new_name(part: Part | None, old: str) -> str:
     """Where a tensor goes; "" for nowhere."""
     module, _, leaf = old.rpartition(".")
-    return f"{part.network}.{part.modules[module]}.{leaf}" if part and module in part.modules else ""
+    return (
+        f"{part.network}.{part.modules[module]}.{leaf}" if part and module in part.modules else ""
+    )
 
 
 def _is_free(name: str, tensors: Mapping[str, Tensor]) -> bool:

@@ -57,7 +57,14 @@ class Sampling(nn.Module):
 
     def __init__(self, gan: GAN[Any]) -> None:
         super().__init__()
-        self.gan = copy.deepcopy(gan).float().cpu().to(memory_format=torch.contiguous_format).eval().requires_grad_(False)
+        self.gan = (
+            copy.deepcopy(gan)
+            .float()
+            .cpu()
+            .to(memory_format=torch.contiguous_format)
+            .eval()
+            .requires_grad_(False)
+        )
         for name, _ in gan.named_children():
             if name not in gan.ema:
                 delattr(self.gan, name)
@@ -87,7 +94,9 @@ def check(path: Path, kind: str, force: bool = False) -> None:
     """Before any work: UsageError for an unknown format or an extension of another, OutputExists, GanzooError where what the
     format needs is not installed."""
     if kind not in FORMATS:
-        raise UsageError(f"--format {kind}: no such format{did_you_mean(near(kind, FORMATS))} (there are: {', '.join(FORMATS)})")
+        raise UsageError(
+            f"--format {kind}: no such format{did_you_mean(near(kind, FORMATS))} (there are: {', '.join(FORMATS)})"
+        )
     if path.suffix != FORMATS[kind]:
         raise UsageError(f"{path}: {kind} is written to a file called x{FORMATS[kind]}")
     if path.is_dir():
@@ -96,7 +105,9 @@ def check(path: Path, kind: str, force: bool = False) -> None:
         raise OutputExists(path)
     missing = [name for name in EXTRA if kind == "onnx" and find_spec(name) is None]
     if missing:
-        raise GanzooError(f'--format onnx needs {", ".join(missing)}: pip install "ganzoo-torch[export]"')
+        raise GanzooError(
+            f'--format onnx needs {", ".join(missing)}: pip install "ganzoo-torch[export]"'
+        )
 
 
 def verified(model: Model, file: Path, kind: str, path: Path) -> Exported:
@@ -108,7 +119,9 @@ def verified(model: Model, file: Path, kind: str, path: Path) -> Exported:
         inputs = _example(model, rows)
         wanted = samples.run(model.fast, [inputs], model.device, "fp32")
         names = tuple(wanted)
-        got = _attempt(f"{path}: the program does not run on {rows.count} rows", partial(run, inputs))
+        got = _attempt(
+            f"{path}: the program does not run on {rows.count} rows", partial(run, inputs)
+        )
         for name, tensor in wanted.items():
             difference, limit = _difference(got, name, tensor)
             if not difference <= limit:
@@ -136,22 +149,37 @@ def _difference(got: Mapping[str, Tensor], name: str, wanted: Tensor) -> tuple[f
 def _example(model: Model, rows: Rows) -> dict[str, Tensor]:
     """Any valid inputs. Pictures of any size are wider and higher than those of the tracing."""
     made = {name: spec.example(name, rows) for name, spec in model.inputs.items()}
-    larger = [name for name, spec in model.inputs.items() if isinstance(spec, Image) and spec.size is None and rows is not SEEN]
-    return {name: tensor.repeat(1, 1, 2, 3) if name in larger else tensor for name, tensor in made.items()}
+    larger = [
+        name
+        for name, spec in model.inputs.items()
+        if isinstance(spec, Image) and spec.size is None and rows is not SEEN
+    ]
+    return {
+        name: tensor.repeat(1, 1, 2, 3) if name in larger else tensor
+        for name, tensor in made.items()
+    }
 
 
 def _dimensions(model: Model) -> dict[str, dict[int, Any]]:
     """Rows are free for every input; height and width too for pictures of any size."""
     batch, free = torch.export.Dim(BATCH), torch.export.Dim.AUTO
-    sized = {name for name, spec in model.inputs.items() if isinstance(spec, Image) and spec.size is None}
-    return {name: {0: batch, **({2: free, 3: free} if name in sized else {})} for name in model.inputs}
+    sized = {
+        name for name, spec in model.inputs.items() if isinstance(spec, Image) and spec.size is None
+    }
+    return {
+        name: {0: batch, **({2: free, 3: free} if name in sized else {})} for name in model.inputs
+    }
 
 
 def _traced(model: Model) -> torch.export.ExportedProgram:
     """The program, without the source lines that torch notes at each node: they hold this machine's paths."""
 
     def trace() -> torch.export.ExportedProgram:
-        return torch.export.export(Sampling(model.gan), (_example(model, SEEN),), dynamic_shapes={"inputs": _dimensions(model)})
+        return torch.export.export(
+            Sampling(model.gan),
+            (_example(model, SEEN),),
+            dynamic_shapes={"inputs": _dimensions(model)},
+        )
 
     program: torch.export.ExportedProgram = _attempt(f"{model.name} cannot be exported", trace)
     for module in program.graph_module.modules():
@@ -165,7 +193,10 @@ def _torch(program: torch.export.ExportedProgram, model: Model) -> bytes:
     program.example_inputs = None
     buffer = io.BytesIO()
     facts = {"ganzoo.json": json.dumps(metadata(model))}
-    _attempt(f"{model.name} cannot be exported", lambda: torch.export.save(program, buffer, extra_files=facts))
+    _attempt(
+        f"{model.name} cannot be exported",
+        lambda: torch.export.save(program, buffer, extra_files=facts),
+    )
     return buffer.getvalue()
 
 
@@ -198,7 +229,11 @@ def _outputs(program: torch.export.ExportedProgram) -> list[str]:
 def _name_batch(graph: Any) -> None:
     """The rows' dimension, which the translator calls s0 or the like, by its name."""
     symbol = str(graph.graph.inputs[0].shape[0])
-    for value in [*graph.graph.inputs, *graph.graph.outputs, *(out for node in graph.graph.all_nodes() for out in node.outputs)]:
+    for value in [
+        *graph.graph.inputs,
+        *graph.graph.outputs,
+        *(out for node in graph.graph.all_nodes() for out in node.outputs),
+    ]:
         for place, size in enumerate(value.shape or ()):
             if str(size) == symbol:
                 value.shape[place] = type(size)(BATCH)
@@ -209,7 +244,9 @@ def _onnx_runner(file: Path) -> Callable[[Inputs], Outputs]:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(file.read_bytes(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        file.read_bytes(), options, providers=["CPUExecutionProvider"]
+    )
     names = [output.name for output in session.get_outputs()]
 
     def run(inputs: Inputs) -> Outputs:
@@ -235,11 +272,17 @@ def _attempt(what: str, work: Callable[[], Any]) -> Any:
     before, silence = logging.root.manager.disable, io.StringIO()
     logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(silence),
+            contextlib.redirect_stderr(silence),
+        ):
             warnings.simplefilter("ignore")
             return work()
     except Exception as error:
-        text = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        text = next(
+            (line for line in str(error).splitlines() if line.strip()), type(error).__name__
+        )
         raise GanzooError(f"{what} ({type(error).__name__}: {text.strip()[:200]})") from error
     finally:
         logging.disable(before)

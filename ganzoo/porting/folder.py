@@ -28,7 +28,9 @@ def write(made: Conversion, folder: Path, *, force: bool = False) -> None:
             shutil.rmtree(folder)
         temporary.replace(folder)
     except OSError as error:
-        raise GanzooError(f"{error.filename or folder} cannot be written ({error.strerror or error})") from None
+        raise GanzooError(
+            f"{error.filename or folder} cannot be written ({error.strerror or error})"
+        ) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -41,7 +43,9 @@ def check_folder(folder: Path, force: bool) -> None:
     if there and not force:
         raise OutputExists(folder)
     if there - {weights.MODEL, weights.TRAINING, weights.CONFIG}:
-        raise OutputExists(folder, "it holds more than a model's files; empty it or choose another name")
+        raise OutputExists(
+            folder, "it holds more than a model's files; empty it or choose another name"
+        )
 
 
 def _fill(made: Conversion, folder: Path) -> None:

@@ -25,9 +25,13 @@ def add(run: Path, name: str, story: Story, *, fine_tune: bool = False) -> Entry
     """
     plugin = record.read(run)[0].plugin  # official weights come from `ganzoo train` alone
     if not re.match(manifest.NAME, name) or not manifest.may_be_called(name, plugin):
-        raise UsageError(f"{name!r}: weights are named {plugin}-<tag>, or after one of its presets, <preset>-<tag>")
+        raise UsageError(
+            f"{name!r}: weights are named {plugin}-<tag>, or after one of its presets, <preset>-<tag>"
+        )
     folder = manifest.home() / "weights" / name
-    entry = prepare.prepare(run, folder, f"{manifest.official().owner}/{name}", story, training=fine_tune, call=name)
+    entry = prepare.prepare(
+        run, folder, f"{manifest.official().owner}/{name}", story, training=fine_tune, call=name
+    )
     _write({name: entry})
     return manifest.entry(name)
 
@@ -40,8 +44,16 @@ def publish_all(told: Callable[[str, Published], None], *, private: bool = False
         if not folder.is_dir():
             continue
         for file, expected in entry.files.items():
-            check(folder / file, expected)  # a commit that the manifest contradicts could never be pulled
-        done = publish(folder, entry.repository, [*entry.files, card.CARD], ours=prepare.PUBLISHED, private=private)
+            check(
+                folder / file, expected
+            )  # a commit that the manifest contradicts could never be pulled
+        done = publish(
+            folder,
+            entry.repository,
+            [*entry.files, card.CARD],
+            ours=prepare.PUBLISHED,
+            private=private,
+        )
         _write({name: msgspec.structs.replace(entry, revision=done.commit)})
         told(name, done)
 
@@ -49,7 +61,10 @@ def publish_all(told: Callable[[str, Published], None], *, private: bool = False
 def refresh() -> list[str]:
     """Write anew what follows from the manifest and no longer does: model cards and the README's table. Names of what changed."""
     models = manifest.official().models
-    wanted = {manifest.bundled(name) / card.CARD: card.render(name, entry) for name, entry in models.items()}
+    wanted = {
+        manifest.bundled(name) / card.CARD: card.render(name, entry)
+        for name, entry in models.items()
+    }
     readme = manifest.home() / card.CARD
     wanted[readme] = card.with_table(readme.read_text("utf-8"), models)
     stale = [path for path, text in wanted.items() if path.read_text("utf-8") != text]
@@ -65,5 +80,13 @@ def _write(changed: dict[str, Entry]) -> None:
     path = manifest.home() / "weights_manifest.json"
     if not path.with_name("pyproject.toml").exists():
         raise WeightsError(path, "an installed package; weights are added in a checkout")
-    files.write_json(path, Manifest(format=old.format, owner=old.owner, default=old.default, models=dict(sorted(models.items()))))
+    files.write_json(
+        path,
+        Manifest(
+            format=old.format,
+            owner=old.owner,
+            default=old.default,
+            models=dict(sorted(models.items())),
+        ),
+    )
     manifest.official.cache_clear()

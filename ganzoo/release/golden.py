@@ -55,13 +55,13 @@ def verify(name: str) -> Verdict:
         return Verdict(name, False, math.nan, math.nan, str(error))
     if mean <= MEAN and worst <= WORST:
         return Verdict(name, True, mean, worst)
-    detail = (
-        f"differs from {GOLDEN} by {mean:.2f} grey levels on average (at most {MEAN}), {worst:.1f} at worst (at most {WORST:g})"
-    )
+    detail = f"differs from {GOLDEN} by {mean:.2f} grey levels on average (at most {MEAN}), {worst:.1f} at worst (at most {WORST:g})"
     return Verdict(name, False, mean, worst, detail)
 
 
-def golden(model: Model, seed: int, n: int, inputs: Mapping[str, str] | None = None) -> NDArray[Any]:
+def golden(
+    model: Model, seed: int, n: int, inputs: Mapping[str, str] | None = None
+) -> NDArray[Any]:
     """Rows to compare: 8-bit (n, height, width, channels) for pictures, else float32 as `sample` gives them.
 
     `inputs`: as text; the rest is drawn, and where only a user can say (a picture, a sentence) made up from the seed."""
@@ -73,11 +73,19 @@ def golden(model: Model, seed: int, n: int, inputs: Mapping[str, str] | None = N
         name: spec.parse(given[name], name, rows) if name in given else spec.example(name, rows)
         for name, spec in model.inputs.items()
     }
-    made = samples.run(model.gan, iter([feed]), model.device, model.precision, (samples.SAMPLE,))[samples.SAMPLE]
-    return images.to_uint8(made) if isinstance(model.plugin.output(model.config), Picture) else made.numpy()
+    made = samples.run(model.gan, iter([feed]), model.device, model.precision, (samples.SAMPLE,))[
+        samples.SAMPLE
+    ]
+    return (
+        images.to_uint8(made)
+        if isinstance(model.plugin.output(model.config), Picture)
+        else made.numpy()
+    )
 
 
-def write_golden(model: Model, path: Path, *, seed: int, n: int, inputs: Mapping[str, str] | None = None) -> None:
+def write_golden(
+    model: Model, path: Path, *, seed: int, n: int, inputs: Mapping[str, str] | None = None
+) -> None:
     """The file that `verify` compares with."""
     import numpy as np
 
@@ -90,15 +98,22 @@ def write_golden(model: Model, path: Path, *, seed: int, n: int, inputs: Mapping
 def difference(made: NDArray[Any], stored: NDArray[Any]) -> tuple[float, float]:
     """Mean and greatest absolute difference in grey levels; WeightsError when the arrays are not of one kind."""
     if made.shape != stored.shape or made.dtype != stored.dtype:
-        raise WeightsError(GOLDEN, f"holds {stored.dtype} {list(stored.shape)}, the model gives {made.dtype} {list(made.shape)}")
-    apart = abs(made.astype("float64") - stored.astype("float64")) / (1 if made.dtype == "uint8" else LEVEL)
+        raise WeightsError(
+            GOLDEN,
+            f"holds {stored.dtype} {list(stored.shape)}, the model gives {made.dtype} {list(made.shape)}",
+        )
+    apart = abs(made.astype("float64") - stored.astype("float64")) / (
+        1 if made.dtype == "uint8" else LEVEL
+    )
     return float(apart.mean()), float(apart.max())
 
 
 def problems() -> list[str]:
     """What is wrong with the project's manifest and the files that came with it. ManifestError when it breaks its schema."""
     official = manifest.official()
-    found = [problem for name, entry in official.models.items() for problem in _of_model(name, entry)]
+    found = [
+        problem for name, entry in official.models.items() for problem in _of_model(name, entry)
+    ]
     if official.default is not None and official.default not in official.models:
         found.insert(0, f"the default model {official.default!r} is not among the models")
     return found
@@ -110,13 +125,17 @@ def _of_model(name: str, entry: Entry) -> list[str]:
         found.append(f"{name}: does not say how it was trained, and on what")
     try:
         if not manifest.may_be_called(name, entry.plugin):
-            found.append(f"{name}: is named neither after its plugin, {entry.plugin!r}, nor after one of its presets")
+            found.append(
+                f"{name}: is named neither after its plugin, {entry.plugin!r}, nor after one of its presets"
+            )
         convert(entry.config, registry.get(entry.plugin).config, f"{name}: config")
     except GanzooError as error:
         found.append(f"{name}: {error}")
     folder = manifest.bundled(name)
     if not folder.is_dir():
-        return found if entry.revision else [*found, f"{name}: not published, and {folder} is missing"]
+        return (
+            found if entry.revision else [*found, f"{name}: not published, and {folder} is missing"]
+        )
     for file, expected in entry.files.items():
         try:
             proof.check(folder / file, expected)
@@ -129,7 +148,12 @@ def _of_model(name: str, entry: Entry) -> list[str]:
 def _made(name: str, entry: Entry) -> NDArray[Any]:
     from ganzoo.sampling.model import load
 
-    return golden(load(name, device="cpu", precision="fp32"), entry.golden.seed, entry.golden.n, entry.golden.inputs)
+    return golden(
+        load(name, device="cpu", precision="fp32"),
+        entry.golden.seed,
+        entry.golden.n,
+        entry.golden.inputs,
+    )
 
 
 def _stored(path: Path) -> NDArray[Any]:
@@ -142,6 +166,14 @@ def _stored(path: Path) -> NDArray[Any]:
             sample: NDArray[Any] = arrays["sample"]
     except FileNotFoundError:
         raise WeightsError(path, "no such file: nothing to compare with") from None
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise WeightsError(path, f"cannot be read ({error})") from None
     return sample

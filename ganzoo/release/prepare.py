@@ -59,7 +59,14 @@ class Story:
 
 
 def prepare(
-    source: Path, into: Path, repository: str, story: Story, *, entry: Entry | None = None, training: bool = True, call: str = ""
+    source: Path,
+    into: Path,
+    repository: str,
+    story: Story,
+    *,
+    entry: Entry | None = None,
+    training: bool = True,
+    call: str = "",
 ) -> Entry:
     """Fill the folder `into` from a run, a model's folder, or a known model (`entry`), and give its manifest entry.
 
@@ -69,10 +76,14 @@ def prepare(
     known = entry or _begun(source, run)
     licence, summary = story.licence or known.licence, story.summary or known.summary
     if not licence:
-        raise UsageError("--licence is needed: the terms of the weights, which the data bear on (mit, cc-by-4.0, other ...)")
+        raise UsageError(
+            "--licence is needed: the terms of the weights, which the data bear on (mit, cc-by-4.0, other ...)"
+        )
     if not summary:
         raise UsageError("--summary is needed: what the model makes, in one line")
-    metrics = known.metrics if story.metrics is None else _metrics(story.metrics)  # refused before anything is written
+    metrics = (
+        known.metrics if story.metrics is None else _metrics(story.metrics)
+    )  # refused before anything is written
     metrics = _called(metrics, source, call or repository)
     into.mkdir(parents=True, exist_ok=True)
     config = _copied(source, into, training)
@@ -96,11 +107,23 @@ def prepare(
 
 
 @contextmanager
-def prepared(source: Pulled, repository: str, story: Story, *, training: bool = True) -> Iterator[tuple[Path, Entry]]:
+def prepared(
+    source: Pulled, repository: str, story: Story, *, training: bool = True
+) -> Iterator[tuple[Path, Entry]]:
     """A pulled or trained model made ready in a folder that goes away again, and its entry."""
     place.reference(repository)
     with tempfile.TemporaryDirectory(prefix="ganzoo-") as folder:
-        yield Path(folder), prepare(source.folder, Path(folder), repository, story, entry=source.entry, training=training)
+        yield (
+            Path(folder),
+            prepare(
+                source.folder,
+                Path(folder),
+                repository,
+                story,
+                entry=source.entry,
+                training=training,
+            ),
+        )
 
 
 def publish(
@@ -116,13 +139,18 @@ def publish(
     from ganzoo.release import upload
 
     with prepared(source, repository, story, training=training) as (folder, entry):
-        done = upload.publish(folder, repository, [*entry.files, card.CARD], ours=PUBLISHED, private=private, tag=tag)
+        done = upload.publish(
+            folder, repository, [*entry.files, card.CARD], ours=PUBLISHED, private=private, tag=tag
+        )
     return dataclasses.replace(done, entry=msgspec.structs.replace(entry, revision=done.commit))
 
 
 def manifest_name(done: Published) -> str:
     """What a manifest would call a published model: <plugin>-<tag>, or <preset>-<tag>."""
-    plugin, name = done.entry.plugin if done.entry else "", done.repository.rpartition("/")[2].lower()
+    plugin, name = (
+        done.entry.plugin if done.entry else "",
+        done.repository.rpartition("/")[2].lower(),
+    )
     return name if may_be_called(name, plugin) else f"{plugin}-{name}"
 
 
@@ -166,7 +194,9 @@ def _evaluated(run: Path) -> list[Metric]:
 def _called(metrics: list[Metric], folder: Path, name: str) -> list[Metric]:
     """Commands say the name that the model has from now on, where they said its folder."""
     said = shlex.quote(f"./{folder.absolute().name}")
-    return [msgspec.structs.replace(one, command=one.command.replace(said, name, 1)) for one in metrics]
+    return [
+        msgspec.structs.replace(one, command=one.command.replace(said, name, 1)) for one in metrics
+    ]
 
 
 def _parameters(source: Path) -> dict[str, int]:
@@ -183,13 +213,19 @@ def _parameters(source: Path) -> dict[str, int]:
 def _copied(source: Path, into: Path, training: bool) -> weights.ModelConfig:
     """Config and weights. config.json tells size and sha256 of the files beside it."""
     config = weights.read_config(source)
-    files = [weights.MODEL, *([weights.TRAINING] if training and (source / weights.TRAINING).exists() else [])]
+    files = [
+        weights.MODEL,
+        *([weights.TRAINING] if training and (source / weights.TRAINING).exists() else []),
+    ]
     for name in {weights.TRAINING} - set(files):  # of an earlier release
         (into / name).unlink(missing_ok=True)
     for name in files:
         foreign = set(weights.read_header(source / name).metadata) - HEADER
         if foreign:
-            raise WeightsError(source / name, f"its header says {', '.join(sorted(foreign))}, which is not for others to read")
+            raise WeightsError(
+                source / name,
+                f"its header says {', '.join(sorted(foreign))}, which is not for others to read",
+            )
         shutil.copyfile(source / name, into / name)
     config = msgspec.structs.replace(config, files={name: _file(into / name) for name in files})
     write_json(into / weights.CONFIG, config)
@@ -236,7 +272,11 @@ def _of_sentences(model: Model, examples: Sequence[str]) -> Samples:
 
 def _files(folder: Path) -> dict[str, File]:
     """Every published file but the card, whose text quotes the others."""
-    return {name: _file(folder / name) for name in sorted(PUBLISHED) if name != card.CARD and (folder / name).exists()}
+    return {
+        name: _file(folder / name)
+        for name in sorted(PUBLISHED)
+        if name != card.CARD and (folder / name).exists()
+    }
 
 
 def _file(path: Path) -> File:

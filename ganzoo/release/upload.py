@@ -52,13 +52,19 @@ def publish(
         raise HubError(f"{repository}: HF_HUB_OFFLINE forbids to publish")
     _made(repository, private)
     pinned = _tagged(repository, tag) if tag is not None else None
-    added, removed, commit = _agreed(folder, where, names, ours, f"tag {tag!r} exists at {pinned[:12]}" if pinned else "")
+    added, removed, commit = _agreed(
+        folder, where, names, ours, f"tag {tag!r} exists at {pinned[:12]}" if pinned else ""
+    )
     if pinned not in (None, commit):
         raise HubError(f"{repository}: tag {tag!r} exists at {str(pinned)[:12]}; choose another")
     if tag is not None and pinned is None:
         with failure.worded(repository):
-            failure.again(lambda: client.api().create_tag(repository, tag=tag, revision=commit, exist_ok=True))
-    return Published(repository, f"{failure.endpoint()}/{repository}", commit, tuple(added), tuple(removed))
+            failure.again(
+                lambda: client.api().create_tag(repository, tag=tag, revision=commit, exist_ok=True)
+            )
+    return Published(
+        repository, f"{failure.endpoint()}/{repository}", commit, tuple(added), tuple(removed)
+    )
 
 
 def _agreed(
@@ -81,7 +87,9 @@ def _agreed(
         try:
             _commit(where.repository, folder, added, removed, there.commit)
             lost = None
-        except Unreachable as error:  # the answer may be lost and the commit made: the next look tells
+        except (
+            Unreachable
+        ) as error:  # the answer may be lost and the commit made: the next look tells
             lost = error
             time.sleep(failure.PAUSE * 2**number)
     raise lost or HubError(f"{where}: somebody else changes it at the same time; try again")
@@ -90,9 +98,13 @@ def _agreed(
 def _made(repository: str, private: bool) -> None:
     """The repository exists. HubError where it is public and must not be."""
     with failure.worded(repository):
-        failure.again(lambda: client.api().create_repo(repository, private=private or None, exist_ok=True))
+        failure.again(
+            lambda: client.api().create_repo(repository, private=private or None, exist_ok=True)
+        )
         if private and not failure.again(lambda: client.api().model_info(repository)).private:
-            raise HubError(f"{repository} exists and is public; make it private first, or leave --private out")
+            raise HubError(
+                f"{repository} exists and is public; make it private first, or leave --private out"
+            )
 
 
 def _there(where: Reference) -> Facts:
@@ -102,7 +114,9 @@ def _there(where: Reference) -> Facts:
         return Facts("", {})  # a repository without a first commit
 
 
-def _differences(folder: Path, names: Sequence[str], ours: Sequence[str], there: Facts) -> tuple[list[str], list[str]]:
+def _differences(
+    folder: Path, names: Sequence[str], ours: Sequence[str], there: Facts
+) -> tuple[list[str], list[str]]:
     """Files that are not there with this content, and files of ours that should not be there any more."""
     added = []
     for name in names:
@@ -113,14 +127,18 @@ def _differences(folder: Path, names: Sequence[str], ours: Sequence[str], there:
     return added, [name for name in ours if name in there.files and name not in names]
 
 
-def _commit(repository: str, folder: Path, added: list[str], removed: list[str], parent: str) -> None:
+def _commit(
+    repository: str, folder: Path, added: list[str], removed: list[str], parent: str
+) -> None:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     operations: list[Any] = [CommitOperationAdd(name, folder / name) for name in added]
     operations += [CommitOperationDelete(name) for name in removed]
     message = f"ganzoo {VERSION}: {', '.join(added + removed)}"
     with failure.worded(repository):
-        client.api().create_commit(repository, operations, commit_message=message, parent_commit=parent or None)
+        client.api().create_commit(
+            repository, operations, commit_message=message, parent_commit=parent or None
+        )
 
 
 def _tagged(repository: str, tag: str) -> str | None:

@@ -22,7 +22,13 @@ class _Unfilled(TorchFunctionMode):
     """Leaves random initialisation out: on the meta device it has no effect, but loads a second's worth of compiler."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if getattr(func, "__name__", "") in ("normal_", "uniform_", "trunc_normal_", "kaiming_uniform_", "kaiming_normal_"):
+        if getattr(func, "__name__", "") in (
+            "normal_",
+            "uniform_",
+            "trunc_normal_",
+            "kaiming_uniform_",
+            "kaiming_normal_",
+        ):
             return args[0] if args else kwargs["tensor"]
         return func(*args, **(kwargs or {}))
 
@@ -38,7 +44,9 @@ def assemble(plugin: Plugin[Any], config: Any, path: Path) -> GAN[Any]:
 
     Shapes are compared on the meta device first, so a wrong file or a giant configuration costs no memory."""
     empty = outline(plugin, config)
-    shapes = {key: tuple(tensor.shape) for key, tensor in weights.networks(empty, empty.ema).items()}
+    shapes = {
+        key: tuple(tensor.shape) for key, tensor in weights.networks(empty, empty.ema).items()
+    }
     weights.check_shapes(path, shapes)
     check_rest(path, empty)
     with torch.random.fork_rng(devices=[]):
@@ -63,5 +71,9 @@ def model_config(plugin: Plugin[Any], gan: GAN[Any]) -> weights.ModelConfig:
     """What config.json says of these networks."""
     distribution, version = registry.distribution(plugin.name)
     return weights.ModelConfig(
-        plugin=plugin.name, distribution=distribution, version=version, networks=list(gan.ema), config=plain(gan.config)
+        plugin=plugin.name,
+        distribution=distribution,
+        version=version,
+        networks=list(gan.ema),
+        config=plain(gan.config),
     )

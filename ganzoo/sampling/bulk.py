@@ -82,7 +82,9 @@ def write(
     Raises OutputExists, RunError for a record of something else, UsageError where the model gives no pictures."""
     given = dict(inputs or {})
     try:
-        return _write(model, path, n, seed, batch_size, columns, view, resume, force, progress, given)
+        return _write(
+            model, path, n, seed, batch_size, columns, view, resume, force, progress, given
+        )
     except OSError as error:
         raise GanzooError(f"{path} cannot be written ({error.strerror or error})") from None
 
@@ -100,7 +102,9 @@ def _write(
     progress: Callable[[int], None] | None,
     given: Mapping[str, Any],
 ) -> str:
-    origin = msgspec.structs.replace(model.origin(seed, n, columns or images.columns_for(n), given), view=view)
+    origin = msgspec.structs.replace(
+        model.origin(seed, n, columns or images.columns_for(n), given), view=view
+    )
     done = _begun(model, path, origin, given) if resume else 0
     if not resume:
         _check_room(path, n, force)
@@ -111,13 +115,17 @@ def _write(
     write_json(place.record, Job(origin=origin, done=done))
     if done < n:
         views = () if view is None else view
-        feed = model.stream(n, seed=seed, batch_size=batch_size, columns=columns, start=done, views=views, **given)
+        feed = model.stream(
+            n, seed=seed, batch_size=batch_size, columns=columns, start=done, views=views, **given
+        )
         _pour(feed, place, Job(origin=origin, done=done), view, progress)
     write_json(place.record, Job(origin=origin, done=n))
     return str(path) if path.suffix != ".tar" else pattern(path, n)
 
 
-def _pour(feed: Any, place: Place, job: Job, view: str | None, progress: Callable[[int], None] | None) -> None:
+def _pour(
+    feed: Any, place: Place, job: Job, view: str | None, progress: Callable[[int], None] | None
+) -> None:
     """Batches to packers to disk, at most AHEAD of them waiting."""
     waiting: deque[tuple[int, list[Future[list[Packed]]]]] = deque()
     noted, done = 0.0, job.done
@@ -138,7 +146,10 @@ def _pour(feed: Any, place: Place, job: Job, view: str | None, progress: Callabl
             for part in feed:
                 seen = part if view is None else part.view(view)
                 pictures = seen.images()
-                tasks = [pool.submit(_pack, seen, pictures, start) for start in range(0, len(pictures), TASK)]
+                tasks = [
+                    pool.submit(_pack, seen, pictures, start)
+                    for start in range(0, len(pictures), TASK)
+                ]
                 waiting.append((seen.first, tasks))
                 if len(waiting) > AHEAD:
                     settle()
@@ -152,7 +163,10 @@ def _pour(feed: Any, place: Place, job: Job, view: str | None, progress: Callabl
 
 def _pack(part: Samples, pictures: Sequence[Image.Image], start: int) -> list[Packed]:
     chosen = range(start, min(start + TASK, len(pictures)))
-    return [(row_name(part.first + place), images.png(pictures[place], part.single(place))) for place in chosen]
+    return [
+        (row_name(part.first + place), images.png(pictures[place], part.single(place)))
+        for place in chosen
+    ]
 
 
 def _begun(model: Model, path: Path, origin: Origin, given: Mapping[str, Any]) -> int:
@@ -161,14 +175,20 @@ def _begun(model: Model, path: Path, origin: Origin, given: Mapping[str, Any]) -
     before = job.origin
     for name in ("weights", "seed", "view", "precision"):
         if getattr(before, name) != getattr(origin, name):
-            raise RunError(f"{path} was begun with {name} {getattr(before, name)}; it cannot go on with {getattr(origin, name)}")
+            raise RunError(
+                f"{path} was begun with {name} {getattr(before, name)}; it cannot go on with {getattr(origin, name)}"
+            )
     if other := unlike(before.inputs, given, model.inputs):
         raise RunError(f"{path} was begun with another {other!r}; give the same")
     if before.inputs and before.columns != origin.columns:
-        raise RunError(f"{path} was begun with {before.columns} columns, along which its inputs run; give the same")
+        raise RunError(
+            f"{path} was begun with {before.columns} columns, along which its inputs run; give the same"
+        )
     if before.n != origin.n and (before.inputs or origin.n < before.n):
         why = "it has inputs that are shared out over all rows" if before.inputs else "that is less"
-        raise RunError(f"{path} was begun for {before.n:,} samples; it cannot go on to {origin.n:,}: {why}")
+        raise RunError(
+            f"{path} was begun for {before.n:,} samples; it cannot go on to {origin.n:,}: {why}"
+        )
     return job.done
 
 
@@ -179,16 +199,32 @@ def _check_room(path: Path, n: int, force: bool) -> None:
         if there and not force:
             raise OutputExists(there[0], "choose another name, --resume it, or give --force")
         if stale := [shard for number, shard in shards.items() if number * places.SHARD >= n]:
-            raise OutputExists(stale[0], "there are more such files than would be replaced; remove them or choose another name")
+            raise OutputExists(
+                stale[0],
+                "there are more such files than would be replaced; remove them or choose another name",
+            )
         return
     if not force and record_of(path).exists():
         raise OutputExists(path, "--resume goes on with it, --force makes it anew")
     check_target(path, force)
     if path.is_dir():
-        check_folder(path, (other.name for other in path.iterdir() if other.name == RECORD or _is_row(other.name, n)))
+        check_folder(
+            path,
+            (
+                other.name
+                for other in path.iterdir()
+                if other.name == RECORD or _is_row(other.name, n)
+            ),
+        )
 
 
 def _is_row(name: str, n: int) -> bool:
     """Whether a file is the picture of one of `n` rows."""
     stem = name.removesuffix(".png")
-    return stem != name and stem.isascii() and stem.isdecimal() and int(stem) < n and stem == row_name(int(stem))
+    return (
+        stem != name
+        and stem.isascii()
+        and stem.isdecimal()
+        and int(stem) < n
+        and stem == row_name(int(stem))
+    )

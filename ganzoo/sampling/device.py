@@ -30,7 +30,9 @@ def choose_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
-def choose_precision(name: str, device: torch.device, output: Output | None = None) -> Literal["bf16", "fp32"]:
+def choose_precision(
+    name: str, device: torch.device, output: Output | None = None
+) -> Literal["bf16", "fp32"]:
     """`auto`: bf16 where it is native (CUDA 8.0 and later, CPUs with avx512_bf16 or amx), else fp32.
 
     Points and curves stay in fp32: bf16 would round their coordinates to three digits, which pictures do not show."""

@@ -37,9 +37,16 @@ def reconstruct(model: Model, images: Any, known: Mapping[str, Any]) -> samples.
     found = _encoded(model, original, known)
     missing = [name for name in model.inputs if name not in found]
     if missing:
-        raise UsageError(f"{model.name}: its encoder does not give {', '.join(missing)}, which sampling needs")
-    feed = ({name: tensor[start : start + BATCH] for name, tensor in found.items()} for start in range(0, len(original), BATCH))
-    made = samples.run(model.fast, feed, model.device, model.precision, (samples.SAMPLE,))[samples.SAMPLE]
+        raise UsageError(
+            f"{model.name}: its encoder does not give {', '.join(missing)}, which sampling needs"
+        )
+    feed = (
+        {name: tensor[start : start + BATCH] for name, tensor in found.items()}
+        for start in range(0, len(original), BATCH)
+    )
+    made = samples.run(model.fast, feed, model.device, model.precision, (samples.SAMPLE,))[
+        samples.SAMPLE
+    ]
     views = {"original": original, "beside": torch.cat([original, made], dim=3)}
     return samples.Samples(made, model.plugin.output(model.config), 0, views=views)
 
@@ -53,9 +60,15 @@ def pictures(model: Model, images: Any) -> Tensor:
     n = len(images) if isinstance(images, (list, tuple)) else n
     tensor = inputs.Image(output.channels, output.size).parse(images, IMAGES, Rows(0, n)).float()
     if output.size and tuple(tensor.shape[2:]) != (output.size, output.size):
-        raise InputError(IMAGES, f"{tensor.shape[3]} x {tensor.shape[2]} pixels, expected {output.size} x {output.size}")
+        raise InputError(
+            IMAGES,
+            f"{tensor.shape[3]} x {tensor.shape[2]} pixels, expected {output.size} x {output.size}",
+        )
     if not bool((tensor.abs() <= 1).all()):
-        raise InputError(IMAGES, f"values in [{float(tensor.min()):.4g}, {float(tensor.max()):.4g}], expected [-1, 1]")
+        raise InputError(
+            IMAGES,
+            f"values in [{float(tensor.min()):.4g}, {float(tensor.max()):.4g}], expected [-1, 1]",
+        )
     return tensor.cpu()
 
 
@@ -65,9 +78,16 @@ def _encoded(model: Model, images: Tensor, known: Mapping[str, Any]) -> dict[str
     told = {name: _told(model, name, value, len(images)) for name, value in known.items()}
     parts = []
     for start in range(0, len(images), BATCH):
-        chosen = {name: tensor[start : start + BATCH] for name, tensor in {IMAGES: images, **told}.items()}
+        chosen = {
+            name: tensor[start : start + BATCH] for name, tensor in {IMAGES: images, **told}.items()
+        }
         feed = samples.to_device(chosen, model.device)
-        parts.append({name: tensor.cpu() for name, tensor in model.gan.encode(feed.pop(IMAGES), feed).items()})
+        parts.append(
+            {
+                name: tensor.cpu()
+                for name, tensor in model.gan.encode(feed.pop(IMAGES), feed).items()
+            }
+        )
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
 

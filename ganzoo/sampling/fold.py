@@ -29,12 +29,17 @@ def folded(gan: GAN[Any]) -> GAN[Any]:
     """A copy of a GAN in eval mode in which each BatchNorm that directly follows a convolution in one `nn.Sequential` has
     gone into its weights. Hooked or shared layers, and a norm without statistics of its own, are left as they are."""
     private = copy.deepcopy(gan).eval().requires_grad_(False)
-    uses = [id(child) for module in private.modules() for child in module._modules.values()]  # children() hides repeats
+    uses = [
+        id(child) for module in private.modules() for child in module._modules.values()
+    ]  # children() hides repeats
     for sequence in [module for module in private.modules() if type(module) is nn.Sequential]:
         free = [_plain(layer) and uses.count(id(layer)) == 1 for layer in sequence]
         for place in _pairs(sequence):
             if free[place] and free[place + 1]:
-                sequence[place], sequence[place + 1] = _fused(sequence[place], sequence[place + 1]), nn.Identity()
+                sequence[place], sequence[place + 1] = (
+                    _fused(sequence[place], sequence[place + 1]),
+                    nn.Identity(),
+                )
         for place, layer in enumerate(sequence):
             if free[place]:
                 sequence[place] = _rewritten(layer)
@@ -45,13 +50,20 @@ def _pairs(sequence: nn.Sequential) -> Iterator[int]:
     for place in range(len(sequence) - 1):
         layer, norm = sequence[place], sequence[place + 1]
         grouped = type(layer) in TRANSPOSED and layer.groups != 1  # torch would fold it wrongly
-        if type(layer) in CONVOLUTIONS and not grouped and type(norm) in NORMS and norm.running_mean is not None:
+        if (
+            type(layer) in CONVOLUTIONS
+            and not grouped
+            and type(norm) in NORMS
+            and norm.running_mean is not None
+        ):
             yield place
 
 
 def _plain(module: nn.Module) -> bool:
     """No hooks and no parametrization: spectral normalization computes its weight anew at each call."""
-    return not (module._forward_hooks or module._forward_pre_hooks or hasattr(module, "parametrizations"))
+    return not (
+        module._forward_hooks or module._forward_pre_hooks or hasattr(module, "parametrizations")
+    )
 
 
 def _fused(layer: Any, norm: Any) -> nn.Module:
@@ -65,7 +77,15 @@ def _transposed(layer: NearestConvolution) -> nn.ConvTranspose2d | nn.Sequential
     """The same map with its taps added up once and for all."""
     taps, beyond = layer.taps(), layer.beyond()
     before, after, side, _ = taps.shape
-    made = nn.ConvTranspose2d(before, after, side, 2, side // 2 - 1 + 2 * beyond, bias=layer.bias is not None, device="meta")
+    made = nn.ConvTranspose2d(
+        before,
+        after,
+        side,
+        2,
+        side // 2 - 1 + 2 * beyond,
+        bias=layer.bias is not None,
+        device="meta",
+    )
     made.weight, made.bias = nn.Parameter(taps, requires_grad=False), layer.bias
     return nn.Sequential(nn.ReplicationPad2d(beyond), made) if beyond else made
 
@@ -79,7 +99,11 @@ def _rewritten(layer: nn.Module) -> nn.Module:
     geometry = (layer.stride, layer.padding, layer.output_padding, layer.dilation, layer.groups)
     if geometry == ((1, 1), (0, 0), (0, 0), (1, 1), 1):
         return Spread(layer)
-    if geometry == ((2, 2), (1, 1), (0, 0), (1, 1), 1) and layer.kernel_size == (4, 4) and layer.out_channels <= FEW:
+    if (
+        geometry == ((2, 2), (1, 1), (0, 0), (1, 1), 1)
+        and layer.kernel_size == (4, 4)
+        and layer.out_channels <= FEW
+    ):
         return Doubling(layer)
     return layer
 
@@ -92,16 +116,24 @@ class Spread(nn.Module):
         self.layer = layer
         kernel = layer.weight.permute(2, 3, 1, 0)  # (height, width, out, in)
         self.shape = kernel.shape[:3]
-        self.matrix = nn.Parameter(kernel.reshape(-1, layer.in_channels).contiguous(), requires_grad=False)
+        self.matrix = nn.Parameter(
+            kernel.reshape(-1, layer.in_channels).contiguous(), requires_grad=False
+        )
         self.bias = (
-            None if layer.bias is None else nn.Parameter(layer.bias.repeat(self.shape[0] * self.shape[1]), requires_grad=False)
+            None
+            if layer.bias is None
+            else nn.Parameter(layer.bias.repeat(self.shape[0] * self.shape[1]), requires_grad=False)
         )
 
     def forward(self, maps: Tensor) -> Tensor:
         if maps.shape[2:] != (1, 1):
             whole: Tensor = self.layer(maps)
             return whole
-        return F.linear(maps.flatten(1), self.matrix, self.bias).view(-1, *self.shape).permute(0, 3, 1, 2)
+        return (
+            F.linear(maps.flatten(1), self.matrix, self.bias)
+            .view(-1, *self.shape)
+            .permute(0, 3, 1, 2)
+        )
 
 
 class Doubling(nn.Module):
@@ -110,11 +142,20 @@ class Doubling(nn.Module):
 
     def __init__(self, layer: nn.ConvTranspose2d) -> None:
         super().__init__()
-        taps = {0: [3, 1], 1: [2, 0]}  # kernel places that meet the two inputs, for even and odd outputs
-        phases = [layer.weight[:, :, taps[row]][:, :, :, taps[column]].transpose(0, 1) for row in (0, 1) for column in (0, 1)]
+        taps = {
+            0: [3, 1],
+            1: [2, 0],
+        }  # kernel places that meet the two inputs, for even and odd outputs
+        phases = [
+            layer.weight[:, :, taps[row]][:, :, :, taps[column]].transpose(0, 1)
+            for row in (0, 1)
+            for column in (0, 1)
+        ]
         self.channels = layer.out_channels
         self.weight = nn.Parameter(torch.cat(phases), requires_grad=False)
-        self.bias = None if layer.bias is None else nn.Parameter(layer.bias.repeat(4), requires_grad=False)
+        self.bias = (
+            None if layer.bias is None else nn.Parameter(layer.bias.repeat(4), requires_grad=False)
+        )
 
     def forward(self, maps: Tensor) -> Tensor:
         n, _, height, width = maps.shape
@@ -123,7 +164,9 @@ class Doubling(nn.Module):
         out = values.new_empty(n, height, 2, width, 2, self.channels)
         for row in (0, 1):
             for column in (0, 1):
-                out[:, :, row, :, column] = phases[:, row : row + height, column : column + width, row, column]
+                out[:, :, row, :, column] = phases[
+                    :, row : row + height, column : column + width, row, column
+                ]
         return out.view(n, 2 * height, 2 * width, self.channels).permute(0, 3, 1, 2)
 
 

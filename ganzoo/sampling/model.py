@@ -79,7 +79,9 @@ class Model:
         `views`: a name or names of those that are made beside the samples, None for all; UsageError for one that there is not.
         """
         parts = []
-        for part in self.stream(n, seed=seed, batch_size=batch_size, columns=columns, views=views, **inputs):
+        for part in self.stream(
+            n, seed=seed, batch_size=batch_size, columns=columns, views=views, **inputs
+        ):
             seen = {name: tensor.cpu() for name, tensor in part.views.items()}
             parts.append(dataclasses.replace(part, tensor=part.tensor.cpu(), views=seen))
             if progress:
@@ -87,7 +89,9 @@ class Model:
         joined = {name: torch.cat([part.views[name] for part in parts]) for name in parts[0].views}
         tensor = torch.cat([part.tensor for part in parts])
         told = samples.sentences(self.inputs, inputs)
-        return dataclasses.replace(parts[0], tensor=tensor, columns=columns, views=joined, sentences=told)
+        return dataclasses.replace(
+            parts[0], tensor=tensor, columns=columns, views=joined, sentences=told
+        )
 
     def stream(
         self,
@@ -103,7 +107,11 @@ class Model:
     ) -> Iterator[samples.Samples]:
         """The samples of `sample(n)`, a batch at a time, so that memory does not grow; from row `start` on, `rows` of them.
         They stay on the model's device, where a program makes levels or features of them soonest."""
-        size = (BATCH if self.device.type == "cpu" else 4 * BATCH) if batch_size is None else index(batch_size)
+        size = (
+            (BATCH if self.device.type == "cpu" else 4 * BATCH)
+            if batch_size is None
+            else index(batch_size)
+        )
         if size < 1:
             raise UsageError(f"a batch of {size}; at least 1 is needed")
         if columns is not None and columns < 1:
@@ -112,8 +120,17 @@ class Model:
         wide = columns or images.columns_for(max(1, n))
         asked = Rows(seed, (n - start) if rows is None else rows, start, n, wide)
         samples.check_names(self.inputs, inputs)
-        wanted = None if views is None else (samples.SAMPLE, *([views] if isinstance(views, str) else views))
-        return self._parts(asked, samples.batches(self.inputs, inputs, asked, size), self.origin(seed, n, wide, inputs), wanted)
+        wanted = (
+            None
+            if views is None
+            else (samples.SAMPLE, *([views] if isinstance(views, str) else views))
+        )
+        return self._parts(
+            asked,
+            samples.batches(self.inputs, inputs, asked, size),
+            self.origin(seed, n, wide, inputs),
+            wanted,
+        )
 
     def write(self, path: str | Path, n: int, *, seed: int | None = None, **options: Any) -> str:
         """Any number of samples into a folder of PNGs or `x.tar` shards, in constant memory; says where.
@@ -122,15 +139,25 @@ class Model:
         and inputs=dict."""
         from ganzoo.sampling import bulk
 
-        return bulk.write(self, Path(path), n, seed=samples.random_seed() if seed is None else seed, **options)
+        return bulk.write(
+            self, Path(path), n, seed=samples.random_seed() if seed is None else seed, **options
+        )
 
     def _parts(
-        self, rows: Rows, feed: Iterator[dict[str, Tensor]], origin: Origin, wanted: Collection[str] | None
+        self,
+        rows: Rows,
+        feed: Iterator[dict[str, Tensor]],
+        origin: Origin,
+        wanted: Collection[str] | None,
     ) -> Iterator[samples.Samples]:
         first, output = rows.start, self.plugin.output(self.config)
-        for part in samples.parts(self.fast, feed, self.device, self.precision, wanted, strict=True):
+        for part in samples.parts(
+            self.fast, feed, self.device, self.precision, wanted, strict=True
+        ):
             tensor = part.pop(samples.SAMPLE)
-            yield samples.Samples(tensor, output, rows.seed + first, rows.columns, part, origin, first)
+            yield samples.Samples(
+                tensor, output, rows.seed + first, rows.columns, part, origin, first
+            )
             first += len(tensor)
 
     @cached_property
@@ -169,19 +196,29 @@ class Model:
         """What `sample` makes of `encode`'s answer. Views: `original`, and `beside`: original left, reconstruction right."""
         return encoding.reconstruct(self, images, known)
 
-    def translate(self, image: Any, direction: str | None = None, *, show: str | None = None, **inputs: Any) -> Image.Image:
+    def translate(
+        self, image: Any, direction: str | None = None, *, show: str | None = None, **inputs: Any
+    ) -> Image.Image:
         """A photograph of any size (a path or a PIL image) as the model makes it. `direction`: "A2B" or "B2A"; `show`: another
         view, "cycle" for original, translation and the way back. UsageError where the model takes no picture of any size."""
         from ganzoo.photographs import photograph
 
-        return photograph.applied(self, image, inputs | ({"direction": direction} if direction else {}), show=show)
+        return photograph.applied(
+            self, image, inputs | ({"direction": direction} if direction else {}), show=show
+        )
 
     def colorize(self, image: Any, **options: Any) -> Image.Image:
         """A photograph of any size in colours; `translate` under the name that fits."""
         return self.translate(image, **options)
 
 
-def load(name: str | Path, *, device: str = "auto", precision: str = "auto", progress: fetch.Progress | None = None) -> Model:
+def load(
+    name: str | Path,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    progress: fetch.Progress | None = None,
+) -> Model:
     """A model by manifest name ("dcgan-mnist"), of a Hub repository ("owner/name", "owner/name@revision"), or from a folder (a
     path, "./runs/x"): hashes and shapes are checked first. Of a repository, what was pulled before is taken (`ganzoo pull`
     asks for news); `progress` is told of what has to be fetched.
@@ -200,14 +237,26 @@ def load(name: str | Path, *, device: str = "auto", precision: str = "auto", pro
         raise WeightsError(pulled.folder / weights.CONFIG, problem)
     gan = gan.to(where).to(memory_format=torch.channels_last)
     digest = pulled.entry.files[weights.MODEL].sha256 if pulled.entry else files.sha256(path)
-    model = Model(pulled.name, plugin, gan, where, choose_precision(precision, where, plugin.output(config)), digest, pulled)
+    model = Model(
+        pulled.name,
+        plugin,
+        gan,
+        where,
+        choose_precision(precision, where, plugin.output(config)),
+        digest,
+        pulled,
+    )
     LOG.info("%r: weights %s from the %s", model, digest[:12], pulled.origin)
     return model
 
 
-def from_pretrained(name: str | Path, *, revision: str | None = None, device: str = "auto", precision: str = "auto") -> Model:
+def from_pretrained(
+    name: str | Path, *, revision: str | None = None, device: str = "auto", precision: str = "auto"
+) -> Model:
     """`load` under the name that users of timm, transformers or diffusers look for. `revision`: a branch, tag or commit."""
-    return load(f"{name}@{revision}" if revision is not None else name, device=device, precision=precision)
+    return load(
+        f"{name}@{revision}" if revision is not None else name, device=device, precision=precision
+    )
 
 
 def list_models(pattern: str = "*") -> list[str]:

@@ -34,7 +34,9 @@ Count = Annotated[int, msgspec.Meta(ge=1, le=(1 << 63) - 1)]
 Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 
-class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Origin(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
     """`weights`: sha256 of the model file; `seed`: of row 0 of `n`; `row`: which of them this picture is, None where it is a
     grid of all, `columns` wide. `inputs`: what was given, by name; None for what a picture cannot carry. `view`: of --show."""
 
@@ -59,17 +61,29 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 def told(values: Mapping[str, Any], inputs: Mapping[str, Input]) -> dict[str, Any]:
     """What a picture carries of the inputs given: texts and numbers as they are, of long ones a digest; of files a hash, never a
     path."""
-    return {name: _hashes(value, name) if _of_file(inputs.get(name), value) else _plain(value) for name, value in values.items()}
+    return {
+        name: _hashes(value, name) if _of_file(inputs.get(name), value) else _plain(value)
+        for name, value in values.items()
+    }
 
 
 def _of_file(spec: Input | None, value: Any) -> bool:
     return isinstance(spec, Image) or (isinstance(spec, Vector) and bool(files_of(value)))
 
 
-def unlike(recorded: Mapping[str, Any], values: Mapping[str, Any], inputs: Mapping[str, Input]) -> str | None:
+def unlike(
+    recorded: Mapping[str, Any], values: Mapping[str, Any], inputs: Mapping[str, Input]
+) -> str | None:
     """The first input whose value is not what was recorded, or None."""
     now = told(values, inputs)
-    return next((name for name in sorted(recorded.keys() | now.keys()) if recorded.get(name) != now.get(name)), None)
+    return next(
+        (
+            name
+            for name in sorted(recorded.keys() | now.keys())
+            if recorded.get(name) != now.get(name)
+        ),
+        None,
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -78,7 +92,11 @@ def _plain(value: Any) -> Any:
         kept = msgspec.json.encode(value)
     except (TypeError, UnicodeError, msgspec.MsgspecError):
         return None
-    return msgspec.json.decode(kept) if len(kept) <= VALUE else {DIGEST: hashlib.sha256(kept).hexdigest()}
+    return (
+        msgspec.json.decode(kept)
+        if len(kept) <= VALUE
+        else {DIGEST: hashlib.sha256(kept).hexdigest()}
+    )
 
 
 def _hashes(value: Any, name: str) -> dict[str, list[str]] | None:
@@ -98,12 +116,16 @@ def read(path: Path) -> Origin:
     try:
         with opened(path) as file:
             if file.read(8) != SIGNATURE:
-                raise UsageError(f"{path} is not a PNG; ganzoo writes the origin of samples into PNGs")
+                raise UsageError(
+                    f"{path} is not a PNG; ganzoo writes the origin of samples into PNGs"
+                )
             text = next((data for data in _texts(file) if data is not None), None)
     except OSError as error:
         raise GanzooError(f"{path}: {error.strerror}") from None
     if text is None:
-        raise UsageError(f"{path} does not say how it was made: not written by ganzoo, or stripped on its way")
+        raise UsageError(
+            f"{path} does not say how it was made: not written by ganzoo, or stripped on its way"
+        )
     try:
         return decode(text, Origin)
     except msgspec.DecodeError as error:
@@ -120,7 +142,9 @@ def _texts(file: BinaryIO) -> Iterator[bytes | None]:
         if kind in (b"iTXt", b"tEXt") and length <= LONGEST:
             data = file.read(length)
             if file.read(4) != struct.pack(">I", zlib.crc32(kind + data)):
-                raise UsageError(f"{file.name} is damaged: the checksum of its {kind.decode()} entry is wrong")
+                raise UsageError(
+                    f"{file.name} is damaged: the checksum of its {kind.decode()} entry is wrong"
+                )
             yield _entry(kind, data)
         elif kind == b"IEND":
             return

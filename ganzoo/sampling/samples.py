@@ -57,14 +57,18 @@ class Samples:
 
     def grid(self, columns: int | None = None) -> Image.Image:
         """All rows in one picture: a grid of images, a scatter of points, or small plots of curves."""
-        return draw(self.tensor, self.output, self.columns if columns is None else columns, self.sentences)
+        return draw(
+            self.tensor, self.output, self.columns if columns is None else columns, self.sentences
+        )
 
     def view(self, name: str) -> Samples:
         """The same rows seen otherwise; UsageError where they came without such a view."""
         if name == SAMPLE:
             return self
         if name not in self.views:
-            raise UsageError(f"--show {name}: these samples came with {', '.join(self.views) or 'no other views'}")
+            raise UsageError(
+                f"--show {name}: these samples came with {', '.join(self.views) or 'no other views'}"
+            )
         origin = msgspec.structs.replace(self.origin, view=name) if self.origin else None
         return replace(self, tensor=self.views[name], views={}, origin=origin)
 
@@ -90,11 +94,17 @@ class Samples:
         return path
 
     def _of_grid(self, columns: int | None) -> Origin | None:
-        return msgspec.structs.replace(self.origin, columns=columns) if self.origin and columns else self.origin
+        return (
+            msgspec.structs.replace(self.origin, columns=columns)
+            if self.origin and columns
+            else self.origin
+        )
 
     def _require_pictures(self) -> None:
         if not isinstance(self.output, Picture):
-            raise UsageError(f"this model gives {type(self.output).__name__.lower()}s, not pictures; use .tensor or .grid()")
+            raise UsageError(
+                f"this model gives {type(self.output).__name__.lower()}s, not pictures; use .tensor or .grid()"
+            )
 
     def _save_folder(self, path: Path) -> None:
         pictures = {row_name(row) + ".png": image for row, image in enumerate(self.images())}
@@ -121,7 +131,9 @@ class Samples:
         return buffer.getvalue()
 
 
-def draw(values: Tensor, output: Output, columns: int | None = None, sentences: Sequence[str] = ()) -> Image.Image:
+def draw(
+    values: Tensor, output: Output, columns: int | None = None, sentences: Sequence[str] = ()
+) -> Image.Image:
     """One picture of many rows, whatever their kind; `sentences` stand above their lines. UsageError for less than one column."""
     if columns is not None and columns < 1:
         raise UsageError(f"{columns} columns; at least 1 is needed")
@@ -144,7 +156,9 @@ def row_name(row: int) -> str:
 def check_target(path: Path, force: bool = False) -> None:
     """Before any work: UsageError for an unknown extension, OutputExists for a file or a non-empty folder in the way."""
     if path.suffix and path.suffix not in SUFFIXES:
-        raise UsageError(f"{path}: samples are written as {', '.join(SUFFIXES)} or into a folder (a name without extension)")
+        raise UsageError(
+            f"{path}: samples are written as {', '.join(SUFFIXES)} or into a folder (a name without extension)"
+        )
     if path.is_dir() and path.suffix:
         raise UsageError(f"{path} is a folder")
     in_the_way = any(path.iterdir()) if path.is_dir() else path.exists()
@@ -155,7 +169,9 @@ def check_target(path: Path, force: bool = False) -> None:
 def check_folder(path: Path, names: Iterable[str]) -> None:
     """OutputExists where a folder holds more than what is about to be replaced."""
     if path.is_dir() and {other.name for other in path.iterdir()} - set(names):
-        raise OutputExists(path, "it holds more than these pictures would replace; empty it or choose another name")
+        raise OutputExists(
+            path, "it holds more than these pictures would replace; empty it or choose another name"
+        )
 
 
 def random_seed() -> int:
@@ -168,21 +184,37 @@ def check_names(inputs: Mapping[str, Input], given: Iterable[str]) -> None:
     for name in given:
         if name not in inputs:
             known = ", ".join(f"{key} ({spec.describe()})" for key, spec in inputs.items())
-            raise InputError(name, f"this model has no such input{did_you_mean(near(name, inputs))}; it takes: {known}")
+            raise InputError(
+                name,
+                f"this model has no such input{did_you_mean(near(name, inputs))}; it takes: {known}",
+            )
 
 
 def sentences(inputs: Mapping[str, Input], given: Mapping[str, Any]) -> tuple[str, ...]:
     """The sentences that samples are asked for with, where there are several."""
-    found = [spec.sentences(given[name]) for name, spec in inputs.items() if isinstance(spec, Text) and name in given]
+    found = [
+        spec.sentences(given[name])
+        for name, spec in inputs.items()
+        if isinstance(spec, Text) and name in given
+    ]
     return tuple(found[0]) if found and len(found[0]) > 1 else ()
 
 
-def batches(inputs: Mapping[str, Input], values: Mapping[str, Any], rows: Rows, size: int) -> Iterator[dict[str, Tensor]]:
+def batches(
+    inputs: Mapping[str, Input], values: Mapping[str, Any], rows: Rows, size: int
+) -> Iterator[dict[str, Tensor]]:
     """The inputs of `rows`, `size` at a time: parsed where the user gave a value, else drawn."""
     check_names(inputs, values)
     held = any(inputs[name].sweeps(value) for name, value in values.items())
     for start in range(rows.start, rows.start + rows.count, size):
-        part = Rows(rows.seed, min(size, rows.start + rows.count - start), start, rows.whole, rows.columns, held)
+        part = Rows(
+            rows.seed,
+            min(size, rows.start + rows.count - start),
+            start,
+            rows.whole,
+            rows.columns,
+            held,
+        )
         yield {
             name: spec.parse(values[name], name, part) if name in values else spec.draw(name, part)
             for name, spec in inputs.items()
@@ -191,13 +223,20 @@ def batches(inputs: Mapping[str, Input], values: Mapping[str, Any], rows: Rows, 
 
 def precise(device: torch.device, precision: str) -> contextlib.AbstractContextManager[Any]:
     """Autocast to bf16, or nothing."""
-    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
+    return (
+        torch.autocast(device.type, torch.bfloat16)
+        if precision == "bf16"
+        else contextlib.nullcontext()
+    )
 
 
 def to_device(inputs: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
     """Inputs where the networks are, pictures channels-last."""
     moved = {name: tensor.to(device, non_blocking=True) for name, tensor in inputs.items()}
-    return {name: t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t for name, t in moved.items()}
+    return {
+        name: t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t
+        for name, t in moved.items()
+    }
 
 
 def views(made: Tensor | Mapping[str, Tensor]) -> Mapping[str, Tensor]:

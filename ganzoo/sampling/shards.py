@@ -89,7 +89,9 @@ class Shards:
         for row, (name, data) in enumerate(packed, start=first):
             if self.open is None:
                 self.file = self._hidden(row // SHARD).open("wb")
-                self.open = tarfile.TarFile(fileobj=self.file, mode="w", format=tarfile.USTAR_FORMAT)
+                self.open = tarfile.TarFile(
+                    fileobj=self.file, mode="w", format=tarfile.USTAR_FORMAT
+                )
             origin = msgspec.structs.replace(self.origin, row=row).text().encode()
             for suffix, content in (("png", data), ("json", origin)):
                 member = tarfile.TarInfo(f"{name}.{suffix}")
@@ -128,7 +130,11 @@ def shards(path: Path) -> dict[int, Path]:
     if not path.parent.is_dir():
         return {}
     named = re.compile(re.escape(path.stem) + r"-(\d{6,})\.tar", re.ASCII)
-    return {int(found[1]): place for place in sorted(path.parent.iterdir()) if (found := named.fullmatch(place.name))}
+    return {
+        int(found[1]): place
+        for place in sorted(path.parent.iterdir())
+        if (found := named.fullmatch(place.name))
+    }
 
 
 def record_of(path: Path) -> Path:

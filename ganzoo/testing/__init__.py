@@ -87,4 +87,6 @@ def check_plugin(name: str) -> None:
     failed = [result for result in run(name) if not result.passed]
     if failed:
         lines = "".join(f"\n  {result.name}: {result.detail}" for result in failed)
-        raise Nonconforming(f"plugin {name!r} breaks the contract in {len(failed)} of {len(checks())} checks:{lines}")
+        raise Nonconforming(
+            f"plugin {name!r} breaks the contract in {len(failed)} of {len(checks())} checks:{lines}"
+        )

@@ -30,7 +30,11 @@ def few(names: Iterable[str]) -> str:
 
 def same(a: Tensor, b: Tensor) -> bool:
     """Bit for bit, NaN included."""
-    return a.shape == b.shape and a.dtype == b.dtype and torch.allclose(a, b, rtol=0, atol=0, equal_nan=True)
+    return (
+        a.shape == b.shape
+        and a.dtype == b.dtype
+        and torch.allclose(a, b, rtol=0, atol=0, equal_nan=True)
+    )
 
 
 def distance(a: Tensor, b: Tensor) -> float:
@@ -44,4 +48,10 @@ def copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def generators() -> tuple[Any, ...]:
     """The state of every global random generator, comparable."""
     kind, keys, *rest = np.random.get_state(legacy=True)
-    return (torch.get_rng_state().numpy().tobytes(), random.getstate(), np.asarray(keys).tobytes(), kind, *rest)
+    return (
+        torch.get_rng_state().numpy().tobytes(),
+        random.getstate(),
+        np.asarray(keys).tobytes(),
+        kind,
+        *rest,
+    )

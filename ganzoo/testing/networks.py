@@ -18,15 +18,31 @@ from ganzoo.zoo import weights
 def build_is_repeatable(plugin: Plugin[Any]) -> None:
     """torch's seed decides the weights, the meta device costs no memory and has the same shapes, `config` is kept."""
     first, second = built(plugin), built(plugin)
-    differ = [name for name, tensor in first.state_dict().items() if not same(tensor, second.state_dict()[name])]
-    must(not differ, f"built twice under one seed, {few(differ)} differ; draw initial weights from torch's generator only")
-    must(first.config == plugin.tiny, "GAN.config is not what it was built from; call super().__init__(config)")
+    differ = [
+        name
+        for name, tensor in first.state_dict().items()
+        if not same(tensor, second.state_dict()[name])
+    ]
+    must(
+        not differ,
+        f"built twice under one seed, {few(differ)} differ; draw initial weights from torch's generator only",
+    )
+    must(
+        first.config == plugin.tiny,
+        "GAN.config is not what it was built from; call super().__init__(config)",
+    )
     with torch.device("meta"):
         outline = plugin.build(plugin.tiny)
-    shapes = [{name: tuple(tensor.shape) for name, tensor in gan.state_dict().items()} for gan in (first, outline)]
+    shapes = [
+        {name: tuple(tensor.shape) for name, tensor in gan.state_dict().items()}
+        for gan in (first, outline)
+    ]
     must(shapes[0] == shapes[1], "built on the meta device, its tensors have other names or shapes")
     real = [name for name, tensor in outline.named_parameters() if not tensor.is_meta]
-    must(not real, f"built on the meta device, {few(real)} take memory; let torch's current device decide")
+    must(
+        not real,
+        f"built on the meta device, {few(real)} take memory; let torch's current device decide",
+    )
 
 
 def state_names_are_plain(plugin: Plugin[Any]) -> None:
@@ -56,9 +72,17 @@ def phases_name_networks(plugin: Plugin[Any]) -> None:
             must(bool(player.networks), f"{who} moves no network")
             for name in player.networks:
                 must(name in children, f"{who} names network {name!r}, which is no child {known}")
-                must(any(True for _ in children[name].parameters()), f"{who} names network {name!r}, which has no parameters")
-    must(isinstance(gan.ema, tuple) and bool(gan.ema), "ema is empty: name the networks that `sample` uses, as a tuple")
-    moved = {name for phase in phases for player in phase.players.values() for name in player.networks}
+                must(
+                    any(True for _ in children[name].parameters()),
+                    f"{who} names network {name!r}, which has no parameters",
+                )
+    must(
+        isinstance(gan.ema, tuple) and bool(gan.ema),
+        "ema is empty: name the networks that `sample` uses, as a tuple",
+    )
+    moved = {
+        name for phase in phases for player in phase.players.values() for name in player.networks
+    }
     for name in gan.ema:
         must(name in children, f"ema names network {name!r}, which is no child {known}")
         learns = name in moved or not list(children[name].parameters())
@@ -70,9 +94,17 @@ def weights_survive_a_round_trip(plugin: Plugin[Any]) -> None:
     gan, other = built(plugin, seed=0), built(plugin, seed=1)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, weights.MODEL)
-        weights.save(path, weights.networks(gan, gan.ema), weights.metadata(model_config(plugin, gan)), half=False)
+        weights.save(
+            path,
+            weights.networks(gan, gan.ema),
+            weights.metadata(model_config(plugin, gan)),
+            half=False,
+        )
         weights.load(path, weights.networks(other, other.ema))
     inputs = inputs_of(plugin, ROWS)
     expected, actual = sampled(gan, inputs), sampled(other, inputs)
     differ = [name for name in expected if not torch.equal(expected[name], actual[name])]
-    must(not differ, f"loaded from its weights file, {few(differ)} differ: `sample` uses state outside the networks {gan.ema}")
+    must(
+        not differ,
+        f"loaded from its weights file, {few(differ)} differ: `sample` uses state outside the networks {gan.ema}",
+    )

@@ -31,7 +31,10 @@ def record_and_entry_point_agree(plugin: Plugin[Any]) -> None:
     lines = plugin.summary.strip().splitlines()
     must(len(lines) == 1 and len(lines[0]) <= 100, "summary: give one line of up to 100 characters")
     must(plugin.paper.startswith(("https://", "http://")), f"paper {plugin.paper!r}: give a link")
-    must(registry.get(plugin.name) is plugin, f"the entry point {plugin.name!r} of group {registry.GROUP} gives another record")
+    must(
+        registry.get(plugin.name) is plugin,
+        f"the entry point {plugin.name!r} of group {registry.GROUP} gives another record",
+    )
 
 
 def import_is_light(plugin: Plugin[Any]) -> None:
@@ -44,18 +47,31 @@ def import_is_light(plugin: Plugin[Any]) -> None:
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     done = subprocess.run(
-        [sys.executable, "-c", program, plugin.name], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program, plugin.name],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    must(done.returncode == 0, f"a fresh process cannot load it: {done.stderr.strip().splitlines()[-1:]}")
+    must(
+        done.returncode == 0,
+        f"a fresh process cannot load it: {done.stderr.strip().splitlines()[-1:]}",
+    )
     heavy = done.stdout.split()
-    must(not heavy, f"importing the plugin imports {', '.join(heavy)}; import them (and modules that do) inside `build`")
+    must(
+        not heavy,
+        f"importing the plugin imports {', '.join(heavy)}; import them (and modules that do) inside `build`",
+    )
 
 
 def config_is_strict(plugin: Plugin[Any]) -> None:
     """The configuration is frozen and fully defaulted, refuses unknown keys; defaults, tiny and presets survive JSON."""
     kind = plugin.config
     must(issubclass(kind, Config), f"{kind.__name__} is not a ganzoo.config.Config")
-    must(kind.__struct_config__.frozen, f"declare it `class {kind.__name__}(Config, frozen=True, kw_only=True)`")
+    must(
+        kind.__struct_config__.frozen,
+        f"declare it `class {kind.__name__}(Config, frozen=True, kw_only=True)`",
+    )
     bare = [field.name for field in msgspec.structs.fields(kind) if field.required]
     must(not bare, f"give {', '.join(bare)} the paper's default")
     for where, config in {"its defaults": kind(), "tiny": plugin.tiny, **plugin.presets}.items():
@@ -72,27 +88,50 @@ def config_is_strict(plugin: Plugin[Any]) -> None:
 def config_is_bounded(plugin: Plugin[Any]) -> None:
     """Every number has a largest value and every list a greatest length, so a small file cannot ask for a giant network."""
     found = list(_unbounded(msgspec.json.schema(plugin.config)))
-    must(not found, f"without upper bounds: {', '.join(found)}; use ganzoo.config.Width and its kin, or msgspec.Meta(le=...)")
+    must(
+        not found,
+        f"without upper bounds: {', '.join(found)}; use ganzoo.config.Width and its kin, or msgspec.Meta(le=...)",
+    )
 
 
 def adapt_gives_a_config(plugin: Plugin[Any]) -> None:
     """Facts of fitting data give a valid configuration, whose own data those facts still fit."""
     facts = facts_of(plugin.data(plugin.tiny))
     adapted = plugin.adapt(plugin.tiny, facts)
-    must(type(adapted) is plugin.config, f"adapt returns a {type(adapted).__name__}, not a {plugin.config.__name__}")
+    must(
+        type(adapted) is plugin.config,
+        f"adapt returns a {type(adapted).__name__}, not a {plugin.config.__name__}",
+    )
     convert(plain(adapted), plugin.config, "adapted")
-    must(plugin.adapt(adapted, facts) == adapted, "adapt, given the same facts again, changes its own result")
+    must(
+        plugin.adapt(adapted, facts) == adapted,
+        "adapt, given the same facts again, changes its own result",
+    )
 
 
 def inputs_follow_their_rows(plugin: Plugin[Any]) -> None:
     """Examples have one row a sample, on the CPU, and row i is the same whatever stands around it."""
     for name, spec in plugin.inputs(plugin.tiny).items():
-        must(name.isidentifier(), f"input {name!r}: use a Python identifier, it is a keyword of `sample`")
-        whole, part = spec.example(name, Rows(3, ROWS)), spec.example(name, Rows(3, 2, start=2, total=ROWS))
-        must(len(whole) == ROWS and len(part) == 2, f"input {name!r}: {len(whole)} rows for {ROWS} samples")
-        must(whole.device.type == "cpu", f"input {name!r}: drawn on {whole.device}; draw on the CPU")
+        must(
+            name.isidentifier(),
+            f"input {name!r}: use a Python identifier, it is a keyword of `sample`",
+        )
+        whole, part = (
+            spec.example(name, Rows(3, ROWS)),
+            spec.example(name, Rows(3, 2, start=2, total=ROWS)),
+        )
+        must(
+            len(whole) == ROWS and len(part) == 2,
+            f"input {name!r}: {len(whole)} rows for {ROWS} samples",
+        )
+        must(
+            whole.device.type == "cpu", f"input {name!r}: drawn on {whole.device}; draw on the CPU"
+        )
         same = torch.equal(whole[2:4], part)
-        must(same, f"input {name!r}: row 2 depends on the rows asked for with it; draw each row from `rows.streams(name)`")
+        must(
+            same,
+            f"input {name!r}: row 2 depends on the rows asked for with it; draw each row from `rows.streams(name)`",
+        )
 
 
 def _unbounded(node: Any, where: str = "") -> Iterator[str]:
@@ -102,7 +141,11 @@ def _unbounded(node: Any, where: str = "") -> Iterator[str]:
             yield from _unbounded(part, where)
     if not isinstance(node, dict):
         return
-    number = node.get("type") in ("integer", "number") and not {"maximum", "exclusiveMaximum", "enum"} & set(node)
+    number = node.get("type") in ("integer", "number") and not {
+        "maximum",
+        "exclusiveMaximum",
+        "enum",
+    } & set(node)
     if number or (node.get("type") == "array" and "maxItems" not in node):
         yield where
     for name, part in node.get("properties", {}).items():

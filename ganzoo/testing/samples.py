@@ -31,11 +31,22 @@ def rows_are_independent(plugin: Plugin[Any]) -> None:
     gan, inputs = built(plugin), inputs_of(plugin, ROWS)
     together = sampled(gan, inputs)
     backwards = sampled(gan, {name: tensor.flip(0) for name, tensor in inputs.items()})
-    alone = [sampled(gan, {name: tensor[row : row + 1] for name, tensor in inputs.items()}) for row in range(ROWS)]
+    alone = [
+        sampled(gan, {name: tensor[row : row + 1] for name, tensor in inputs.items()})
+        for row in range(ROWS)
+    ]
     for name, tensor in together.items():
-        far = max(distance(tensor, backwards[name].flip(0)), distance(tensor, torch.cat([one[name] for one in alone])))
-        limit = max(1e-5, 1e-3 * float(tensor.std(dim=0).max()))  # float32 kernels round by batch size
-        must(far <= limit, f"{name!r}: rows differ by {far:.2g} with the rows around them; let no layer mix rows in eval mode")
+        far = max(
+            distance(tensor, backwards[name].flip(0)),
+            distance(tensor, torch.cat([one[name] for one in alone])),
+        )
+        limit = max(
+            1e-5, 1e-3 * float(tensor.std(dim=0).max())
+        )  # float32 kernels round by batch size
+        must(
+            far <= limit,
+            f"{name!r}: rows differ by {far:.2g} with the rows around them; let no layer mix rows in eval mode",
+        )
 
 
 def sample_changes_nothing(plugin: Plugin[Any]) -> None:
@@ -44,13 +55,19 @@ def sample_changes_nothing(plugin: Plugin[Any]) -> None:
     kept = {name: tensor.clone() for name, tensor in inputs.items()}
     state, drawn = copies(gan.state_dict()), generators()
     first = sampled(gan, inputs)
-    must(generators() == drawn, "sample draws from torch's, numpy's or Python's generator; make it an input")
+    must(
+        generators() == drawn,
+        "sample draws from torch's, numpy's or Python's generator; make it an input",
+    )
     altered = [name for name, tensor in inputs.items() if not torch.equal(kept[name], tensor)]
     must(not altered, f"sample writes into its inputs {few(altered)}")
     torch.manual_seed(1)
     second = sampled(gan, inputs)
     for name in first:
-        must(torch.equal(first[name], second[name]), f"{name!r} differs for the same inputs; all randomness must be an input")
+        must(
+            torch.equal(first[name], second[name]),
+            f"{name!r} differs for the same inputs; all randomness must be an input",
+        )
     touched = [name for name, tensor in gan.state_dict().items() if not same(tensor, state[name])]
     must(not touched, f"sample changes {few(touched)}")
 
@@ -67,10 +84,16 @@ def encode_gives_inputs(plugin: Plugin[Any]) -> None:
         found = gan.encode(images, inputs)
         _asks_for_what_it_needs(gan, images)
     foreign = sorted(set(found) - set(inputs))
-    must(not foreign, f"encode returns {few(foreign)}, which `sample` does not take (inputs: {', '.join(inputs)})")
+    must(
+        not foreign,
+        f"encode returns {few(foreign)}, which `sample` does not take (inputs: {', '.join(inputs)})",
+    )
     for name, tensor in found.items():
         fits = tensor.shape == inputs[name].shape
-        must(fits, f"encode returns {name!r} of shape {list(tensor.shape)}, the input's is {list(inputs[name].shape)}")
+        must(
+            fits,
+            f"encode returns {name!r} of shape {list(tensor.shape)}, the input's is {list(inputs[name].shape)}",
+        )
     _declared(sampled(gan, {**inputs, **found})[SAMPLE], output)
 
 
@@ -84,11 +107,17 @@ def meaning_stands_for_text(plugin: Plugin[Any]) -> None:
     must(len(texts) == 1, f"`meaning` is of one Text input; there are {len(texts)}")
     with torch.no_grad():
         found = gan.meaning(inputs[texts[0]])
-    must(found.ndim == 2 and len(found) == ROWS, f"meaning returns shape {list(found.shape)} for {ROWS} sentences")
+    must(
+        found.ndim == 2 and len(found) == ROWS,
+        f"meaning returns shape {list(found.shape)} for {ROWS} sentences",
+    )
     others = {name: tensor for name, tensor in inputs.items() if name != texts[0]}
     far = distance(sampled(gan, inputs)[SAMPLE], sampled(gan, {**others, MEANING: found})[SAMPLE])
     must(far <= 1e-5, f"samples of a sentence and of its vector differ by {far:.2g}")
-    _declared(sampled(gan, {**others, MEANING: (found + found.flip(0)) / 2})[SAMPLE], plugin.output(plugin.tiny))
+    _declared(
+        sampled(gan, {**others, MEANING: (found + found.flip(0)) / 2})[SAMPLE],
+        plugin.output(plugin.tiny),
+    )
 
 
 def _asks_for_what_it_needs(gan: GAN[Any], images: Tensor) -> None:
@@ -98,7 +127,9 @@ def _asks_for_what_it_needs(gan: GAN[Any], images: Tensor) -> None:
         return
     except (LookupError, TypeError, AttributeError) as error:
         told = f"{type(error).__name__}: {error}"
-        raise Nonconforming(f"encode fails where nothing is known of the images ({told}); raise InputError") from error
+        raise Nonconforming(
+            f"encode fails where nothing is known of the images ({told}); raise InputError"
+        ) from error
 
 
 def _declared(sample: Tensor, output: Output) -> None:
@@ -110,9 +141,14 @@ def _declared(sample: Tensor, output: Output) -> None:
         case Curve(length):
             expected = [ROWS, length]
     shape = list(sample.shape)
-    fits = len(shape) == len(expected) and all(want in (None, have) for want, have in zip(expected, shape, strict=True))
+    fits = len(shape) == len(expected) and all(
+        want in (None, have) for want, have in zip(expected, shape, strict=True)
+    )
     must(fits, f"sample has shape {shape}; `output` declares {expected}")
-    must(sample.is_floating_point() and bool(torch.isfinite(sample).all()), f"samples are not finite floats ({sample.dtype})")
+    must(
+        sample.is_floating_point() and bool(torch.isfinite(sample).all()),
+        f"samples are not finite floats ({sample.dtype})",
+    )
     if isinstance(output, Picture):
         far = float(sample.abs().max())
         must(far <= 1, f"images reach {far:.4g}; they must lie in [-1, 1] (end in tanh)")

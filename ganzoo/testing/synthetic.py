@@ -67,7 +67,10 @@ def facts_of(data: Data) -> Facts:
             case Labels(classes):
                 known["classes"] = tuple(f"class {number}" for number in range(classes))
             case Captions():
-                known["sentences"] = (("a small red bird", "a bird on a branch"), ("a large blue flower",))
+                known["sentences"] = (
+                    ("a small red bird", "a bird on a branch"),
+                    ("a large blue flower",),
+                )
             case Embeddings(size):
                 known["embedding"] = size
     domains = tuple(data.fields) if data.unpaired else ()
@@ -83,12 +86,16 @@ def inputs_of(plugin: Plugin[Any], n: int) -> dict[str, Tensor]:
     """Examples of every input; choices go round their options, so that each is tried."""
     rows = Rows(0, n)
     return {
-        name: torch.arange(n) % len(spec.options) if isinstance(spec, Choice) else spec.example(name, rows)
+        name: torch.arange(n) % len(spec.options)
+        if isinstance(spec, Choice)
+        else spec.example(name, rows)
         for name, spec in plugin.inputs(plugin.tiny).items()
     }
 
 
-def sampled(gan: GAN[Any], inputs: Mapping[str, Tensor], precision: str = "fp32") -> dict[str, Tensor]:
+def sampled(
+    gan: GAN[Any], inputs: Mapping[str, Tensor], precision: str = "fp32"
+) -> dict[str, Tensor]:
     gan.eval()
     with torch.no_grad(), precise(torch.device("cpu"), precision):
         return dict(views(gan.sample(inputs)))

@@ -34,9 +34,15 @@ def only_the_player_moves(plugin: Plugin[Any]) -> None:
             )
         for name, player in phase.players.items():
             moved = [turn.moved for turn in turns if turn.player == name]
-            must(bool(moved), f"player {name!r} of phase {phase.name!r} has not played in {MOST_STEPS} steps")
+            must(
+                bool(moved),
+                f"player {name!r} of phase {phase.name!r} has not played in {MOST_STEPS} steps",
+            )
             idle = set(player.networks) - set().union(*moved)
-            must(not idle, f"player {name!r} of phase {phase.name!r}: its loss does not depend on {few(sorted(idle))}")
+            must(
+                not idle,
+                f"player {name!r} of phase {phase.name!r}: its loss does not depend on {few(sorted(idle))}",
+            )
 
 
 def losses_are_finite(plugin: Plugin[Any]) -> None:
@@ -47,10 +53,15 @@ def losses_are_finite(plugin: Plugin[Any]) -> None:
 
 def losses_draw_from_the_step(plugin: Plugin[Any]) -> None:
     """`losses` leaves torch's, numpy's and Python's own generators alone (nn.Dropout excepted)."""
-    dropout = any(isinstance(layer, nn.modules.dropout._DropoutNd) for layer in built(plugin).modules())
+    dropout = any(
+        isinstance(layer, nn.modules.dropout._DropoutNd) for layer in built(plugin).modules()
+    )
     for _, turns in _played(plugin, "fp32"):
         for turn in turns:
-            must(dropout or not turn.drew, f"{turn.where}: randomness from outside; use step.noise, step.uniform or step.rng")
+            must(
+                dropout or not turn.drew,
+                f"{turn.where}: randomness from outside; use step.noise, step.uniform or step.rng",
+            )
 
 
 def bf16_is_finite(plugin: Plugin[Any]) -> None:
@@ -58,9 +69,15 @@ def bf16_is_finite(plugin: Plugin[Any]) -> None:
     for _, turns in _played(plugin, "bf16"):
         _finite(turns)
         for turn in turns:
-            must(turn.loss.dtype == torch.float32, f"{turn.where}: a loss in {turn.loss.dtype}; call .float() on outputs first")
+            must(
+                turn.loss.dtype == torch.float32,
+                f"{turn.where}: a loss in {turn.loss.dtype}; call .float() on outputs first",
+            )
     made = sampled(built(plugin), inputs_of(plugin, ROWS), "bf16")
-    must(all(bool(torch.isfinite(t.float()).all()) for t in made.values()), "samples under bf16 are not finite")
+    must(
+        all(bool(torch.isfinite(t.float()).all()) for t in made.values()),
+        "samples under bf16 are not finite",
+    )
 
 
 def a_restart_changes_nothing(plugin: Plugin[Any]) -> None:
@@ -76,9 +93,16 @@ def a_restart_changes_nothing(plugin: Plugin[Any]) -> None:
             second.resume()
             second.run()
             actual = _state(second)
-            differ = [name for name in expected if name not in actual or not same(expected[name], actual[name])]
+            differ = [
+                name
+                for name in expected
+                if name not in actual or not same(expected[name], actual[name])
+            ]
             where = f"after a restart in phase {phase.name!r}"
-            must(not differ, f"{where} {few(differ)} differ; keep what later steps need in registered buffers")
+            must(
+                not differ,
+                f"{where} {few(differ)} differ; keep what later steps need in registered buffers",
+            )
             begun += phase.steps
 
 
@@ -119,7 +143,12 @@ def _played(plugin: Plugin[Any], precision: str) -> Iterator[tuple[Phase, list[T
 
 
 def _step(
-    gan: GAN[Any], phase: Phase, index: int, movers: Mapping[str, Mover], batches: Synthetic, engine: Engine
+    gan: GAN[Any],
+    phase: Phase,
+    index: int,
+    movers: Mapping[str, Mover],
+    batches: Synthetic,
+    engine: Engine,
 ) -> Iterator[Turn]:
     step = engine.step(phase, index)
     size = min(phase.batch, 8)
@@ -137,7 +166,9 @@ def _step(
         except RuntimeError as error:
             raise Nonconforming(_explained(error, update.player, phase.name)) from error
         touched, moved = _changed(gan, before, between), _changed(gan, between, gan.state_dict())
-        yield Turn(phase.name, index, update.player, update.loss.detach(), update.log, touched, moved, drew)
+        yield Turn(
+            phase.name, index, update.player, update.loss.detach(), update.log, touched, moved, drew
+        )
 
 
 def _marked_moved(mover: Mover) -> None:
@@ -148,8 +179,14 @@ def _marked_moved(mover: Mover) -> None:
 
 
 def _yielded(update: Update, movers: Iterable[str], where: str) -> None:
-    must(isinstance(update, Update), f"{where}: losses yields a {type(update).__name__}, not an Update")
-    must(update.player in movers, f"{where}: an update of {update.player!r}; its players are {', '.join(movers)}")
+    must(
+        isinstance(update, Update),
+        f"{where}: losses yields a {type(update).__name__}, not an Update",
+    )
+    must(
+        update.player in movers,
+        f"{where}: an update of {update.player!r}; its players are {', '.join(movers)}",
+    )
     must(
         update.loss.ndim == 0,
         f"{where}: the loss of {update.player!r} has shape {list(update.loss.shape)}; reduce it to a scalar",
@@ -167,7 +204,9 @@ def _explained(error: RuntimeError, player: str, phase: str) -> str:
     return f"player {player!r} of phase {phase!r}: backward failed ({text})"
 
 
-def _changed(gan: GAN[Any], before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> tuple[str, ...]:
+def _changed(
+    gan: GAN[Any], before: Mapping[str, Tensor], after: Mapping[str, Tensor]
+) -> tuple[str, ...]:
     """Networks of which a parameter (not a buffer) differs."""
     names = [name for name, _ in gan.named_parameters() if not same(before[name], after[name])]
     return tuple(dict.fromkeys(name.partition(".")[0] for name in names))
@@ -175,7 +214,10 @@ def _changed(gan: GAN[Any], before: Mapping[str, Tensor], after: Mapping[str, Te
 
 def _finite(turns: Iterable[Turn]) -> None:
     for turn in turns:
-        must(math.isfinite(float(turn.loss)), f"{turn.where}: the loss is {float(turn.loss)} on made-up data")
+        must(
+            math.isfinite(float(turn.loss)),
+            f"{turn.where}: the loss is {float(turn.loss)} on made-up data",
+        )
         for key, value in turn.log.items():
             must(
                 value.numel() == 1 and math.isfinite(float(value.detach())),
@@ -189,7 +231,14 @@ def _trainer(plugin: Plugin[Any], folder: Path, seed: int) -> Trainer:
     gan = built(plugin, seed)
     phases = tuple(replace(phase, steps=4, batch=min(phase.batch, 8)) for phase in gan.phases())
     rhythm = Rhythm(log=0, sample=0, checkpoint=0)
-    return Trainer(gan, phases, Synthetic(plugin.data(plugin.tiny)), Engine("cpu", "fp32"), folder, rhythm=rhythm)
+    return Trainer(
+        gan,
+        phases,
+        Synthetic(plugin.data(plugin.tiny)),
+        Engine("cpu", "fp32"),
+        folder,
+        rhythm=rhythm,
+    )
 
 
 def _state(trainer: Trainer) -> dict[str, Tensor]:

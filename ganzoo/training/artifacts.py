@@ -35,10 +35,24 @@ GIVEN: dict[type[Input], type] = {Text: Captions, Vector: Embeddings, ImageInput
 class Artifacts:
     """Draws and exports from a run's averaged weights; `fixed` inputs are the same at every step."""
 
-    def __init__(self, plugin: Plugin[Any], gan: GAN[Any], batches: Batches, engine: Engine, folder: Path) -> None:
-        self.plugin, self.gan, self.engine, self.folder, self.batches = plugin, gan, engine, folder, batches
+    def __init__(
+        self, plugin: Plugin[Any], gan: GAN[Any], batches: Batches, engine: Engine, folder: Path
+    ) -> None:
+        self.plugin, self.gan, self.engine, self.folder, self.batches = (
+            plugin,
+            gan,
+            engine,
+            folder,
+            batches,
+        )
         self.output = plugin.output(gan.config)
-        many = FIXED if isinstance(self.output, Picture) else 16 * FIXED if isinstance(self.output, Points) else 16
+        many = (
+            FIXED
+            if isinstance(self.output, Picture)
+            else 16 * FIXED
+            if isinstance(self.output, Points)
+            else 16
+        )
         self.fixed = fixed_inputs(plugin, gan.config, batches, engine.seed, many)
 
     def sample(self, average: Average, step: int, phase: Phase) -> Tensor | None:
@@ -50,7 +64,9 @@ class Artifacts:
         with average.applied() as gan:
             made = samples.run(gan, feed, self.engine.device, self.engine.precision, looked_at)
         shown = made.get(phase.name, made[samples.SAMPLE])
-        images.save_png(samples.draw(shown, self.output), self.folder / SAMPLES / f"step-{step:07d}.png")
+        images.save_png(
+            samples.draw(shown, self.output), self.folder / SAMPLES / f"step-{step:07d}.png"
+        )
         return shown if len(phase.players) > 1 else None
 
     def real(self) -> Tensor | None:
@@ -78,16 +94,26 @@ class Artifacts:
 
     def settled(self, names: Sequence[str]) -> None:
         """BatchNorm of networks that have just taken their averaged weights re-estimated, for later phases build on them."""
-        self._reestimate(self.gan, nn.ModuleList(self.gan.get_submodule(name) for name in names), self.engine.seed)
+        self._reestimate(
+            self.gan,
+            nn.ModuleList(self.gan.get_submodule(name) for name in names),
+            self.engine.seed,
+        )
 
     def _save(self, name: str, tensors: dict[str, Tensor], gan: GAN[Any]) -> None:
         if tensors:
-            weights.save(self.folder / name, tensors, weights.metadata(model_config(self.plugin, gan)))
+            weights.save(
+                self.folder / name, tensors, weights.metadata(model_config(self.plugin, gan))
+            )
 
     def _reestimate(self, gan: GAN[Any], networks: nn.Module, seed: int) -> None:
         """Not for translators both ways: a norm would see pictures of the wrong domain."""
         if not self.plugin.data(gan.config).unpaired:
-            reestimate(networks, self._feed(seed), lambda feed: gan.sample(samples.to_device(feed, self.engine.device)))
+            reestimate(
+                networks,
+                self._feed(seed),
+                lambda feed: gan.sample(samples.to_device(feed, self.engine.device)),
+            )
 
     def _feed(self, seed: int) -> Iterator[dict[str, Tensor]]:
         """Batches of inputs: pictures and sentences from the data, all else drawn."""
@@ -98,7 +124,9 @@ class Artifacts:
         for number, feed in enumerate(samples.batches(drawn, {}, rows, ESTIMATE_SIZE)):
             place = number * ESTIMATE_SIZE
             yield feed | {
-                name: _from_data(self.plugin, self.gan.config, self.batches, spec, ESTIMATE_SIZE, name, place)
+                name: _from_data(
+                    self.plugin, self.gan.config, self.batches, spec, ESTIMATE_SIZE, name, place
+                )
                 for name, spec in given.items()
             }
 
@@ -114,7 +142,9 @@ class Artifacts:
             images.save_png(plots.losses(rows, self.folder.name), self.folder / "losses.png")
 
 
-def fixed_inputs(plugin: Plugin[Any], config: Any, batches: Batches, seed: int, n: int) -> dict[str, Tensor]:
+def fixed_inputs(
+    plugin: Plugin[Any], config: Any, batches: Batches, seed: int, n: int
+) -> dict[str, Tensor]:
     """Inputs that stay the same through a run: drawn from the seed; pictures and sentences from the data's first rows;
     labels in equal runs, one class after the other."""
     rows = Rows(seed, n)
@@ -129,7 +159,15 @@ def fixed_inputs(plugin: Plugin[Any], config: Any, batches: Batches, seed: int, 
     return found
 
 
-def _from_data(plugin: Plugin[Any], config: Any, batches: Batches, spec: Input, n: int, name: str, place: int = 0) -> Tensor:
+def _from_data(
+    plugin: Plugin[Any],
+    config: Any,
+    batches: Batches,
+    spec: Input,
+    n: int,
+    name: str,
+    place: int = 0,
+) -> Tensor:
     wanted = next(field for kind, field in GIVEN.items() if isinstance(spec, kind))
     fields = plugin.data(config).fields
     key = next((key for key, field in fields.items() if isinstance(field, wanted)), None)

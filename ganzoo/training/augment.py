@@ -30,7 +30,9 @@ def color(images: Tensor, draws: Tensor) -> Tensor:
 
 def translation(images: Tensor, draws: Tensor) -> Tensor:
     """Moved by up to an eighth of each side, in whole pixels; grey (0) comes in."""
-    moved: Tensor = _Shift.apply(images, _whole(draws[0], images.shape[2] // 8), _whole(draws[1], images.shape[3] // 8))
+    moved: Tensor = _Shift.apply(
+        images, _whole(draws[0], images.shape[2] // 8), _whole(draws[1], images.shape[3] // 8)
+    )
     return moved
 
 
@@ -50,7 +52,9 @@ def parse(names: str | Iterable[str]) -> tuple[str, ...]:
     for name in found:
         if name not in TRANSFORMS:
             hint = did_you_mean(near(name, TRANSFORMS))
-            raise UsageError(f"--augment: no augmentation {name!r}{hint} (there are: {', '.join(TRANSFORMS)})")
+            raise UsageError(
+                f"--augment: no augmentation {name!r}{hint} (there are: {', '.join(TRANSFORMS)})"
+            )
     return tuple(dict.fromkeys(found))
 
 
@@ -72,14 +76,18 @@ class Augment:
 
     # a compiled network takes its pictures augmented: the compiler would draw other numbers
     @torch.compiler.disable  # type: ignore[untyped-decorator, unused-ignore]
-    def _hook(self, network: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, dict[str, Any]] | None:
+    def _hook(
+        self, network: nn.Module, args: tuple[Any, ...], named: dict[str, Any]
+    ) -> tuple[Any, dict[str, Any]] | None:
         if not network.training:
             return None
         pictures = [value for value in (*args, *named.values()) if _is_picture(value)]
         self.called, self.reached = True, self.reached or bool(pictures)
         if not pictures:
             return None
-        draws = [torch.rand(DRAWS, len(pictures[0]), device=pictures[0].device) for _ in self.transforms]
+        draws = [
+            torch.rand(DRAWS, len(pictures[0]), device=pictures[0].device) for _ in self.transforms
+        ]
         changed = {name: self._applied(value, draws) for name, value in named.items()}
         return tuple(self._applied(value, draws) for value in args), changed
 
@@ -98,9 +106,14 @@ class _Shift(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, images: Tensor, down: Tensor, right: Tensor) -> Tensor:
         ctx.save_for_backward(down, right)
-        (rows, seen), (columns, visible) = _source(down, images.shape[2]), _source(right, images.shape[3])
+        (rows, seen), (columns, visible) = (
+            _source(down, images.shape[2]),
+            _source(right, images.shape[3]),
+        )
         batch = torch.arange(len(images), device=images.device)[:, None, None]
-        moved = images[batch, :, rows[:, :, None], columns[:, None, :]]  # (n, height, width, channels)
+        moved = images[
+            batch, :, rows[:, :, None], columns[:, None, :]
+        ]  # (n, height, width, channels)
         return (moved * (seen[:, :, None] & visible[:, None, :]).unsqueeze(-1)).permute(0, 3, 1, 2)
 
     @staticmethod

@@ -40,7 +40,11 @@ def here(phase: int, index: int, machine: str) -> Position:
 
 def write(folder: Path, position: Position, groups: Mapping[str, Mapping[str, Tensor]]) -> None:
     """Tensors of several groups ("gan", "ema", "optim/<player>") at full precision, with the position in the header."""
-    tensors = {f"{group}:{name}": tensor for group, found in groups.items() for name, tensor in found.items()}
+    tensors = {
+        f"{group}:{name}": tensor
+        for group, found in groups.items()
+        for name, tensor in found.items()
+    }
     save(folder / CHECKPOINT, tensors, {"position": json.dumps(asdict(position))}, half=False)
 
 
@@ -52,7 +56,9 @@ def position(folder: Path) -> Position:
     try:
         return msgspec.json.decode(read_header(path).metadata["position"], type=Position)
     except KeyError:
-        raise WeightsError(path, "not a checkpoint of ganzoo (its header names no position)") from None
+        raise WeightsError(
+            path, "not a checkpoint of ganzoo (its header names no position)"
+        ) from None
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise WeightsError(path, f"not a checkpoint of ganzoo ({error})") from None
 

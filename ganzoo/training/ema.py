@@ -19,10 +19,19 @@ class Average:
     def __init__(self, gan: GAN[Any], names: Sequence[str], decay: float) -> None:
         self.gan, self.decay = gan, decay
         self.shadows: dict[str, nn.Module] = {
-            name: copy.deepcopy(gan.get_submodule(name)).eval().requires_grad_(False) for name in names
+            name: copy.deepcopy(gan.get_submodule(name)).eval().requires_grad_(False)
+            for name in names
         }
-        live = [tensor for name in names for tensor in gan.get_submodule(name).state_dict(keep_vars=True).values()]
-        kept = [tensor for shadow in self.shadows.values() for tensor in shadow.state_dict(keep_vars=True).values()]
+        live = [
+            tensor
+            for name in names
+            for tensor in gan.get_submodule(name).state_dict(keep_vars=True).values()
+        ]
+        kept = [
+            tensor
+            for shadow in self.shadows.values()
+            for tensor in shadow.state_dict(keep_vars=True).values()
+        ]
         pairs = list(zip(kept, live, strict=True))
         self.floats = [(k, v) for k, v in pairs if k.is_floating_point()]
         self.others = [(k, v) for k, v in pairs if not k.is_floating_point()]
@@ -32,7 +41,9 @@ class Average:
         """After step `index` of the phase; the decay grows as (1 + i) / (10 + i) to its value."""
         if self.floats:
             weight = 1 - min(self.decay, (1 + index) / (10 + index))
-            torch._foreach_lerp_([k.data for k, _ in self.floats], [v.data for _, v in self.floats], weight)
+            torch._foreach_lerp_(
+                [k.data for k, _ in self.floats], [v.data for _, v in self.floats], weight
+            )
         for kept, live in self.others:
             kept.copy_(live)
 
@@ -40,7 +51,9 @@ class Average:
     def applied(self) -> Iterator[GAN[Any]]:
         """The GAN with its averaged networks in place and everything in eval mode; undone on leaving."""
         live = {name: self.gan.get_submodule(name) for name in self.shadows}
-        modes = [(module, module.training) for module in self.gan.modules()]  # frozen parts differ from their network
+        modes = [
+            (module, module.training) for module in self.gan.modules()
+        ]  # frozen parts differ from their network
         for name, shadow in self.shadows.items():
             setattr(self.gan, name, shadow)
         self.gan.eval()
@@ -57,13 +70,19 @@ class Average:
         with torch.no_grad():
             for name in names:
                 for kept, live in zip(
-                    self.shadows[name].state_dict().values(), self.gan.get_submodule(name).state_dict().values(), strict=True
+                    self.shadows[name].state_dict().values(),
+                    self.gan.get_submodule(name).state_dict().values(),
+                    strict=True,
                 ):
                     live.copy_(kept)
 
     def state(self) -> dict[str, Tensor]:
         """Tensors by "<network>.<name>"."""
-        return {f"{name}.{key}": t for name, shadow in self.shadows.items() for key, t in shadow.state_dict().items()}
+        return {
+            f"{name}.{key}": t
+            for name, shadow in self.shadows.items()
+            for key, t in shadow.state_dict().items()
+        }
 
 
 @torch.no_grad()
@@ -71,7 +90,11 @@ def reestimate(network: nn.Module, feed: Iterator[Any], forward: Any) -> None:
     """Replace BatchNorm statistics by the plain average over the batches of `feed`; averaged ones lag behind the weights.
 
     Those that no batch reaches, a discriminator's say, stay as they are."""
-    norms = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
+    norms = [
+        m
+        for m in network.modules()
+        if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats
+    ]
     momenta = [norm.momentum for norm in norms]
     before = [{name: buffer.clone() for name, buffer in norm.named_buffers()} for norm in norms]
     for norm in norms:

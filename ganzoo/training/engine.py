@@ -25,7 +25,13 @@ class Engine:
     on the gradients themselves, not by wrapping networks, so penalties, partly used networks and n_critic need no care.
     """
 
-    def __init__(self, device: str = "auto", precision: str = "auto", seed: int = 0, output: Output | None = None) -> None:
+    def __init__(
+        self,
+        device: str = "auto",
+        precision: str = "auto",
+        seed: int = 0,
+        output: Output | None = None,
+    ) -> None:
         wanted = choose_device(device)
         self.accelerator = Accelerator(cpu=wanted.type == "cpu")
         self.device: torch.device = self.accelerator.device
@@ -50,11 +56,15 @@ class Engine:
         digest = hashlib.sha256(f"{self.seed}/{phase.name}/{index}/{self.rank}".encode()).digest()
         number = int.from_bytes(digest[:8], "little") >> 1
         torch.manual_seed(number)
-        return Step(index, phase.name, phase.steps, torch.Generator(self.device).manual_seed(number ^ 1))
+        return Step(
+            index, phase.name, phase.steps, torch.Generator(self.device).manual_seed(number ^ 1)
+        )
 
     def batch(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """A batch on the device; 8-bit pictures become floats in [-1, 1], channels-last."""
-        moved = {name: tensor.to(self.device, non_blocking=True) for name, tensor in tensors.items()}
+        moved = {
+            name: tensor.to(self.device, non_blocking=True) for name, tensor in tensors.items()
+        }
         return {name: to_float(t) if t.dtype == torch.uint8 else t for name, t in moved.items()}
 
     def drive(self, losses: Iterator[Update]) -> Iterator[Update]:
@@ -86,5 +96,7 @@ class Engine:
 
     def _average(self, gradients: list[Tensor]) -> None:
         flat = self.accelerator.reduce(torch.cat([g.reshape(-1) for g in gradients]), "mean")
-        for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        for gradient, part in zip(
+            gradients, flat.split([g.numel() for g in gradients]), strict=True
+        ):
             gradient.copy_(part.view_as(gradient))

@@ -15,7 +15,9 @@ from ganzoo.gan import GAN
 def critics(gan: GAN[Any]) -> dict[str, nn.Module]:
     """Networks with weights that no `ema` names: they judge, or help to, and are not sampled."""
     children = {name: child for name, child in gan.named_children() if name not in gan.ema}
-    return {name: child for name, child in children.items() if any(True for _ in child.parameters())}
+    return {
+        name: child for name, child in children.items() if any(True for _ in child.parameters())
+    }
 
 
 def layers(network: nn.Module) -> list[list[nn.Module]]:
@@ -41,8 +43,14 @@ def first(gan: GAN[Any], count: int) -> list[nn.Module]:
     for name, network in critics(gan).items() if count else ():
         known = layers(network)
         if count >= len(known):
-            most = f"at most {len(known) - 1} can be frozen" if len(known) > 1 else "none can be frozen"
-            raise UsageError(f"--freeze {count}: network {name!r} has {len(known)} layers with weights; {most}")
+            most = (
+                f"at most {len(known) - 1} can be frozen"
+                if len(known) > 1
+                else "none can be frozen"
+            )
+            raise UsageError(
+                f"--freeze {count}: network {name!r} has {len(known)} layers with weights; {most}"
+            )
         found += [module for layer in known[:count] for module in layer]
     return found
 

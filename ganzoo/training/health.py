@@ -27,7 +27,9 @@ class Health:
     none to compare with. `classes`: names the class of each sample, where something can. Each warning comes once, and again
     only after the trouble had gone."""
 
-    def __init__(self, real: Tensor | None = None, classes: Callable[[Tensor], list[str]] | None = None) -> None:
+    def __init__(
+        self, real: Tensor | None = None, classes: Callable[[Tensor], list[str]] | None = None
+    ) -> None:
         self.classes = classes
         self.variety = variety(real) if real is not None else None
         self.rows: deque[Mapping[str, Any]] = deque(maxlen=ROWS)
@@ -72,7 +74,9 @@ class Health:
         if self.variety is None or len(made) < 2:
             return []
         self.events += 1
-        share = min(now / max(real, 1e-9) for now, real in zip(variety(made), self.variety, strict=True))
+        share = min(
+            now / max(real, 1e-9) for now, real in zip(variety(made), self.variety, strict=True)
+        )
         self.bad = self.bad + 1 if share < COLLAPSED and self.events > FIRST else 0
         return list(self._once("collapsed", self.collapsed, (
             f"the samples look alike ({100 * share:.0f} % of the variety of the data): the generator has collapsed. {TRY}; "
@@ -99,7 +103,9 @@ class Health:
     def _frozen(self) -> bool:
         keys = [key for key in self.rows[0] if key.startswith("loss/")]
         ranges = [[row.get(key, 0.0) for row in self.rows] for key in keys]
-        return bool(keys) and all(max(values) - min(values) <= 1e-6 * max(1.0, abs(values[0])) for values in ranges)
+        return bool(keys) and all(
+            max(values) - min(values) <= 1e-6 * max(1.0, abs(values[0])) for values in ranges
+        )
 
 
 def variety(rows: Tensor) -> tuple[float, float]:

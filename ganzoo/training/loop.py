@@ -75,9 +75,18 @@ class Trainer:
         freeze: int = 0,
         augment: tuple[str, ...] = (),
     ) -> None:
-        self.gan, self.phases, self.batches, self.engine = engine.place(gan), phases, batches, engine
+        self.gan, self.phases, self.batches, self.engine = (
+            engine.place(gan),
+            phases,
+            batches,
+            engine,
+        )
         self.folder, self.rhythm, self.events = folder, rhythm, events
-        self.health, self.stop_on_collapse, self.compile = health or Health(), stop_on_collapse, compile
+        self.health, self.stop_on_collapse, self.compile = (
+            health or Health(),
+            stop_on_collapse,
+            compile,
+        )
         self.frozen, self.augment = Frozen(gan, freeze), Augment(critics(gan).values(), augment)
         folder.mkdir(parents=True, exist_ok=True)
         self.reporter: log.Reporter = reporter or log.Silent()
@@ -142,18 +151,25 @@ class Trainer:
     def save(self) -> None:
         """Write the checkpoint and the model as it stands (the main process alone)."""
         if self.engine.main:
-            groups: dict[str, Mapping[str, Tensor]] = {"gan": self.gan.state_dict(), "ema": self.average.state()}
+            groups: dict[str, Mapping[str, Tensor]] = {
+                "gan": self.gan.state_dict(),
+                "ema": self.average.state(),
+            }
             groups |= {f"optim/{name}": mover.state() for name, mover in self.movers.items()}
             if self.events:
                 self.events.export(self.average, self.done)
-            checkpoint.write(self.folder, checkpoint.here(self.phase, self.index, self.engine.machine), groups)
+            checkpoint.write(
+                self.folder, checkpoint.here(self.phase, self.index, self.engine.machine), groups
+            )
         self.engine.wait()
 
     def resume(self) -> None:
         """Back to the checkpoint in the run folder. RunError when there is none, WeightsError when it does not fit."""
         position, groups = checkpoint.read(self.folder)
         if position.phase >= len(self.phases):
-            raise RunError(f"{self.folder}: its checkpoint stands in phase {position.phase + 1} of {len(self.phases)}")
+            raise RunError(
+                f"{self.folder}: its checkpoint stands in phase {position.phase + 1} of {len(self.phases)}"
+            )
         self._begin(position.phase)
         self.index = position.index
         _restore(self.gan.state_dict(), groups.get("gan", {}), self.folder)
@@ -174,12 +190,22 @@ class Trainer:
         for name, child in self.gan.named_children():
             child.train(name in moved)
         self.frozen.hold()
-        self.movers = {name: Mover(self.gan, player, phase, self.frozen.parameters) for name, player in phase.players.items()}
-        self.average = Average(self.gan, [name for name in self.gan.ema if name in moved], phase.ema)
+        self.movers = {
+            name: Mover(self.gan, player, phase, self.frozen.parameters)
+            for name, player in phase.players.items()
+        }
+        self.average = Average(
+            self.gan, [name for name in self.gan.ema if name in moved], phase.ema
+        )
 
     def _next_phase(self) -> None:
         """At a phase's end, averaged networks that no later phase moves take their averaged weights."""
-        later = {n for phase in self.phases[self.phase + 1 :] for player in phase.players.values() for n in player.networks}
+        later = {
+            n
+            for phase in self.phases[self.phase + 1 :]
+            for player in phase.players.values()
+            for n in player.networks
+        }
         final = [name for name in self.average.shadows if name not in later]
         self.average.settle(final)
         if self.events:
@@ -197,7 +223,9 @@ class Trainer:
         phase, engine = self.phases[self.phase], self.engine
         step = engine.step(phase, self.index)
         position = (self.index * engine.world + engine.rank) * phase.batch
-        taken = self.ahead.take(position, phase.batch, _stream(engine.seed, phase.name), engine.world * phase.batch)
+        taken = self.ahead.take(
+            position, phase.batch, _stream(engine.seed, phase.name), engine.world * phase.batch
+        )
         batch = engine.batch(taken)
         for update in engine.drive(self.gan.losses(batch, step)):
             engine.move(self.movers[update.player], update.loss, self.index)
@@ -205,7 +233,9 @@ class Trainer:
             for key, value in update.log.items():
                 buffer.add(self.index, key, value)
         if self.augment.missed:
-            raise UsageError("--augment: no network that judges is called with pictures (n, channels, height, width)")
+            raise UsageError(
+                "--augment: no network that judges is called with pictures (n, channels, height, width)"
+            )
         self.average.update(self.index)
         self.index += 1
 
@@ -213,7 +243,13 @@ class Trainer:
         phase = self.phases[self.phase]
         means = buffer.means(phase.name)
         rate = steps * phase.batch * self.engine.world / max(seconds, 1e-9)
-        row = {"step": self.done, "phase": phase.name, "index": self.index, **means, "images_per_second": round(rate, 1)}
+        row = {
+            "step": self.done,
+            "phase": phase.name,
+            "index": self.index,
+            **means,
+            "images_per_second": round(rate, 1),
+        }
         if self.engine.main:
             log.append_row(self.folder, row)
             self.reporter.row(row)
@@ -239,7 +275,9 @@ def _due(done: int, every: int) -> bool:
 
 def _stream(seed: int, phase: str) -> int:
     """The seed of a phase's order of examples."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{phase}/data".encode()).digest()[:8], "little") >> 1
+    return (
+        int.from_bytes(hashlib.sha256(f"{seed}/{phase}/data".encode()).digest()[:8], "little") >> 1
+    )
 
 
 def _restore(live: Mapping[str, Tensor], saved: Mapping[str, Tensor], folder: Path) -> None:

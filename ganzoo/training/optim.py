@@ -14,9 +14,17 @@ from ganzoo.gan import GAN, Phase, Player
 class Mover:
     """Moves the weights of one player. `parameters`: those of its networks, each once, without the `frozen` ones."""
 
-    def __init__(self, gan: GAN[Any], player: Player, phase: Phase, frozen: Collection[nn.Parameter] = ()) -> None:
-        found = [parameter for name in player.networks for parameter in gan.get_submodule(name).parameters()]
-        self.parameters: list[nn.Parameter] = [parameter for parameter in dict.fromkeys(found) if parameter not in frozen]
+    def __init__(
+        self, gan: GAN[Any], player: Player, phase: Phase, frozen: Collection[nn.Parameter] = ()
+    ) -> None:
+        found = [
+            parameter
+            for name in player.networks
+            for parameter in gan.get_submodule(name).parameters()
+        ]
+        self.parameters: list[nn.Parameter] = [
+            parameter for parameter in dict.fromkeys(found) if parameter not in frozen
+        ]
         self.player, self.steps = player, phase.steps
         self.optimizer = _optimizer(player, self.parameters)
 
@@ -38,7 +46,11 @@ class Mover:
     def state(self) -> dict[str, Tensor]:
         """Tensors by "<parameter number>.<name>"."""
         entries = self.optimizer.state_dict()["state"]
-        return {f"{i}.{key}": torch.as_tensor(value) for i, entry in entries.items() for key, value in entry.items()}
+        return {
+            f"{i}.{key}": torch.as_tensor(value)
+            for i, entry in entries.items()
+            for key, value in entry.items()
+        }
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Back to a saved state; moments take the memory format of their weights."""
@@ -46,12 +58,20 @@ class Mover:
         for name, tensor in tensors.items():
             number, _, key = name.partition(".")
             like = self.parameters[int(number)]
-            value = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor.clone()
+            value = (
+                torch.empty_like(like).copy_(tensor)
+                if tensor.shape == like.shape
+                else tensor.clone()
+            )
             state.setdefault(int(number), {})[key] = value
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
         for place, parameter in enumerate(self.parameters):
-            moments = {key: value for key, value in state.get(place, {}).items() if value.shape == parameter.shape}
+            moments = {
+                key: value
+                for key, value in state.get(place, {}).items()
+                if value.shape == parameter.shape
+            }
             self.optimizer.state[parameter].update(moments)
 
 
@@ -64,7 +84,9 @@ def _optimizer(player: Player, parameters: list[nn.Parameter]) -> torch.optim.Op
     rate, decay = player.lr, player.weight_decay
     fused = parameters[0].device.type in ("cpu", "cuda")
     if player.optimizer == "adam":
-        return torch.optim.Adam(parameters, rate, betas=player.betas, weight_decay=decay, fused=fused)
+        return torch.optim.Adam(
+            parameters, rate, betas=player.betas, weight_decay=decay, fused=fused
+        )
     if player.optimizer == "rmsprop":
         return torch.optim.RMSprop(parameters, rate, weight_decay=decay)
     return torch.optim.SGD(parameters, rate, weight_decay=decay, fused=fused)

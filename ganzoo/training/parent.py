@@ -34,13 +34,19 @@ class Start:
         """What run.json says of it; never a path."""
         pulled = self.pulled
         digest = files.sha256(pulled.folder / weights.MODEL)
-        return manifest.Parent(name=pulled.name, repository=pulled.repository, revision=pulled.commit, sha256=digest)
+        return manifest.Parent(
+            name=pulled.name, repository=pulled.repository, revision=pulled.commit, sha256=digest
+        )
 
     @property
     def exact(self) -> str | None:
         """A repository of the Hub with its commit, so that the recorded command begins from the same weights."""
         pulled = self.pulled
-        return f"{pulled.repository}@{pulled.commit}" if pulled.repository and pulled.entry is None else None
+        return (
+            f"{pulled.repository}@{pulled.commit}"
+            if pulled.repository and pulled.entry is None
+            else None
+        )
 
     def configured(self, settings: Mapping[str, Any]) -> Any:
         """The parent's configuration with some settings changed. ConfigError where they change a shape: the first that does
@@ -59,7 +65,11 @@ class Start:
     def check(self, facts: Facts) -> None:
         """ConfigError where the pictures have another number of channels than the parent's."""
         for key, field in self.plugin.data(self.config).fields.items():
-            if isinstance(field, Picture) and facts.channels is not None and field.channels != facts.channels:
+            if (
+                isinstance(field, Picture)
+                and facts.channels is not None
+                and field.channels != facts.channels
+            ):
                 raise ConfigError(
                     key,
                     f"{self.pulled.name} knows pictures of {field.channels} channels, those of {facts.name!r} have "
@@ -78,9 +88,12 @@ class Start:
         shapes = _shapes(self.plugin, config)
         name = next((key for key in (parent | shapes) if parent.get(key) != shapes.get(key)), None)
         if name is not None:
-            before, after = (list(found[name]) if name in found else "not there" for found in (parent, shapes))
+            before, after = (
+                list(found[name]) if name in found else "not there" for found in (parent, shapes)
+            )
             raise ConfigError(
-                where, f"fine-tuning keeps the networks of {self.pulled.name}, and this changes {name} from {before} to {after}"
+                where,
+                f"fine-tuning keeps the networks of {self.pulled.name}, and this changes {name} from {before} to {after}",
             )
 
 
@@ -92,7 +105,9 @@ def find(model: str, *, fresh: bool) -> Start:
     config = convert(recorded.config, plugin.config, str(pulled.folder / weights.CONFIG))
     gan = outline(plugin, config)
     weights.check_shapes(pulled.folder / weights.MODEL, _of(gan, list(gan.ema)))
-    known = pulled.entry is None or weights.TRAINING in pulled.entry.files  # a file of no known hash is not used
+    known = (
+        pulled.entry is None or weights.TRAINING in pulled.entry.files
+    )  # a file of no known hash is not used
     others, rest = _of(gan, _others(gan)), pulled.folder / weights.TRAINING
     names = tuple(dict.fromkeys(name.partition(".")[0] for name in others))
     if not names or (known and rest.exists()):

@@ -87,7 +87,9 @@ def merged(recipe: Recipe, toml: dict[str, Any], where: str) -> Recipe:
     """A run.toml's keys, each overridden by what the command line gave."""
     from ganzoo.config import convert
 
-    given = {key: value for key, value in msgspec.to_builtins(recipe).items() if value not in (None, {})}
+    given = {
+        key: value for key, value in msgspec.to_builtins(recipe).items() if value not in (None, {})
+    }
     config = given.pop("config", {})
     asked = convert({**toml, **given}, Recipe, where)
     return msgspec.structs.replace(asked, config={**asked.config, **config})
@@ -95,7 +97,11 @@ def merged(recipe: Recipe, toml: dict[str, Any], where: str) -> Recipe:
 
 def command(recipe: Recipe, data: str, out: str) -> str:
     """The command line that repeats a run, without paths of the machine it ran on."""
-    begin = ["finetune", _named(recipe.model)] if recipe.model is not None else ["train", str(recipe.plugin)]
+    begin = (
+        ["finetune", _named(recipe.model)]
+        if recipe.model is not None
+        else ["train", str(recipe.plugin)]
+    )
     words = ["ganzoo", *begin, "--data", data]
     options = {
         "only": recipe.only,
@@ -108,8 +114,15 @@ def command(recipe: Recipe, data: str, out: str) -> str:
         "precision": recipe.precision,
         "sample-every": recipe.sample_every,
     }
-    words += [part for key, value in options.items() if value is not None for part in (f"--{key}", str(value).removesuffix(".0"))]
-    words += [part for key, value in recipe.config.items() for part in ("--set", f"{key}={_text(value)}")]
+    words += [
+        part
+        for key, value in options.items()
+        if value is not None
+        for part in (f"--{key}", str(value).removesuffix(".0"))
+    ]
+    words += [
+        part for key, value in recipe.config.items() for part in ("--set", f"{key}={_text(value)}")
+    ]
     words += [f"--{name}" for name in ("fresh", "compile") if getattr(recipe, name)]
     return shlex.join([*words, "--seed", str(recipe.seed or 0), "--out", out])
 
@@ -132,10 +145,14 @@ def check_room(folder: Path, force: bool) -> None:
 
     UsageError for a name that could not stand in its record."""
     if not is_utf8(folder.name):
-        raise UsageError(f"--out {str(folder)!r}: the name is not spelt in UTF-8, and cannot stand in the run's record")
+        raise UsageError(
+            f"--out {str(folder)!r}: the name is not spelt in UTF-8, and cannot stand in the run's record"
+        )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         if not force:
-            raise OutputExists(folder, "go on with it by --resume, choose another --out, or replace it by --force")
+            raise OutputExists(
+                folder, "go on with it by --resume, choose another --out, or replace it by --force"
+            )
         if not (folder / RUN).exists():
             raise RunError(f"{folder} exists and is not a run folder; choose another --out")
 
@@ -156,7 +173,9 @@ def read(folder: Path) -> tuple[Run, Local]:
         run = files.decode(files.read(folder / RUN, LIMIT), Run)
         return run, files.decode(files.read(folder / LOCAL, LIMIT), Local)
     except FileNotFoundError as error:
-        raise RunError(f"{folder} is not a run folder ({Path(error.filename).name} is missing)") from None
+        raise RunError(
+            f"{folder} is not a run folder ({Path(error.filename).name} is missing)"
+        ) from None
     except (OSError, msgspec.DecodeError) as error:
         raise RunError(f"{folder}: its record cannot be read ({error})") from None
 

@@ -71,9 +71,15 @@ def train(
     if recipe.plugin is not None:
         registry.get(recipe.plugin)
     if recipe.plugin is None or recipe.data is None:
-        raise UsageError("a plugin and --data are needed: ganzoo train dcgan --data mnist" if recipe.plugin is None else NO_DATA)
+        raise UsageError(
+            "a plugin and --data are needed: ganzoo train dcgan --data mnist"
+            if recipe.plugin is None
+            else NO_DATA
+        )
     _check(recipe)
-    session = Session(recipe, out, download, reporter or Silent(), stop_on_collapse=stop_on_collapse)
+    session = Session(
+        recipe, out, download, reporter or Silent(), stop_on_collapse=stop_on_collapse
+    )
     if resume:
         session.resume()
     else:
@@ -121,15 +127,21 @@ def finetune(
         fresh=fresh, compile=compile,
     )  # fmt: skip
     if recipe.plugin is not None or recipe.preset is not None:
-        raise UsageError("plugin and preset are options of `ganzoo train`; a fine-tuning keeps those of its model")
+        raise UsageError(
+            "plugin and preset are options of `ganzoo train`; a fine-tuning keeps those of its model"
+        )
     if recipe.model is None or recipe.data is None:
         raise UsageError(
-            "a model and --data are needed: ganzoo finetune MODEL --data ./FOLDER" if recipe.model is None else NO_DATA
+            "a model and --data are needed: ganzoo finetune MODEL --data ./FOLDER"
+            if recipe.model is None
+            else NO_DATA
         )
     _check(recipe)
     start = parent.find(recipe.model, fresh=bool(recipe.fresh))
     recipe = msgspec.structs.replace(recipe, model=start.exact or recipe.model)
-    session = Session(recipe, out, download, reporter or Silent(), stop_on_collapse=stop_on_collapse, parent=start)
+    session = Session(
+        recipe, out, download, reporter or Silent(), stop_on_collapse=stop_on_collapse, parent=start
+    )
     session.begin(force)
     return session.folder
 
@@ -150,7 +162,9 @@ def _resumed(recipe: Recipe, out: Path | None, force: bool) -> Recipe:
     if out is None:
         raise UsageError("--resume needs --out RUN, the folder to go on with")
     if force:
-        raise UsageError("--resume and --force exclude each other: one goes on with a run, the other replaces it")
+        raise UsageError(
+            "--resume and --force exclude each other: one goes on with a run, the other replaces it"
+        )
     return _recorded(recipe, out)
 
 
@@ -165,9 +179,13 @@ def _recorded(recipe: Recipe, folder: Path) -> Recipe:
     for name, value in fixed.items():
         asked = getattr(recipe, name)
         if asked is not None and asked != value:
-            raise RunError(f"{folder} was begun with {name} {_said(value)}; it cannot be resumed with {_said(asked)}")
+            raise RunError(
+                f"{folder} was begun with {name} {_said(value)}; it cannot be resumed with {_said(asked)}"
+            )
     if recipe.config or recipe.epochs is not None or recipe.batch_size is not None:
-        raise RunError(f"{folder}: a resumed run keeps its settings, length and batch; only --steps may be raised")
+        raise RunError(
+            f"{folder}: a resumed run keeps its settings, length and batch; only --steps may be raised"
+        )
     return msgspec.structs.replace(
         recipe,
         plugin=run.plugin,
@@ -188,7 +206,9 @@ def _check(recipe: Recipe) -> None:
         value = getattr(recipe, name)
         most = LARGEST if name == "batch_size" else MOST
         if value is not None and not 0 < value < most:
-            raise UsageError(f"--{name.replace('_', '-')} {value}: more than 0 and less than {most:,} is needed")
+            raise UsageError(
+                f"--{name.replace('_', '-')} {value}: more than 0 and less than {most:,} is needed"
+            )
     for name in ("sample_every", "checkpoint_every", "freeze"):
         value = getattr(recipe, name)
         if value is not None and value < 0:

@@ -47,10 +47,17 @@ class Session:
         stop_on_collapse: bool = False,
         parent: Start | None = None,
     ) -> None:
-        self.recipe, self.reporter, self.stop_on_collapse, self.parent = recipe, reporter, stop_on_collapse, parent
+        self.recipe, self.reporter, self.stop_on_collapse, self.parent = (
+            recipe,
+            reporter,
+            stop_on_collapse,
+            parent,
+        )
         self.plugin: Plugin[Any] = parent.plugin if parent else registry.get(str(recipe.plugin))
         root = Path(recipe.data_root) if recipe.data_root else None
-        self.data: DataSet = open_set(str(recipe.data), root=root, only=recipe.only, download=download)
+        self.data: DataSet = open_set(
+            str(recipe.data), root=root, only=recipe.only, download=download
+        )
         self.name = Path(self.data.facts.name).name
         begun = Path(parent.pulled.name).name if parent else self.plugin.name
         self.folder = out or Path("runs") / f"{begun}-{Path(self.name).stem}"
@@ -63,7 +70,9 @@ class Session:
         if self.parent:
             self.parent.load(gan)
             if self.parent.anew:
-                self.reporter.note(f"{', '.join(self.parent.anew)}: not part of {self.parent.pulled.name}, so begun anew")
+                self.reporter.note(
+                    f"{', '.join(self.parent.anew)}: not part of {self.parent.pulled.name}, so begun anew"
+                )
         if engine.main:
             record.check_room(self.folder, force)
         batches = self.data.bind(self.plugin.data(config))
@@ -79,8 +88,14 @@ class Session:
         """Go on from the checkpoint, with the configuration and the lengths that the folder records."""
         run, _ = record.read(self.folder)
         if self.data.digest() != run.data.digest:
-            raise RunError(f"{self.folder} was trained on other data (name {run.data.name}, digest {run.data.digest[:12]}...)")
-        config = convert(weights.read_config(self.folder).config, self.plugin.config, str(self.folder / weights.CONFIG))
+            raise RunError(
+                f"{self.folder} was trained on other data (name {run.data.name}, digest {run.data.digest[:12]}...)"
+            )
+        config = convert(
+            weights.read_config(self.folder).config,
+            self.plugin.config,
+            str(self.folder / weights.CONFIG),
+        )
         batches = self.data.bind(self.plugin.data(config))
         gan, engine = self._built(config)
         names = {phase.name for phase in gan.phases()}
@@ -90,11 +105,16 @@ class Session:
                 f"{', '.join(sorted(names))}. Resume it with the version of the plugin that began it"
             )
         lengths = self._lengths(run)
-        phases = tuple(dataclasses.replace(p, steps=lengths[p.name], batch=run.batch[p.name]) for p in gan.phases())
+        phases = tuple(
+            dataclasses.replace(p, steps=lengths[p.name], batch=run.batch[p.name])
+            for p in gan.phases()
+        )
         if lengths != run.phases:
             command = record.extended(run.command, int(self.recipe.steps or 0), lengths.values())
             run = msgspec.structs.replace(run, phases=lengths, command=command, done=False)
-        run = msgspec.structs.replace(run, precision=engine.precision, rhythm={**run.rhythm, **_asked(self.recipe)})
+        run = msgspec.structs.replace(
+            run, precision=engine.precision, rhythm={**run.rhythm, **_asked(self.recipe)}
+        )
         self._train(run, gan, phases, batches, engine, resume=True)
 
     def _lengths(self, run: Run) -> dict[str, int]:
@@ -104,11 +124,23 @@ class Session:
             return run.phases
         here = checkpoint.position(self.folder)
         if steps < here.index:
-            raise RunError(f"{self.folder} has done {here.index} steps already; it cannot be resumed with --steps {steps}")
-        return {name: length if number < here.phase else steps for number, (name, length) in enumerate(run.phases.items())}
+            raise RunError(
+                f"{self.folder} has done {here.index} steps already; it cannot be resumed with --steps {steps}"
+            )
+        return {
+            name: length if number < here.phase else steps
+            for number, (name, length) in enumerate(run.phases.items())
+        }
 
     def _train(
-        self, run: Run, gan: GAN[Any], phases: tuple[Phase, ...], batches: Batches, engine: Engine, *, resume: bool
+        self,
+        run: Run,
+        gan: GAN[Any],
+        phases: tuple[Phase, ...],
+        batches: Batches,
+        engine: Engine,
+        *,
+        resume: bool,
     ) -> None:
         artifacts = Artifacts(self.plugin, engine.place(gan), batches, engine, self.folder)
         rhythm = Rhythm(**run.rhythm)
@@ -124,7 +156,9 @@ class Session:
         try:
             trainer.run()
         finally:
-            run = msgspec.structs.replace(run, seconds=round(run.seconds + time.perf_counter() - started, 1))
+            run = msgspec.structs.replace(
+                run, seconds=round(run.seconds + time.perf_counter() - started, 1)
+            )
             if engine.main:
                 record.write(self.folder, run)
         if engine.main:
@@ -137,7 +171,11 @@ class Session:
         from ganzoo.evaluate.extractors import reader
 
         output, whole = artifacts.output, self.recipe.only is None
-        named = reader(self.name, output.channels, torch.device("cpu")) if whole and isinstance(output, Picture) else None
+        named = (
+            reader(self.name, output.channels, torch.device("cpu"))
+            if whole and isinstance(output, Picture)
+            else None
+        )
         return Health(artifacts.real(), named)
 
     def _configured(self) -> Any:
@@ -151,10 +189,17 @@ class Session:
             if recipe.preset not in plugin.presets:
                 hint = did_you_mean(near(recipe.preset, plugin.presets))
                 known = ", ".join(plugin.presets) or "none"
-                raise ConfigError("--preset", f"{plugin.name!r} has no preset {recipe.preset!r}{hint} (there are: {known})")
+                raise ConfigError(
+                    "--preset",
+                    f"{plugin.name!r} has no preset {recipe.preset!r}{hint} (there are: {known})",
+                )
             config = plugin.presets[recipe.preset]
         adapted = plugin.adapt(config, self.data.facts)
-        checked = convert(msgspec.to_builtins(adapted), plugin.config, f"{plugin.name} with {self.data.facts.name}")
+        checked = convert(
+            msgspec.to_builtins(adapted),
+            plugin.config,
+            f"{plugin.name} with {self.data.facts.name}",
+        )
         return override(checked, recipe.config)
 
     def _check(self, gan: GAN[Any]) -> None:
@@ -163,9 +208,13 @@ class Session:
         if self.recipe.augment and not any(isinstance(field, Picture) for field in fields):
             raise UsageError(f"--augment: {self.plugin.name!r} learns from no pictures here")
         judges, count = freeze.critics(gan), self.recipe.freeze or 0
-        for option in (["--augment"] if self.recipe.augment else []) + (["--freeze"] if count else []):
+        for option in (["--augment"] if self.recipe.augment else []) + (
+            ["--freeze"] if count else []
+        ):
             if not judges:
-                raise UsageError(f"{option}: {self.plugin.name!r} has no critic; all its networks are sampled")
+                raise UsageError(
+                    f"{option}: {self.plugin.name!r} has no critic; all its networks are sampled"
+                )
         freeze.first(gan, count)
         anew = [name for name in judges if count and self.parent and name in self.parent.anew]
         if anew:
@@ -176,7 +225,12 @@ class Session:
     def _built(self, config: Any) -> tuple[GAN[Any], Engine]:
         """The networks, from the run's seed, and what runs them."""
         recipe = self.recipe
-        engine = Engine(recipe.device or "auto", recipe.precision or "auto", recipe.seed or 0, self.plugin.output(config))
+        engine = Engine(
+            recipe.device or "auto",
+            recipe.precision or "auto",
+            recipe.seed or 0,
+            self.plugin.output(config),
+        )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed or 0)
             return self.plugin.build(config), engine
@@ -186,7 +240,13 @@ class Session:
         rhythm: dict[Any, int] = dataclasses.asdict(Rhythm()) | _asked(recipe)
         return Run(
             plugin=self.plugin.name,
-            data=DataRecord(name=self.name, count=facts.count, digest=data.digest(), licence=data.licence, source=data.source),
+            data=DataRecord(
+                name=self.name,
+                count=facts.count,
+                digest=data.digest(),
+                licence=data.licence,
+                source=data.source,
+            ),
             only=recipe.only,
             preset=recipe.preset,
             settings=recipe.config,
@@ -200,7 +260,10 @@ class Session:
             version=VERSION,
             date=datetime.date.today().isoformat(),
             command=record.command(recipe, self.name, f"runs/{self.folder.name}"),
-            parameters={name: sum(p.numel() for p in child.parameters()) for name, child in gan.named_children()},
+            parameters={
+                name: sum(p.numel() for p in child.parameters())
+                for name, child in gan.named_children()
+            },
             compile=bool(recipe.compile),
             augment=list(recipe.augment or ()),
             freeze=recipe.freeze or 0,
@@ -209,8 +272,12 @@ class Session:
 
     def _local(self) -> Local:
         data, root = str(self.recipe.data), self.recipe.data_root
-        place = data if self.data.source else str(Path(data).expanduser().absolute())  # only named sets have a source
-        return Local(data=place, data_root=str(Path(root).expanduser().absolute()) if root else None)
+        place = (
+            data if self.data.source else str(Path(data).expanduser().absolute())
+        )  # only named sets have a source
+        return Local(
+            data=place, data_root=str(Path(root).expanduser().absolute()) if root else None
+        )
 
     def _plan(self, run: Run, phases: tuple[Phase, ...], engine: Engine, trainer: Trainer) -> Plan:
         return Plan(
@@ -241,5 +308,9 @@ def _phases(gan: GAN[Any], recipe: Recipe, count: int, world: int) -> tuple[Phas
 
 def _asked(recipe: Recipe) -> dict[str, int]:
     """What the user says of the rhythm."""
-    asked = {"log": recipe.log_every, "sample": recipe.sample_every, "checkpoint": recipe.checkpoint_every}
+    asked = {
+        "log": recipe.log_every,
+        "sample": recipe.sample_every,
+        "checkpoint": recipe.checkpoint_every,
+    }
     return {name: value for name, value in asked.items() if value is not None}

@@ -118,8 +118,14 @@ def _model(folder: Path, repository: str, names: tuple[str, ...]) -> Cached | No
         folder=folder,
         plugin=plugins[-1],
         bytes=sum(_bytes(folder).values()),
-        revisions={path.name: tuple(ref for ref, commit in refs.items() if commit == path.name) for path in snapshots},
-        used=max((path.stat().st_atime for path in entries if path.exists()), default=folder.stat().st_mtime),
+        revisions={
+            path.name: tuple(ref for ref, commit in refs.items() if commit == path.name)
+            for path in snapshots
+        },
+        used=max(
+            (path.stat().st_atime for path in entries if path.exists()),
+            default=folder.stat().st_mtime,
+        ),
         unfinished=unfinished,
         problem=_problem(entries),
     )
@@ -146,7 +152,10 @@ def _plugin(snapshot: Path) -> str | None:
 
 def _refs(folder: Path) -> dict[str, str]:
     """Commits by branch or tag."""
-    return {path.relative_to(folder).as_posix(): path.read_text("utf-8", "replace").strip() for path in _entries(folder)}
+    return {
+        path.relative_to(folder).as_posix(): path.read_text("utf-8", "replace").strip()
+        for path in _entries(folder)
+    }
 
 
 def _names() -> dict[str, tuple[str, ...]]:
@@ -160,7 +169,12 @@ def _names() -> dict[str, tuple[str, ...]]:
 def _hashes(model: Cached) -> dict[tuple[str, str], str]:
     """sha256 by commit and file, of the revisions that the manifest pins."""
     entries = [manifest.entry(name) for name in model.names]
-    return {(entry.revision, name): file.sha256 for entry in entries if entry.revision for name, file in entry.files.items()}
+    return {
+        (entry.revision, name): file.sha256
+        for entry in entries
+        if entry.revision
+        for name, file in entry.files.items()
+    }
 
 
 def _fault(path: Path, name: str, expected: str) -> list[str]:
@@ -169,7 +183,11 @@ def _fault(path: Path, name: str, expected: str) -> list[str]:
     except WeightsError as error:
         return [f"{name}: {error.problem}"]
     kind = "sha256" if len(expected) == 64 else "git's hash"
-    return [] if actual == expected else [f"{name}: {kind} is {actual[:16]}..., it must be {expected[:16]}..."]
+    return (
+        []
+        if actual == expected
+        else [f"{name}: {kind} is {actual[:16]}..., it must be {expected[:16]}..."]
+    )
 
 
 def _entries(folder: Path) -> Iterator[Path]:

@@ -17,9 +17,23 @@ BEGIN, END = "<!-- models: written by `ganzoo manifest cards` -->", "<!-- /model
 TASKS = {"image": "image-to-image", "text": "text-to-image"}
 EXAMPLES = {"text": "a sentence", "image": "photo.jpg"}
 """What a first sample is made from, where it needs something of the user's."""
-LICENCES = ("mit", "apache-2.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "cc-by-4.0", "cc-by-nc-4.0", "cc0-1.0", "openrail", "unknown")
+LICENCES = (
+    "mit",
+    "apache-2.0",
+    "cc-by-sa-3.0",
+    "cc-by-sa-4.0",
+    "cc-by-4.0",
+    "cc-by-nc-4.0",
+    "cc0-1.0",
+    "openrail",
+    "unknown",
+)
 ESCAPES = {"&": "&amp;", "<": "&lt;", "|": "\\|", "](": "]&#40;", "`": "'"}
-HUB_SETS = {"mnist": "ylecun/mnist", "fashion-mnist": "zalando-datasets/fashion_mnist", "cifar10": "uoft-cs/cifar10"}
+HUB_SETS = {
+    "mnist": "ylecun/mnist",
+    "fashion-mnist": "zalando-datasets/fashion_mnist",
+    "cifar10": "uoft-cs/cifar10",
+}
 """Data sets that the Hub has under a name of its own."""
 
 
@@ -86,7 +100,9 @@ def with_table(readme: str, models: Mapping[str, Entry]) -> str:
 
 def _brought(entry: Entry) -> list[str]:
     """How to get the plugin, where ours do not include it and the distribution's name is one."""
-    foreign = entry.distribution != "ganzoo-torch" and registry.DISTRIBUTION.fullmatch(entry.distribution)
+    foreign = entry.distribution != "ganzoo-torch" and registry.DISTRIBUTION.fullmatch(
+        entry.distribution
+    )
     return [f"    pip install {entry.distribution}"] if foreign else []
 
 
@@ -100,10 +116,21 @@ def _use(name: str, entry: Entry) -> tuple[list[str], list[str]]:
     inputs = _inputs(entry)
     if any(isinstance(spec, Image) and spec.size is None for spec in inputs.values()):
         ways = next((spec.options for spec in inputs.values() if isinstance(spec, Choice)), (None,))
-        options = [("", "", "made") if way is None else (f" --direction {way}", f', direction="{way}"', way) for way in ways]
+        options = [
+            ("", "", "made")
+            if way is None
+            else (f" --direction {way}", f', direction="{way}"', way)
+            for way in ways
+        ]
         return (
-            [f"    ganzoo sample {name} --image photo.jpg{words} -o {made}.png" for words, _, made in options],
-            [f'ganzoo.load("{name}").translate("photo.jpg"{code}).save("{made}.png")' for _, code, made in options],
+            [
+                f"    ganzoo sample {name} --image photo.jpg{words} -o {made}.png"
+                for words, _, made in options
+            ],
+            [
+                f'ganzoo.load("{name}").translate("photo.jpg"{code}).save("{made}.png")'
+                for _, code, made in options
+            ],
         )
     words, code = _given(inputs, entry.examples)
     sampled = f'ganzoo.load("{name}").sample(16, seed=0{code}).save("samples.png")'
@@ -115,12 +142,16 @@ def _given(inputs: Mapping[str, Input], examples: Sequence[str]) -> tuple[str, s
     known = EXAMPLES | ({"text": _line(examples[0])} if examples else {})
     asked = {key: value for key, value in known.items() if key in inputs}
     words = "".join(f" --{key} {shlex.quote(value)}" for key, value in asked.items())
-    return words, "".join(f", {key}={json.dumps(value, ensure_ascii=False)}" for key, value in asked.items())
+    return words, "".join(
+        f", {key}={json.dumps(value, ensure_ascii=False)}" for key, value in asked.items()
+    )
 
 
 def _front(name: str, entry: Entry) -> list[str]:
     """YAML that the Hub reads; every text in it is quoted as JSON, which YAML takes as it is."""
-    task = next((TASKS[key] for key in _inputs(entry) if key in TASKS), "unconditional-image-generation")
+    task = next(
+        (TASKS[key] for key in _inputs(entry) if key in TASKS), "unconditional-image-generation"
+    )
     licence = [f"license: {entry.licence}"]
     if entry.licence not in LICENCES:
         licence = ["license: other", f"license_name: {_quoted(entry.licence)}"]
@@ -139,11 +170,21 @@ def _index(name: str, entry: Entry, task: str) -> list[str]:
     if not figures or entry.data is None:
         return []
     data = _quoted(entry.data.name)
-    lines = ["model-index:", f"- name: {_quoted(name.rpartition('/')[2])}", "  results:", "  - task:", f"      type: {task}"]
+    lines = [
+        "model-index:",
+        f"- name: {_quoted(name.rpartition('/')[2])}",
+        "  results:",
+        "  - task:",
+        f"      type: {task}",
+    ]
     lines += ["    dataset:", f"      name: {data}", f"      type: {data}", "    metrics:"]
     for m in figures:
         kind = re.sub(r"[^a-z0-9]+", "-", m.name.lower()).strip("-")
-        lines += [f"    - type: {_quoted(kind)}", f"      value: {m.value!r}", f"      name: {_quoted(m.name)}"]
+        lines += [
+            f"    - type: {_quoted(kind)}",
+            f"      value: {m.value!r}",
+            f"      name: {_quoted(m.name)}",
+        ]
     return lines
 
 
@@ -156,8 +197,14 @@ def _training(entry: Entry) -> list[str]:
         )
         lines += [f"- source of the data: {_safe(data.source)}"] if data.source else []
     if parent:
-        place = f" ({parent.repository}@{(parent.revision or 'not pinned')[:12]})" if parent.repository else ""
-        lines.append(f"- fine-tuned from {_safe(parent.name)}{place}, sha256 `{parent.sha256[:16]}`")
+        place = (
+            f" ({parent.repository}@{(parent.revision or 'not pinned')[:12]})"
+            if parent.repository
+            else ""
+        )
+        lines.append(
+            f"- fine-tuned from {_safe(parent.name)}{place}, sha256 `{parent.sha256[:16]}`"
+        )
     if made:
         lines += [
             f"- command: `{_safe(made.command)}`",
@@ -168,18 +215,37 @@ def _training(entry: Entry) -> list[str]:
     else:
         lines.append("- there is no record of a training by ganzoo")
     parameters = ", ".join(f"{_safe(name)} {count:,}" for name, count in entry.parameters.items())
-    return [*lines, f"- parameters: {parameters}", f"- licence of the weights: {_safe(entry.licence)}", ""]
+    return [
+        *lines,
+        f"- parameters: {parameters}",
+        f"- licence of the weights: {_safe(entry.licence)}",
+        "",
+    ]
 
 
 def _metrics(entry: Entry) -> list[str]:
     if not entry.metrics:
         return []
-    rows = [f"| {_safe(m.name)} | {_safe(str(m.value))} | {_safe(m.protocol)} | `{_safe(m.command)}` |" for m in entry.metrics]
-    return ["## Measured", "", "| figure | value | protocol | command |", "|---|---|---|---|", *rows, ""]
+    rows = [
+        f"| {_safe(m.name)} | {_safe(str(m.value))} | {_safe(m.protocol)} | `{_safe(m.command)}` |"
+        for m in entry.metrics
+    ]
+    return [
+        "## Measured",
+        "",
+        "| figure | value | protocol | command |",
+        "|---|---|---|---|",
+        *rows,
+        "",
+    ]
 
 
 def _limits(entry: Entry) -> list[str]:
-    return ["## Limits", "", _safe(entry.notes) or "Samples are as good as the figures above say and no better."]
+    return [
+        "## Limits",
+        "",
+        _safe(entry.notes) or "Samples are as good as the figures above say and no better.",
+    ]
 
 
 def _safe(text: str) -> str:

@@ -38,7 +38,9 @@ def api() -> HfApi:
     from huggingface_hub import HfApi
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
-    if os.environ.get("HF_HUB_DISABLE_PROGRESS_BARS") is None:  # the client warns where the user has decided
+    if (
+        os.environ.get("HF_HUB_DISABLE_PROGRESS_BARS") is None
+    ):  # the client warns where the user has decided
         disable_progress_bars()
     return HfApi(library_name="ganzoo", library_version=VERSION)
 
@@ -46,7 +48,9 @@ def api() -> HfApi:
 def facts(where: place.Reference) -> Facts:
     """What the Hub says of a repository. HubError or NotAvailable that say what to do."""
     with worded(str(where)):
-        found = again(lambda: api().model_info(where.repository, revision=where.revision, files_metadata=True))
+        found = again(
+            lambda: api().model_info(where.repository, revision=where.revision, files_metadata=True)
+        )
     files = {}
     for sibling in found.siblings or []:
         large = sibling.lfs.sha256 if sibling.lfs else None
@@ -56,7 +60,14 @@ def facts(where: place.Reference) -> Facts:
     return Facts(found.sha, files)
 
 
-def download(repository: str, commit: str, name: str, *, force: bool = False, progress: Progress | None = None) -> Path:
+def download(
+    repository: str,
+    commit: str,
+    name: str,
+    *,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Path:
     """A file of a commit in the client's cache. Connections that break are tried again; what a killed process left is cleared.
 
     Its content is not checked here."""
@@ -64,11 +75,21 @@ def download(repository: str, commit: str, name: str, *, force: bool = False, pr
     from huggingface_hub import hf_hub_download
 
     _clear(place.repository_folder(repository))
-    options: dict[str, Any] = {"force_download": force, "library_name": "ganzoo", "library_version": VERSION}
-    if "tqdm_class" in signature(hf_hub_download).parameters:  # early 1.x shows its own bar, or none
+    options: dict[str, Any] = {
+        "force_download": force,
+        "library_name": "ganzoo",
+        "library_version": VERSION,
+    }
+    if (
+        "tqdm_class" in signature(hf_hub_download).parameters
+    ):  # early 1.x shows its own bar, or none
         options["tqdm_class"] = _bar(progress)
     with worded(f"{repository}, {name}"):
-        path = again(lambda: hf_hub_download(repository, name, revision=commit, cache_dir=place.cache_folder(), **options))
+        path = again(
+            lambda: hf_hub_download(
+                repository, name, revision=commit, cache_dir=place.cache_folder(), **options
+            )
+        )
     return Path(path)
 
 

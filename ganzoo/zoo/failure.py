@@ -44,7 +44,9 @@ def worded(what: str) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="huggingface_hub")
             yield
-    except Exception as error:  # the HTTP library's own classes differ between the client's versions
+    except (
+        Exception
+    ) as error:  # the HTTP library's own classes differ between the client's versions
         if isinstance(error, GanzooError) or _is_ours(error):
             raise
         raise _as_ours(what, _reason(error)) from None
@@ -54,9 +56,13 @@ def _as_ours(what: str, error: BaseException) -> GanzooError:
     from huggingface_hub import errors
 
     if isinstance(error, errors.GatedRepoError):
-        return HubError(f"{what}: its owner gives access on request; ask at {endpoint()}, then hf auth login")
+        return HubError(
+            f"{what}: its owner gives access on request; ask at {endpoint()}, then hf auth login"
+        )
     if isinstance(error, errors.RepositoryNotFoundError):
-        return NotAvailable(f"{what}: no such repository on {endpoint()}, or a private one (hf auth login)")
+        return NotAvailable(
+            f"{what}: no such repository on {endpoint()}, or a private one (hf auth login)"
+        )
     if isinstance(error, errors.RevisionNotFoundError):
         return NotAvailable(f"{what}: the repository has no such branch, tag or commit")
     if isinstance(error, (errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError)):
@@ -68,14 +74,20 @@ def _as_ours(what: str, error: BaseException) -> GanzooError:
     if isinstance(error, errors.HfHubHTTPError):
         kind = Unreachable if _status(error) in PASSING else HubError
         return kind(f"{what}: {_answer(error)}")
-    return HubError(f"{what}: {_trouble_here(error)}") if _is_here(error) else Unreachable(f"{what}: {_trouble(error)}")
+    return (
+        HubError(f"{what}: {_trouble_here(error)}")
+        if _is_here(error)
+        else Unreachable(f"{what}: {_trouble(error)}")
+    )
 
 
 def _reason(error: BaseException) -> BaseException:
     """What lies behind the client's general words, if it says so: the failed look at the Hub for a file's facts."""
     from huggingface_hub import errors
 
-    told = error.__cause__ if isinstance(error, (errors.LocalEntryNotFoundError, ValueError)) else None
+    told = (
+        error.__cause__ if isinstance(error, (errors.LocalEntryNotFoundError, ValueError)) else None
+    )
     return told or error
 
 
@@ -96,7 +108,13 @@ def _answer(error: Any) -> str:
 
 def _is_here(error: BaseException) -> bool:
     """Whether this machine's disk is what is wrong."""
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+    return isinstance(error, OSError) and error.errno in (
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+    )
 
 
 def _trouble_here(error: Any) -> str:
@@ -158,6 +176,8 @@ def _may_pass(error: BaseException) -> bool:
         return _status(error) in PASSING
     if isinstance(error, json.JSONDecodeError):  # of an answer that broke off
         return True
-    if isinstance(error, (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, ValueError)) or _is_ours(error):
+    if isinstance(
+        error, (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, ValueError)
+    ) or _is_ours(error):
         return False
     return not _is_here(error)

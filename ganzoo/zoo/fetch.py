@@ -45,7 +45,9 @@ def fetched(
     return folder, origin  # type: ignore[return-value]
 
 
-def _fetch(repository: str, commit: str, file: str, expected: Expected, progress: Progress | None) -> None:
+def _fetch(
+    repository: str, commit: str, file: str, expected: Expected, progress: Progress | None
+) -> None:
     """One file from the Hub. What comes altered is fetched once more, then refused and taken out of the cache."""
     from ganzoo.zoo import client
 

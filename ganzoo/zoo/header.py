@@ -18,12 +18,27 @@ HEADER_LIMIT = 4_000_000
 """Bytes: some 40,000 tensors."""
 Dtype = Literal["F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL"]
 BYTES: dict[Dtype, int] = dict(zip(get_args(Dtype), (8, 4, 2, 2, 8, 4, 2, 1, 1, 1), strict=True))
-_TORCH = ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")
+_TORCH = (
+    "float64",
+    "float32",
+    "float16",
+    "bfloat16",
+    "int64",
+    "int32",
+    "int16",
+    "int8",
+    "uint8",
+    "bool",
+)
 TORCH: dict[Dtype, str] = dict(zip(get_args(Dtype), _TORCH, strict=True))
 """torch's names of the dtypes."""
 _Size = Annotated[int, msgspec.Meta(ge=0, le=1 << 50)]
-_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f-\x9f]*\Z")]
-_Metadata = dict[Annotated[str, msgspec.Meta(max_length=256)], Annotated[str, msgspec.Meta(max_length=1_000_000)]]
+_Name = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f-\x9f]*\Z")
+]
+_Metadata = dict[
+    Annotated[str, msgspec.Meta(max_length=256)], Annotated[str, msgspec.Meta(max_length=1_000_000)]
+]
 
 
 class _Place(Record, frozen=True):
@@ -84,6 +99,7 @@ def _laid_out(path: Path, entries: Mapping[str, _Place]) -> int:
         end = begin + BYTES[place.dtype] * math.prod(place.shape)
         if stop != end:
             raise WeightsError(
-                path, f"tensor {name!r} of {place.dtype} {list(place.shape)} ends at byte {stop}, not {end}: altered"
+                path,
+                f"tensor {name!r} of {place.dtype} {list(place.shape)} ends at byte {stop}, not {end}: altered",
             )
     return end

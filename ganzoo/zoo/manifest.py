@@ -148,7 +148,9 @@ def official() -> Manifest:
     try:
         return read(path.read_bytes(), str(path), own=True)
     except OSError as error:
-        raise ManifestError(path, f"cannot be read ({error.strerror}); reinstall ganzoo-torch") from None
+        raise ManifestError(
+            path, f"cannot be read ({error.strerror}); reinstall ganzoo-torch"
+        ) from None
 
 
 def chosen(name: str | None) -> str:
@@ -196,7 +198,10 @@ def bundled(name: str) -> Path:
 
 def schema() -> dict[str, Any]:
     """JSON schema of a manifest."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Manifest)}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **msgspec.json.schema(Manifest),
+    }
 
 
 def _of_plugin(name: str) -> dict[str, Entry]:
@@ -204,4 +209,8 @@ def _of_plugin(name: str) -> dict[str, Entry]:
         resource = registry.get(name).manifest
     except GanzooError:  # a broken plugin is shown as such by `list`; its weights are not
         return {}
-    return read(resource.read_bytes(), f"manifest of plugin {name!r}").models if resource is not None else {}
+    return (
+        read(resource.read_bytes(), f"manifest of plugin {name!r}").models
+        if resource is not None
+        else {}
+    )

@@ -61,8 +61,14 @@ def short(name: str) -> str:
 def reference(name: str) -> Reference:
     """What `owner/name` or `owner/name@revision` refers to; UsageError for anything that the Hub would not name so."""
     repository, at, revision = name.partition("@")
-    if not re.fullmatch(manifest.REPOSITORY, repository) or "--" in repository or ".." in repository:
-        raise UsageError(f"{name!r} is no repository (owner/name or owner/name@revision); a folder begins with ./")
+    if (
+        not re.fullmatch(manifest.REPOSITORY, repository)
+        or "--" in repository
+        or ".." in repository
+    ):
+        raise UsageError(
+            f"{name!r} is no repository (owner/name or owner/name@revision); a folder begins with ./"
+        )
     if at and not is_revision(revision):
         raise UsageError(f"{name!r}: {revision!r} is no branch, tag or commit")
     return Reference(repository, revision or None)
@@ -71,7 +77,9 @@ def reference(name: str) -> Reference:
 def is_revision(text: str) -> bool:
     """A name that git takes for a branch or tag and that cannot lead out of a folder, or a commit."""
     parts = text.split("/")
-    return bool(re.fullmatch(r"[A-Za-z0-9._/-]{1,200}", text)) and not any(p in ("", ".", "..") or p[0] in ".-" for p in parts)
+    return bool(re.fullmatch(r"[A-Za-z0-9._/-]{1,200}", text)) and not any(
+        p in ("", ".", "..") or p[0] in ".-" for p in parts
+    )
 
 
 def cache_folder() -> Path:
@@ -79,7 +87,11 @@ def cache_folder() -> Path:
     home = os.environ.get("HF_HOME") or os.path.join(
         os.environ.get("XDG_CACHE_HOME") or os.path.join("~", ".cache"), "huggingface"
     )
-    place = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE") or os.path.join(home, "hub")
+    place = (
+        os.environ.get("HF_HUB_CACHE")
+        or os.environ.get("HUGGINGFACE_HUB_CACHE")
+        or os.path.join(home, "hub")
+    )
     return Path(os.path.expandvars(os.path.expanduser(place)))
 
 
@@ -105,7 +117,11 @@ def known_commit(where: Reference) -> str | None:
     if COMMIT.fullmatch(revision):
         return revision
     try:
-        commit = (repository_folder(where.repository) / "refs" / revision).read_text("ascii", "replace").strip()
+        commit = (
+            (repository_folder(where.repository) / "refs" / revision)
+            .read_text("ascii", "replace")
+            .strip()
+        )
     except OSError:
         return None
     return commit if COMMIT.fullmatch(commit) else None

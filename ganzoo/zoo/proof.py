@@ -33,7 +33,9 @@ def check(path: Path, expected: File | Expected, remedy: str = "reinstall ganzoo
     except OSError:
         raise WeightsError(path, f"missing; {remedy}") from None
     if wanted.size is not None and size != wanted.size:
-        raise WeightsError(path, f"{size} bytes, {wanted.source} says {wanted.size}; the file was not loaded")
+        raise WeightsError(
+            path, f"{size} bytes, {wanted.source} says {wanted.size}; the file was not loaded"
+        )
     if wanted.digest is None:
         return
     actual = digest(path, wanted.digest)
@@ -48,6 +50,8 @@ def digest(path: Path, like: str) -> str:
             return sha256(path)
         with path.open("rb") as file:
             head = b"blob %d\0" % path.stat().st_size
-            return hashlib.file_digest(file, lambda: hashlib.sha1(head, usedforsecurity=False)).hexdigest()
+            return hashlib.file_digest(
+                file, lambda: hashlib.sha1(head, usedforsecurity=False)
+            ).hexdigest()
     except OSError as error:
         raise WeightsError(path, f"cannot be read ({error.strerror or error})") from None

@@ -66,10 +66,14 @@ def _load(point: EntryPoint) -> Plugin[Any]:
     try:
         plugin = point.load()
     except Exception as error:  # whatever a stranger's module raises, the others must go on
-        raise BrokenPlugin(point.name, _distribution(point), f"{type(error).__name__}: {error}") from error
+        raise BrokenPlugin(
+            point.name, _distribution(point), f"{type(error).__name__}: {error}"
+        ) from error
     if not isinstance(plugin, Plugin):
         raise BrokenPlugin(
-            point.name, _distribution(point), f"{point.value} is a {type(plugin).__name__}, not a ganzoo.plugin.Plugin"
+            point.name,
+            _distribution(point),
+            f"{point.value} is a {type(plugin).__name__}, not a ganzoo.plugin.Plugin",
         )
     if plugin.name != point.name:
         raise BrokenPlugin(point.name, _distribution(point), f"its record is named {plugin.name!r}")
@@ -88,7 +92,9 @@ def _found(wanted: str | None, _: tuple[str, ...]) -> dict[str, list[EntryPoint]
     for point in entry_points(group=GROUP):
         if allowed is None or point.name in allowed:
             found.setdefault(point.name, []).append(point)
-    return {name: _distinct(points) if len(points) > 1 else points for name, points in found.items()}
+    return {
+        name: _distinct(points) if len(points) > 1 else points for name, points in found.items()
+    }
 
 
 def _distinct(points: list[EntryPoint]) -> list[EntryPoint]:

@@ -38,7 +38,9 @@ class Pulled:
     note: str = field(default="", compare=False)
 
 
-def pull(name: str, *, refresh: bool = False, training: bool = False, progress: Progress | None = None) -> Pulled:
+def pull(
+    name: str, *, refresh: bool = False, training: bool = False, progress: Progress | None = None
+) -> Pulled:
     """The folder of a model, checked: a path (./x, ../x, /x), a manifest name, or a Hub repository (owner/name[@revision]).
 
     `refresh` asks the Hub which commit a branch or tag has now, even where an earlier one is cached; `training`: with the
@@ -54,7 +56,9 @@ def pull(name: str, *, refresh: bool = False, training: bool = False, progress: 
                 raise
             raise NotAvailable(f"{error}; for the folder that is here write ./{name}") from None
     if "@" in name:
-        raise UsageError(f"{name!r}: weights of the manifest are pinned; a revision goes with owner/name")
+        raise UsageError(
+            f"{name!r}: weights of the manifest are pinned; a revision goes with owner/name"
+        )
     return _known(name, manifest.entry(name), progress)
 
 
@@ -62,10 +66,15 @@ def is_here(name: str) -> bool:
     """Whether the model of this name can be loaded without asking the network."""
     if is_repository(name):
         commit = place.known_commit(place.reference(name))
-        return commit is not None and (place.snapshot(place.reference(name).repository, commit) / weights.MODEL).exists()
+        return (
+            commit is not None
+            and (place.snapshot(place.reference(name).repository, commit) / weights.MODEL).exists()
+        )
     entry = manifest.entry(name)
     cached = entry.revision and place.snapshot(entry.repository, entry.revision)
-    return manifest.bundled(name).is_dir() or bool(cached and all((cached / file).exists() for file in entry.files))
+    return manifest.bundled(name).is_dir() or bool(
+        cached and all((cached / file).exists() for file in entry.files)
+    )
 
 
 def _folder(name: str) -> Pulled:
@@ -85,12 +94,16 @@ def _known(name: str, entry: Entry, progress: Progress | None) -> Pulled:
             check(bundled / file, expected)
         return Pulled(name, bundled, "bundle", entry, files=len(wanted))
     if commit is None:
-        raise NotAvailable(f"{name} did not come with this package and is not on the Hub yet (its revision is null)")
+        raise NotAvailable(
+            f"{name} did not come with this package and is not on the Hub yet (its revision is null)"
+        )
     folder, origin = fetched(repository, commit, wanted, progress)
     return Pulled(name, folder, origin, entry, repository, commit, len(wanted))
 
 
-def _repository(where: Reference, refresh: bool, training: bool, progress: Progress | None) -> Pulled:
+def _repository(
+    where: Reference, refresh: bool, training: bool, progress: Progress | None
+) -> Pulled:
     """A model of somebody's repository, which no manifest describes."""
     commit, note = place.known_commit(where), ""
     known = commit is not None and _cached(where.repository, commit, training)
@@ -115,7 +128,15 @@ def described(name: str) -> Pulled:
     where = place.reference(name)
     commit = place.known_commit(where)
     if commit is not None and _is_sound(place.snapshot(where.repository, commit)):
-        return Pulled(str(where), place.snapshot(where.repository, commit), "cache", None, where.repository, commit, 1)
+        return Pulled(
+            str(where),
+            place.snapshot(where.repository, commit),
+            "cache",
+            None,
+            where.repository,
+            commit,
+            1,
+        )
     facts, folder, origin = _begun(where, None)
     place.remember(where, facts.commit)
     return Pulled(str(where), folder, origin, None, where.repository, facts.commit, 1)
@@ -142,7 +163,9 @@ def _begun(where: Reference, progress: Progress | None) -> tuple[Facts, Path, Or
             raise WeightsError(str(where), _no_model(file, facts.files))
     config = facts.files[weights.CONFIG]
     if config.size is not None and config.size > weights.CONFIG_LIMIT:
-        raise WeightsError(f"{where}/{weights.CONFIG}", f"{config.size:,} bytes, which no configuration needs")
+        raise WeightsError(
+            f"{where}/{weights.CONFIG}", f"{config.size:,} bytes, which no configuration needs"
+        )
     return facts, *fetched(where.repository, facts.commit, {weights.CONFIG: config}, progress)
 
 
@@ -150,7 +173,11 @@ def _asked(where: Reference, training: bool, progress: Progress | None) -> Pulle
     """A model as the Hub has it now."""
     facts, folder, first = _begun(where, progress)
     declared = weights.read_config(folder).files
-    rest = {file: facts.files[file] for file in _names(training) if file in facts.files and file != weights.CONFIG}
+    rest = {
+        file: facts.files[file]
+        for file in _names(training)
+        if file in facts.files and file != weights.CONFIG
+    }
     _agree(folder, declared, rest)
     folder, origin = fetched(where.repository, facts.commit, rest, progress)
     place.remember(where, facts.commit)
@@ -158,7 +185,9 @@ def _asked(where: Reference, training: bool, progress: Progress | None) -> Pulle
     return Pulled(str(where), folder, origin, None, where.repository, facts.commit, len(rest) + 1)
 
 
-def _agree(folder: Path, declared: Mapping[str, manifest.File], wanted: dict[str, Expected]) -> None:
+def _agree(
+    folder: Path, declared: Mapping[str, manifest.File], wanted: dict[str, Expected]
+) -> None:
     """What config.json says of the files beside it holds too: a repository that was put together by halves is refused, before
     they are fetched where the Hub gives their sha256, and after it where it does not."""
     for file, facts in wanted.items():
@@ -168,7 +197,9 @@ def _agree(folder: Path, declared: Mapping[str, manifest.File], wanted: dict[str
         if facts.digest is None or len(facts.digest) != len(said.sha256):
             wanted[file] = Expected(said.sha256, said.bytes, f"{weights.CONFIG} beside it")
         elif facts.digest != said.sha256:
-            raise HashMismatch(folder / file, said.sha256, facts.digest, f"{weights.CONFIG} beside it")
+            raise HashMismatch(
+                folder / file, said.sha256, facts.digest, f"{weights.CONFIG} beside it"
+            )
 
 
 def _cached(repository: str, commit: str, training: bool) -> bool:
@@ -177,19 +208,28 @@ def _cached(repository: str, commit: str, training: bool) -> bool:
     if not (folder / weights.MODEL).exists() or not _is_sound(folder):
         return False
     wanted = _told(folder, training)
-    return all((folder / file).exists() for file in wanted) and wanted[weights.MODEL].digest is not None
+    return (
+        all((folder / file).exists() for file in wanted)
+        and wanted[weights.MODEL].digest is not None
+    )
 
 
 def _told(folder: Path, training: bool) -> dict[str, Expected]:
     """What the cached files of a commit must be: by the hashes in config.json, else by those that name their blobs.
 
     WeightsError where config.json itself is not what it was."""
-    check(folder / weights.CONFIG, Expected(place.etag(folder / weights.CONFIG), None, "the cache"), AGAIN)
+    check(
+        folder / weights.CONFIG,
+        Expected(place.etag(folder / weights.CONFIG), None, "the cache"),
+        AGAIN,
+    )
     declared = weights.read_config(folder).files
     wanted = {}
     for file in _names(training):
         if file in declared:
-            wanted[file] = Expected(declared[file].sha256, declared[file].bytes, f"{weights.CONFIG} beside it")
+            wanted[file] = Expected(
+                declared[file].sha256, declared[file].bytes, f"{weights.CONFIG} beside it"
+            )
         elif (folder / file).exists():
             wanted[file] = Expected(place.etag(folder / file), None, "the cache")
     return wanted
@@ -201,7 +241,9 @@ def _names(training: bool) -> tuple[str, ...]:
 
 def _no_model(missing: str, files: Iterable[str]) -> str:
     """Why a repository is no model of ours, and what it holds instead."""
-    pickles = sorted(file for file in files if file.endswith((".bin", ".pt", ".pth", ".pkl", ".ckpt")))
+    pickles = sorted(
+        file for file in files if file.endswith((".bin", ".pt", ".pth", ".pkl", ".ckpt"))
+    )
     if pickles and missing == weights.MODEL:
         return f"no {missing}, but {pickles[0]}, a pickle, which is never opened; `ganzoo import` turns one into a model"
     return f"not a ganzoo model (no {missing})"

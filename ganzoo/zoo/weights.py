@@ -57,11 +57,16 @@ def read_config(folder: Path) -> ModelConfig:
     except msgspec.DecodeError as error:
         raise WeightsError(path, str(error)) from None
     if found.library_name != "ganzoo" or found.format != 1:
-        raise WeightsError(path, f"format {found.format} of library {found.library_name!r} is not known to ganzoo {VERSION}")
+        raise WeightsError(
+            path,
+            f"format {found.format} of library {found.library_name!r} is not known to ganzoo {VERSION}",
+        )
     return found
 
 
-def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], *, half: bool = True) -> None:
+def save(
+    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], *, half: bool = True
+) -> None:
     """Write tensors atomically. `half`: matrices and kernels as float16 where that is finite, vectors as they are."""
     import torch
     from safetensors import SafetensorError
@@ -76,7 +81,11 @@ def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str],
 
     with replacing(path) as temporary:
         try:
-            save_file({name: stored(t) for name, t in tensors.items()}, temporary, {"format": "pt", **metadata})
+            save_file(
+                {name: stored(t) for name, t in tensors.items()},
+                temporary,
+                {"format": "pt", **metadata},
+            )
         except SafetensorError as error:
             raise WeightsError(path, f"cannot be written ({error})") from None
 
@@ -108,7 +117,10 @@ def check_shapes(path: Path, expected: Mapping[str, tuple[int, ...]]) -> Header:
         path,
         *_problem("missing", sorted(set(expected) - set(found))),
         *_problem("unexpected", sorted(set(found) - set(expected))),
-        *_problem("of another shape", [f"{n} {list(found[n])}, expected {list(expected[n])}" for n in other]),
+        *_problem(
+            "of another shape",
+            [f"{n} {list(found[n])}, expected {list(expected[n])}" for n in other],
+        ),
     )
     return header
 
@@ -117,8 +129,15 @@ def _check_dtypes(path: Path, header: Header, into: Mapping[str, Tensor]) -> Non
     """WeightsError where a tensor would be cast into another kind of number, or lose more than float16 does."""
     found = {name: TORCH[dtype] for name, (dtype, _) in header.tensors.items()}
     expected = {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in into.items()}
-    other = [name for name, dtype in expected.items() if found[name] != dtype and not {found[name], dtype} <= FLOATS]
-    _refuse(path, *_problem("of another dtype", [f"{n} {found[n]}, expected {expected[n]}" for n in other]))
+    other = [
+        name
+        for name, dtype in expected.items()
+        if found[name] != dtype and not {found[name], dtype} <= FLOATS
+    ]
+    _refuse(
+        path,
+        *_problem("of another dtype", [f"{n} {found[n]}, expected {expected[n]}" for n in other]),
+    )
 
 
 def _refuse(path: Path, *problems: str) -> None:
@@ -128,7 +147,11 @@ def _refuse(path: Path, *problems: str) -> None:
 
 def networks(gan: GAN[Any], names: tuple[str, ...] | list[str]) -> dict[str, Tensor]:
     """Live parameters and buffers of the named networks, keyed as in a published file (`generator.0.weight`)."""
-    return {f"{name}.{key}": tensor for name in names for key, tensor in gan.get_submodule(name).state_dict().items()}
+    return {
+        f"{name}.{key}": tensor
+        for name in names
+        for key, tensor in gan.get_submodule(name).state_dict().items()
+    }
 
 
 def metadata(config: ModelConfig) -> dict[str, str]:
@@ -144,4 +167,8 @@ def metadata(config: ModelConfig) -> dict[str, str]:
 
 
 def _problem(kind: str, names: list[str]) -> list[str]:
-    return [f"{kind}: {', '.join(names[:6])}{f' and {len(names) - 6} more' if len(names) > 6 else ''}"] if names else []
+    return (
+        [f"{kind}: {', '.join(names[:6])}{f' and {len(names) - 6} more' if len(names) > 6 else ''}"]
+        if names
+        else []
+    )

@@ -37,7 +37,9 @@ class CGANConfig(Config, frozen=True, kw_only=True):
     channels: Channels = 1
     size: Size = 28
     flip: bool = False
-    classes: Annotated[tuple[ClassName, ...], msgspec.Meta(min_length=1, max_length=1000)] = tuple("0123456789")
+    classes: Annotated[tuple[ClassName, ...], msgspec.Meta(min_length=1, max_length=1000)] = tuple(
+        "0123456789"
+    )
     latent: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 100
     latent_law: Literal["normal", "uniform"] = "normal"
     network: Literal["convolution", "mlp"] = "convolution"
@@ -46,7 +48,9 @@ class CGANConfig(Config, frozen=True, kw_only=True):
     discriminator: Layers = (512, 512, 512)
     dropout: Fraction = 0.4
     generator_condition: Literal["concatenation", "embedding"] = "concatenation"
-    discriminator_condition: Literal["concatenation", "embedding", "projection", "none"] = "projection"
+    discriminator_condition: Literal["concatenation", "embedding", "projection", "none"] = (
+        "projection"
+    )
     embedding: Width = 50
     classifier: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 1.0
     classifier_data: Literal["all", "real"] = "real"

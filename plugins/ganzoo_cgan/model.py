@@ -30,8 +30,12 @@ class CGAN(GAN[CGANConfig]):
         c = self.config
         betas = (c.beta1, 0.999)
         players = {
-            "discriminator": Player(networks=("discriminator",), lr=c.lr_discriminator, betas=betas, schedule=c.schedule),
-            "generator": Player(networks=("generator",), lr=c.lr_generator, betas=betas, schedule=c.schedule),
+            "discriminator": Player(
+                networks=("discriminator",), lr=c.lr_discriminator, betas=betas, schedule=c.schedule
+            ),
+            "generator": Player(
+                networks=("generator",), lr=c.lr_generator, betas=betas, schedule=c.schedule
+            ),
         }
         return (Phase(steps=c.steps, batch=c.batch, players=players, ema=c.ema),)
 
@@ -40,17 +44,25 @@ class CGAN(GAN[CGANConfig]):
         the generator L_C - L_S, L_S being the value of the game (eq. 2) and L_C the log-likelihood of the classes (eq. 3)."""
         c, real, labels = self.config, batch["image"], batch["label"]
         fake = self.generator(self._latent(step, len(real)), labels)
-        on_real, on_fake = self.discriminator(real, labels), self.discriminator(fake.detach(), labels)
+        on_real, on_fake = (
+            self.discriminator(real, labels),
+            self.discriminator(fake.detach(), labels),
+        )
         loss = discriminator_loss(c.loss, on_real.score, on_fake.score, c.real_target)
         log = scores(c.loss, on_real.score, on_fake.score)
         if c.classifier:
             seen = (on_real, on_fake) if c.classifier_data == "all" else (on_real,)
-            loss = loss + c.classifier * torch.stack([mistaken(verdict, labels) for verdict in seen]).sum()
+            loss = (
+                loss
+                + c.classifier * torch.stack([mistaken(verdict, labels) for verdict in seen]).sum()
+            )
             log |= {"class/real": named(on_real, labels), "class/fake": named(on_fake, labels)}
         yield Update("discriminator", loss, log)
         on_fake = self.discriminator(fake, labels)
         loss = generator_loss(c.loss, on_fake.score)
-        yield Update("generator", loss + c.classifier * mistaken(on_fake, labels) if c.classifier else loss)
+        yield Update(
+            "generator", loss + c.classifier * mistaken(on_fake, labels) if c.classifier else loss
+        )
 
     def sample(self, inputs: Mapping[str, Tensor]) -> Tensor:
         images: Tensor = self.generator(inputs["latent"], inputs["label"])
@@ -58,7 +70,11 @@ class CGAN(GAN[CGANConfig]):
 
     def _latent(self, step: Step, n: int) -> Tensor:
         size = self.config.latent
-        return step.noise(n, size) if self.config.latent_law == "normal" else step.uniform(n, size, low=-1, high=1)
+        return (
+            step.noise(n, size)
+            if self.config.latent_law == "normal"
+            else step.uniform(n, size, low=-1, high=1)
+        )
 
 
 def mistaken(verdict: Verdict, labels: Tensor) -> Tensor:

@@ -45,7 +45,11 @@ class Generator(nn.Module):
         self.convolutional = c.network == "convolution"
         self.label: nn.Module = nn.Embedding(classes, c.embedding) if learned else OneHot(classes)
         inputs = c.latent + (c.embedding if learned else classes)
-        self.layers = upsampling(inputs, c.channels, c.size, c.width) if self.convolutional else _drawing(inputs, c)
+        self.layers = (
+            upsampling(inputs, c.channels, c.size, c.width)
+            if self.convolutional
+            else _drawing(inputs, c)
+        )
 
     def forward(self, latent: Tensor, labels: Tensor) -> Tensor:
         joined = torch.cat([latent, self.label(labels)], dim=1)
@@ -81,8 +85,15 @@ class Discriminator(nn.Module):
         features = self.trunk(seen)
         score = self.score(features).flatten()
         if self.projection is not None:
-            score = score + self.projection(features).flatten(1).gather(1, labels[:, None]).flatten()
-        return Verdict(score, score.new_empty(len(score), 0) if self.classes is None else self.classes(features).flatten(1))
+            score = (
+                score + self.projection(features).flatten(1).gather(1, labels[:, None]).flatten()
+            )
+        return Verdict(
+            score,
+            score.new_empty(len(score), 0)
+            if self.classes is None
+            else self.classes(features).flatten(1),
+        )
 
 
 def _beside(c: CGANConfig) -> nn.Module | None:
@@ -93,7 +104,9 @@ def _beside(c: CGANConfig) -> nn.Module | None:
         case "concatenation", _:
             return OneHot(len(c.classes))
         case "embedding", "convolution":
-            return nn.Sequential(nn.Embedding(len(c.classes), c.size**2), nn.Unflatten(1, (1, c.size, c.size)))
+            return nn.Sequential(
+                nn.Embedding(len(c.classes), c.size**2), nn.Unflatten(1, (1, c.size, c.size))
+            )
         case "embedding", _:
             return nn.Embedding(len(c.classes), c.embedding)
         case _:
@@ -102,7 +115,10 @@ def _beside(c: CGANConfig) -> nn.Module | None:
 
 def _looking(c: CGANConfig) -> nn.Sequential:
     """The image with what stands beside it -> features: the smallest maps, or the last hidden layer."""
-    beside = {"concatenation": len(c.classes), "embedding": 1 if c.network == "convolution" else c.embedding}
+    beside = {
+        "concatenation": len(c.classes),
+        "embedding": 1 if c.network == "convolution" else c.embedding,
+    }
     extra = beside.get(c.discriminator_condition, 0)
     if c.network == "convolution":
         norm: Norm = "batch" if c.discriminator_norm == "batch" else "none"
@@ -115,7 +131,11 @@ def _looking(c: CGANConfig) -> nn.Sequential:
 
 def _last(c: CGANConfig, outputs: int) -> nn.Module:
     """Features -> (n, outputs), or (n, outputs, 1, 1) from maps."""
-    return head(c.size, c.width, outputs) if c.network == "convolution" else nn.Linear(c.discriminator[-1], outputs)
+    return (
+        head(c.size, c.width, outputs)
+        if c.network == "convolution"
+        else nn.Linear(c.discriminator[-1], outputs)
+    )
 
 
 def _drawing(inputs: int, c: CGANConfig) -> nn.Sequential:
@@ -126,4 +146,6 @@ def _drawing(inputs: int, c: CGANConfig) -> nn.Sequential:
         norm = [nn.BatchNorm1d(after)] if number else []
         layers += [nn.Linear(before, after), *norm, nn.LeakyReLU(c.slope, True)]
     shape = (c.channels, c.size, c.size)
-    return nn.Sequential(*layers, nn.Linear(widths[-1], c.channels * c.size**2), nn.Tanh(), nn.Unflatten(1, shape))
+    return nn.Sequential(
+        *layers, nn.Linear(widths[-1], c.channels * c.size**2), nn.Tanh(), nn.Unflatten(1, shape)
+    )

@@ -64,11 +64,17 @@ class ColorizerConfig(Config, frozen=True, kw_only=True):
             defaults = {field.name: field.default for field in msgspec.structs.fields(type(self))}
             for name, value in {**defaults, "size": VALID["size"]}.items():
                 if name in OWN_LAYERS and getattr(self, name) != value:
-                    raise ValueError(f"network=valid has fixed layers, to which {name} says nothing: set {name}={value}")
+                    raise ValueError(
+                        f"network=valid has fixed layers, to which {name} says nothing: set {name}={value}"
+                    )
         elif self.size % self.multiple:
-            raise ValueError(f"size={self.size} cannot be halved depth={self.depth} times: take a multiple of {self.multiple}")
+            raise ValueError(
+                f"size={self.size} cannot be halved depth={self.depth} times: take a multiple of {self.multiple}"
+            )
         elif self.discriminator != "none" and self.size >> self.strides < 3:
-            raise ValueError(f"size={self.size} is too small for a discriminator of strides={self.strides}: lower that")
+            raise ValueError(
+                f"size={self.size} is too small for a discriminator of strides={self.strides}: lower that"
+            )
 
     @property
     def multiple(self) -> int:
@@ -80,7 +86,11 @@ def halo(config: ColorizerConfig) -> int:
     """How many pixels around a place its colour depends on: of the U-Net's path through all its levels."""
     if config.network == "valid":
         return VALID["halo"]
-    return max(max(place - low, high - place) for place in range(config.multiple) for low, high in [seen(place, config.depth)])
+    return max(
+        max(place - low, high - place)
+        for place in range(config.multiple)
+        for low, high in [seen(place, config.depth)]
+    )
 
 
 def seen(place: int, depth: int) -> tuple[int, int]:
@@ -98,7 +108,9 @@ def adapt(config: ColorizerConfig, facts: Facts) -> ColorizerConfig:
     pictures."""
     facts.require("images")
     if facts.channels == 1:
-        raise DataError(f"data set {facts.name!r} holds grey pictures; colours are learnt from coloured ones alone")
+        raise DataError(
+            f"data set {facts.name!r} holds grey pictures; colours are learnt from coloured ones alone"
+        )
     fitting = (facts.size or config.size) // config.multiple * config.multiple
     if config.network == "valid" or not 16 <= fitting < config.size:
         return config
@@ -117,13 +129,23 @@ plugin = Plugin(
     summary="Colours for grey photographs of any size, which keep their lightness",
     paper="https://arxiv.org/abs/1611.07004",
     config=ColorizerConfig,
-    tiny=ColorizerConfig(size=16, depth=2, width=4, discriminator_width=4, strides=1, batch=4, steps=4),
+    tiny=ColorizerConfig(
+        size=16, depth=2, width=4, discriminator_width=4, strides=1, batch=4, steps=4
+    ),
     presets={
         # 64 pixels and a file of 8 MB, for two cores
-        "small": ColorizerConfig(size=64, width=32, discriminator_width=32, overview=True, batch=32, steps=15_000),
+        "small": ColorizerConfig(
+            size=64, width=32, discriminator_width=32, overview=True, batch=32, steps=15_000
+        ),
         # the same without an adversary, and squared error: what preset s23 learns, in Lab
         "regression": ColorizerConfig(
-            size=64, width=32, overview=True, discriminator="none", distance="l2", batch=32, steps=15_000
+            size=64,
+            width=32,
+            overview=True,
+            discriminator="none",
+            distance="l2",
+            batch=32,
+            steps=15_000,
         ),
         # a recipe in TensorFlow whose generator learns by squared error alone, beside a discriminator that it never hears of
         "s23": ColorizerConfig(
@@ -145,7 +167,9 @@ plugin = Plugin(
     },
     data=lambda config: Data({"image": Picture(3, config.size, config.flip)}),
     adapt=adapt,
-    inputs=lambda config: {"image": Image(3, multiple=config.multiple, halo=halo(config), whole=config.overview)},
+    inputs=lambda config: {
+        "image": Image(3, multiple=config.multiple, halo=halo(config), whole=config.overview)
+    },
     output=lambda config: Picture(3),
     build=build,
 )

@@ -16,7 +16,11 @@ from ganzoo_colorizer.networks import PatchGAN, UNet, ValidDiscriminator, ValidU
 
 LARGEST = 110.0
 """Of a and b: those of sRGB lie in [-108, 99]. Networks see them divided by this, and L as L / 50 - 1."""
-XYZ = ((0.4124564, 0.3575761, 0.1804375), (0.2126729, 0.7151522, 0.0721750), (0.0193339, 0.1191920, 0.9503041))
+XYZ = (
+    (0.4124564, 0.3575761, 0.1804375),
+    (0.2126729, 0.7151522, 0.0721750),
+    (0.0193339, 0.1191920, 0.9503041),
+)
 RGB = (
     (3.240454836, -1.5371388501, -0.4985315469), (-0.9692663899, 1.8760109288, 0.0415560823),
     (0.0556434196, -0.2040258543, 1.0572251625),
@@ -43,7 +47,10 @@ class Colorizer(GAN[ColorizerConfig]):
     def phases(self) -> tuple[Phase, ...]:
         c = self.config
         names = ("generator",) if c.discriminator == "none" else ("discriminator", "generator")
-        players = {n: Player(networks=(n,), lr=c.lr, betas=(c.beta1, 0.999), schedule=c.schedule) for n in names}
+        players = {
+            n: Player(networks=(n,), lr=c.lr, betas=(c.beta1, 0.999), schedule=c.schedule)
+            for n in names
+        }
         return (Phase(steps=c.steps, batch=c.batch, players=players, ema=c.ema),)
 
     def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
@@ -61,14 +68,20 @@ class Colorizer(GAN[ColorizerConfig]):
         loss, log = c.distance_weight * distance, {"distance": distance}
         if c.discriminator == "adversary":
             loss = loss + generator_loss(c.adversarial, self.judge(grey, made))
-        yield Update("generator", loss, log | {"chroma": self.chroma(made).mean() / self.chroma(true).mean()})
+        yield Update(
+            "generator", loss, log | {"chroma": self.chroma(made).mean() / self.chroma(true).mean()}
+        )
 
     def sample(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Views: `grey`, what the generator was shown, and `truth`, the picture as it came."""
         image = inputs["image"]
         grey = _by_strips(lambda part: self.split(part)[0], image)
         made = _by_strips(self.join, grey, self._coloured(grey))
-        return {"sample": made, "grey": _by_strips(self.shown, grey).expand(-1, 3, -1, -1), "truth": image}
+        return {
+            "sample": made,
+            "grey": _by_strips(self.shown, grey).expand(-1, 3, -1, -1),
+            "truth": image,
+        }
 
     def split(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """RGB in [-1, 1] -> what the generator is shown (n, 1, h, w), and what it shall give."""
@@ -100,7 +113,11 @@ class Colorizer(GAN[ColorizerConfig]):
         if not c.overview or shrunk < 2:
             made: Tensor = self.generator(grey).float()
             return made
-        reduced = F.interpolate(grey, size=[round(side / shrunk / c.multiple) * c.multiple for side in sides], mode="area")
+        reduced = F.interpolate(
+            grey,
+            size=[round(side / shrunk / c.multiple) * c.multiple for side in sides],
+            mode="area",
+        )
         return F.interpolate(self.generator(reduced).float(), size=sides, mode="bilinear")
 
     def _generator(self) -> nn.Module:
@@ -155,7 +172,9 @@ def coloured(chroma: Tensor, least: float) -> Tensor:
     0 .. n - 1 where all are like that. No number leaves the device."""
     order = (chroma < least).to(torch.uint8).argsort(stable=True)
     count = (chroma >= least).sum()
-    return order[torch.arange(len(chroma), device=chroma.device) % torch.where(count > 0, count, len(chroma))]
+    return order[
+        torch.arange(len(chroma), device=chroma.device) % torch.where(count > 0, count, len(chroma))
+    ]
 
 
 def to_lab(images: Tensor) -> Tensor:
@@ -183,7 +202,9 @@ def _linear(lightness: Tensor, ab: Tensor) -> Tensor:
     """Lab -> linear RGB, in [0, 1] where sRGB has that colour."""
     y = (lightness[:, 0] + 16) / 116
     roots = y + ab[:, 0] / 500, y, y - ab[:, 1] / 200
-    return torch.stack(_mixed(RGB, [white * cubed(root) for white, root in zip(WHITE, roots, strict=True)]), dim=1)
+    return torch.stack(
+        _mixed(RGB, [white * cubed(root) for white, root in zip(WHITE, roots, strict=True)]), dim=1
+    )
 
 
 def _mixed(matrix: Sequence[Sequence[float]], channels: Sequence[Tensor]) -> list[Tensor]:
@@ -194,7 +215,9 @@ def _mixed(matrix: Sequence[Sequence[float]], channels: Sequence[Tensor]) -> lis
 
 def rooted(light: Tensor) -> Tensor:
     """Lab's f: the cube root, with a line near 0, where a root is too steep."""
-    return torch.where(light > STEP**3, light.clamp(min=STEP**3) ** (1 / 3), light / (3 * STEP**2) + 4 / 29)
+    return torch.where(
+        light > STEP**3, light.clamp(min=STEP**3) ** (1 / 3), light / (3 * STEP**2) + 4 / 29
+    )
 
 
 def cubed(value: Tensor) -> Tensor:

@@ -21,11 +21,16 @@ class UNet(nn.Module):
         super().__init__()
         widths = [config.width << min(level, 3) for level in range(config.depth)]
         self.down = nn.ModuleList(
-            _halving(before, after, norm=before > 1) for before, after in zip([1, *widths], widths, strict=False)
+            _halving(before, after, norm=before > 1)
+            for before, after in zip([1, *widths], widths, strict=False)
         )
         self.up = nn.ModuleList(
-            _doubling(before if level == 0 else 2 * before, after, config.dropout if level < 3 else 0.0)
-            for level, (before, after) in enumerate(zip(widths[::-1], [*widths[-2::-1], 2], strict=True))
+            _doubling(
+                before if level == 0 else 2 * before, after, config.dropout if level < 3 else 0.0
+            )
+            for level, (before, after) in enumerate(
+                zip(widths[::-1], [*widths[-2::-1], 2], strict=True)
+            )
         )
 
     def forward(self, lightness: Tensor) -> Tensor:
@@ -48,7 +53,11 @@ class PatchGAN(nn.Module):
         widths = [width << min(level, 3) for level in range(config.strides + 1)]
         layers: list[nn.Module] = [_halving(channels, width, norm=False)]
         layers += [_halving(before, after) for before, after in pairwise(widths[:-1])]
-        layers += [nn.Conv2d(widths[-2], widths[-1], 4, 1, 1, bias=False), nn.BatchNorm2d(widths[-1]), nn.LeakyReLU(0.2, True)]
+        layers += [
+            nn.Conv2d(widths[-2], widths[-1], 4, 1, 1, bias=False),
+            nn.BatchNorm2d(widths[-1]),
+            nn.LeakyReLU(0.2, True),
+        ]
         self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, 1, 1))
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -97,7 +106,12 @@ class ValidDiscriminator(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for before, after, kernel in ((3, 32, 7), (32, 64, 5), (64, 128, 3), (128, 256, 3)):
-            layers += [nn.Conv2d(before, after, kernel), nn.ReLU(True), nn.Conv2d(after, after, kernel), nn.ReLU(True)]
+            layers += [
+                nn.Conv2d(before, after, kernel),
+                nn.ReLU(True),
+                nn.Conv2d(after, after, kernel),
+                nn.ReLU(True),
+            ]
             layers.append(nn.MaxPool2d(2))
         layers.append(nn.Flatten())
         for before, after in ((1024, 512), (512, 128), (128, 16)):
@@ -121,7 +135,10 @@ def init_glorot(module: nn.Module) -> None:
 
 def _halving(before: int, after: int, norm: bool = True) -> nn.Sequential:
     """(n, before, 2h, 2w) -> (n, after, h, w)."""
-    layers = [nn.Conv2d(before, after, 4, 2, 1, bias=not norm), *([nn.BatchNorm2d(after)] if norm else [])]
+    layers = [
+        nn.Conv2d(before, after, 4, 2, 1, bias=not norm),
+        *([nn.BatchNorm2d(after)] if norm else []),
+    ]
     return nn.Sequential(*layers, nn.LeakyReLU(0.2, True))
 
 
@@ -130,11 +147,18 @@ def _doubling(before: int, after: int, dropout: float) -> nn.Sequential:
     if after == 2:
         return nn.Sequential(nn.ConvTranspose2d(before, after, 4, 2, 1), nn.Tanh())
     drop = [nn.Dropout(dropout)] if dropout else []
-    layers = nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after), *drop, nn.ReLU(True)
+    layers = (
+        nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(after),
+        *drop,
+        nn.ReLU(True),
+    )
     return nn.Sequential(*layers)
 
 
-def _valid(kind: type[nn.Conv2d | nn.ConvTranspose2d], *layers: tuple[int, int, int, int]) -> nn.Sequential:
+def _valid(
+    kind: type[nn.Conv2d | nn.ConvTranspose2d], *layers: tuple[int, int, int, int]
+) -> nn.Sequential:
     """Layers of (channels before, after, kernel, dilation) without padding; Keras's slope on the way down."""
     made: list[nn.Module] = []
     for before, after, kernel, dilation in layers:

@@ -19,7 +19,8 @@ WIDEST, LARGEST = 512, 65_536
 """Channels of a convolution, and numbers that the generator's linear layer gives, at most."""
 Kernel = Annotated[int, msgspec.Meta(ge=1, le=7)]
 Layers = Annotated[
-    tuple[Annotated[str, msgspec.Meta(pattern="^[1-9][0-9]{0,2}k[1-7](s2)?$")], ...], msgspec.Meta(min_length=1, max_length=8)
+    tuple[Annotated[str, msgspec.Meta(pattern="^[1-9][0-9]{0,2}k[1-7](s2)?$")], ...],
+    msgspec.Meta(min_length=1, max_length=8),
 ]
 """Convolutions from input to output: 128k5 has 128 channels and kernels of 5 x 5; s2 doubles the maps in a generator and
 halves them in a discriminator."""
@@ -36,7 +37,10 @@ class Layer(NamedTuple):
 def layers(texts: Layers) -> list[Layer]:
     """The layers that a setting spells."""
     parts = [text.removesuffix("s2").split("k") for text in texts]
-    return [Layer(int(c), int(k), 2 if text.endswith("s2") else 1) for text, (c, k) in zip(texts, parts, strict=True)]
+    return [
+        Layer(int(c), int(k), 2 if text.endswith("s2") else 1)
+        for text, (c, k) in zip(texts, parts, strict=True)
+    ]
 
 
 class ConvConfig(Config, frozen=True, kw_only=True):
@@ -79,7 +83,9 @@ class ConvConfig(Config, frozen=True, kw_only=True):
         if max(layer.channels for layer in layers((*self.generator, *self.discriminator))) > WIDEST:
             raise ValueError(f"a layer of more than {WIDEST} channels")
         if self.size % self.growth:
-            raise ValueError(f"size {self.size} is not a multiple of {self.growth}, by which the generator's layers enlarge")
+            raise ValueError(
+                f"size {self.size} is not a multiple of {self.growth}, by which the generator's layers enlarge"
+            )
         if self.start * self.smallest**2 > LARGEST:
             raise ValueError(
                 f"{self.start} maps of {self.smallest} x {self.smallest} to start from: more than {LARGEST:,} numbers"

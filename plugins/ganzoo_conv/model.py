@@ -24,12 +24,16 @@ class Conv(GAN[ConvConfig]):
     def phases(self) -> tuple[Phase, ...]:
         c = self.config
         betas = (c.beta1, 0.999)
-        discriminator = {"discriminator": Player(networks=("discriminator",), lr=c.lr_discriminator, betas=betas)}
+        discriminator = {
+            "discriminator": Player(networks=("discriminator",), lr=c.lr_discriminator, betas=betas)
+        }
         generator = {"generator": Player(networks=("generator",), lr=c.lr_generator, betas=betas)}
         game = Phase(steps=c.steps, batch=c.batch, players=discriminator | generator, ema=c.ema)
         if not c.pretraining:
             return (game,)
-        return Phase(name="pretrain", steps=c.pretraining, batch=c.batch, players=discriminator, ema=c.ema), game
+        return Phase(
+            name="pretrain", steps=c.pretraining, batch=c.batch, players=discriminator, ema=c.ema
+        ), game
 
     def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
         real = batch["image"]
@@ -57,4 +61,8 @@ class Conv(GAN[ConvConfig]):
             yield Update("discriminator", loss)
         on_fake = self.discriminator(fake)
         other = bce(on_fake, c.label_noise * step.uniform(n))
-        yield Update("discriminator", other if c.split_updates else loss + other, scores("bce", on_real, on_fake))
+        yield Update(
+            "discriminator",
+            other if c.split_updates else loss + other,
+            scores("bce", on_real, on_fake),
+        )

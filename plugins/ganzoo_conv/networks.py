@@ -8,7 +8,9 @@ from ganzoo.layers import NearestConvolution
 from ganzoo_conv import ConvConfig, layers
 
 
-def convolution(before: int, after: int, kernel: int, scale: int = 1, padding: str = "same") -> list[nn.Module]:
+def convolution(
+    before: int, after: int, kernel: int, scale: int = 1, padding: str = "same"
+) -> list[nn.Module]:
     """(n, before, s, s) -> (n, after, s / scale, s / scale), rounded up; `padding` "valid": s - kernel + 1 in the place of s."""
     if padding == "valid":
         return [nn.Conv2d(before, after, kernel, scale)]
@@ -22,7 +24,10 @@ def doubling(before: int, after: int, kernel: int, upsampling: str) -> list[nn.M
     """(n, before, s, s) -> (n, after, 2s, 2s)."""
     if upsampling == "nearest":
         if kernel % 2:
-            return [nn.Identity(), NearestConvolution(before, after, kernel)]  # the layers keep their numbers
+            return [
+                nn.Identity(),
+                NearestConvolution(before, after, kernel),
+            ]  # the layers keep their numbers
         return [nn.Upsample(scale_factor=2), *convolution(before, after, kernel)]
     return [nn.ConvTranspose2d(before, after, kernel, 2, (kernel - 1) // 2, kernel % 2)]
 
@@ -33,13 +38,22 @@ class Generator(nn.Module):
     def __init__(self, config: ConvConfig) -> None:
         super().__init__()
         before, side = config.start, config.smallest
-        modules: list[nn.Module] = [nn.Linear(config.latent, before * side**2), nn.LeakyReLU(config.slope)]
+        modules: list[nn.Module] = [
+            nn.Linear(config.latent, before * side**2),
+            nn.LeakyReLU(config.slope),
+        ]
         modules.append(nn.Unflatten(1, (before, side, side)))
         for after, kernel, scale in layers(config.generator):
-            made = doubling(before, after, kernel, config.upsampling) if scale == 2 else convolution(before, after, kernel)
+            made = (
+                doubling(before, after, kernel, config.upsampling)
+                if scale == 2
+                else convolution(before, after, kernel)
+            )
             modules += [*made, nn.LeakyReLU(config.slope)]
             before = after
-        self.layers = nn.Sequential(*modules, *convolution(before, config.channels, config.last_kernel), nn.Tanh())
+        self.layers = nn.Sequential(
+            *modules, *convolution(before, config.channels, config.last_kernel), nn.Tanh()
+        )
 
     def forward(self, latent: Tensor) -> Tensor:
         images: Tensor = self.layers(latent)
@@ -54,11 +68,16 @@ class Discriminator(nn.Module):
         modules: list[nn.Module] = []
         before = config.channels
         for after, kernel, scale in layers(config.discriminator):
-            modules += [*convolution(before, after, kernel, scale, config.padding), nn.LeakyReLU(config.slope)]
+            modules += [
+                *convolution(before, after, kernel, scale, config.padding),
+                nn.LeakyReLU(config.slope),
+            ]
             modules += [nn.Dropout(config.layer_dropout)] if config.layer_dropout else []
             before = after
         numbers = before * config.sides[-1] ** 2
-        self.layers = nn.Sequential(*modules, nn.Flatten(), nn.Dropout(config.dropout), nn.Linear(numbers, 1))
+        self.layers = nn.Sequential(
+            *modules, nn.Flatten(), nn.Dropout(config.dropout), nn.Linear(numbers, 1)
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.layers(images)

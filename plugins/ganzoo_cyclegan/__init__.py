@@ -65,7 +65,9 @@ class CycleGANConfig(Config, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         for name in ("size", "load"):
             if getattr(self, name) % self.multiple:
-                raise ValueError(f"{name}={getattr(self, name)} is not a multiple of {self.multiple}, as this generator needs")
+                raise ValueError(
+                    f"{name}={getattr(self, name)} is not a multiple of {self.multiple}, as this generator needs"
+                )
         if self.load < self.size:
             raise ValueError(f"load={self.load} leaves no square of size={self.size} to cut out")
 
@@ -85,10 +87,16 @@ class CycleGANConfig(Config, frozen=True, kw_only=True):
         """Radius of the generator's receptive field in pixels, but for the norms, whose statistics are of the whole map."""
         # a 3 x 3 convolution that halves reaches one place of its finer maps, and so does one that doubles; 4 x 4: three
         # together. Nearest neighbours and a 3 x 3 convolution reach two, and three together with either
-        finer = (1 << self.halvings) - 1  # 1 + 2 + 4 ...: pixels between neighbours of the finer maps, summed
+        finer = (
+            1 << self.halvings
+        ) - 1  # 1 + 2 + 4 ...: pixels between neighbours of the finer maps, summed
         blocks = 2 * self.blocks << self.halvings
         both = 3 if self.upsampling == "nearest" else 2
-        return {"resnet": 3 + both * finer + blocks + 3, "resnet-4x4": 3 * finer + blocks, "unet": both * finer}[self.generator]
+        return {
+            "resnet": 3 + both * finer + blocks + 3,
+            "resnet-4x4": 3 * finer + blocks,
+            "unet": both * finer,
+        }[self.generator]
 
 
 def adapt(config: CycleGANConfig, facts: Facts) -> CycleGANConfig:

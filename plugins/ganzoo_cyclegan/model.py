@@ -9,7 +9,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganzoo.gan import GAN, Phase, Player, Step, Update, Views
-from ganzoo.nn import Adversarial, discriminator_loss, generator_loss, init_normal, random_crop, scores
+from ganzoo.nn import (
+    Adversarial,
+    discriminator_loss,
+    generator_loss,
+    init_normal,
+    random_crop,
+    scores,
+)
 from ganzoo.pool import remembered
 from ganzoo_cyclegan import DIRECTIONS, DOMAINS, CycleGANConfig
 from ganzoo_cyclegan.networks import Discriminator, generator
@@ -31,18 +38,28 @@ class CycleGAN(GAN[CycleGANConfig]):
         super().__init__(config)
         started = init_normal if config.init == "normal" else nn.Identity()
         self.a_to_b, self.b_to_a = started(generator(config)), started(generator(config))
-        self.discriminator_a, self.discriminator_b = started(Discriminator(config)), started(Discriminator(config))
+        self.discriminator_a, self.discriminator_b = (
+            started(Discriminator(config)),
+            started(Discriminator(config)),
+        )
         if config.pool:
             shape = (config.pool, config.channels, config.size, config.size)
-            for name in POOLS:  # 16 bits: finer than the 8 of a picture, and half of a checkpoint's bytes
+            for (
+                name
+            ) in POOLS:  # 16 bits: finer than the 8 of a picture, and half of a checkpoint's bytes
                 self.register_buffer(name, torch.zeros(shape, dtype=torch.float16))
             self.register_buffer("seen", torch.zeros(1, dtype=torch.int64))
 
     def phases(self) -> tuple[Phase, ...]:
         c = self.config
-        networks = {"generators": self.ema, "discriminator_a": ("discriminator_a",), "discriminator_b": ("discriminator_b",)}
+        networks = {
+            "generators": self.ema,
+            "discriminator_a": ("discriminator_a",),
+            "discriminator_b": ("discriminator_b",),
+        }
         players = {
-            name: Player(networks=moved, lr=c.lr, betas=(c.beta1, 0.999), schedule=c.schedule) for name, moved in networks.items()
+            name: Player(networks=moved, lr=c.lr, betas=(c.beta1, 0.999), schedule=c.schedule)
+            for name, moved in networks.items()
         }
         return (Phase(steps=c.steps, batch=c.batch, players=players, ema=c.ema),)
 
@@ -56,12 +73,17 @@ class CycleGAN(GAN[CycleGANConfig]):
             yield from self._judges(a, b, past_a, past_b)
         parts = self._translation(a, b, fake_a, fake_b)
         if c.identity:
-            parts |= {"identity/a": _difference(same_a[0], a), "identity/b": _difference(same_b[0], b)}
+            parts |= {
+                "identity/a": _difference(same_a[0], a),
+                "identity/b": _difference(same_b[0], b),
+            }
         yield Update("generators", self._weighted(parts), parts)
         if c.first == "generators":
             yield from self._judges(a, b, past_a, past_b)
 
-    def _translation(self, a: Tensor, b: Tensor, fake_a: Tensor, fake_b: Tensor) -> dict[str, Tensor]:
+    def _translation(
+        self, a: Tensor, b: Tensor, fake_a: Tensor, fake_b: Tensor
+    ) -> dict[str, Tensor]:
         """The terms of eq. 3 for the generators, by the domain in which they are taken."""
         return {
             "adversarial/a": generator_loss(KIND, self.discriminator_a(fake_a)),
@@ -74,14 +96,18 @@ class CycleGAN(GAN[CycleGANConfig]):
         """Eq. 3 with the identity term of section 5.2."""
         c = self.config
         weights = {"adversarial": 1.0, "cycle": c.cycle, "identity": c.cycle * c.identity}
-        return torch.stack([weights[name.partition("/")[0]] * part for name, part in parts.items()]).sum()
+        return torch.stack(
+            [weights[name.partition("/")[0]] * part for name, part in parts.items()]
+        ).sum()
 
     def _judges(self, a: Tensor, b: Tensor, past_a: Tensor, past_b: Tensor) -> Iterator[Update]:
         on_real, on_past = self._each(self.discriminator_b, b, past_b)
         told = scores(KIND, on_real, on_past)
         yield Update("discriminator_b", discriminator_loss(KIND, on_real, on_past))
         on_real, on_past = self._each(self.discriminator_a, a, past_a)
-        told = {name: (score + told[name]) / 2 for name, score in scores(KIND, on_real, on_past).items()}
+        told = {
+            name: (score + told[name]) / 2 for name, score in scores(KIND, on_real, on_past).items()
+        }
         yield Update("discriminator_a", discriminator_loss(KIND, on_real, on_past), told)
 
     def _each(self, network: nn.Module, *parts: Tensor) -> list[Tensor]:
@@ -110,7 +136,10 @@ class CycleGAN(GAN[CycleGANConfig]):
         fakes = [fake_a.detach(), fake_b.detach()]
         if not self.config.pool:
             return fakes
-        shown = [remembered(pool, self.seen, fake, step) for pool, fake in zip((self.pool_a, self.pool_b), fakes, strict=True)]
+        shown = [
+            remembered(pool, self.seen, fake, step)
+            for pool, fake in zip((self.pool_a, self.pool_b), fakes, strict=True)
+        ]
         self.seen += len(fake_a)
         return shown
 

@@ -70,7 +70,11 @@ class Residual(nn.Module):
             return nn.Conv2d(channels, channels, 3, bias=_inner(config))
 
         self.layers = nn.Sequential(
-            padding, *_normed(config, convolution(), channels), padding, convolution(), *normalization(config.norm, channels)
+            padding,
+            *_normed(config, convolution(), channels),
+            padding,
+            convolution(),
+            *normalization(config.norm, channels),
         )
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -87,9 +91,13 @@ class UNet(nn.Module):
         widths = [c.width * min(1 << level, WIDEST) for level in range(c.depth)]
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         for before, after in zip([c.channels, *widths[:-2]], widths[:-1], strict=True):
-            self.down.append(nn.Sequential(*_normed(c, nn.Conv2d(before, after, 3, 2, 1, bias=_inner(c)), after)))
+            self.down.append(
+                nn.Sequential(*_normed(c, nn.Conv2d(before, after, 3, 2, 1, bias=_inner(c)), after))
+            )
         # no norm at the smallest maps, which may have a single pixel
-        self.down.append(nn.Sequential(nn.Conv2d(widths[-2], widths[-1], 3, 2, 1, bias=_outer(c)), nn.ReLU(True)))
+        self.down.append(
+            nn.Sequential(nn.Conv2d(widths[-2], widths[-1], 3, 2, 1, bias=_outer(c)), nn.ReLU(True))
+        )
         before = widths[-1]
         for after in reversed(widths[:-1]):
             self.up.append(nn.Sequential(*_normed(c, _up(c, before, after, 3, _inner(c)), after)))
@@ -118,11 +126,16 @@ class Discriminator(nn.Module):
         for level, stride in enumerate((2, 2, 2, 1 if c.patch == 70 else 2)):
             after = c.discriminator_width << level
             bias = _inner(c) if level else _outer(c)
-            layers += [nn.Conv2d(before, after, 4, stride, 1, bias=bias), *(normalization(c.norm, after) if level else ())]
+            layers += [
+                nn.Conv2d(before, after, 4, stride, 1, bias=bias),
+                *(normalization(c.norm, after) if level else ()),
+            ]
             layers.append(nn.LeakyReLU(c.slope, True))
             before = after
         around = (1, 1, 1, 1) if c.last_padding == "one" else (1, 2, 1, 2)
-        self.layers = nn.Sequential(*layers, nn.ZeroPad2d(around), nn.Conv2d(before, 1, 4, bias=_outer(c)))
+        self.layers = nn.Sequential(
+            *layers, nn.ZeroPad2d(around), nn.Conv2d(before, 1, 4, bias=_outer(c))
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         judged: Tensor = self.layers(images)

@@ -75,7 +75,9 @@ class DCGANConfig(Config, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.size == 28 and self.start == "linear-half":
-            raise ValueError("start=linear-half halves the smallest maps, which is not possible at size 28 (7 x 7)")
+            raise ValueError(
+                "start=linear-half halves the smallest maps, which is not possible at size 28 (7 x 7)"
+            )
         if self.r1 and self.discriminator_norm == "batch":
             raise ValueError(
                 "r1 bounds the gradient of each picture, and BatchNorm mixes pictures: set discriminator_norm to spectral or none"
@@ -96,7 +98,11 @@ def adapt(config: DCGANConfig, facts: Facts) -> DCGANConfig:
     sizes = SIZES[1:] if config.start == "linear-half" else SIZES
     size = max((s for s in sizes if s <= (facts.size or config.size)), default=sizes[0])
     taken = DIGITS if size == DIGITS.size and config == DCGANConfig() else config
-    return convert({**plain(taken), "channels": facts.channels or config.channels, "size": size}, DCGANConfig, facts.name)
+    return convert(
+        {**plain(taken), "channels": facts.channels or config.channels, "size": size},
+        DCGANConfig,
+        facts.name,
+    )
 
 
 def build(config: DCGANConfig) -> GAN[DCGANConfig]:

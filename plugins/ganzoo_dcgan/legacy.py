@@ -19,7 +19,10 @@ SMALLEST = {7: {2: 28}, 4: {3: 32, 4: 64, 5: 128}}
 
 def read(networks: Mapping[str, Shapes]) -> Layout | None:
     """What these networks are; None where none of them looks like a DCGAN's."""
-    if any("l1.0.weight" in shapes and any(n.startswith("conv_blocks.") for n in shapes) for shapes in networks.values()):
+    if any(
+        "l1.0.weight" in shapes and any(n.startswith("conv_blocks.") for n in shapes)
+        for shapes in networks.values()
+    ):
         return Layout(
             source=UPSAMPLING,
             differs="its generator enlarges by nearest neighbours before plain convolutions and normalizes by BatchNorm with "
@@ -43,7 +46,11 @@ def read(networks: Mapping[str, Shapes]) -> Layout | None:
 def _reader(layers: Sequence[Layer]) -> tuple[str, dict[str, Any] | str] | None:
     """The network that these layers make, and its settings or why they are not ours; None for something else."""
     maps = [layer.weight for layer in layers if layer.kind == "convolution"]
-    if len(maps) < 3 or any(layer.kind == "linear" for layer in layers) or any(w[2] != w[3] for w in maps):
+    if (
+        len(maps) < 3
+        or any(layer.kind == "linear" for layer in layers)
+        or any(w[2] != w[3] for w in maps)
+    ):
         return None
     chained = list(pairwise(maps))
     if all(before[1] == after[0] for before, after in chained):
@@ -61,7 +68,11 @@ def _generator(layers: Sequence[Layer], maps: Sequence[tuple[int, ...]]) -> dict
         return "its generator has other layers between the transposed convolutions than BatchNorm and ReLU"
     if numbers(layers, "norm") != [3 * i + 1 for i in range(doublings)]:
         return "its generator has no BatchNorm after each transposed convolution but the last"
-    if size is None or any(w[2] != 4 for w in maps[1:]) or [w[1] for w in maps[:-1]] != [widest >> i for i in range(doublings)]:
+    if (
+        size is None
+        or any(w[2] != 4 for w in maps[1:])
+        or [w[1] for w in maps[:-1]] != [widest >> i for i in range(doublings)]
+    ):
         return "its generator's kernels or widths are none of this plugin's (kernels of 4, widths that halve, 28 to 128 pixels)"
     inner = [layer.bias for layer in layers if layer.kind == "convolution"]
     return {
@@ -70,7 +81,9 @@ def _generator(layers: Sequence[Layer], maps: Sequence[tuple[int, ...]]) -> dict
     }  # fmt: skip
 
 
-def _discriminator(layers: Sequence[Layer], maps: Sequence[tuple[int, ...]]) -> dict[str, Any] | str:
+def _discriminator(
+    layers: Sequence[Layer], maps: Sequence[tuple[int, ...]]
+) -> dict[str, Any] | str:
     halvings = len(maps) - 1
     size = SMALLEST.get(maps[-1][2], {}).get(halvings)
     first, norms = maps[0][0], numbers(layers, "norm")
@@ -81,7 +94,11 @@ def _discriminator(layers: Sequence[Layer], maps: Sequence[tuple[int, ...]]) -> 
         return "its discriminator has other layers between the convolutions than BatchNorm and LeakyReLU"
     if norms and norms != [place + 1 for place in places[not first_norm : -1]]:
         return "its discriminator's BatchNorm stands elsewhere"
-    if size is None or any(w[2] != 4 for w in maps[:-1]) or [w[0] for w in maps[:-1]] != [first << i for i in range(halvings)]:
+    if (
+        size is None
+        or any(w[2] != 4 for w in maps[:-1])
+        or [w[0] for w in maps[:-1]] != [first << i for i in range(halvings)]
+    ):
         return "its discriminator's kernels or widths are none of this plugin's (kernels of 4, widths that double)"
     biases = {layer.number: layer.bias for layer in layers if layer.kind == "convolution"}
     bare = {number for number in places[:-1] if number + 1 not in norms}
@@ -102,7 +119,11 @@ def _joined(parts: Mapping[str, Part], settings: Mapping[str, dict[str, Any]]) -
                 source=EXAMPLES,
                 differs=f"generator and discriminator do not belong together: {name} {made[name]} and {judged[name]}",
             )
-    whole = {**judged, **made, "bias": max((s["bias"] for s in settings.values()), key=BIASES.index)}
+    whole = {
+        **judged,
+        **made,
+        "bias": max((s["bias"] for s in settings.values()), key=BIASES.index),
+    }
     if whole.get("discriminator_width") == whole.get("width"):
         whole.pop("discriminator_width", None)
     return Layout(source=EXAMPLES, parts=parts, settings=whole, silent=SILENT)

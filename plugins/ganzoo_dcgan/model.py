@@ -7,7 +7,15 @@ from collections.abc import Iterator, Mapping
 from torch import Tensor, nn
 
 from ganzoo.gan import GAN, Phase, Player, Step, Update
-from ganzoo.nn import Adversarial, discriminator_loss, generator_loss, init_normal, r1_penalty, scores, spectral
+from ganzoo.nn import (
+    Adversarial,
+    discriminator_loss,
+    generator_loss,
+    init_normal,
+    r1_penalty,
+    scores,
+    spectral,
+)
 from ganzoo_dcgan import DCGANConfig
 from ganzoo_dcgan.networks import Discriminator, Generator
 
@@ -31,8 +39,12 @@ class DCGAN(GAN[DCGANConfig]):
         c = self.config
         betas = (c.beta1, 0.999)
         players = {
-            "discriminator": Player(networks=("discriminator",), lr=c.lr_discriminator, betas=betas, schedule=c.schedule),
-            "generator": Player(networks=("generator",), lr=c.lr_generator, betas=betas, schedule=c.schedule),
+            "discriminator": Player(
+                networks=("discriminator",), lr=c.lr_discriminator, betas=betas, schedule=c.schedule
+            ),
+            "generator": Player(
+                networks=("generator",), lr=c.lr_generator, betas=betas, schedule=c.schedule
+            ),
         }
         return (Phase(steps=c.steps, batch=c.batch, players=players, ema=c.ema),)
 
@@ -41,7 +53,9 @@ class DCGAN(GAN[DCGANConfig]):
         fake = self.generator(self._latent(step, len(real)))
         on_real, on_fake = self._judged(real), self._judged(fake.detach())
         real_target = c.real_target - self._label_noise(step, len(real))
-        loss = discriminator_loss(self.kind, on_real, on_fake, real_target, self._label_noise(step, len(real)))
+        loss = discriminator_loss(
+            self.kind, on_real, on_fake, real_target, self._label_noise(step, len(real))
+        )
         log = scores(self.kind, on_real, on_fake)
         if c.r1 and step.index % c.r1_every == 0:
             penalty = r1_penalty(self.discriminator, real)
@@ -63,7 +77,11 @@ class DCGAN(GAN[DCGANConfig]):
 
     def _latent(self, step: Step, n: int) -> Tensor:
         size = self.config.latent
-        return step.noise(n, size) if self.config.latent_law == "normal" else step.uniform(n, size, low=-1, high=1)
+        return (
+            step.noise(n, size)
+            if self.config.latent_law == "normal"
+            else step.uniform(n, size, low=-1, high=1)
+        )
 
     def _label_noise(self, step: Step, n: int) -> Tensor:
         """How far each target moves inwards, (n,). Beta(1, 5) by its inverse distribution function."""

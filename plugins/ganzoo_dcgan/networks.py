@@ -17,10 +17,20 @@ class Generator(nn.Module):
         super().__init__()
         c = config
         self.linear = bool(c.hidden) or c.start != "convolution"
-        self.layers = upsampling(c.hidden or c.latent, c.channels, c.size, c.width, start=c.start, kernel=c.kernel, bias=c.bias)
+        self.layers = upsampling(
+            c.hidden or c.latent,
+            c.channels,
+            c.size,
+            c.width,
+            start=c.start,
+            kernel=c.kernel,
+            bias=c.bias,
+        )
         if c.hidden:
             places = [nn.Unflatten(1, (c.hidden, 1, 1))] if c.start == "convolution" else []
-            self.layers = nn.Sequential(*_hidden(c.latent, c.hidden, nn.ReLU(True)), *places, *self.layers)
+            self.layers = nn.Sequential(
+                *_hidden(c.latent, c.hidden, nn.ReLU(True)), *places, *self.layers
+            )
 
     def forward(self, latent: Tensor) -> Tensor:
         images: Tensor = self.layers(latent if self.linear else latent[:, :, None, None])
@@ -41,7 +51,12 @@ class Discriminator(nn.Module):
             self.layers = nn.Sequential(*down, head(c.size, width))
             return
         maps, side = smallest_maps(c.size, width)
-        after = _hidden(maps * side**2, c.hidden, nn.LeakyReLU(c.slope, True), norm=c.discriminator_norm == "batch")
+        after = _hidden(
+            maps * side**2,
+            c.hidden,
+            nn.LeakyReLU(c.slope, True),
+            norm=c.discriminator_norm == "batch",
+        )
         self.layers = nn.Sequential(*down, nn.Flatten(), *after, nn.Linear(c.hidden, 1))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -49,6 +64,12 @@ class Discriminator(nn.Module):
         return logits.flatten()
 
 
-def _hidden(before: int, after: int, activation: nn.Module, *, norm: bool = True) -> list[nn.Module]:
+def _hidden(
+    before: int, after: int, activation: nn.Module, *, norm: bool = True
+) -> list[nn.Module]:
     """(n, before) -> (n, after). Without BatchNorm no two pictures are mixed, and the linear layer has a bias."""
-    return [nn.Linear(before, after, bias=not norm), *([nn.BatchNorm1d(after)] if norm else []), activation]
+    return [
+        nn.Linear(before, after, bias=not norm),
+        *([nn.BatchNorm1d(after)] if norm else []),
+        activation,
+    ]

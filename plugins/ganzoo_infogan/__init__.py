@@ -58,7 +58,9 @@ class InfoGANConfig(Config, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not self.categories and not self.continuous:
-            raise ValueError("categories is empty and continuous is 0: there is no code to find; give one or more")
+            raise ValueError(
+                "categories is empty and continuous is 0: there is no code to find; give one or more"
+            )
 
 
 def adapt(config: InfoGANConfig, facts: Facts) -> InfoGANConfig:

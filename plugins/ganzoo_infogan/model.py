@@ -35,8 +35,12 @@ class InfoGAN(GAN[InfoGANConfig]):
         c = self.config
         betas = (c.beta1, 0.999)
         players = {
-            "discriminator": Player(networks=("discriminator",), lr=c.lr_discriminator, betas=betas, schedule=c.schedule),
-            "generator": Player(networks=("generator",), lr=c.lr_generator, betas=betas, schedule=c.schedule),
+            "discriminator": Player(
+                networks=("discriminator",), lr=c.lr_discriminator, betas=betas, schedule=c.schedule
+            ),
+            "generator": Player(
+                networks=("generator",), lr=c.lr_generator, betas=betas, schedule=c.schedule
+            ),
         }
         return (Phase(steps=c.steps, batch=c.batch, players=players, ema=c.ema),)
 
@@ -59,11 +63,17 @@ class InfoGAN(GAN[InfoGANConfig]):
 
     def _codes(self, step: Step, n: int) -> Drawn:
         c = self.config
-        return Drawn(tuple(step.integers(size, n) for size in c.categories), step.uniform(n, c.continuous, low=-1, high=1))
+        return Drawn(
+            tuple(step.integers(size, n) for size in c.categories),
+            step.uniform(n, c.continuous, low=-1, high=1),
+        )
 
     def _joined(self, codes: Drawn) -> Tensor:
         """As `ganzoo.inputs.Codes` lays them out: one-hot categories, then continuous codes."""
-        hot = [F.one_hot(chosen, size).float() for chosen, size in zip(codes.chosen, self.config.categories, strict=True)]
+        hot = [
+            F.one_hot(chosen, size).float()
+            for chosen, size in zip(codes.chosen, self.config.categories, strict=True)
+        ]
         return torch.cat([*hot, codes.continuous], dim=1)
 
     def _information(self, guess: Guess, codes: Drawn) -> tuple[Tensor, dict[str, Tensor]]:
@@ -74,14 +84,22 @@ class InfoGAN(GAN[InfoGANConfig]):
             bounds["information/categorical"] = categorical_information(guess, codes)
         if c.continuous:
             bounds["information/continuous"] = continuous_information(guess, codes)
-        weights = {"information/categorical": c.information, "information/continuous": c.information_continuous}
+        weights = {
+            "information/categorical": c.information,
+            "information/continuous": c.information_continuous,
+        }
         return torch.stack([weights[name] * bound for name, bound in bounds.items()]).sum(), bounds
 
 
 def categorical_information(guess: Guess, codes: Drawn) -> Tensor:
     """L_I = E[log Q(c | x)] + H(c) (eq. 4) of the categorical codes, in nats: log K each when all are read back surely."""
     found = zip(guess.categories, codes.chosen, strict=True)
-    return torch.stack([math.log(logits.shape[1]) - F.cross_entropy(logits.float(), chosen) for logits, chosen in found]).sum()
+    return torch.stack(
+        [
+            math.log(logits.shape[1]) - F.cross_entropy(logits.float(), chosen)
+            for logits, chosen in found
+        ]
+    ).sum()
 
 
 def continuous_information(guess: Guess, codes: Drawn) -> Tensor:

@@ -63,7 +63,9 @@ class Discriminator(nn.Module):
         c = self.config
         categories, gaussian = raw.tensor_split([sum(c.categories)], dim=1)
         mean = gaussian[:, : c.continuous]
-        log_variance = gaussian[:, c.continuous :] if c.variance == "learned" else torch.zeros_like(mean)
+        log_variance = (
+            gaussian[:, c.continuous :] if c.variance == "learned" else torch.zeros_like(mean)
+        )
         return Guess(categories.split_with_sizes(list(c.categories), dim=1), mean, log_variance)
 
 

@@ -66,9 +66,13 @@ class SiameseConfig(Config, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.pool and self.adversary != "patch":
-            raise ValueError(f"pool={self.pool} is shown to a discriminator of patches, and adversary={self.adversary} has none")
+            raise ValueError(
+                f"pool={self.pool} is shown to a discriminator of patches, and adversary={self.adversary} has none"
+            )
         if self.load < 2 * self.tile:
-            raise ValueError(f"load={self.load} leaves no square of 2 x 2 tiles of {self.tile} pixels to cut out")
+            raise ValueError(
+                f"load={self.load} leaves no square of 2 x 2 tiles of {self.tile} pixels to cut out"
+            )
 
     @property
     def domains(self) -> tuple[str, str]:
@@ -88,13 +92,19 @@ def adapt(config: SiameseConfig, facts: Facts) -> SiameseConfig:
     known = {**plain(config), "channels": facts.channels or config.channels}
     if facts.size and facts.size < config.load:
         load = max(32, facts.size - facts.size % MULTIPLE)
-        known |= {"load": load, "tile": max(side for side in TILES if side <= min(config.tile, load // 2))}
+        known |= {
+            "load": load,
+            "tile": max(side for side in TILES if side <= min(config.tile, load // 2)),
+        }
     return convert(known, SiameseConfig, f"data set {facts.name}")
 
 
 def data(config: SiameseConfig) -> Data:
     """Pictures of both domains; those to be changed first, for a run's sample sheets show what becomes of them."""
-    return Data(dict.fromkeys(config.domains, Picture(config.channels, config.load, config.flip)), unpaired=True)
+    return Data(
+        dict.fromkeys(config.domains, Picture(config.channels, config.load, config.flip)),
+        unpaired=True,
+    )
 
 
 def build(config: SiameseConfig) -> GAN[SiameseConfig]:

@@ -9,7 +9,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ganzoo.gan import GAN, Phase, Player, Step, Update
-from ganzoo.nn import Adversarial, discriminator_loss, generator_loss, init_normal, random_crop, scores, spectral
+from ganzoo.nn import (
+    Adversarial,
+    discriminator_loss,
+    generator_loss,
+    init_normal,
+    random_crop,
+    scores,
+    spectral,
+)
 from ganzoo.pool import remembered
 from ganzoo_siamese import TONE, SiameseConfig
 from ganzoo_siamese.networks import Encoder, Generator, discriminator
@@ -44,7 +52,8 @@ class Siamese(GAN[SiameseConfig]):
         if c.adversary == "patch":
             rates["discriminator"] = c.lr_discriminator
         players = {
-            name: Player(networks=(name,), lr=lr, betas=(c.beta1, 0.999), schedule=c.schedule) for name, lr in rates.items()
+            name: Player(networks=(name,), lr=lr, betas=(c.beta1, 0.999), schedule=c.schedule)
+            for name, lr in rates.items()
         }
         return (Phase(steps=c.steps, batch=c.batch, players=players, ema=c.ema),)
 
@@ -58,28 +67,46 @@ class Siamese(GAN[SiameseConfig]):
 
     def _alone(self, content: Tensor, style: Tensor, made: Tensor) -> Iterator[Update]:
         c = self.config
-        (of_style,), (of_made, of_content) = self.siamese(style).float(), self.siamese(made.detach(), content).float()
+        (of_style,), (of_made, of_content) = (
+            self.siamese(style).float(),
+            self.siamese(made.detach(), content).float(),
+        )
         near, far, travel = distance(of_style), distance(of_made), travelled(of_content, of_made)
         apart = near.square().mean() + F.relu(c.margin - far).square().mean()
-        yield Update("siamese", apart + c.travel * travel, {"distance/style": near.mean(), "distance/made": far.mean()})
+        yield Update(
+            "siamese",
+            apart + c.travel * travel,
+            {"distance/style": near.mean(), "distance/made": far.mean()},
+        )
 
         of_made, of_content = self.siamese(made, content).float()
         travel = travelled(of_content.detach(), of_made)
         loss, log = distance(of_made).square().mean() + c.travel * travel, {"travel": travel}
         yield self._translation(loss, log, content, made, style)
 
-    def _beside_a_discriminator(self, content: Tensor, style: Tensor, made: Tensor, step: Step) -> Iterator[Update]:
+    def _beside_a_discriminator(
+        self, content: Tensor, style: Tensor, made: Tensor, step: Step
+    ) -> Iterator[Update]:
         c = self.config
         real, fake = self.discriminator(style), self.discriminator(self._shown(made.detach(), step))
-        yield Update("discriminator", discriminator_loss(KIND, real, fake), scores(KIND, real, fake))
+        yield Update(
+            "discriminator", discriminator_loss(KIND, real, fake), scores(KIND, real, fake)
+        )
 
         of_made, of_content = self.siamese(made.detach(), content).float()
         apart = distance(differences(of_content))
         close = F.relu(c.margin - apart).mean()
-        yield Update("siamese", close + c.travel * travelled(of_content, of_made), {"distance/originals": apart.mean()})
+        yield Update(
+            "siamese",
+            close + c.travel * travelled(of_content, of_made),
+            {"distance/originals": apart.mean()},
+        )
 
         of_made, of_content = self.siamese(made, content).float()
-        adversarial, travel = generator_loss(KIND, self.discriminator(made)), travelled(of_content.detach(), of_made)
+        adversarial, travel = (
+            generator_loss(KIND, self.discriminator(made)),
+            travelled(of_content.detach(), of_made),
+        )
         log = {"adversarial": adversarial, "travel": travel}
         yield self._translation(adversarial + c.travel * travel, log, content, made, style)
 
@@ -91,7 +118,9 @@ class Siamese(GAN[SiameseConfig]):
         self.seen += len(made)
         return shown
 
-    def _translation(self, loss: Tensor, log: dict[str, Tensor], content: Tensor, made: Tensor, style: Tensor) -> Update:
+    def _translation(
+        self, loss: Tensor, log: dict[str, Tensor], content: Tensor, made: Tensor, style: Tensor
+    ) -> Update:
         """The generator's turn, with what it changes of pictures of the style (Zhu et al. 2017, section 5.2) and of the tone of
         what it translates (Shrivastava et al. 2017, eq. 4, psi being the mean over squares)."""
         c = self.config
@@ -99,7 +128,9 @@ class Siamese(GAN[SiameseConfig]):
             log = log | {"identity": F.l1_loss(joined(self.generator(tiles(style))).float(), style)}
             loss = loss + c.identity * log["identity"]
         if c.tone:
-            log = log | {"tone": F.l1_loss(F.avg_pool2d(made.float(), TONE), F.avg_pool2d(content, TONE))}
+            log = log | {
+                "tone": F.l1_loss(F.avg_pool2d(made.float(), TONE), F.avg_pool2d(content, TONE))
+            }
             loss = loss + c.tone * log["tone"]
         return Update("generator", loss, log)
 

@@ -68,7 +68,9 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int, norm: MapsNorm) -> None:
         super().__init__()
-        self.layers = nn.Sequential(*_same(channels, channels, norm), *_same(channels, channels, norm)[:-1])
+        self.layers = nn.Sequential(
+            *_same(channels, channels, norm), *_same(channels, channels, norm)[:-1]
+        )
 
     def forward(self, maps: Tensor) -> Tensor:
         added: Tensor = maps + self.layers(maps)
@@ -96,8 +98,12 @@ class QuartersNorm(nn.InstanceNorm2d):
             return super().forward(maps)
         n, channels, height, width = maps.shape
         if n % 4:
-            raise ValueError(f"{n} maps in training, where four and four are of one picture; call eval() for whole pictures")
-        together = maps.permute(0, 2, 3, 1).reshape(n // 4, 4 * height, width, channels)  # no copy of channels-last maps
+            raise ValueError(
+                f"{n} maps in training, where four and four are of one picture; call eval() for whole pictures"
+            )
+        together = maps.permute(0, 2, 3, 1).reshape(
+            n // 4, 4 * height, width, channels
+        )  # no copy of channels-last maps
         normed = super().forward(together.permute(0, 3, 1, 2))
         return normed.permute(0, 2, 3, 1).reshape(n, height, width, channels).permute(0, 3, 1, 2)
 
@@ -116,7 +122,9 @@ def _same(before: int, after: int, norm: MapsNorm) -> list[nn.Module]:
 
 
 def _halving(before: int, after: int, norm: MapsNorm) -> nn.Sequential:
-    return nn.Sequential(nn.ReflectionPad2d(1), *_normed(nn.Conv2d(before, after, 3, 2), after, norm))
+    return nn.Sequential(
+        nn.ReflectionPad2d(1), *_normed(nn.Conv2d(before, after, 3, 2), after, norm)
+    )
 
 
 def _doubling(before: int, after: int, norm: MapsNorm) -> nn.Sequential:

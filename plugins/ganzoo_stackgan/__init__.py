@@ -87,9 +87,13 @@ class StackGANConfig(Config, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         for name in ("stage1", "size"):
             if (side := getattr(self, name)) & (side - 1):
-                raise ValueError(f"{name}={side} is no power of two, and maps are halved and doubled to and from it")
+                raise ValueError(
+                    f"{name}={side} is no power of two, and maps are halved and doubled to and from it"
+                )
         if self.size <= self.stage1:
-            raise ValueError(f"size={self.size}, of the second stage, must be larger than stage1={self.stage1}, the first one's")
+            raise ValueError(
+                f"size={self.size}, of the second stage, must be larger than stage1={self.stage1}, the first one's"
+            )
         if self.r1 and self.discriminator_norm == "batch":
             raise ValueError(
                 "r1 bounds the gradient of each picture, and BatchNorm mixes pictures: set discriminator_norm to spectral or none"
@@ -115,7 +119,11 @@ def adapt(config: StackGANConfig, facts: Facts) -> StackGANConfig:
 def data(config: StackGANConfig) -> Data:
     """Pictures of the second stage's size, each with one of its captions, as words or as a vector."""
     told = config.sentences == "captions"
-    caption = Captions(config.vocabulary, config.words, config.split) if told else Embeddings(config.meaning)
+    caption = (
+        Captions(config.vocabulary, config.words, config.split)
+        if told
+        else Embeddings(config.meaning)
+    )
     return Data({"image": Picture(config.channels, config.size, config.flip), "caption": caption})
 
 

@@ -12,7 +12,15 @@ from torch.nn import functional as F
 from ganzoo.gan import GAN, MEANING, Phase, Player, Step, Update, Views
 from ganzoo.nn import generator_loss, init_normal, r1_penalty, scores, spectral
 from ganzoo_stackgan import StackGANConfig
-from ganzoo_stackgan.networks import Discriminator, Drawn, Matcher, Sentence, Stage1, Stage2, normalized
+from ganzoo_stackgan.networks import (
+    Discriminator,
+    Drawn,
+    Matcher,
+    Sentence,
+    Stage1,
+    Stage2,
+    normalized,
+)
 
 TEXT, FIRST, SECOND = "text", "stage-1", "stage-2"
 """Phases; the first stage's view has its phase's name."""
@@ -42,16 +50,33 @@ class StackGAN(GAN[StackGANConfig]):
     def phases(self) -> tuple[Phase, ...]:
         c = self.config
         matcher = Player(networks=("text", "matcher"), lr=c.text_lr, schedule=c.schedule)
-        text = Phase(name=TEXT, steps=c.text_steps, batch=c.text_batch, players={"matcher": matcher}, ema=c.ema)
+        text = Phase(
+            name=TEXT,
+            steps=c.text_steps,
+            batch=c.text_batch,
+            players={"matcher": matcher},
+            ema=c.ema,
+        )
         return (
             *([text] if c.sentences == "captions" else []),
-            Phase(name=FIRST, steps=c.stage1_steps, batch=c.batch, players=self._players(1), ema=c.ema),
-            Phase(name=SECOND, steps=c.stage2_steps, batch=c.batch, players=self._players(2), ema=c.ema),
+            Phase(
+                name=FIRST, steps=c.stage1_steps, batch=c.batch, players=self._players(1), ema=c.ema
+            ),
+            Phase(
+                name=SECOND,
+                steps=c.stage2_steps,
+                batch=c.batch,
+                players=self._players(2),
+                ema=c.ema,
+            ),
         )
 
     def _players(self, stage: int) -> dict[str, Player]:
         c = self.config
-        moved = {"discriminator": (f"discriminator{stage}", c.lr_discriminator), "generator": (f"stage{stage}", c.lr_generator)}
+        moved = {
+            "discriminator": (f"discriminator{stage}", c.lr_discriminator),
+            "generator": (f"stage{stage}", c.lr_generator),
+        }
         return {
             name: Player(networks=(network,), lr=lr, betas=(c.beta1, 0.999), schedule=c.schedule)
             for name, (network, lr) in moved.items()
@@ -70,7 +95,10 @@ class StackGAN(GAN[StackGANConfig]):
         judge = self.discriminator2 if step.phase == SECOND else self.discriminator1
         yield self._judged(judge, real, drawn.pictures.detach(), meaning, caption, step)
         (on_drawn,) = judge(drawn.pictures, meaning)
-        log = {"adversarial": generator_loss(c.loss, on_drawn, c.generator_target), "kl": drawn.kl.mean()}
+        log = {
+            "adversarial": generator_loss(c.loss, on_drawn, c.generator_target),
+            "kl": drawn.kl.mean(),
+        }
         yield Update("generator", log["adversarial"] + c.kl * log["kl"], log)
 
     def _drawn(self, meaning: Tensor, step: Step) -> Drawn:
@@ -84,14 +112,24 @@ class StackGAN(GAN[StackGANConfig]):
             drawn = self.stage2(drawn.pictures, meaning, second)
         return drawn
 
-    def _judged(self, judge: nn.Module, real: Tensor, drawn: Tensor, meaning: Tensor, caption: Tensor, step: Step) -> Update:
+    def _judged(
+        self,
+        judge: nn.Module,
+        real: Tensor,
+        drawn: Tensor,
+        meaning: Tensor,
+        caption: Tensor,
+        step: Step,
+    ) -> Update:
         """The discriminator's turn: pictures with their sentences, with another picture's, and drawn ones (section 3.3)."""
         c = self.config
         on_real, on_wrong = judge(real, meaning, meaning.roll(1, dims=0))
         (on_drawn,) = judge(drawn, meaning)
         differs = unlike(caption, caption.roll(1, dims=0)).float()
         loss = judgement(c, on_real, on_wrong, on_drawn, differs)
-        log = scores(c.loss, on_real, on_drawn) | {"score/wrong": weighted(on_wrong.detach().float().sigmoid(), differs)}
+        log = scores(c.loss, on_real, on_drawn) | {
+            "score/wrong": weighted(on_wrong.detach().float().sigmoid(), differs)
+        }
         if c.r1 and step.index % c.r1_every == 0:
             log["penalty"] = r1_penalty(Told(judge, meaning), real)
             loss = loss + c.r1 / 2 * c.r1_every * log["penalty"]
@@ -99,7 +137,9 @@ class StackGAN(GAN[StackGANConfig]):
 
     def meaning(self, tokens: Tensor) -> Tensor:
         """Of token ids (n, words), or of vectors (n, meaning), which are brought to the length that all meanings have."""
-        vectors: Tensor = self.text(tokens) if self.config.sentences == "captions" else normalized(tokens)
+        vectors: Tensor = (
+            self.text(tokens) if self.config.sentences == "captions" else normalized(tokens)
+        )
         return vectors
 
     def sample(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
@@ -111,7 +151,9 @@ class StackGAN(GAN[StackGANConfig]):
         small = self.stage1(inputs["latent"], meaning, first).pictures
         large = self.stage2(small, meaning, second).pictures
         enlarged = F.interpolate(small, size=large.shape[2:])
-        return Views(sample=large, stages=lambda: torch.cat([enlarged, large], dim=2), **{FIRST: enlarged})
+        return Views(
+            sample=large, stages=lambda: torch.cat([enlarged, large], dim=2), **{FIRST: enlarged}
+        )
 
     def _epsilons(self, condition: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
         """What the conditions of the first and the second stage are drawn with."""
@@ -159,11 +201,14 @@ def found(fits: Tensor, alike: Tensor) -> Tensor:
     return torch.cat(right).float().mean()
 
 
-def judgement(config: StackGANConfig, real: Tensor, wrong: Tensor, drawn: Tensor, differs: Tensor) -> Tensor:
+def judgement(
+    config: StackGANConfig, real: Tensor, wrong: Tensor, drawn: Tensor, differs: Tensor
+) -> Tensor:
     """1/2 real + 1/4 (wrong + drawn) of logits (n,). `differs` (n,): 1, or 0 where the wrong sentence is word for word the right
     one."""
     on_real, on_wrong, on_drawn = (
-        cost(config.loss, raw, target) for raw, target in ((real, config.real_target), (wrong, 0), (drawn, 0))
+        cost(config.loss, raw, target)
+        for raw, target in ((real, config.real_target), (wrong, 0), (drawn, 0))
     )
     return on_real.mean() / 2 + (weighted(on_wrong, differs) + on_drawn.mean()) / 4
 

@@ -44,7 +44,9 @@ class Sentence(nn.Module):
         for layer in self.layers:
             words = layer(words, there)
         mean = words.sum(dim=1) / there.sum(dim=1).clamp(min=1)
-        most = words.masked_fill(~there, torch.finfo(words.dtype).min).amax(dim=1) * there.any(dim=1)
+        most = words.masked_fill(~there, torch.finfo(words.dtype).min).amax(dim=1) * there.any(
+            dim=1
+        )
         return normalized(self.meaning(torch.cat([mean, most], dim=1)))
 
 
@@ -154,7 +156,10 @@ class Stage2(nn.Module):
         c, width = config, config.generator_width
         self.condition = Augmentation(c) if c.text_twice else None
         self.encoder = nn.Sequential(
-            _convolution(c.channels, width), nn.ReLU(True), *_halving(width, 2 * width), *_halving(2 * width, 4 * width)
+            _convolution(c.channels, width),
+            nn.ReLU(True),
+            *_halving(width, 2 * width),
+            *_halving(2 * width, 4 * width),
         )
         self.layers = nn.Sequential(
             _convolution(4 * width + (c.condition if c.text_twice else 0), 4 * width),
@@ -177,7 +182,10 @@ class Residual(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            _convolution(channels, channels), *_activated(channels), _convolution(channels, channels), nn.BatchNorm2d(channels)
+            _convolution(channels, channels),
+            *_activated(channels),
+            _convolution(channels, channels),
+            nn.BatchNorm2d(channels),
         )
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -191,11 +199,17 @@ class Discriminator(nn.Module):
     def __init__(self, config: StackGANConfig, size: int) -> None:
         super().__init__()
         c, batch = config, config.discriminator_norm == "batch"
-        widths = [c.discriminator_width * min(1 << level, WIDEST) for level in range(doublings(SIDE, size))]
+        widths = [
+            c.discriminator_width * min(1 << level, WIDEST)
+            for level in range(doublings(SIDE, size))
+        ]
         layers: list[nn.Module] = []
         for before, after in zip([c.channels, *widths[:-1]], widths, strict=True):
             normed = batch and before != c.channels
-            layers += [nn.Conv2d(before, after, 4, 2, 1, bias=not normed), *_judged(after, normed, c.slope)]
+            layers += [
+                nn.Conv2d(before, after, 4, 2, 1, bias=not normed),
+                *_judged(after, normed, c.slope),
+            ]
         self.picture = nn.Sequential(*layers)
         self.sentence = nn.Sequential(nn.Linear(c.meaning, c.compressed), nn.LeakyReLU(c.slope))
         self.both = nn.Sequential(
@@ -205,7 +219,9 @@ class Discriminator(nn.Module):
 
     def forward(self, pictures: Tensor, *meanings: Tensor) -> Tensor:
         maps = self.picture(pictures)
-        return torch.stack([self.both(beside(maps, self.sentence(meaning))).flatten() for meaning in meanings])
+        return torch.stack(
+            [self.both(beside(maps, self.sentence(meaning))).flatten() for meaning in meanings]
+        )
 
 
 def normalized(vectors: Tensor) -> Tensor:
@@ -215,7 +231,9 @@ def normalized(vectors: Tensor) -> Tensor:
 
 def beside(maps: Tensor, values: Tensor) -> Tensor:
     """maps (n, channels, h, w), values (n, d) -> (n, channels + d, h, w): each value all over a plane."""
-    return torch.cat([maps, values[:, :, None, None].expand(-1, -1, *maps.shape[2:]).to(maps.dtype)], dim=1)
+    return torch.cat(
+        [maps, values[:, :, None, None].expand(-1, -1, *maps.shape[2:]).to(maps.dtype)], dim=1
+    )
 
 
 def doublings(small: int, large: int) -> int:

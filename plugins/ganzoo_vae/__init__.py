@@ -31,7 +31,9 @@ class VAEConfig(Config, frozen=True, kw_only=True):
     channels: Channels = 1
     size: Annotated[int, msgspec.Meta(ge=SMALLEST, le=128, multiple_of=4)] = 28
     conditional: bool = False
-    classes: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=1000)] = tuple("0123456789")
+    classes: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=1000)] = tuple(
+        "0123456789"
+    )
     latent: Annotated[int, msgspec.Meta(ge=1, le=512)] = 2
     width: Annotated[int, msgspec.Meta(ge=1, le=128)] = 32
     hidden: Units = 64
@@ -49,7 +51,9 @@ class VAEConfig(Config, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.flat > LARGEST:
             where = f"width {self.width} at size {self.size}"
-            raise ValueError(f"{where} gives {self.flat:,} numbers in the smallest maps, more than {LARGEST:,}")
+            raise ValueError(
+                f"{where} gives {self.flat:,} numbers in the smallest maps, more than {LARGEST:,}"
+            )
 
     @property
     def flat(self) -> int:
@@ -93,7 +97,15 @@ plugin = Plugin(
     summary="Variational autoencoder, plain or class-conditional, for small images",
     paper="https://arxiv.org/abs/1312.6114",
     config=VAEConfig,
-    tiny=VAEConfig(size=8, conditional=True, classes=("circle", "cross", "square"), width=4, hidden=8, batch=4, steps=4),
+    tiny=VAEConfig(
+        size=8,
+        conditional=True,
+        classes=("circle", "cross", "square"),
+        width=4,
+        hidden=8,
+        batch=4,
+        steps=4,
+    ),
     presets={
         # two numbers for a digit: the defaults
         "vae": VAEConfig(),

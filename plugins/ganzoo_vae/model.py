@@ -27,7 +27,9 @@ class VAE(GAN[VAEConfig]):
 
     def phases(self) -> tuple[Phase, ...]:
         c = self.config
-        player = Player(networks=("encoder", "decoder"), lr=c.lr, betas=(c.beta1, 0.999), schedule=c.schedule)
+        player = Player(
+            networks=("encoder", "decoder"), lr=c.lr, betas=(c.beta1, 0.999), schedule=c.schedule
+        )
         return (Phase(steps=c.steps, batch=c.batch, players={"autoencoder": player}, ema=c.ema),)
 
     def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
@@ -44,13 +46,17 @@ class VAE(GAN[VAEConfig]):
 
     def sample(self, inputs: Mapping[str, Tensor]) -> Tensor:
         logits: Tensor = self.decoder(inputs["latent"], inputs.get("label"))
-        return (logits.float() / 2).tanh()  # 2 sigmoid(x) - 1: the mean of the distribution, in [-1, 1]
+        return (
+            logits.float() / 2
+        ).tanh()  # 2 sigmoid(x) - 1: the mean of the distribution, in [-1, 1]
 
     def encode(self, images: Tensor, known: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """The mean of the posterior; with the class, which a conditional encoder has to be told."""
         label = known.get("label") if self.config.conditional else None
         if self.config.conditional and label is None:
-            raise InputError("label", "this encoder has to be told the class of each picture (label=...)")
+            raise InputError(
+                "label", "this encoder has to be told the class of each picture (label=...)"
+            )
         latent = self.encoder(images, label).chunk(2, dim=1)[0]
         return {"latent": latent} if label is None else {"latent": latent, "label": label}
 
@@ -60,4 +66,8 @@ def bernoulli(logits: Tensor, images: Tensor) -> Tensor:
 
     `images` in [-1, 1]; brightness in [0, 1] is the target. In float32."""
     target = (images.float() + 1) / 2
-    return F.binary_cross_entropy_with_logits(logits.float(), target, reduction="none").flatten(1).sum(dim=1)
+    return (
+        F.binary_cross_entropy_with_logits(logits.float(), target, reduction="none")
+        .flatten(1)
+        .sum(dim=1)
+    )

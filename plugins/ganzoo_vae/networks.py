@@ -33,7 +33,9 @@ class Encoder(nn.Module):
 
     def forward(self, images: Tensor, label: Tensor | None = None) -> Tensor:
         if self.label is not None and label is not None:
-            told = self.label(one_hot(label, self.config)).view(-1, 1, self.config.size, self.config.size)
+            told = self.label(one_hot(label, self.config)).view(
+                -1, 1, self.config.size, self.config.size
+            )
             images = torch.cat([images, told.to(images.dtype)], dim=1)
         found: Tensor = self.layers(images)
         return found

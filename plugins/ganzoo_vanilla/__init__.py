@@ -92,7 +92,11 @@ def output(config: VanillaConfig) -> Output:
     """What a batch holds, and what `sample` gives: the same kind of thing."""
     if config.kind == "images":
         return Picture(config.channels, config.size)
-    return Points(config.dims) if config.kind == "points" else Curve(config.dims, config.low, config.high)
+    return (
+        Points(config.dims)
+        if config.kind == "points"
+        else Curve(config.dims, config.low, config.high)
+    )
 
 
 def build(config: VanillaConfig) -> GAN[VanillaConfig]:

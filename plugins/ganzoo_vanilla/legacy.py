@@ -31,14 +31,19 @@ def read(networks: Mapping[str, Shapes]) -> Layout | None:
         network = "discriminator" if linear[-1].weight[0] == 1 else "generator"
         found = _perceptron(layers, linear, network)
         if isinstance(found, str):
-            return Layout(source=IMPLEMENTATIONS if layers[0].module.startswith("model.") else SOURCE, differs=found)
+            return Layout(
+                source=IMPLEMENTATIONS if layers[0].module.startswith("model.") else SOURCE,
+                differs=found,
+            )
         silent += ("batch_norm_epsilon",) if found.get("batch_norm") else ()
         settings |= found
         parts[label] = Part(network, {layer.module: f"layers.{layer.number}" for layer in layers})
     return Layout(source=SOURCE, parts=parts, settings=settings, silent=silent) if parts else None
 
 
-def _perceptron(layers: Sequence[Layer], linear: Sequence[Layer], network: str) -> dict[str, Any] | str:
+def _perceptron(
+    layers: Sequence[Layer], linear: Sequence[Layer], network: str
+) -> dict[str, Any] | str:
     """Settings of one network, or why it is not ours. Between two linear layers stand an activation, then perhaps BatchNorm,
     then perhaps a dropout."""
     places, norms = numbers(layers, "linear"), numbers(layers, "norm")
@@ -55,7 +60,12 @@ def _perceptron(layers: Sequence[Layer], linear: Sequence[Layer], network: str) 
     rate = RATE if dropout else 0.0
     if network == "discriminator":
         return {"discriminator": widths, "dropout": rate}
-    made = {"latent": linear[0].weight[1], "generator": widths, "generator_dropout": rate, "batch_norm": bool(norms)}
+    made = {
+        "latent": linear[0].weight[1],
+        "generator": widths,
+        "generator_dropout": rate,
+        "batch_norm": bool(norms),
+    }
     return made | _made(linear[-1].weight[0])
 
 

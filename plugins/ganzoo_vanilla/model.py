@@ -29,8 +29,15 @@ class Vanilla(GAN[VanillaConfig]):
         c = self.config
         betas = (c.beta1, 0.999)
         players = {
-            "discriminator": Player(networks=("discriminator",), optimizer=c.optimizer, lr=c.lr_discriminator, betas=betas),
-            "generator": Player(networks=("generator",), optimizer=c.optimizer, lr=c.lr_generator, betas=betas),
+            "discriminator": Player(
+                networks=("discriminator",),
+                optimizer=c.optimizer,
+                lr=c.lr_discriminator,
+                betas=betas,
+            ),
+            "generator": Player(
+                networks=("generator",), optimizer=c.optimizer, lr=c.lr_generator, betas=betas
+            ),
         }
         return (Phase(steps=c.steps, batch=c.batch, players=players, ema=c.ema),)
 
@@ -77,4 +84,8 @@ class Vanilla(GAN[VanillaConfig]):
 def _drawn(step: Step, n: int, config: VanillaConfig) -> Tensor:
     """(n, latent), new."""
     size = config.latent
-    return step.noise(n, size) if config.latent_law == "normal" else step.uniform(n, size, low=-1, high=1)
+    return (
+        step.noise(n, size)
+        if config.latent_law == "normal"
+        else step.uniform(n, size, low=-1, high=1)
+    )

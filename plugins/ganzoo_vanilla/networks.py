@@ -11,7 +11,12 @@ from ganzoo_vanilla import VanillaConfig
 
 
 def perceptron(
-    widths: Sequence[int], config: VanillaConfig, activation: str, *, dropout: float, batch_norm: bool = False
+    widths: Sequence[int],
+    config: VanillaConfig,
+    activation: str,
+    *,
+    dropout: float,
+    batch_norm: bool = False,
 ) -> nn.Sequential:
     """Linear layers from widths[0] to widths[-1]; all but the last are followed by `activation`, "relu" or "leaky"."""
     layers: list[nn.Module] = []
@@ -19,7 +24,9 @@ def perceptron(
         layers.append(nn.Linear(before, after))
         layers.append(nn.ReLU() if activation == "relu" else nn.LeakyReLU(config.slope))
         if batch_norm:
-            layers.append(nn.BatchNorm1d(after, config.batch_norm_epsilon, config.batch_norm_momentum))
+            layers.append(
+                nn.BatchNorm1d(after, config.batch_norm_epsilon, config.batch_norm_momentum)
+            )
         if dropout:
             layers.append(nn.Dropout(dropout))
     return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
@@ -32,11 +39,19 @@ class Generator(nn.Module):
         super().__init__()
         widths = (config.latent, *config.generator, config.values)
         self.layers = perceptron(
-            widths, config, config.activation, dropout=config.generator_dropout, batch_norm=config.batch_norm
+            widths,
+            config,
+            config.activation,
+            dropout=config.generator_dropout,
+            batch_norm=config.batch_norm,
         )
         self.scale = config.latent_scale
         self.bounded = config.kind != "points"
-        self.shape = (config.channels, config.size, config.size) if config.kind == "images" else (config.dims,)
+        self.shape = (
+            (config.channels, config.size, config.size)
+            if config.kind == "images"
+            else (config.dims,)
+        )
 
     def forward(self, latent: Tensor) -> Tensor:
         values: Tensor = self.layers(latent if self.scale == 1 else self.scale * latent)
@@ -50,7 +65,9 @@ class Discriminator(nn.Module):
         super().__init__()
         own = config.discriminator_activation
         activation = config.activation if own == "same" else own
-        self.layers = perceptron((config.values, *config.discriminator, 1), config, activation, dropout=config.dropout)
+        self.layers = perceptron(
+            (config.values, *config.discriminator, 1), config, activation, dropout=config.dropout
+        )
 
     def forward(self, examples: Tensor) -> Tensor:
         logits: Tensor = self.layers(examples.flatten(1))

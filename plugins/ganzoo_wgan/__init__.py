@@ -61,14 +61,20 @@ class WGANConfig(Config, frozen=True, kw_only=True):
                 "set critic_norm to layer, instance or none"
             )
         if self.constraint == "spectral" and self.critic_norm != "none":
-            raise ValueError("constraint=spectral bounds nothing where maps are normalized too: set critic_norm=none")
+            raise ValueError(
+                "constraint=spectral bounds nothing where maps are normalized too: set critic_norm=none"
+            )
 
 
 def adapt(config: WGANConfig, facts: Facts) -> WGANConfig:
     """Channels as the data have them; the data's size where it is one of ours, else the next smaller one."""
     facts.require("images")
     size = max((s for s in SIZES if s <= (facts.size or config.size)), default=SIZES[0])
-    return convert({**plain(config), "channels": facts.channels or config.channels, "size": size}, WGANConfig, facts.name)
+    return convert(
+        {**plain(config), "channels": facts.channels or config.channels, "size": size},
+        WGANConfig,
+        facts.name,
+    )
 
 
 def build(config: WGANConfig) -> GAN[WGANConfig]:

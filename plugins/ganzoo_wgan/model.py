@@ -53,5 +53,10 @@ class WGAN(GAN[WGANConfig]):
     def _player(self, network: str, rate: float, clip: float | None = None) -> Player:
         c = self.config
         return Player(
-            networks=(network,), optimizer=c.optimizer, lr=rate, betas=(c.beta1, c.beta2), schedule=c.schedule, clip_weights=clip
+            networks=(network,),
+            optimizer=c.optimizer,
+            lr=rate,
+            betas=(c.beta1, c.beta2),
+            schedule=c.schedule,
+            clip_weights=clip,
         )

@@ -16,8 +16,14 @@ class Generator(nn.Module):
         c = config
         self.linear = bool(c.hidden)
         if c.hidden:
-            before = [nn.Linear(c.latent, c.hidden, bias=False), nn.BatchNorm1d(c.hidden), nn.ReLU(True)]
-            self.layers = nn.Sequential(*before, *upsampling(c.hidden, c.channels, c.size, c.width, start="linear"))
+            before = [
+                nn.Linear(c.latent, c.hidden, bias=False),
+                nn.BatchNorm1d(c.hidden),
+                nn.ReLU(True),
+            ]
+            self.layers = nn.Sequential(
+                *before, *upsampling(c.hidden, c.channels, c.size, c.width, start="linear")
+            )
         else:
             self.layers = upsampling(c.latent, c.channels, c.size, c.width)
 
@@ -35,7 +41,11 @@ class Critic(nn.Module):
         down = downsampling(config.channels, config.size, width, norm=config.critic_norm)
         if config.hidden:
             maps, side = smallest_maps(config.size, width)
-            after = [nn.Linear(maps * side**2, config.hidden), nn.LeakyReLU(0.2, True), nn.Linear(config.hidden, 1)]
+            after = [
+                nn.Linear(maps * side**2, config.hidden),
+                nn.LeakyReLU(0.2, True),
+                nn.Linear(config.hidden, 1),
+            ]
             self.layers = nn.Sequential(*down, nn.Flatten(), *after)
         else:
             self.layers = nn.Sequential(*down, head(config.size, width))

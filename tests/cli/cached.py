@@ -17,7 +17,13 @@ from typing import Any
 
 RUN = [sys.executable, "-c", "from ganzoo.cli.app import main; main()"]
 OLD, NEW = "a" * 40, "b" * 40
-CONFIG = {"plugin": "dcgan", "distribution": "ganzoo-torch", "version": "0.1.0", "networks": ["generator"], "config": {}}
+CONFIG = {
+    "plugin": "dcgan",
+    "distribution": "ganzoo-torch",
+    "version": "0.1.0",
+    "networks": ["generator"],
+    "config": {},
+}
 WEIGHTS = b"w" * 5000
 
 
@@ -36,7 +42,12 @@ class Hub:
         self.environment = {**os.environ, "HF_HUB_CACHE": str(self.folder), "COLUMNS": "200"}
 
     def add(
-        self, repository: str, files: Mapping[str, bytes], commit: str = NEW, refs: tuple[str, ...] = ("main",), link: bool = True
+        self,
+        repository: str,
+        files: Mapping[str, bytes],
+        commit: str = NEW,
+        refs: tuple[str, ...] = ("main",),
+        link: bool = True,
     ) -> Path:
         """A revision of a repository, as the client lays it down. `link`: whether the file system knows links."""
         home = self.folder / f"models--{repository.replace('/', '--')}"
@@ -59,9 +70,15 @@ class Hub:
 
     def model(self, repository: str, weights: bytes = WEIGHTS, **options: Any) -> Path:
         config = json.dumps({"format": 1, "library_name": "ganzoo", **CONFIG}).encode()
-        return self.add(repository, {"config.json": config, "model.safetensors": weights, "README.md": b"card"}, **options)
+        return self.add(
+            repository,
+            {"config.json": config, "model.safetensors": weights, "README.md": b"card"},
+            **options,
+        )
 
-    def run(self, *words: str, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *words: str, code: int = 0, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [*RUN, "cache", *words], cwd=self.folder.parent, env={**self.environment, **environment}, capture_output=True,
             text=True, check=False, stdin=subprocess.DEVNULL, preexec_fn=mortal,
@@ -77,7 +94,9 @@ class Hub:
     def asked(self, answer: bytes, *words: str) -> tuple[int, str]:
         """Exit code and output of a command at a terminal whose reader types `answer`."""
         screen, side = pty.openpty()
-        process = subprocess.Popen([*RUN, "cache", *words], env=self.environment, stdin=side, stdout=side, stderr=side)
+        process = subprocess.Popen(
+            [*RUN, "cache", *words], env=self.environment, stdin=side, stdout=side, stderr=side
+        )
         os.close(side)
         os.write(screen, answer)
         shown = b""

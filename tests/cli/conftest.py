@@ -54,7 +54,9 @@ def ganzoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     return call
 
 
-def publish(folder: Path, plugin: str, name: str, change: Callable[[Any], Any] = lambda rows: rows) -> Entry:
+def publish(
+    folder: Path, plugin: str, name: str, change: Callable[[Any], Any] = lambda rows: rows
+) -> Entry:
     """weights/<name>/ of an untrained tiny model, and its entry. `change`: what is done to its golden rows."""
     record = get(plugin)
     place = folder / "weights" / name
@@ -65,7 +67,9 @@ def publish(folder: Path, plugin: str, name: str, change: Callable[[Any], Any] =
     write_json(place / weights.CONFIG, config)
     rows = golden.golden(load(place.absolute(), device="cpu", precision="fp32"), 3, 4)
     np.savez_compressed(place / golden.GOLDEN, sample=change(rows))
-    files = {p.name: File(sha256=sha256(p), bytes=p.stat().st_size) for p in sorted(place.iterdir())}
+    files = {
+        p.name: File(sha256=sha256(p), bytes=p.stat().st_size) for p in sorted(place.iterdir())
+    }
     return Entry(
         plugin=plugin, distribution=config.distribution, summary="Shapes", repository=f"somebody/{name}", revision=None,
         files=files, config=config.config, licence="mit", parameters={"generator": 1}, training=TRAINING,
@@ -90,12 +94,16 @@ class Site:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.module = folder / f"ganzoo_shapes_{folder.parent.name}.py"  # loaded plugins are kept by their module's name
+        self.module = (
+            folder / f"ganzoo_shapes_{folder.parent.name}.py"
+        )  # loaded plugins are kept by their module's name
         self.models: dict[str, Entry] = {}
         info = folder / "ganzoo_shapes-1.0.dist-info"
         info.mkdir(parents=True)
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ganzoo-shapes\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[ganzoo.plugins]\nshapes = {self.module.stem}:plugin\n")
+        (info / "entry_points.txt").write_text(
+            f"[ganzoo.plugins]\nshapes = {self.module.stem}:plugin\n"
+        )
         self.module.write_text(PLUGIN)
         self.write()
 

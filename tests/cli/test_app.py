@@ -14,7 +14,9 @@ from ganzoo.version import VERSION
 from tests.cli.conftest import Call, Site
 
 
-@pytest.mark.parametrize("name", [*cli.COMMANDS, "manifest add", "manifest check", "manifest schema"])
+@pytest.mark.parametrize(
+    "name", [*cli.COMMANDS, "manifest add", "manifest check", "manifest schema"]
+)
 def test_every_command_explains_itself(ganzoo: Call, name: str) -> None:
     shown = ganzoo(*name.split(), "--help").stdout
     assert f"Usage: ganzoo {name}" in shown
@@ -37,23 +39,32 @@ def test_version_and_overview(ganzoo: Call) -> None:
 
 def test_it_is_a_module_that_runs() -> None:
     """Where pip's folder of scripts is not on the path."""
-    done = subprocess.run([sys.executable, "-m", "ganzoo", "--version"], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-m", "ganzoo", "--version"], capture_output=True, text=True, timeout=120
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, f"ganzoo {VERSION}\n", "")
 
 
-@pytest.mark.parametrize("words", [["lsit"], ["list", "--jsn"], ["sample", "--n", "many"], ["pull"]])
+@pytest.mark.parametrize(
+    "words", [["lsit"], ["list", "--jsn"], ["sample", "--n", "many"], ["pull"]]
+)
 def test_usage_errors(ganzoo: Call, words: list[str]) -> None:
     done = ganzoo(*words, code=2)
     assert done.stdout == ""
     assert done.stderr
 
 
-def test_an_error_of_ours_is_worded_too(ganzoo: Call, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_ours_is_worded_too(
+    ganzoo: Call, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A plugin whose record is fine and whose functions crash: nobody expects it, and it is still one line."""
     with site.module.open("a") as file:
         file.write("plugin = replace(plugin, inputs=lambda config: 1 / 0)\n")
     done = ganzoo("info", "shapes", code=1)
-    assert done.stderr == "ganzoo: internal error: ZeroDivisionError: division by zero (GANZOO_DEBUG=1 shows the traceback)\n"
+    assert (
+        done.stderr
+        == "ganzoo: internal error: ZeroDivisionError: division by zero (GANZOO_DEBUG=1 shows the traceback)\n"
+    )
     monkeypatch.setenv("GANZOO_DEBUG", "1")
     with pytest.raises(AssertionError):  # the fixture allows no traceback
         ganzoo("info", "shapes", code=1)

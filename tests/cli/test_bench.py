@@ -15,11 +15,20 @@ from ganzoo.sampling import samples
 from tests.cli.conftest import Call
 
 
-@pytest.mark.parametrize("plugin", ["tiny_class", "tiny_text", "tiny_unpaired", "tiny_vae", "tiny_curve"])
+@pytest.mark.parametrize(
+    "plugin", ["tiny_class", "tiny_text", "tiny_unpaired", "tiny_vae", "tiny_curve"]
+)
 def test_any_kind_of_model(ganzoo: Call, model: Any, plugin: str) -> None:
-    done = json.loads(ganzoo("bench", model(plugin), "--rounds", 1, "--batch-size", 4, "--device", "cpu", "--json").stdout)
+    done = json.loads(
+        ganzoo(
+            "bench", model(plugin), "--rounds", 1, "--batch-size", 4, "--device", "cpu", "--json"
+        ).stdout
+    )
     assert [row["what"] for row in done["results"]] == ["sampling", "training"]
-    assert all(row["textbook"] > 0 and row["ganzoo"] > 0 and row["low"] <= row["ratio"] <= row["high"] for row in done["results"])
+    assert all(
+        row["textbook"] > 0 and row["ganzoo"] > 0 and row["low"] <= row["ratio"] <= row["high"]
+        for row in done["results"]
+    )
 
 
 def test_any_phase(ganzoo: Call, model: Any) -> None:
@@ -27,12 +36,19 @@ def test_any_phase(ganzoo: Call, model: Any) -> None:
     first = next(iter(load(where, device="cpu").gan.phases())).name
     done = json.loads(ganzoo("bench", where, "--phase", first, *common, "--json").stdout)
     assert [row["what"] for row in done["results"]] == ["sampling", f"training, {first}"]
-    assert f"--phase x: there is {first}, " in ganzoo("bench", where, "--phase", "x", *common, code=2).stderr
+    assert (
+        f"--phase x: there is {first}, "
+        in ganzoo("bench", where, "--phase", "x", *common, code=2).stderr
+    )
 
 
 def test_the_table(ganzoo: Call) -> None:
     shown = ganzoo("bench", "vanilla-sine", "--rounds", 1, "--batch-size", 4, "--device", "cpu")
-    assert [line.split()[0] for line in shown.stdout.splitlines()] == ["what", "sampling", "training"]
+    assert [line.split()[0] for line in shown.stdout.splitlines()] == [
+        "what",
+        "sampling",
+        "training",
+    ]
     assert "vanilla-sine on cpu" in shown.stderr
     assert "--rounds 0" in ganzoo("bench", "--rounds", 0, code=2).stderr
 

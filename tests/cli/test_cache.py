@@ -34,7 +34,13 @@ def test_the_layout_is_the_clients(hub: Hub) -> None:
     hub.model("us/one")
     hub.model("us/one", b"other", commit=OLD, refs=())
     code = "from huggingface_hub import scan_cache_dir as s; i = s(); print(len(i.warnings), [len(r.revisions) for r in i.repos])"
-    done = subprocess.run([sys.executable, "-c", code], env=hub.environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=hub.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout == "0 [2]\n"
 
 
@@ -51,7 +57,9 @@ def test_models_of_ours_are_listed_and_no_others(hub: Hub) -> None:
     rows = hub.listed()
     assert list(rows) == ["them/x", "us/dcgan-cats"]
     row = rows["us/dcgan-cats"]
-    assert row["bytes"] == sum(path.stat().st_size for path in first.rglob("*") if path.is_file() and not path.is_symlink())
+    assert row["bytes"] == sum(
+        path.stat().st_size for path in first.rglob("*") if path.is_file() and not path.is_symlink()
+    )
     assert row["revisions"] == {OLD: [], NEW: ["main"]}
     assert (row["plugin"], row["unfinished"], row["problem"]) == ("dcgan", 0, None)
     shown = hub.run("list")
@@ -81,7 +89,12 @@ def test_the_clients_own_variables_say_where(hub: Hub, tmp_path: Path) -> None:
     hub.model("us/one")
     hub.environment["HF_HOME"] = str(tmp_path / "home")
     assert list(hub.listed()) == ["us/one"]
-    assert json.loads(hub.run("list", "--json", HF_HUB_CACHE=str(tmp_path / "no")).stdout)["repositories"] == []
+    assert (
+        json.loads(hub.run("list", "--json", HF_HUB_CACHE=str(tmp_path / "no")).stdout)[
+            "repositories"
+        ]
+        == []
+    )
 
 
 def test_verify_knows_a_blob_by_its_name(hub: Hub) -> None:
@@ -89,7 +102,10 @@ def test_verify_knows_a_blob_by_its_name(hub: Hub) -> None:
     hub.model("us/two")
     hub.model("us/copied", link=False)
     assert hub.run("verify", "us/one").stdout == "ok    us/one  3 files checked\n"
-    assert hub.run("verify", "us/copied").stdout == "ok    us/copied  0 files checked, 3 without a known hash\n"
+    assert (
+        hub.run("verify", "us/copied").stdout
+        == "ok    us/copied  0 files checked, 3 without a known hash\n"
+    )
     hub.run("rm", "us/copied", "--yes")
     flip(home / "snapshots" / NEW / "README.md")
     assert "FAIL  us/one  README.md: git's hash is " in hub.run("verify", "us/one", code=1).stdout
@@ -110,7 +126,12 @@ def test_verify_asks_the_manifest_where_it_pins_the_revision(hub: Hub, site: Sit
     hub.environment["PYTHONPATH"] = os.pathsep.join([str(site.folder), os.environ["PYTHONPATH"]])
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
     home = hub.add("somebody/shapes-small", files)
-    hub.add("somebody/shapes-small", {**files, "golden.npz": b"of another revision"}, commit=OLD, refs=())
+    hub.add(
+        "somebody/shapes-small",
+        {**files, "golden.npz": b"of another revision"},
+        commit=OLD,
+        refs=(),
+    )
     assert hub.listed()["somebody/shapes-small"]["names"] == ["shapes-small"]
     assert "6 files checked\n" in hub.run("verify", "shapes-small").stdout
     flip(home / "snapshots" / NEW / "golden.npz")
@@ -126,8 +147,14 @@ def test_a_download_that_was_cut_off(hub: Hub) -> None:
     hub.run("verify")
     (home / "snapshots" / NEW / "model.safetensors").unlink()
     whole.unlink()
-    assert "model.safetensors: not downloaded in full; unfinished downloads, 700 B" in hub.run("list").stdout
-    assert "FAIL  us/one  model.safetensors: not downloaded in full" in hub.run("verify", code=1).stdout
+    assert (
+        "model.safetensors: not downloaded in full; unfinished downloads, 700 B"
+        in hub.run("list").stdout
+    )
+    assert (
+        "FAIL  us/one  model.safetensors: not downloaded in full"
+        in hub.run("verify", code=1).stdout
+    )
     hub.run("rm", "us/one", "--yes")
     assert not home.exists()
 
@@ -168,7 +195,10 @@ def test_rm_by_the_manifests_name(hub: Hub) -> None:
 def test_rm_asks_at_a_terminal_and_refuses_where_nobody_can_answer(hub: Hub) -> None:
     home = hub.model("us/one")
     refused = hub.run("rm", "us/one", code=2)
-    assert refused.stderr == "ganzoo: nothing was removed: nobody can be asked here, so --yes is needed\n"
+    assert (
+        refused.stderr
+        == "ganzoo: nothing was removed: nobody can be asked here, so --yes is needed\n"
+    )
     code, shown = hub.asked(b"n\n", "rm", "us/one")
     assert (code, home.exists()) == (1, True)
     assert "us/one, 5.2 kB" in shown
@@ -204,7 +234,12 @@ def test_a_blob_of_two_repositories_goes_with_the_last(hub: Hub) -> None:
 def modes(tmp_path: Path) -> Iterator[Callable[[Path, int], None]]:
     """Sets modes of files for one test; skips it where nobody heeds them."""
     (tmp_path / "secret").touch(0)
-    if subprocess.run(["cat", tmp_path / "secret"], preexec_fn=mortal, capture_output=True, check=False).returncode == 0:
+    if (
+        subprocess.run(
+            ["cat", tmp_path / "secret"], preexec_fn=mortal, capture_output=True, check=False
+        ).returncode
+        == 0
+    ):
         pytest.skip("modes of files do not hold here")
     changed: list[Path] = []
 
@@ -225,7 +260,10 @@ def test_without_the_right_to_read_or_write(hub: Hub, modes: Callable[[Path, int
     assert "us/two" in done.stdout
     assert "us/one" not in done.stdout
     modes(other / "blobs" / hashlib.sha256(WEIGHTS).hexdigest(), 0o000)
-    assert "model.safetensors: cannot be read (Permission denied)" in hub.run("verify", "us/two", code=1).stdout
+    assert (
+        "model.safetensors: cannot be read (Permission denied)"
+        in hub.run("verify", "us/two", code=1).stdout
+    )
     for path in (other / "blobs", other / "snapshots", other, hub.folder):
         modes(path, 0o500)
     left = hub.run("rm", "us/two", "--yes", code=1)

@@ -21,7 +21,9 @@ from tests.cli.conftest import Call
 RUN = [sys.executable, "-c", "from ganzoo.cli.app import main; main()"]
 
 
-def process(*words: object, cwd: Path, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+def process(
+    *words: object, cwd: Path, code: int = 0, **environment: str
+) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [*RUN, *map(str, words)],
         cwd=cwd,
@@ -53,7 +55,9 @@ def test_list(tmp_path: Path) -> None:
     assert "vanilla" in shown
     found = json.loads(process("list", "van*", "--json", cwd=tmp_path).stdout)
     assert [row["name"] for row in found["plugins"]] == ["vanilla"]
-    assert list(json.loads(process("list", "--weights", "--json", cwd=tmp_path).stdout)) == ["weights"]
+    assert list(json.loads(process("list", "--weights", "--json", cwd=tmp_path).stdout)) == [
+        "weights"
+    ]
     nothing = process("list", "dcgn", cwd=tmp_path)
     assert nothing.stdout == ""
     assert "did you mean dcgan" in nothing.stderr
@@ -66,9 +70,14 @@ def test_a_broken_plugin_is_a_row(tmp_path: Path) -> None:
     (folder / "entry_points.txt").write_text("[ganzoo.plugins]\nbad = nothing_there:plugin\n")
     path = os.pathsep.join([str(tmp_path / "lib"), os.environ.get("PYTHONPATH", "")])
     shown = process("list", "--plugins", cwd=tmp_path, PYTHONPATH=path).stdout
-    assert "broken: ModuleNotFoundError" in next(line for line in shown.splitlines() if line.startswith("bad"))
+    assert "broken: ModuleNotFoundError" in next(
+        line for line in shown.splitlines() if line.startswith("bad")
+    )
     assert any(line.startswith("dcgan") for line in shown.splitlines())
-    assert "plugin 'bad' of ganzoo-bad is broken" in process("info", "bad", cwd=tmp_path, code=1, PYTHONPATH=path).stderr
+    assert (
+        "plugin 'bad' of ganzoo-bad is broken"
+        in process("info", "bad", cwd=tmp_path, code=1, PYTHONPATH=path).stderr
+    )
 
 
 def test_info_of_everything(home: Path) -> None:
@@ -81,7 +90,9 @@ def test_info_of_everything(home: Path) -> None:
     file = json.loads(process("info", "points/model.safetensors", "--json", cwd=home).stdout)
     assert file["parameters"] == 658
     assert file["metadata"]["plugin"] == "vanilla"
-    assert "generator.layers.0.weight" in process("info", "points/model.safetensors", cwd=home).stdout
+    assert (
+        "generator.layers.0.weight" in process("info", "points/model.safetensors", cwd=home).stdout
+    )
     assert "did you mean dcgan or cgan?" in process("info", "dcgn", cwd=home, code=2).stderr
 
 
@@ -97,7 +108,9 @@ def test_sample_prints_the_path_and_a_seed_that_repeats_it(home: Path, tmp_path:
         assert str(home) not in str(image.info)
 
 
-def test_sample_writes_by_extension_and_refuses_to_overwrite(ganzoo: Call, home: Path, tmp_path: Path) -> None:
+def test_sample_writes_by_extension_and_refuses_to_overwrite(
+    ganzoo: Call, home: Path, tmp_path: Path
+) -> None:
     ganzoo("sample", home / "classes", "-o", "x.npz", "-n", 5, "--seed", 1, "--batch-size", 2)
     with np.load(tmp_path / "x.npz", allow_pickle=False) as arrays:
         assert arrays["sample"].shape == (5, 8, 8, 1)
@@ -113,9 +126,15 @@ def test_sample_writes_by_extension_and_refuses_to_overwrite(ganzoo: Call, home:
         assert arrays["sample"].shape == (7, 2)
 
 
-def test_sample_takes_labels_by_name_number_and_set(ganzoo: Call, home: Path, tmp_path: Path) -> None:
+def test_sample_takes_labels_by_name_number_and_set(
+    ganzoo: Call, home: Path, tmp_path: Path
+) -> None:
     made = {}
-    for name, words in {"name": ["--label", "dog"], "number": ["--label", "1"], "set": ["--set", "label=dog"]}.items():
+    for name, words in {
+        "name": ["--label", "dog"],
+        "number": ["--label", "1"],
+        "set": ["--set", "label=dog"],
+    }.items():
         ganzoo("sample", home / "classes", "-o", f"{name}.npz", "-n", 3, "--seed", 5, *words)
         with np.load(tmp_path / f"{name}.npz", allow_pickle=False) as arrays:
             made[name] = arrays["sample"]
@@ -135,13 +154,25 @@ def test_sample_takes_labels_by_name_number_and_set(ganzoo: Call, home: Path, tm
         (["train", "vanilla"], 2, "--data is needed"),
         (["train", "vanilla", "--data", "nowhere"], 1, "no data set, folder or archive 'nowhere'"),
         (["train", "vanilla", "--data", "mnist", "--data-root", "."], 1, "--download"),
-        (["train", "vanilla", "--data", "sine", "--set", "generatr=3"], 2, "did you mean generator"),
+        (
+            ["train", "vanilla", "--data", "sine", "--set", "generatr=3"],
+            2,
+            "did you mean generator",
+        ),
         (["train", "vanilla", "--data", "sine", "--set", "generator=x"], 2, "generator"),
         (["train", "vanilla", "--data", "sine", "--set", "latent=9999999"], 2, "latent"),
-        (["train", "vanilla", "--data", "sine", "--set", "latent"], 2, "not of the form name=value"),
+        (
+            ["train", "vanilla", "--data", "sine", "--set", "latent"],
+            2,
+            "not of the form name=value",
+        ),
         (["train", "vanilla", "--data", "sine", "--preset", "sin"], 2, "did you mean sine"),
         (["train", "vanilla", "--data", "sine", "--steps", "0"], 2, "more than 0"),
-        (["train", "vanilla", "--data", "sine", "--steps", "5", "--epochs", "2"], 2, "exclude each other"),
+        (
+            ["train", "vanilla", "--data", "sine", "--steps", "5", "--epochs", "2"],
+            2,
+            "exclude each other",
+        ),
         (["train", "vanilla", "--data", "sine", "--device", "cuda"], 2, "--device cpu"),
         (["train", "dcgan", "--data", "sine"], 1, "holds points, and images are asked for"),
         (["train", "--resume"], 2, "--resume needs --out"),
@@ -157,11 +188,17 @@ def test_sample_takes_labels_by_name_number_and_set(ganzoo: Call, home: Path, tm
         (["pull", "nothing-here"], 2, "no weights named"),
         (["verify"], 2, "--all"),
         (["check", "dcgn"], 2, "did you mean dcgan"),
-        (["manifest", "add", ".", "dcgan-x", "--summary", "x", "--licence", "mit"], 1, "not a run folder"),
+        (
+            ["manifest", "add", ".", "dcgan-x", "--summary", "x", "--licence", "mit"],
+            1,
+            "not a run folder",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_a_mistake_is_one_line(ganzoo: Call, words: list[str], code: int, text: str, tmp_path: Path) -> None:
+def test_a_mistake_is_one_line(
+    ganzoo: Call, words: list[str], code: int, text: str, tmp_path: Path
+) -> None:
     if words[0] == "sample" and not manifest.official().models:
         pytest.fail("the manifest has no models")
     done = ganzoo(*words, code=code)
@@ -180,16 +217,28 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 def test_an_unwritable_place(ganzoo: Call, tmp_path: Path, home: Path) -> None:
     (tmp_path / "file").write_text("x")
     assert "Traceback" not in ganzoo("sample", home / "points", "-o", "file/x.png", code=1).stderr
-    assert "Traceback" not in ganzoo("train", "vanilla", "--data", "sine", "--out", "file/run", code=1).stderr
+    assert (
+        "Traceback"
+        not in ganzoo("train", "vanilla", "--data", "sine", "--out", "file/run", code=1).stderr
+    )
 
 
 def test_train_resume_force_and_toml(ganzoo: Call, home: Path, tmp_path: Path) -> None:
-    (tmp_path / "run.toml").write_text('data = "sine"\npreset = "sine"\nsteps = 7\nseed = 3\n[config]\nlatent = 3\nbatch = 16\n')
+    (tmp_path / "run.toml").write_text(
+        'data = "sine"\npreset = "sine"\nsteps = 7\nseed = 3\n[config]\nlatent = 3\nbatch = 16\n'
+    )
     ganzoo("train", "vanilla", "--config", "run.toml", "--set", "batch=8", "--out", "r")
     record = json.loads((tmp_path / "r" / "run.json").read_text())
-    assert (record["phases"], record["batch"], record["seed"], record["done"]) == ({"train": 7}, {"train": 8}, 3, True)
+    assert (record["phases"], record["batch"], record["seed"], record["done"]) == (
+        {"train": 7},
+        {"train": 8},
+        3,
+        True,
+    )
     assert json.loads((tmp_path / "r" / "config.json").read_text())["config"]["latent"] == 3
-    assert "exists" in ganzoo("train", "vanilla", "--config", "run.toml", "--out", "r", code=2).stderr
+    assert (
+        "exists" in ganzoo("train", "vanilla", "--config", "run.toml", "--out", "r", code=2).stderr
+    )
     assert "run of 'vanilla'" in ganzoo("train", "dcgan", "--resume", "--out", "r", code=1).stderr
     ganzoo("train", "--resume", "--out", "r", "--steps", 9)
     assert json.loads((tmp_path / "r" / "metrics.jsonl").read_text().splitlines()[-1])["step"] == 9

@@ -45,8 +45,14 @@ def script(tmp_path: Path) -> Path:
 def offered(script: Path, line: str, **extra: str) -> list[str]:
     """The offers for the last word of a line, which may be empty; nothing heavy is imported for them."""
     words = line.split(" ")
-    asked = {"COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1), "_GANZOO_COMPLETE": "complete_bash"}
-    done = subprocess.run([script], env={**os.environ, **asked, **extra}, capture_output=True, text=True, check=False)
+    asked = {
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words) - 1),
+        "_GANZOO_COMPLETE": "complete_bash",
+    }
+    done = subprocess.run(
+        [script], env={**os.environ, **asked, **extra}, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0
     assert done.stderr == "[]\n"
     return done.stdout.split()
@@ -77,7 +83,9 @@ def test_names_are_offered_where_they_are_asked_for(script: Path) -> None:
 
 def test_values_of_options_are_offered(script: Path) -> None:
     name = next(name for name in registry.names() if registry.get(name).presets)
-    assert offered(script, f"ganzoo train {name} --data x --preset ") == list(registry.get(name).presets)
+    assert offered(script, f"ganzoo train {name} --data x --preset ") == list(
+        registry.get(name).presets
+    )
     assert offered(script, "ganzoo train --preset ") == []
     assert offered(script, "ganzoo sample --device c") == ["cpu", "cuda"]
     assert offered(script, "ganzoo train --precision ") == ["auto", "bf16", "fp32"]
@@ -88,7 +96,10 @@ def test_cached_models_are_offered(script: Path, tmp_path: Path) -> None:
     hub.model("us/one")
     hub.model("us/two")
     assert offered(script, "ganzoo cache rm us/t", HF_HUB_CACHE=str(hub.folder)) == ["us/two"]
-    assert offered(script, "ganzoo cache verify ", HF_HUB_CACHE=str(hub.folder)) == ["us/one", "us/two"]
+    assert offered(script, "ganzoo cache verify ", HF_HUB_CACHE=str(hub.folder)) == [
+        "us/one",
+        "us/two",
+    ]
 
 
 def test_what_is_broken_offers_nothing_and_says_nothing(script: Path, site: Site) -> None:
@@ -109,7 +120,9 @@ def test_bash_itself_completes_a_line(script: Path) -> None:
         echo "${COMPREPLY[@]}"
     """
     environment = {**os.environ, "PATH": os.pathsep.join([str(script.parent), os.environ["PATH"]])}
-    done = subprocess.run([bash, "--norc", "-c", code], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [bash, "--norc", "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
     assert done.stdout == "verify\n"
 
 
@@ -117,13 +130,27 @@ def test_bash_itself_completes_a_line(script: Path) -> None:
 def test_other_shells_are_answered_too(shell: str, script: Path) -> None:
     asked = {"_TYPER_COMPLETE_ARGS": "ganzoo cache ver", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
     environment = {**os.environ, **asked, "_GANZOO_COMPLETE": f"complete_{shell}"}
-    assert "verify" in subprocess.run([script], env=environment, capture_output=True, text=True, check=True).stdout
+    assert (
+        "verify"
+        in subprocess.run(
+            [script], env=environment, capture_output=True, text=True, check=True
+        ).stdout
+    )
 
 
 def test_completion_is_installed_for_the_shell(script: Path, tmp_path: Path) -> None:
-    environment = {**os.environ, "HOME": str(tmp_path), "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    environment = {
+        **os.environ,
+        "HOME": str(tmp_path),
+        "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1",
+    }
     done = subprocess.run(
-        [script, "--install-completion", "bash"], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+        [script, "--install-completion", "bash"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert "bash completion installed" in done.stdout
     assert "_GANZOO_COMPLETE" in (tmp_path / ".bash_completions" / "ganzoo.sh").read_text()
@@ -133,14 +160,24 @@ def test_completion_is_installed_for_the_shell(script: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("words", "remedy"),
     [
-        ("train vanilla --data sine --steps 2 --batch-size 16000000 --out run", "--batch-size, --precision bf16, or narrower"),
-        ("sample vanilla-sine --seed 0 -n 3000000000 --batch-size 3000000000 -o x.npz", "give a smaller --batch-size"),
+        (
+            "train vanilla --data sine --steps 2 --batch-size 16000000 --out run",
+            "--batch-size, --precision bf16, or narrower",
+        ),
+        (
+            "sample vanilla-sine --seed 0 -n 3000000000 --batch-size 3000000000 -o x.npz",
+            "give a smaller --batch-size",
+        ),
     ],
     ids=["train", "sample"],
 )
 def test_memory_that_is_used_up_is_one_line(words: str, remedy: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", LIMITED, *words.split()], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-c", LIMITED, *words.split()],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 1
     assert done.stdout == ""
@@ -151,7 +188,9 @@ def test_memory_that_is_used_up_is_one_line(words: str, remedy: str, tmp_path: P
 
 
 CUDA = "CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity of 8.00 GiB of which 1.00 GiB is free."
-MPS = "MPS backend out of memory (MPS allocated: 8.00 GB). Tried to allocate 2.50 GB on private pool."
+MPS = (
+    "MPS backend out of memory (MPS allocated: 8.00 GB). Tried to allocate 2.50 GB on private pool."
+)
 
 
 class OutOfMemoryError(RuntimeError):
@@ -163,15 +202,25 @@ class OutOfMemoryError(RuntimeError):
     [
         (OutOfMemoryError(CUDA), "the GPU's memory is used up (20.00 GiB asked for at once); "),
         (RuntimeError(MPS), "the GPU's memory is used up (2.50 GB asked for at once); "),
-        (RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), "the GPU's memory is used up; "),
-        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 4096000 bytes."), "(4.1 MB asked for"),
+        (
+            RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+            "the GPU's memory is used up; ",
+        ),
+        (
+            RuntimeError(
+                "DefaultCPUAllocator: not enough memory: you tried to allocate 4096000 bytes."
+            ),
+            "(4.1 MB asked for",
+        ),
         (MemoryError(), "this machine's memory is used up; "),
         (MemoryError("std::bad_alloc"), "this machine's memory is used up; "),
         (OSError(12, "Cannot allocate memory"), "this machine's memory is used up; "),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), None),
         (FileNotFoundError(2, "No such file or directory", "out of memory.png"), None),
     ],
-    ids=lambda value: f"{type(value).__name__} {str(value)[:12]}" if isinstance(value, Exception) else None,
+    ids=lambda value: (
+        f"{type(value).__name__} {str(value)[:12]}" if isinstance(value, Exception) else None
+    ),
 )
 def test_which_errors_are_of_memory(
     error: Exception, words: str | None, ganzoo: Call, site: Site, monkeypatch: pytest.MonkeyPatch
@@ -181,7 +230,9 @@ def test_which_errors_are_of_memory(
 
     monkeypatch.setattr(builtins, "error_of_a_machine", error, raising=False)
     with site.module.open("a") as file:
-        file.write("def fail(config):\n    raise error_of_a_machine\nplugin = replace(plugin, inputs=fail)\n")
+        file.write(
+            "def fail(config):\n    raise error_of_a_machine\nplugin = replace(plugin, inputs=fail)\n"
+        )
     line = ganzoo("info", "shapes", code=1).stderr
     if words is None:
         assert "memory is used up" not in line

@@ -39,7 +39,9 @@ def distribution(site: Path, name: str, points: str = "") -> None:
         (folder / "entry_points.txt").write_text(f"[ganzoo.plugins]\n{points}\n")
 
 
-def process(cwd: Path, *, hide: tuple[str, ...] = (), flags: tuple[str, ...] = (), code: int, **extra: str) -> list[Row]:
+def process(
+    cwd: Path, *, hide: tuple[str, ...] = (), flags: tuple[str, ...] = (), code: int, **extra: str
+) -> list[Row]:
     """The doctor's findings. `hide`: modules that are not there; `flags`: of the interpreter."""
     lines = [f"sys.modules[{name!r}] = None" for name in hide]
     script = "\n".join(["import sys", *lines, "from ganzoo.cli.app import main", "main()"])
@@ -51,7 +53,9 @@ def process(cwd: Path, *, hide: tuple[str, ...] = (), flags: tuple[str, ...] = (
     assert "Traceback" not in done.stderr
     found = json.loads(done.stdout)
     assert found["failed"] == sum(row["state"] == "FAIL" for row in found["checks"])
-    assert not re.search(r"pip install(?:\s+-\S+)*\s+[\"'`]?ganzoo(?![-\w])", done.stdout), "that is somebody else's"
+    assert not re.search(r"pip install(?:\s+-\S+)*\s+[\"'`]?ganzoo(?![-\w])", done.stdout), (
+        "that is somebody else's"
+    )
     return list(found["checks"])
 
 
@@ -80,7 +84,9 @@ def test_an_installation_that_is_well(ganzoo: Call) -> None:
     assert re.search(r"\d+ threads on \d+ cores, .*; auto: (bf16|fp32)", of(found, "cpu")["detail"])
     assert f"{len(manifest.models())} came with their packages" in of(found, "weights")["detail"]
     shown = ganzoo("doctor")
-    assert [line.split()[0] for line in shown.stdout.splitlines() if line[0] != " "] == [row["state"] for row in found]
+    assert [line.split()[0] for line in shown.stdout.splitlines() if line[0] != " "] == [
+        row["state"] for row in found
+    ]
     assert shown.stderr.endswith(("nothing wrong\n", " warnings\n"))
 
 
@@ -94,10 +100,14 @@ def test_the_foreign_package_of_the_same_name(state: str, tmp_path: Path) -> Non
         information = site / "ganzoo-0.0.1.dist-info"
         information.mkdir()
         (information / "METADATA").write_text(FOREIGN)
-        (information / "RECORD").write_text("ganzoo/__init__.py,,\nganzoo-0.0.1.dist-info/METADATA,,\n")
+        (information / "RECORD").write_text(
+            "ganzoo/__init__.py,,\nganzoo-0.0.1.dist-info/METADATA,,\n"
+        )
     else:
         (site / "ganzoo" / "__init__.py").unlink()
-    path = os.pathsep.join([str(site), str(Path(msgspec.__file__).parent.parent)])  # -S: our editable install stays out
+    path = os.pathsep.join(
+        [str(site), str(Path(msgspec.__file__).parent.parent)]
+    )  # -S: our editable install stays out
     row = of(process(tmp_path, hide=("torch",), flags=("-S",), code=1, PYTHONPATH=path), "ganzoo")
     assert row["state"] == "FAIL"
     if state == "installed":
@@ -110,20 +120,41 @@ def test_the_foreign_package_of_the_same_name(state: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("source", "words", "remedy"),
     [
-        ("raise OSError('libcudart.so.12: cannot open shared object file')", "does not start: OSError: libcudart", "--force-re"),
+        (
+            "raise OSError('libcudart.so.12: cannot open shared object file')",
+            "does not start: OSError: libcudart",
+            "--force-re",
+        ),
         (
             "raise ImportError('DLL load failed\\nwhile importing _C')",
             "does not start: ImportError: DLL load failed",
             "--force-re",
         ),
-        ("from torch import _C", "does not start: ImportError: cannot import name '_C'", "--force-reinstall torch"),
-        ("import numpie", "ModuleNotFoundError: No module named 'numpie'", "--force-reinstall torch"),
+        (
+            "from torch import _C",
+            "does not start: ImportError: cannot import name '_C'",
+            "--force-reinstall torch",
+        ),
+        (
+            "import numpie",
+            "ModuleNotFoundError: No module named 'numpie'",
+            "--force-reinstall torch",
+        ),
         ("mine = 1", "torch.py is imported instead of torch", "rename or remove it"),
         (None, "not installed", "pip install torch"),
     ],
-    ids=["a library", "a message of two lines", "half of it", "a dependency", "another file of that name", "none"],
+    ids=[
+        "a library",
+        "a message of two lines",
+        "half of it",
+        "a dependency",
+        "another file of that name",
+        "none",
+    ],
 )
-def test_a_torch_that_does_not_start(source: str | None, words: str, remedy: str, tmp_path: Path) -> None:
+def test_a_torch_that_does_not_start(
+    source: str | None, words: str, remedy: str, tmp_path: Path
+) -> None:
     if source:
         (tmp_path / "torch.py").write_text(source)
     rows = process(tmp_path, hide=() if source else ("torch",), code=1)
@@ -145,10 +176,14 @@ def test_a_torch_that_does_not_start(source: str | None, words: str, remedy: str
     ],
     ids=["operators", "symbols", "another version", "none"],
 )
-def test_a_torchvision_of_another_torch(source: str | None, state: str, words: str, tmp_path: Path) -> None:
+def test_a_torchvision_of_another_torch(
+    source: str | None, state: str, words: str, tmp_path: Path
+) -> None:
     if source:
         (tmp_path / "torchvision.py").write_text(source)
-    rows = process(tmp_path, hide=() if source else ("torchvision",), code=1 if state == "FAIL" else 0)
+    rows = process(
+        tmp_path, hide=() if source else ("torchvision",), code=1 if state == "FAIL" else 0
+    )
     row = of(rows, "torchvision")
     assert row["state"] == state
     assert words in row["detail"]
@@ -160,11 +195,16 @@ def test_which_torchvision_is_for_which_torch() -> None:
     assert [vision_for(torch) for torch in ("2.5.0", "2.14.1+cu130", "2.9.0a0+git12", "3.0", "2")] == [
         "0.20", "0.29", "0.24", None, None,
     ]  # fmt: skip
-    assert "'torchvision==0.20.*' --index-url https://download.pytorch.org/whl/cpu," in vision_remedy("2.5.1+cpu")
+    assert (
+        "'torchvision==0.20.*' --index-url https://download.pytorch.org/whl/cpu,"
+        in vision_remedy("2.5.1+cpu")
+    )
     assert "index-url" not in vision_remedy("2.5.1")
 
 
-def test_plugins_that_break_or_claim_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plugins_that_break_or_claim_one_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     distribution(tmp_path, "ganzoo-bad", "bad = nothing_there:plugin")
     distribution(tmp_path, "ganzoo-one", "twice = nothing_there:plugin")
     distribution(tmp_path, "ganzoo-two", "twice = nothing_there:plugin")
@@ -180,7 +220,9 @@ def test_plugins_that_break_or_claim_one_name(tmp_path: Path, monkeypatch: pytes
     assert (warning.state, rest.detail) == ("warn", "1 load: vanilla")
     assert "'vanila', which is not installed; did you mean vanilla?" in warning.detail
     monkeypatch.setenv("GANZOO_PLUGINS", "")
-    assert [(finding.state, finding.remedy) for finding in findings("plugins")] == [("warn", "unset GANZOO_PLUGINS")]
+    assert [(finding.state, finding.remedy) for finding in findings("plugins")] == [
+        ("warn", "unset GANZOO_PLUGINS")
+    ]
 
 
 def test_weights_that_are_not_what_they_should_be(site: Site) -> None:
@@ -200,12 +242,17 @@ def test_weights_that_are_not_what_they_should_be(site: Site) -> None:
 def test_the_cache_and_the_network(tmp_path: Path) -> None:
     hub = Hub(tmp_path)
     hub.model("us/one")
-    rows = process(tmp_path, hide=("torch",), code=1, HF_HUB_CACHE=str(hub.folder), HF_HUB_OFFLINE="1")
+    rows = process(
+        tmp_path, hide=("torch",), code=1, HF_HUB_CACHE=str(hub.folder), HF_HUB_OFFLINE="1"
+    )
     assert of(rows, "cache")["detail"] == f"{hub.folder}, 1 ganzoo models, 0.0 MB"
     assert "offline (HF_HUB_OFFLINE)" in of(rows, "network")["detail"]
     (hub.folder / "models--us--one" / "blobs" / "x.incomplete").write_text("x")
     rows = process(tmp_path, hide=("torch",), code=1, HF_HUB_CACHE=str(hub.folder))
-    assert (of(rows, "cache")["state"], of(rows, "cache")["remedy"]) == ("warn", "ganzoo cache list, ganzoo cache rm")
+    assert (of(rows, "cache")["state"], of(rows, "cache")["remedy"]) == (
+        "warn",
+        "ganzoo cache list, ganzoo cache rm",
+    )
     assert "HF_HUB_OFFLINE=1 forbids it" in of(rows, "network")["detail"]
     (tmp_path / "file").write_text("x")
     rows = process(tmp_path, hide=("torch",), code=1, HF_HUB_CACHE=str(tmp_path / "file"))
@@ -215,7 +262,10 @@ def test_the_cache_and_the_network(tmp_path: Path) -> None:
 def test_a_small_disk_is_a_warning(tmp_path: Path) -> None:
     missing = tmp_path / "not" / "there"
     assert existing(missing) == tmp_path
-    assert (room("cache", missing, least=1).state, room("cache", missing, least=10**18).state) == ("ok", "warn")
+    assert (room("cache", missing, least=1).state, room("cache", missing, least=10**18).state) == (
+        "ok",
+        "warn",
+    )
 
 
 def test_a_check_that_crashes_is_a_finding(tmp_path: Path) -> None:
@@ -243,4 +293,6 @@ def test_settings_of_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 def test_every_variable_that_is_read_is_known() -> None:
     texts = [path.read_text("utf-8") for path in SOURCE.rglob("*.py")]
-    assert set(VARIABLES) == {name for text in texts for name in re.findall(r"[\"'](GANZOO_[A-Z_]+)[\"']", text)}
+    assert set(VARIABLES) == {
+        name for text in texts for name in re.findall(r"[\"'](GANZOO_[A-Z_]+)[\"']", text)
+    }

@@ -41,7 +41,12 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     from ganzoo.evaluate import lessons
 
     home = tmp_path_factory.mktemp("shapes")
-    lessons.train(str(folder(home / "shapes", 60, 40)), home / "shapes-classes.safetensors", epochs=10, device="cpu")
+    lessons.train(
+        str(folder(home / "shapes", 60, 40)),
+        home / "shapes-classes.safetensors",
+        epochs=10,
+        device="cpu",
+    )
     return home / "shapes", home / "shapes-classes.safetensors"
 
 
@@ -52,40 +57,104 @@ def run(ganzoo: Call, shapes: tuple[Path, Path], tmp_path: Path) -> Path:
 
 
 def trained(ganzoo: Call, data: Path, out: Path, seed: int) -> Path:
-    options = ("--steps", 4, "--batch-size", 8, "--device", "cpu", "--out", out, "--seed", seed, "--sample-every", 0)
+    options = (
+        "--steps",
+        4,
+        "--batch-size",
+        8,
+        "--device",
+        "cpu",
+        "--out",
+        out,
+        "--seed",
+        seed,
+        "--sample-every",
+        0,
+    )
     ganzoo("train", "tiny_class", "--data", data, *options)
     return out
 
 
-def test_training_and_listing_extractors(ganzoo: Call, shapes: tuple[Path, Path], tmp_path: Path) -> None:
-    done = ganzoo("extractor", "train", "--data", shapes[0], "--epochs", 1, "-o", "x.safetensors", "--device", "cpu")
+def test_training_and_listing_extractors(
+    ganzoo: Call, shapes: tuple[Path, Path], tmp_path: Path
+) -> None:
+    done = ganzoo(
+        "extractor",
+        "train",
+        "--data",
+        shapes[0],
+        "--epochs",
+        1,
+        "-o",
+        "x.safetensors",
+        "--device",
+        "cpu",
+    )
     assert done.stdout.strip() == "x.safetensors"
     assert "right of the 120 pictures of the test split" in done.stderr
     assert (tmp_path / "x.json").is_file()
-    assert "x.safetensors exists" in ganzoo("extractor", "train", "--data", shapes[0], "-o", "x.safetensors", code=2).stderr
+    assert (
+        "x.safetensors exists"
+        in ganzoo("extractor", "train", "--data", shapes[0], "-o", "x.safetensors", code=2).stderr
+    )
     listed = json.loads(ganzoo("extractor", "list", "--json").stdout)
     assert {row["name"] for row in listed} == set(extractors.packaged())
 
 
-def test_a_run_is_measured_and_its_folder_says_so(ganzoo: Call, shapes: tuple[Path, Path], run: Path) -> None:
+def test_a_run_is_measured_and_its_folder_says_so(
+    ganzoo: Call, shapes: tuple[Path, Path], run: Path
+) -> None:
     data, extractor = shapes
-    words = ("eval", run, "--data", data, "--extractor", extractor, "-n", 200, "--device", "cpu", "--metrics", "metrics.json")
+    words = (
+        "eval",
+        run,
+        "--data",
+        data,
+        "--extractor",
+        extractor,
+        "-n",
+        200,
+        "--device",
+        "cpu",
+        "--metrics",
+        "metrics.json",
+    )
     done = ganzoo(*words, "--json")
     report = msgspec.json.decode(done.stdout, type=Report)
     assert report == msgspec.json.decode((run / "evaluation.json").read_bytes(), type=Report)
-    assert {figure.name for figure in report.figures} == {*EVERY, "class accuracy", "MS-SSIM", "MS-SSIM of the data"}
+    assert {figure.name for figure in report.figures} == {
+        *EVERY,
+        "class accuracy",
+        "MS-SSIM",
+        "MS-SSIM of the data",
+    }
     for figure in report.figures:
         assert figure.low <= figure.value <= figure.high
         protocol = figure.protocol
-        assert (protocol.data, protocol.split, protocol.channels, protocol.size) == ("shapes", "train", 1, 16)
-        assert (protocol.extractor, protocol.sha256) == ("shapes-classes", extractors.read(extractor).sha256)
-        assert (protocol.ema, protocol.seed, protocol.precision, protocol.resizer) == (True, 0, "fp32", "none")
+        assert (protocol.data, protocol.split, protocol.channels, protocol.size) == (
+            "shapes",
+            "train",
+            1,
+            16,
+        )
+        assert (protocol.extractor, protocol.sha256) == (
+            "shapes-classes",
+            extractors.read(extractor).sha256,
+        )
+        assert (protocol.ema, protocol.seed, protocol.precision, protocol.resizer) == (
+            True,
+            0,
+            "fp32",
+            "none",
+        )
     by_name = {figure.name: figure for figure in report.figures}
     assert (by_name["FID"].protocol.real, by_name["FID"].protocol.fake) == (180, 200)
     assert sum(by_name["largest class share"].shares.values()) == pytest.approx(1)
     assert set(by_name["class accuracy"].shares) == set(CLASSES)
     assert report.weights == load(run.absolute()).digest
-    assert report.command.startswith("ganzoo eval ./run --data shapes --extractor shapes-classes.safetensors --samples 200")
+    assert report.command.startswith(
+        "ganzoo eval ./run --data shapes --extractor shapes-classes.safetensors --samples 200"
+    )
     assert "warning: FID: only 180 pictures, 2,560 are advised" in done.stderr
     metrics = msgspec.json.decode(Path("metrics.json").read_bytes(), type=list[Metric])
     assert [metric.name for metric in metrics] == [figure.name for figure in report.figures]
@@ -96,7 +165,18 @@ def test_a_run_is_measured_and_its_folder_says_so(ganzoo: Call, shapes: tuple[Pa
 
 def test_a_table_for_people(ganzoo: Call, shapes: tuple[Path, Path], model: Any) -> None:
     data, extractor = shapes
-    words = ("eval", model("tiny_vae"), "--data", data, "--extractor", extractor, "-n", 100, "--figures", "fid,classes")
+    words = (
+        "eval",
+        model("tiny_vae"),
+        "--data",
+        data,
+        "--extractor",
+        extractor,
+        "-n",
+        100,
+        "--figures",
+        "fid,classes",
+    )
     shown = ganzoo(*words, "--split", "test", "--device", "cpu")
     assert [line.split("  ")[0] for line in shown.stdout.splitlines()[1:]] == [
         "FID",
@@ -108,7 +188,9 @@ def test_a_table_for_people(ganzoo: Call, shapes: tuple[Path, Path], model: Any)
     assert not (Path.cwd() / "evaluation.json").exists()
 
 
-def test_the_same_again_is_the_same_figure(ganzoo: Call, shapes: tuple[Path, Path], model: Any) -> None:
+def test_the_same_again_is_the_same_figure(
+    ganzoo: Call, shapes: tuple[Path, Path], model: Any
+) -> None:
     """Whatever the batches are."""
     name = model("tiny_class")
 
@@ -134,37 +216,76 @@ def test_the_same_again_is_the_same_figure(ganzoo: Call, shapes: tuple[Path, Pat
     assert fid("--seed", 1) != fid()
 
 
-def test_two_side_by_side(ganzoo: Call, shapes: tuple[Path, Path], model: Any, run: Path, tmp_path: Path) -> None:
+def test_two_side_by_side(
+    ganzoo: Call, shapes: tuple[Path, Path], model: Any, run: Path, tmp_path: Path
+) -> None:
     data, extractor = shapes
-    common = ("--data", data, "--extractor", extractor, "-n", 120, "--figures", "fid,kid", "--device", "cpu")
+    common = (
+        "--data",
+        data,
+        "--extractor",
+        extractor,
+        "-n",
+        120,
+        "--figures",
+        "fid,kid",
+        "--device",
+        "cpu",
+    )
     shown = ganzoo("eval", "--compare", run, trained(ganzoo, data, tmp_path / "other", 1), *common)
     assert shown.stdout.split()[:3] == ["figure", "run", "other"]
     assert {line.split()[0] for line in shown.stdout.splitlines()[1:]} == {"FID", "KID"}
     told = ganzoo("eval", "--compare", run, model("tiny_class"), *common, code=2).stderr
-    assert "were measured otherwise: size 16 and 8; resizer none and bilinear antialiased 8 to 16" in told
+    assert (
+        "were measured otherwise: size 16 and 8; resizer none and bilinear antialiased 8 to 16"
+        in told
+    )
     ganzoo("eval", run, *common, "-o", "a.json")
-    ganzoo("eval", run, *common[:-4], "--figures", "fid", "--device", "cpu", "--split", "test", "-o", "b.json")
+    ganzoo(
+        "eval",
+        run,
+        *common[:-4],
+        "--figures",
+        "fid",
+        "--device",
+        "cpu",
+        "--split",
+        "test",
+        "-o",
+        "b.json",
+    )
     told = ganzoo("eval", "--compare", "a.json", "b.json", code=2).stderr
     assert "were measured otherwise: digest" in told
     assert "split train and test" in told
     same = json.loads(ganzoo("eval", "--compare", "a.json", "a.json", "--json").stdout)
-    assert [(pair["name"], pair["apart"], pair["unlike"]) for pair in same] == [("FID", False, []), ("KID", False, [])]
+    assert [(pair["name"], pair["apart"], pair["unlike"]) for pair in same] == [
+        ("FID", False, []),
+        ("KID", False, []),
+    ]
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("--data", "DATA", "--extractor", "FILE", "-n", 50), "--samples 50: at least 100"),
-        (("--data", "DATA", "--extractor", "FILE", "--real", 181), "--real 181: shapes has 180 pictures"),
+        (
+            ("--data", "DATA", "--extractor", "FILE", "--real", 181),
+            "--real 181: shapes has 180 pictures",
+        ),
         (("--data", "DATA", "--extractor", "FILE", "--figures", "fdi"), "did you mean fid"),
-        (("--data", "DATA", "--extractor", "FILE", "--split", "valid"), "--split valid: train or test"),
+        (
+            ("--data", "DATA", "--extractor", "FILE", "--split", "valid"),
+            "--split valid: train or test",
+        ),
         (("--data", "DATA"), "no extractor was learnt on 'shapes'"),
         (("--extractor", "FILE"), "--data is needed"),
         (("--data", "DATA", "--compare"), "--compare takes two"),
         (("more", "--data", "DATA"), "one model is evaluated"),
     ],
 )
-def test_what_cannot_be_asked(ganzoo: Call, shapes: tuple[Path, Path], model: Any, words: tuple[object, ...], said: str) -> None:
+def test_what_cannot_be_asked(
+    ganzoo: Call, shapes: tuple[Path, Path], model: Any, words: tuple[object, ...], said: str
+) -> None:
     given = [{"DATA": shapes[0], "FILE": shapes[1]}.get(str(word), word) for word in words]
     told = ganzoo("eval", model("tiny_class"), *given, code=2).stderr
     assert said in told
@@ -190,12 +311,30 @@ def test_what_a_run_folder_holds_is_compared_only_where_it_is_what_is_asked(
     assert "777" in ganzoo("eval", "--compare", run, other).stdout
     (run / "model.safetensors").write_bytes((other / "model.safetensors").read_bytes())
     assert "777" not in ganzoo("eval", "--compare", run, other, *common, "-n", 120).stdout
-    assert "is of other weights than lie there now" in ganzoo("eval", "--compare", run, other, code=2).stderr
+    assert (
+        "is of other weights than lie there now"
+        in ganzoo("eval", "--compare", run, other, code=2).stderr
+    )
 
 
-def test_the_test_split_shows_no_neighbours_unless_asked(ganzoo: Call, shapes: tuple[Path, Path], run: Path) -> None:
+def test_the_test_split_shows_no_neighbours_unless_asked(
+    ganzoo: Call, shapes: tuple[Path, Path], run: Path
+) -> None:
     """Whether pictures were learnt by heart is seen beside those that were learnt from."""
-    words = ("eval", run, "--data", shapes[0], "--extractor", shapes[1], "-n", 100, "--figures", "fid", "--device", "cpu")
+    words = (
+        "eval",
+        run,
+        "--data",
+        shapes[0],
+        "--extractor",
+        shapes[1],
+        "-n",
+        100,
+        "--figures",
+        "fid",
+        "--device",
+        "cpu",
+    )
     ganzoo(*words, "--split", "test")
     assert not (run / "neighbours.png").exists()
     ganzoo(*words, "--split", "test", "--neighbours", "test.png")
@@ -205,9 +344,32 @@ def test_the_test_split_shows_no_neighbours_unless_asked(ganzoo: Call, shapes: t
 
 
 def test_figures_of_a_run_go_with_it(ganzoo: Call, shapes: tuple[Path, Path], run: Path) -> None:
-    publish = ("publish", "./run", "--repo-id", "me/shapes", "--summary", "Shapes", "--licence", "mit", "--dry-run")
+    publish = (
+        "publish",
+        "./run",
+        "--repo-id",
+        "me/shapes",
+        "--summary",
+        "Shapes",
+        "--licence",
+        "mit",
+        "--dry-run",
+    )
     assert "FID" not in ganzoo(*publish).stdout
-    ganzoo("eval", run, "--data", shapes[0], "--extractor", shapes[1], "-n", 100, "--figures", "fid,kid", "--device", "cpu")
+    ganzoo(
+        "eval",
+        run,
+        "--data",
+        shapes[0],
+        "--extractor",
+        shapes[1],
+        "-n",
+        100,
+        "--figures",
+        "fid,kid",
+        "--device",
+        "cpu",
+    )
     card = ganzoo(*publish).stdout
     assert "FID" in card
     assert "spread of the parts" in card
@@ -217,27 +379,80 @@ def test_figures_of_a_run_go_with_it(ganzoo: Call, shapes: tuple[Path, Path], ru
 def test_weights_that_are_not_averaged_say_so(ganzoo: Call, shapes: tuple[Path, Path]) -> None:
     options = ("--steps", 1, "--set", "ema=0", "--device", "cpu", "--sample-every", 0)
     ganzoo("train", "vanilla", "--data", shapes[0], "--out", "raw", *options)
-    words = ("eval", "./raw", "--data", shapes[0], "--extractor", shapes[1], "-n", 100, "--figures", "fid", "--device", "cpu")
+    words = (
+        "eval",
+        "./raw",
+        "--data",
+        shapes[0],
+        "--extractor",
+        shapes[1],
+        "-n",
+        100,
+        "--figures",
+        "fid",
+        "--device",
+        "cpu",
+    )
     assert json.loads(ganzoo(*words, "--json").stdout)["figures"][0]["protocol"]["ema"] is False
 
 
-def test_sentences_are_those_of_the_data(ganzoo: Call, shapes: tuple[Path, Path], model: Any, tmp_path: Path) -> None:
+def test_sentences_are_those_of_the_data(
+    ganzoo: Call, shapes: tuple[Path, Path], model: Any, tmp_path: Path
+) -> None:
     """Every sample is drawn for a caption, and the figures say so."""
     data = captioned(tmp_path / "data", 100)
-    ganzoo("extractor", "train", "--data", data, "--epochs", 1, "-o", "turns.safetensors", "--device", "cpu")
-    words = ("eval", model("tiny_text"), "--extractor", "turns.safetensors", "-n", 100, "--figures", "fid", "--device", "cpu")
-    found = msgspec.json.decode(ganzoo(*words, "--data", data, "--json", "-o", "a.json").stdout, type=Report)
+    ganzoo(
+        "extractor",
+        "train",
+        "--data",
+        data,
+        "--epochs",
+        1,
+        "-o",
+        "turns.safetensors",
+        "--device",
+        "cpu",
+    )
+    words = (
+        "eval",
+        model("tiny_text"),
+        "--extractor",
+        "turns.safetensors",
+        "-n",
+        100,
+        "--figures",
+        "fid",
+        "--device",
+        "cpu",
+    )
+    found = msgspec.json.decode(
+        ganzoo(*words, "--data", data, "--json", "-o", "a.json").stdout, type=Report
+    )
     assert {figure.protocol.inputs for figure in found.figures} == {asking.CAPTIONS}
     assert all("captions of the data" in metric.protocol for metric in found.metrics())
     again = msgspec.json.decode(ganzoo(*words, "--data", data, "--json").stdout, type=Report)
     assert [figure.value for figure in again.figures] == [figure.value for figure in found.figures]
-    assert "shapes has no captions" in ganzoo(*words[:3], shapes[1], "--data", shapes[0], "-n", 100, code=1).stderr
+    assert (
+        "shapes has no captions"
+        in ganzoo(*words[:3], shapes[1], "--data", shapes[0], "-n", 100, code=1).stderr
+    )
 
 
-def test_points_and_splits_that_are_not_there(ganzoo: Call, shapes: tuple[Path, Path], model: Any, tmp_path: Path) -> None:
+def test_points_and_splits_that_are_not_there(
+    ganzoo: Call, shapes: tuple[Path, Path], model: Any, tmp_path: Path
+) -> None:
     assert "makes points" in ganzoo("eval", "vanilla-sine", "--data", "sine", code=2).stderr
     whole = folder(tmp_path / "whole", 40, None)
-    words = ("eval", model("tiny_class"), "--data", whole, "--extractor", shapes[1], "--split", "test")
+    words = (
+        "eval",
+        model("tiny_class"),
+        "--data",
+        whole,
+        "--extractor",
+        shapes[1],
+        "--split",
+        "test",
+    )
     assert "has no test split" in ganzoo(*words, code=1).stderr
 
 
@@ -253,7 +468,9 @@ def test_real_pictures_measured_against_themselves(shapes: tuple[Path, Path]) ->
         return found
 
     real = data.take(0, 180, 0)["image"]
-    noise = torch.randint(256, real.shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    noise = torch.randint(
+        256, real.shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8
+    )
     one = real[:1].expand(180, -1, -1, -1)
 
     def value(group: str, name: str, fake: torch.Tensor) -> float:
@@ -289,7 +506,9 @@ class Corner:
 def test_memory_does_not_grow_with_the_samples() -> None:
     extractor = Corner()
     found = Observed(30_000, extractor)
-    levels = torch.randint(256, (500, 1, 16, 16), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    levels = torch.randint(
+        256, (500, 1, 16, 16), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
+    )
     for _ in range(60):
         found.see(levels, extractor)
     assert len(found.pictures) == 1000

@@ -16,7 +16,15 @@ def test_all_that_a_model_has(ganzoo: Call, model: Any) -> None:
     where = model("tiny_codes")
     told = ganzoo("explore", where, "--steps", 3, "--side", 2, "--seeds", "4,9,2").stdout.split()
     folder = f"{where.name}-latent"
-    names = ["interpolation.png", "interpolation.gif", "grid.png", "code-k1.png", "code-c1.png", "code-c2.png", "truncation.png"]
+    names = [
+        "interpolation.png",
+        "interpolation.gif",
+        "grid.png",
+        "code-k1.png",
+        "code-c1.png",
+        "code-c2.png",
+        "truncation.png",
+    ]
     assert told == [f"{folder}/{name}" for name in names]
     assert Image.open(told[0]).size == (3 * 10 + 2, 2 * 10 + 2)
     with Image.open(told[1]) as moving:
@@ -26,7 +34,18 @@ def test_all_that_a_model_has(ganzoo: Call, model: Any) -> None:
 
 
 def test_the_first_and_last_frame_are_neighbours(ganzoo: Call) -> None:
-    ganzoo("explore", "dcgan-mnist", "--view", "interpolation", "--seeds", "0,1", "--steps", 2, "--out", "x")
+    ganzoo(
+        "explore",
+        "dcgan-mnist",
+        "--view",
+        "interpolation",
+        "--seeds",
+        "0,1",
+        "--steps",
+        2,
+        "--out",
+        "x",
+    )
     with Image.open("x/interpolation.gif") as moving:
         frames = []
         for number in range(moving.n_frames):
@@ -38,9 +57,24 @@ def test_the_first_and_last_frame_are_neighbours(ganzoo: Call) -> None:
 
 def test_classes_stand_side_by_side(ganzoo: Call, model: Any) -> None:
     ganzoo(
-        "explore", model("tiny_class"), "--label", "all", "--steps", 2, "--side", 3, "--out", "x", "--view", "interpolation,grid"
+        "explore",
+        model("tiny_class"),
+        "--label",
+        "all",
+        "--steps",
+        2,
+        "--side",
+        3,
+        "--out",
+        "x",
+        "--view",
+        "interpolation,grid",
     )
-    assert sorted(path.name for path in Path("x").iterdir()) == ["grid.png", "interpolation.gif", "interpolation.png"]
+    assert sorted(path.name for path in Path("x").iterdir()) == [
+        "grid.png",
+        "interpolation.gif",
+        "interpolation.png",
+    ]
 
 
 def test_points_have_no_gif(ganzoo: Call) -> None:
@@ -60,10 +94,25 @@ def test_between_sentences(ganzoo: Call, model: Any) -> None:
         assert moving.size == (128, 128), "four of 8 pixels, enlarged"
     one = ganzoo("explore", where, "--text", "red", "--side", 2, "--out", "y").stdout
     assert "sentences" not in one
-    said = ganzoo("explore", where, "--text", "red", "--view", "sentences", "--out", "z", code=2).stderr
+    said = ganzoo(
+        "explore", where, "--text", "red", "--view", "sentences", "--out", "z", code=2
+    ).stderr
     assert "needs two at least" in said
     assert not Path("z").exists()
-    said = ganzoo("explore", where, "--text", "red", "--text", "!", "--view", "sentences", "--out", "z", "--force", code=2).stderr
+    said = ganzoo(
+        "explore",
+        where,
+        "--text",
+        "red",
+        "--text",
+        "!",
+        "--view",
+        "sentences",
+        "--out",
+        "z",
+        "--force",
+        code=2,
+    ).stderr
     assert "no word in '!'" in said
     assert not Path("z").exists()
 
@@ -93,5 +142,7 @@ def test_a_folder_with_things_in_it_is_left_alone(ganzoo: Call, model: Any) -> N
     assert "exists" in ganzoo("explore", where, "--out", "x", code=2).stderr
     ganzoo("explore", where, "--out", "x", "--force", "--view", "grid", "--side", 2)
     assert Path("x/mine.txt").read_text() == "mine"
-    assert "takes no latent" in ganzoo("explore", model("tiny_unpaired"), "--out", "y", code=2).stderr
+    assert (
+        "takes no latent" in ganzoo("explore", model("tiny_unpaired"), "--out", "y", code=2).stderr
+    )
     assert not Path("y").exists()

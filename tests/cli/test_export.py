@@ -53,12 +53,16 @@ def run_onnx(path: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     assert {place.name for place in session.get_inputs()} == set(inputs)
-    assert {place.shape[0] for place in [*session.get_inputs(), *session.get_outputs()]} == {"batch"}
+    assert {place.shape[0] for place in [*session.get_inputs(), *session.get_outputs()]} == {
+        "batch"
+    }
     return dict(zip(names, session.run(names, inputs), strict=True))
 
 
 def run_torch(path: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    made = torch.export.load(path).module()({name: torch.from_numpy(array) for name, array in inputs.items()})
+    made = torch.export.load(path).module()(
+        {name: torch.from_numpy(array) for name, array in inputs.items()}
+    )
     return {name: tensor.detach().numpy() for name, tensor in made.items()}
 
 
@@ -114,16 +118,33 @@ def test_what_the_file_says_of_itself_and_what_not(ganzoo: Call) -> None:
     told = json.loads(done.stdout)
     assert (told["inputs"], told["outputs"], told["path"]) == (["latent"], ["sample"], "x.onnx")
     assert 0 < told["difference"] < told["allowed"] == export.TOLERANCE
-    found = onnxruntime.InferenceSession("x.onnx", providers=["CPUExecutionProvider"]).get_modelmeta().custom_metadata_map
+    found = (
+        onnxruntime.InferenceSession("x.onnx", providers=["CPUExecutionProvider"])
+        .get_modelmeta()
+        .custom_metadata_map
+    )
     assert found == facts
     ganzoo("export", "vanilla-mnist", "--format", "torch-export", "-o", "x.pt2")
     with zipfile.ZipFile("x.pt2") as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
-    assert json.loads(next(data for name, data in parts.items() if name.endswith("ganzoo.json"))) == facts
-    assert not [name for name, data in parts.items() if data.startswith(b"PK") or data[:2] == b"\x80\x02"], "a pickle"
+    assert (
+        json.loads(next(data for name, data in parts.items() if name.endswith("ganzoo.json")))
+        == facts
+    )
+    assert not [
+        name for name, data in parts.items() if data.startswith(b"PK") or data[:2] == b"\x80\x02"
+    ], "a pickle"
     assert not [name for name in parts if "discriminator" in name]
     for data in (Path("x.onnx").read_bytes(), *parts.values()):
-        for word in (root, home, sys.prefix, "site-packages", "stack_trace", "networks.py", "discriminator"):
+        for word in (
+            root,
+            home,
+            sys.prefix,
+            "site-packages",
+            "stack_trace",
+            "networks.py",
+            "discriminator",
+        ):
             assert word.encode() not in data
 
 
@@ -135,9 +156,15 @@ def stranger(site: Site, body: str) -> str:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ("return super().sample(inputs) * random()", "x{} was not kept: output 'sample' of the program differs from the model's"),
+        (
+            "return super().sample(inputs) * random()",
+            "x{} was not kept: output 'sample' of the program differs from the model's",
+        ),
         ("return super().sample(inputs) + 9 * (len(inputs['latent']) == 1)", "cannot be exported"),
-        ("made = super().sample(inputs); return made if inputs['latent'].sum() > 0 else -made", "cannot be exported"),
+        (
+            "made = super().sample(inputs); return made if inputs['latent'].sum() > 0 else -made",
+            "cannot be exported",
+        ),
     ],
     ids=["a number of its own", "another for one row", "a branch"],
 )
@@ -167,12 +194,27 @@ def test_a_file_of_other_weights_is_told_apart(ganzoo: Call) -> None:
 
 def test_requests_that_are_wrong(ganzoo: Call) -> None:
     words = ["export", "vanilla-mnist", "--format"]
-    assert "--format onx: no such format; did you mean onnx?" in ganzoo(*words, "onx", "-o", "x.onnx", code=2).stderr
-    assert "onnx is written to a file called x.onnx" in ganzoo(*words, "onnx", "-o", "x.pt2", code=2).stderr
-    assert "torch-export is written to a file called x.pt2" in ganzoo(*words, "torch-export", "-o", "x.onnx", code=2).stderr
-    assert "did you mean vanilla-mnist" in ganzoo("export", "vanila-mnist", "--format", "onnx", "-o", "x.onnx", code=2).stderr
+    assert (
+        "--format onx: no such format; did you mean onnx?"
+        in ganzoo(*words, "onx", "-o", "x.onnx", code=2).stderr
+    )
+    assert (
+        "onnx is written to a file called x.onnx"
+        in ganzoo(*words, "onnx", "-o", "x.pt2", code=2).stderr
+    )
+    assert (
+        "torch-export is written to a file called x.pt2"
+        in ganzoo(*words, "torch-export", "-o", "x.onnx", code=2).stderr
+    )
+    assert (
+        "did you mean vanilla-mnist"
+        in ganzoo("export", "vanila-mnist", "--format", "onnx", "-o", "x.onnx", code=2).stderr
+    )
     Path("there.onnx").write_text("x")
-    assert "there.onnx exists; choose another name or give --force" in ganzoo(*words, "onnx", "-o", "there.onnx", code=2).stderr
+    assert (
+        "there.onnx exists; choose another name or give --force"
+        in ganzoo(*words, "onnx", "-o", "there.onnx", code=2).stderr
+    )
     Path("folder.onnx").mkdir()
     assert "folder.onnx is a folder" in ganzoo(*words, "onnx", "-o", "folder.onnx", code=2).stderr
     error = ganzoo(*words, "torch-export", "-o", "there.onnx/x.pt2", code=1).stderr
@@ -181,7 +223,9 @@ def test_requests_that_are_wrong(ganzoo: Call) -> None:
 
 
 def test_without_the_extra(ganzoo: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # what an import of a missing package leads to
+    monkeypatch.setitem(
+        sys.modules, "onnxruntime", None
+    )  # what an import of a missing package leads to
     error = ganzoo("export", "vanilla-mnist", "--format", "onnx", "-o", "x.onnx", code=1).stderr
     assert error == 'ganzoo: --format onnx needs onnxruntime: pip install "ganzoo-torch[export]"\n'
     ganzoo("export", "vanilla-mnist", "--format", "torch-export", "-o", "x.pt2")

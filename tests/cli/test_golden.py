@@ -31,7 +31,10 @@ def shift(rows: Any) -> Any:
 
 def test_a_model_gives_its_golden_rows(ganzoo: Call, site: Site) -> None:
     site.publish("shapes-small")
-    assert ganzoo("verify", "shapes-small").stdout == "ok    shapes-small  mean 0.000, maximum 0.000 grey levels of 255\n"
+    assert (
+        ganzoo("verify", "shapes-small").stdout
+        == "ok    shapes-small  mean 0.000, maximum 0.000 grey levels of 255\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -40,7 +43,10 @@ def test_a_model_gives_its_golden_rows(ganzoo: Call, site: Site) -> None:
         (spot(3), None),
         (spot(4), "4.0 at worst"),
         (shift, "by 1.00 grey levels on average"),
-        (lambda rows: rows[:3], "golden.npz: holds uint8 [3, 8, 8, 1], the model gives uint8 [4, 8, 8, 1]"),
+        (
+            lambda rows: rows[:3],
+            "golden.npz: holds uint8 [3, 8, 8, 1], the model gives uint8 [4, 8, 8, 1]",
+        ),
         (lambda rows: rows / 255, "holds float64"),
         (lambda rows: np.zeros(1 << 27, dtype=np.uint8), "unpacks to more than"),
     ],
@@ -59,7 +65,10 @@ def test_weights_that_make_other_rows_fail(site: Site, ganzoo: Call) -> None:
     other = site.publish("shapes-other", lambda rows: np.flip(rows, axis=0))
     assert other.is_dir()
     done = ganzoo("verify", "shapes-small", "shapes-other", code=1)
-    assert [line.split()[:2] for line in done.stdout.splitlines()] == [["ok", "shapes-small"], ["FAIL", "shapes-other"]]
+    assert [line.split()[:2] for line in done.stdout.splitlines()] == [
+        ["ok", "shapes-small"],
+        ["FAIL", "shapes-other"],
+    ]
 
 
 def test_a_flipped_byte_is_never_loaded(site: Site, ganzoo: Call) -> None:
@@ -94,17 +103,27 @@ def test_the_models_of_a_third_party_are_listed_and_shown(site: Site, ganzoo: Ca
     rows = json.loads(ganzoo("list", "shapes*", "--json").stdout)
     assert [row["name"] for row in rows["plugins"]] == ["shapes"]
     assert [row["name"] for row in rows["weights"]] == ["shapes-large", "shapes-small"]
-    assert rows["weights"][0]["bytes"] == sum(file.bytes for file in site.models["shapes-large"].files.values())
-    assert [row["name"] for row in json.loads(ganzoo("list", "shapes", "--json").stdout)["weights"]] == [
+    assert rows["weights"][0]["bytes"] == sum(
+        file.bytes for file in site.models["shapes-large"].files.values()
+    )
+    assert [
+        row["name"] for row in json.loads(ganzoo("list", "shapes", "--json").stdout)["weights"]
+    ] == [
         "shapes-large",
         "shapes-small",
     ], "the name of an architecture shows its models"
     assert "ganzoo-shapes" in ganzoo("list", "--plugins").stdout
     shown = json.loads(ganzoo("info", "shapes-small", "--json").stdout)
     assert shown["licence"] == "mit"
-    assert shown["files"]["model.safetensors"]["sha256"] == site.models["shapes-small"].files["model.safetensors"].sha256
+    assert (
+        shown["files"]["model.safetensors"]["sha256"]
+        == site.models["shapes-small"].files["model.safetensors"].sha256
+    )
     assert set(shown["inputs"]) == {"latent", "label"}
-    assert json.loads(ganzoo("info", "shapes", "--json").stdout)["weights"] == ["shapes-large", "shapes-small"]
+    assert json.loads(ganzoo("info", "shapes", "--json").stdout)["weights"] == [
+        "shapes-large",
+        "shapes-small",
+    ]
 
 
 @pytest.mark.parametrize("plugin", ["tiny_text", "tiny_unpaired", "tiny_curve", "tiny_codes"])

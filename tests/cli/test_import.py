@@ -41,11 +41,16 @@ def running(module: nn.Module) -> nn.Module:
         if name.endswith("running_var"):
             tensor.uniform_(0.5, 2)
         elif tensor.is_floating_point():
-            tensor.normal_(1.0 if tensor.ndim == 1 and name.endswith("weight") else 0.0, 0.3 if tensor.ndim == 1 else 0.1)
+            tensor.normal_(
+                1.0 if tensor.ndim == 1 and name.endswith("weight") else 0.0,
+                0.3 if tensor.ndim == 1 else 0.1,
+            )
     return module.eval().requires_grad_(False)
 
 
-def generator(size: int = 64, latent: int = 10, width: int = 4, channels: int = 3, bias: bool = False) -> nn.Module:
+def generator(
+    size: int = 64, latent: int = 10, width: int = 4, channels: int = 3, bias: bool = False
+) -> nn.Module:
     """The generator of DCGAN as it is taught everywhere, for `size` of 28 (from 7 x 7 maps) to 128."""
     first = 7 if size == 28 else 4
     doublings = {28: 2, 32: 3, 64: 4, 128: 5}[size]
@@ -56,21 +61,33 @@ def generator(size: int = 64, latent: int = 10, width: int = 4, channels: int = 
         nn.ReLU(),
     ]
     for before, after in pairwise(widths):
-        layers += [nn.ConvTranspose2d(before, after, 4, 2, 1, bias=bias), nn.BatchNorm2d(after), nn.ReLU()]
-    return running(Main(*layers, nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1, bias=bias), nn.Tanh()))
+        layers += [
+            nn.ConvTranspose2d(before, after, 4, 2, 1, bias=bias),
+            nn.BatchNorm2d(after),
+            nn.ReLU(),
+        ]
+    return running(
+        Main(*layers, nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1, bias=bias), nn.Tanh())
+    )
 
 
-def discriminator(size: int = 64, width: int = 4, channels: int = 3, *, bias: bool = False, norm: bool = True) -> nn.Module:
+def discriminator(
+    size: int = 64, width: int = 4, channels: int = 3, *, bias: bool = False, norm: bool = True
+) -> nn.Module:
     halvings = {28: 2, 32: 3, 64: 4, 128: 5}[size]
     layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1, bias=bias), nn.LeakyReLU(0.2)]
     for i in range(halvings - 1):
         layers.append(nn.Conv2d(width << i, width << (i + 1), 4, 2, 1, bias=bias))
-        layers += [nn.BatchNorm2d(width << (i + 1)), nn.LeakyReLU(0.2)] if norm else [nn.LeakyReLU(0.2)]
+        layers += (
+            [nn.BatchNorm2d(width << (i + 1)), nn.LeakyReLU(0.2)] if norm else [nn.LeakyReLU(0.2)]
+        )
     last = nn.Conv2d(width << (halvings - 1), 1, 7 if size == 28 else 4, 1, 0, bias=bias)
     return running(Main(*layers, last, nn.Sigmoid()))
 
 
-def made_by(old: nn.Module, model: Model, network: str = "main", *, maps: bool = True) -> tuple[Tensor, Tensor]:
+def made_by(
+    old: nn.Module, model: Model, network: str = "main", *, maps: bool = True
+) -> tuple[Tensor, Tensor]:
     """What the old network and the new model make of the same latents."""
     latent = model.inputs["latent"].draw("latent", Rows(5, 6))
     with torch.inference_mode():
@@ -90,15 +107,24 @@ def judged(folder: Path, network: str = "discriminator") -> nn.Module:
     return model.gan.get_submodule(network).eval()
 
 
-@pytest.mark.parametrize(("size", "channels", "bias"), [(64, 3, False), (28, 1, False), (32, 3, True), (128, 1, False)])
-def test_a_dcgan_draws_and_judges_as_before(ganzoo: Call, size: int, channels: int, bias: bool) -> None:
-    old, judge = generator(size, channels=channels, bias=bias), discriminator(size, channels=channels, bias=bias)
+@pytest.mark.parametrize(
+    ("size", "channels", "bias"), [(64, 3, False), (28, 1, False), (32, 3, True), (128, 1, False)]
+)
+def test_a_dcgan_draws_and_judges_as_before(
+    ganzoo: Call, size: int, channels: int, bias: bool
+) -> None:
+    old, judge = (
+        generator(size, channels=channels, bias=bias),
+        discriminator(size, channels=channels, bias=bias),
+    )
     torch.save(old.state_dict(), "netG.pth")
     torch.save(judge.state_dict(), "netD.pth")
     done = ganzoo("import", "netG.pth", "netD.pth", "--as", "dcgan", "-o", "new")
     assert "netG.main.0.weight" in done.stdout
     assert "generator.layers.0.weight" in done.stdout
-    assert ("(zeros)" in done.stdout) is not bias, "the last convolution of the discriminator has no bias in the old one"
+    assert ("(zeros)" in done.stdout) is not bias, (
+        "the last convolution of the discriminator has no bias in the old one"
+    )
     folder = Path("new").absolute()
     model = zoo.load(folder, device="cpu", precision="fp32")
     assert (model.config.size, model.config.channels, model.config.latent) == (size, channels, 10)
@@ -121,7 +147,14 @@ def test_a_generator_without_and_a_discriminator_with_biases(ganzoo: Call, norm:
     assert difference(made_by(old, model)) < SAME
     images = torch.randn(3, 3, 32, 32)
     with torch.inference_mode():
-        assert float((judge.main(images).flatten() - judged(Path("new").absolute())(images).sigmoid()).abs().max()) < SAME
+        assert (
+            float(
+                (judge.main(images).flatten() - judged(Path("new").absolute())(images).sigmoid())
+                .abs()
+                .max()
+            )
+            < SAME
+        )
 
 
 def wrapped(state: dict[str, Tensor], *prefixes: str) -> dict[str, Tensor]:
@@ -169,7 +202,9 @@ def test_older_and_safer_containers(ganzoo: Call) -> None:
         assert difference(made_by(old, zoo.load("./new", device="cpu", precision="fp32"))) < SAME
 
 
-def perceptron(widths: list[int], *between: Callable[[int], nn.Module], end: nn.Module) -> nn.Sequential:
+def perceptron(
+    widths: list[int], *between: Callable[[int], nn.Module], end: nn.Module
+) -> nn.Sequential:
     layers: list[nn.Module] = []
     for before, after in pairwise(widths[:-1]):
         layers += [nn.Linear(before, after), *(make(after) for make in between)]
@@ -183,19 +218,30 @@ def perceptron(widths: list[int], *between: Callable[[int], nn.Module], end: nn.
         ([lambda n: nn.LeakyReLU(0.1)], ["--set", "slope=0.1"]),
         ([lambda n: nn.LeakyReLU(0.2), nn.BatchNorm1d], []),
         ([lambda n: nn.ReLU(), lambda n: nn.Dropout(0.3)], ["--set", "activation=relu"]),
-        ([lambda n: nn.ReLU(), nn.BatchNorm1d, lambda n: nn.Dropout(0.3)], ["--set", "activation=relu"]),
+        (
+            [lambda n: nn.ReLU(), nn.BatchNorm1d, lambda n: nn.Dropout(0.3)],
+            ["--set", "activation=relu"],
+        ),
     ],
     ids=["relu", "leaky", "norm", "dropout", "norm and dropout"],
 )
 def test_perceptrons(ganzoo: Call, between: list[Any], words: list[str]) -> None:
     old = Main()
     old.main = running(perceptron([6, 16, 32, 64], *between, end=nn.Tanh()))
-    judge = running(perceptron([64, 24, 1], lambda n: nn.LeakyReLU(0.2), lambda n: nn.Dropout(0.3), end=nn.Sigmoid()))
+    judge = running(
+        perceptron(
+            [64, 24, 1], lambda n: nn.LeakyReLU(0.2), lambda n: nn.Dropout(0.3), end=nn.Sigmoid()
+        )
+    )
     torch.save({"generator": old.main.state_dict(), "discriminator": judge.state_dict()}, "old.pth")
     done = ganzoo("import", "old.pth", "--as", "vanilla", "-o", "new", *words)
     assert "discriminator.0.weight" in done.stdout
     model = zoo.load("./new", device="cpu", precision="fp32")
-    assert (model.config.generator, model.config.discriminator, model.config.size) == ((16, 32), (24,), 8)
+    assert (model.config.generator, model.config.discriminator, model.config.size) == (
+        (16, 32),
+        (24,),
+        8,
+    )
     assert difference(made_by(old, model, maps=False)) < SAME
     if not words:
         images = torch.randn(4, 1, 8, 8)
@@ -205,8 +251,16 @@ def test_perceptrons(ganzoo: Call, between: list[Any], words: list[str]) -> None
 
 
 def test_points_and_pictures_are_told_apart_by_their_number(ganzoo: Call) -> None:
-    for values, kind, channels in [(2, "points", 1), (784, "images", 1), (3072, "images", 3), (50, "points", 1)]:
-        torch.save(perceptron([3, 8, values], lambda n: nn.ReLU(), end=nn.Identity()).state_dict(), "old.pth")
+    for values, kind, channels in [
+        (2, "points", 1),
+        (784, "images", 1),
+        (3072, "images", 3),
+        (50, "points", 1),
+    ]:
+        torch.save(
+            perceptron([3, 8, values], lambda n: nn.ReLU(), end=nn.Identity()).state_dict(),
+            "old.pth",
+        )
         done = ganzoo("import", "old.pth", "--as", "vanilla", "-o", "new", "--force", "--json")
         config = json.loads(done.stdout)["config"]
         assert (config["kind"], config["channels"]) == (kind, channels)
@@ -261,14 +315,26 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: {"netG": dict(generator(32).state_dict()), "fixed_noise": torch.ones(4, 10, 1, 1)},
         "nothing was imported. without a place: fixed_noise [4, 10, 1, 1]",
     ),
-    "left over in a module": (lambda: altered(lambda s: s.update({"main.0.scale": torch.ones(3)})), "main.0.scale [3]"),
-    "no norm's bias": (lambda: altered(lambda s: s.pop("main.1.bias")), "missing: generator.layers.1.bias"),
-    "no variance": (lambda: altered(lambda s: s.pop("main.1.running_var")), "missing: generator.layers.1.running_var"),
+    "left over in a module": (
+        lambda: altered(lambda s: s.update({"main.0.scale": torch.ones(3)})),
+        "main.0.scale [3]",
+    ),
+    "no norm's bias": (
+        lambda: altered(lambda s: s.pop("main.1.bias")),
+        "missing: generator.layers.1.bias",
+    ),
+    "no variance": (
+        lambda: altered(lambda s: s.pop("main.1.running_var")),
+        "missing: generator.layers.1.running_var",
+    ),
     "a vector too long": (
         lambda: altered(lambda s: s.update({"main.1.bias": torch.ones(17)})),
         "of another shape: main.1.bias [17], expected [16]",
     ),
-    "nan": (lambda: altered(lambda s: s["main.3.weight"].fill_(float("nan"))), "main.3.weight holds NaN or infinity"),
+    "nan": (
+        lambda: altered(lambda s: s["main.3.weight"].fill_(float("nan"))),
+        "main.3.weight holds NaN or infinity",
+    ),
     "integers": (
         lambda: altered(lambda s: s.update({"main.1.bias": torch.ones(16, dtype=torch.int64)})),
         "main.1.bias is torch.int64",
@@ -277,7 +343,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: altered(lambda s: s.update({"main.3.weight": torch.zeros(16, 8, 5, 5)})),
         "kernels or widths are none of this plugin's",
     ),
-    "discriminator alone": (lambda: discriminator(32).state_dict(), "holds discriminator and no generator"),
+    "discriminator alone": (
+        lambda: discriminator(32).state_dict(),
+        "holds discriminator and no generator",
+    ),
     "two generators": (
         lambda: {"netG": generator(32).state_dict(), "netG_ema": generator(32).state_dict()},
         "'netG', 'netG_ema' would each be the generator; leave all but one out with --drop",
@@ -286,7 +355,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: {"netG": generator(32).state_dict(), "netD": discriminator(64).state_dict()},
         "do not belong together: size 32 and 64",
     ),
-    "twice": (lambda: {**generator(32).state_dict(), "module.main.0.weight": torch.ones(1)}, "is in it twice"),
+    "twice": (
+        lambda: {**generator(32).state_dict(), "module.main.0.weight": torch.ones(1)},
+        "is in it twice",
+    ),
     "wrappers alone": (
         lambda: {**generator(32).state_dict(), "generator.module._orig_mod": torch.ones(1)},
         "nothing was imported. without a place: generator. [1]",
@@ -297,7 +369,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: altered(lambda s: s.update({"main.0.weight": torch.zeros(1).expand(10**6, 10**6)})),
         "claims more numbers",
     ),
-    "sparse": (lambda: altered(lambda s: s.update({"main.1.bias": torch.ones(16).to_sparse()})), "main.1.bias is sparse"),
+    "sparse": (
+        lambda: altered(lambda s: s.update({"main.1.bias": torch.ones(16).to_sparse()})),
+        "main.1.bias is sparse",
+    ),
 }
 
 
@@ -313,12 +388,19 @@ def test_what_does_not_map_is_refused_whole(ganzoo: Call, case: str) -> None:
 
 def test_what_the_user_leaves_out(ganzoo: Call) -> None:
     old = generator(32)
-    state = {"netG": generator(32, width=8).state_dict(), "netG_ema": old.state_dict(), "noise": torch.ones(2)}
+    state = {
+        "netG": generator(32, width=8).state_dict(),
+        "netG_ema": old.state_dict(),
+        "noise": torch.ones(2),
+    }
     torch.save(state, "old.pth")
     words = ["import", "old.pth", "--as", "dcgan", "-o", "new", "--drop", "netG", "--drop"]
     assert "left out: netG: as asked for" in ganzoo(*words, "noise").stderr
     assert difference(made_by(old, zoo.load("./new", device="cpu", precision="fp32"))) < SAME
-    assert "--drop nois: nothing in the file is called so" in ganzoo(*words, "nois", "--force", code=2).stderr
+    assert (
+        "--drop nois: nothing in the file is called so"
+        in ganzoo(*words, "nois", "--force", code=2).stderr
+    )
 
 
 class Bomb:
@@ -328,10 +410,16 @@ class Bomb:
         return os.mkdir, ("ran",)
 
 
-def test_a_pickle_that_would_run_something_is_not_opened(ganzoo: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pickle_that_would_run_something_is_not_opened(
+    ganzoo: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
     for new in (True, False):
-        torch.save({"netG": generator(32).state_dict(), "args": Bomb()}, "old.pth", _use_new_zipfile_serialization=new)
+        torch.save(
+            {"netG": generator(32).state_dict(), "args": Bomb()},
+            "old.pth",
+            _use_new_zipfile_serialization=new,
+        )
         error = ganzoo("import", "old.pth", "--as", "dcgan", "-o", "new", code=1).stderr
         assert "not opened: it needs posix.mkdir" in error
         assert "can run any program" in error
@@ -344,7 +432,10 @@ def test_a_pickle_that_would_run_something_is_not_opened(ganzoo: Call, monkeypat
 
 def test_a_whole_module_is_not_opened(ganzoo: Call) -> None:
     torch.save(nn.Sequential(nn.Linear(2, 3)), "old.pt")
-    assert "it needs torch.nn.modules" in ganzoo("import", "old.pt", "--as", "vanilla", "-o", "new", code=1).stderr
+    assert (
+        "it needs torch.nn.modules"
+        in ganzoo("import", "old.pt", "--as", "vanilla", "-o", "new", code=1).stderr
+    )
 
 
 def test_files_that_are_no_checkpoints(ganzoo: Call) -> None:
@@ -362,14 +453,27 @@ def test_files_that_are_no_checkpoints(ganzoo: Call) -> None:
 
 def test_a_file_that_grows_when_it_is_unpacked_is_not_opened(ganzoo: Call) -> None:
     torch.save({"x.weight": torch.zeros(2, 2)}, "small.pth")
-    with zipfile.ZipFile("small.pth") as old, zipfile.ZipFile("packed.pth", "w", zipfile.ZIP_DEFLATED) as new:
+    with (
+        zipfile.ZipFile("small.pth") as old,
+        zipfile.ZipFile("packed.pth", "w", zipfile.ZIP_DEFLATED) as new,
+    ):
         for part in old.infolist():
-            new.writestr(part.filename, bytes(2**20) if "/data/" in part.filename else old.read(part))
-    assert "compressed" in ganzoo("import", "packed.pth", "--as", "dcgan", "-o", "new", code=1).stderr
-    with zipfile.ZipFile("large.pth", "w", zipfile.ZIP_DEFLATED) as new, new.open("x/data.pkl", "w") as part:
+            new.writestr(
+                part.filename, bytes(2**20) if "/data/" in part.filename else old.read(part)
+            )
+    assert (
+        "compressed" in ganzoo("import", "packed.pth", "--as", "dcgan", "-o", "new", code=1).stderr
+    )
+    with (
+        zipfile.ZipFile("large.pth", "w", zipfile.ZIP_DEFLATED) as new,
+        new.open("x/data.pkl", "w") as part,
+    ):
         for _ in range(65):
             part.write(bytes(2**20))
-    assert "its pickle has 68,157,440 bytes" in ganzoo("import", "large.pth", "--as", "dcgan", "-o", "new", code=1).stderr
+    assert (
+        "its pickle has 68,157,440 bytes"
+        in ganzoo("import", "large.pth", "--as", "dcgan", "-o", "new", code=1).stderr
+    )
 
 
 def test_a_few_lines_that_unfold_to_billions_end_early(ganzoo: Call) -> None:
@@ -381,13 +485,18 @@ def test_a_few_lines_that_unfold_to_billions_end_early(ganzoo: Call) -> None:
     loop["self"] = loop
     torch.save(loop, "loop.pth")
     for name in ("wide.pth", "loop.pth"):
-        assert "more than 20,000 entries" in ganzoo("import", name, "--as", "dcgan", "-o", "new", code=1).stderr
+        assert (
+            "more than 20,000 entries"
+            in ganzoo("import", name, "--as", "dcgan", "-o", "new", code=1).stderr
+        )
 
 
 def test_settings_that_the_shapes_contradict(ganzoo: Call) -> None:
     torch.save(generator(32).state_dict(), "old.pth")
     words = ["import", "old.pth", "--as", "dcgan", "-o", "new", "--set"]
-    assert "of another shape: main.0.weight [10, 16, 4, 4]" in ganzoo(*words, "width=8", code=1).stderr
+    assert (
+        "of another shape: main.0.weight [10, 16, 4, 4]" in ganzoo(*words, "width=8", code=1).stderr
+    )
     assert "no setting 'widht'; did you mean width" in ganzoo(*words, "widht=8", code=2).stderr
     assert not Path("new").exists()
 
@@ -396,7 +505,10 @@ def test_plugins_without_a_past(ganzoo: Call) -> None:
     torch.save(generator(32).state_dict(), "old.pth")
     error = ganzoo("import", "old.pth", "--as", "tiny_class", "-o", "new", code=2).stderr
     assert "plugin 'tiny_class' reads no old checkpoints; these do: dcgan, vanilla" in error
-    assert "did you mean dcgan" in ganzoo("import", "old.pth", "--as", "dcgn", "-o", "new", code=2).stderr
+    assert (
+        "did you mean dcgan"
+        in ganzoo("import", "old.pth", "--as", "dcgn", "-o", "new", code=2).stderr
+    )
 
 
 def test_the_place(ganzoo: Call) -> None:
@@ -410,15 +522,25 @@ def test_the_place(ganzoo: Call) -> None:
     for force in ([], ["--force"]):
         assert "mine" in ganzoo(*words, "mine", *force, code=2).stderr
     assert Path("mine/letter.txt").read_text() == "dear"
-    torch.save({"netG": generator(32).state_dict(), "netD": discriminator(32).state_dict()}, "both.pth")
+    torch.save(
+        {"netG": generator(32).state_dict(), "netD": discriminator(32).state_dict()}, "both.pth"
+    )
     ganzoo("import", "both.pth", "--as", "dcgan", "-o", "new")
     assert "give --force" in ganzoo(*words, "new", code=2).stderr
     ganzoo(*words, "new", "--force")
-    assert sorted(path.name for path in Path("new").iterdir()) == ["config.json", "model.safetensors"]
+    assert sorted(path.name for path in Path("new").iterdir()) == [
+        "config.json",
+        "model.safetensors",
+    ]
 
 
 def test_layers_in_a_row() -> None:
-    shapes = {"a.b.2.weight": (3, 2), "a.b.0.weight": (2, 5), "a.b.0.bias": (2,), "a.b.1.running_mean": (2,)}
+    shapes = {
+        "a.b.2.weight": (3, 2),
+        "a.b.0.weight": (2, 5),
+        "a.b.0.bias": (2,),
+        "a.b.1.running_mean": (2,),
+    }
     layers = sequence(shapes)
     assert layers is not None
     assert [(layer.module, layer.kind, layer.bias) for layer in layers] == [

@@ -43,7 +43,10 @@ def test_a_file_that_is_cut_or_missing(ganzoo: Call, tmp_path: Path) -> None:
 def test_a_model_whose_plugin_is_not_here(ganzoo: Call, site: Site) -> None:
     folder = site.publish("shapes-small")
     found = weights.read_config(folder)
-    files.write_json(folder / "config.json", {**json.loads((folder / "config.json").read_text()), "plugin": "gone"})
+    files.write_json(
+        folder / "config.json",
+        {**json.loads((folder / "config.json").read_text()), "plugin": "gone"},
+    )
     shown = json.loads(ganzoo("info", folder, "--json").stdout)
     assert shown["config"] == found.config
     assert shown["inputs"].startswith("not known: no plugin 'gone'")

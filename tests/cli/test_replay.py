@@ -40,7 +40,9 @@ def test_a_grid_and_one_of_many(ganzoo: Call, tmp_path: Path) -> None:
     assert (pixels("a.png") == pixels("a-again.png")).all()
     ganzoo("sample", "vanilla-mnist", "-n", 70, "--seed", 3, "-o", "many")
     assert "the same, pixel by pixel" in ganzoo("replay", "many/000066.png", "-o", "one.png").stderr
-    assert origin.read(Path("one.png")) == origin.read(Path("many/000066.png")), "a replay can be replayed"
+    assert origin.read(Path("one.png")) == origin.read(Path("many/000066.png")), (
+        "a replay can be replayed"
+    )
     assert "exists" in ganzoo("replay", "a.png", code=2).stderr
     ganzoo("replay", "a.png", "--force")
 
@@ -55,10 +57,25 @@ def test_inputs_come_along(ganzoo: Call, model: Any) -> None:
         ganzoo("replay", f"rows/{row:06d}.png", "--model", folder, "-o", f"{row}.png")
         assert (pixels(f"{row}.png") == pixels(f"rows/{row:06d}.png")).all()
     codes = model("tiny_codes")
-    ganzoo("sample", codes, "--code", "c1=-2..2", "-n", 16, "--columns", 4, "--seed", 1, "-o", "c.png")
+    ganzoo(
+        "sample", codes, "--code", "c1=-2..2", "-n", 16, "--columns", 4, "--seed", 1, "-o", "c.png"
+    )
     assert "pixel by pixel" in ganzoo("replay", "c.png", "--model", codes).stderr
     text = model("tiny_text")
-    ganzoo("sample", text, "--text", "a red bird", "--text", "a bird", "-n", 4, "--seed", 1, "-o", "t.png")
+    ganzoo(
+        "sample",
+        text,
+        "--text",
+        "a red bird",
+        "--text",
+        "a bird",
+        "-n",
+        4,
+        "--seed",
+        1,
+        "-o",
+        "t.png",
+    )
     assert "pixel by pixel" in ganzoo("replay", "t.png", "--model", text).stderr
 
 
@@ -69,8 +86,13 @@ def test_pictures_are_given_again(ganzoo: Call, model: Any) -> None:
     ganzoo("sample", folder, "--image", "a.png", "-o", "x.png", "--seed", 1)
     assert "a.png" not in Path("x.png").read_bytes().decode("latin1")
     assert "--image FILE" in ganzoo("replay", "x.png", "--model", folder, code=2).stderr
-    assert "hashes differ" in ganzoo("replay", "x.png", "--model", folder, "--image", "b.png", code=2).stderr
-    assert "pixel by pixel" in ganzoo("replay", "x.png", "--model", folder, "--image", "a.png").stderr
+    assert (
+        "hashes differ"
+        in ganzoo("replay", "x.png", "--model", folder, "--image", "b.png", code=2).stderr
+    )
+    assert (
+        "pixel by pixel" in ganzoo("replay", "x.png", "--model", folder, "--image", "a.png").stderr
+    )
 
 
 def test_it_fetches_nothing_and_takes_no_other_weights(ganzoo: Call, site: Site) -> None:
@@ -113,7 +135,12 @@ def test_no_picture_of_ours(ganzoo: Call) -> None:
     deep = b"ganzoo\0\0\0\0\0" + b"[" * 60_000
     bomb = b"ganzoo\0\1\0\0\0" + zlib.compress(b"0" * 50_000_000)
     for name, data in {"deep": deep, "bomb": bomb}.items():
-        chunk = struct.pack(">I", len(data)) + b"iTXt" + data + struct.pack(">I", zlib.crc32(b"iTXt" + data))
+        chunk = (
+            struct.pack(">I", len(data))
+            + b"iTXt"
+            + data
+            + struct.pack(">I", zlib.crc32(b"iTXt" + data))
+        )
         Path(f"{name}.png").write_bytes(whole[:33] + chunk + whole[33:])
     for name in ("plain", "cut", "bomb"):
         assert "does not say how it was made" in ganzoo("replay", f"{name}.png", code=2).stderr

@@ -52,7 +52,9 @@ def test_how_many(ganzoo: Call, model: Any, plugin: str, words: list[str], count
         (["--label", "cross", "-n", "16"], 4, 4),
     ],
 )
-def test_each_class_has_a_line_of_the_grid(ganzoo: Call, model: Any, words: list[str], lines: int, columns: int) -> None:
+def test_each_class_has_a_line_of_the_grid(
+    ganzoo: Call, model: Any, words: list[str], lines: int, columns: int
+) -> None:
     """Where the number of samples shares out; pictures of 8 pixels stand 2 apart."""
     ganzoo("sample", model("tiny_class"), "-o", "x.png", "--seed", 1, *words)
     assert Image.open("x.png").size == (10 * columns + 2, 10 * lines + 2)
@@ -68,14 +70,43 @@ def test_one_sample_for_each_picture(ganzoo: Call, model: Any) -> None:
     assert (rows("one.npz")[0] == rows("two.npz")[0]).all()
     assert (rows("two.npz")[0] != rows("two.npz")[1]).any()
     assert "--image FILE" in ganzoo("sample", folder, "-o", "none.npz", code=2).stderr
-    assert "no file gone.png" in ganzoo("sample", folder, "--image", "gone.png", "-o", "none.npz", code=2).stderr
+    assert (
+        "no file gone.png"
+        in ganzoo("sample", folder, "--image", "gone.png", "-o", "none.npz", code=2).stderr
+    )
 
 
 def test_a_range_of_a_code_runs_along_each_line_of_the_grid(ganzoo: Call, model: Any) -> None:
     folder = model("tiny_codes")
     ganzoo("sample", folder, "--code", "c1=-2..2", "-n", 16, "--seed", 1, "-o", "auto.npz")
-    ganzoo("sample", folder, "--code", "c1=-2..2", "-n", 16, "--seed", 1, "--columns", 4, "-o", "four.npz")
-    ganzoo("sample", folder, "--code", "c1=-2..2", "-n", 16, "--seed", 1, "--columns", 16, "-o", "sixteen.npz")
+    ganzoo(
+        "sample",
+        folder,
+        "--code",
+        "c1=-2..2",
+        "-n",
+        16,
+        "--seed",
+        1,
+        "--columns",
+        4,
+        "-o",
+        "four.npz",
+    )
+    ganzoo(
+        "sample",
+        folder,
+        "--code",
+        "c1=-2..2",
+        "-n",
+        16,
+        "--seed",
+        1,
+        "--columns",
+        16,
+        "-o",
+        "sixteen.npz",
+    )
     assert (rows("auto.npz") == rows("four.npz")).all(), "16 pictures stand in 4 columns"
     assert (rows("auto.npz") != rows("sixteen.npz")).any()
 
@@ -108,9 +139,27 @@ def test_views_of_another_shape(ganzoo: Call, model: Any) -> None:
         assert {Image.open(path).size for path in Path(view).glob("*.png")} == {size}
     ganzoo(*words, "--stages", "-o", "same.png")
     assert Path("same.png").read_bytes() == Path("stages.png").read_bytes()
-    assert "give one of the three" in ganzoo(*words, "--stages", "--cycle", "-o", "x.png", code=2).stderr
-    assert "no other views" in ganzoo("sample", model("tiny_class"), "--stages", "-o", "x.png", code=2).stderr
-    ganzoo("sample", folder, "--text", "red", "--text", "blue", "--stages", "--seed", 1, "-o", "two.png")
+    assert (
+        "give one of the three"
+        in ganzoo(*words, "--stages", "--cycle", "-o", "x.png", code=2).stderr
+    )
+    assert (
+        "no other views"
+        in ganzoo("sample", model("tiny_class"), "--stages", "-o", "x.png", code=2).stderr
+    )
+    ganzoo(
+        "sample",
+        folder,
+        "--text",
+        "red",
+        "--text",
+        "blue",
+        "--stages",
+        "--seed",
+        1,
+        "-o",
+        "two.png",
+    )
     assert Image.open("two.png").height > 2 * (16 + 4)
     assert "pixel by pixel" in ganzoo("replay", "two.png", "--model", folder).stderr
 
@@ -122,7 +171,9 @@ def sheet(path: str) -> Any:
 
 SENTENCES = [
     "a red square",
-    "blue circle, and more than has room above pictures of eight pixels: " + "it is cut, " * 40 + "at last",
+    "blue circle, and more than has room above pictures of eight pixels: "
+    + "it is cut, " * 40
+    + "at last",
     "\u05d0 red",
 ]
 
@@ -142,17 +193,24 @@ def test_each_sentence_stands_above_its_line(ganzoo: Call, model: Any) -> None:
         assert (found[top : top + band, -2:] == 255).all(), "they end before the border"
         for column in range(4):
             left = 2 + 10 * column
-            assert (found[top + band + 2 : top + band + 10, left : left + 8] == tiles[4 * number + column]).all()
+            assert (
+                found[top + band + 2 : top + band + 10, left : left + 8]
+                == tiles[4 * number + column]
+            ).all()
     assert (found[:band] != found[band + line : 2 * band + line]).any()
     ganzoo(*words, "--text", "red", "--text", "blue", "--columns", 3, "-o", "uneven.png")
-    assert sheet("uneven.png").shape[:2] == (3 * 10 + 2, 3 * 10 + 2), "lines that hold both have no letters"
+    assert sheet("uneven.png").shape[:2] == (3 * 10 + 2, 3 * 10 + 2), (
+        "lines that hold both have no letters"
+    )
 
 
 @pytest.mark.parametrize("start", ["", "\ufeff"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_a_file_of_sentences(ganzoo: Call, model: Any, start: str, end: str) -> None:
     folder = model("tiny_text")
-    Path("lines.txt").write_bytes((start + end.join(["", *SENTENCES[:2], "   ", SENTENCES[2]])).encode())
+    Path("lines.txt").write_bytes(
+        (start + end.join(["", *SENTENCES[:2], "   ", SENTENCES[2]])).encode()
+    )
     said = ganzoo("sample", folder, "--texts", "lines.txt", "-o", "file.png").stderr
     ganzoo(*shlex.split(said.partition("again: ")[2])[1:], "-o", "again.png")
     assert Path("again.png").read_bytes() == Path("file.png").read_bytes()
@@ -179,7 +237,9 @@ def test_a_file_of_sentences(ganzoo: Call, model: Any, start: str, end: str) -> 
         (b"x" * (1 << 21), "more than 1,048,576 bytes"),
     ],
 )
-def test_files_that_are_no_sentences(ganzoo: Call, model: Any, content: bytes | None, said: str) -> None:
+def test_files_that_are_no_sentences(
+    ganzoo: Call, model: Any, content: bytes | None, said: str
+) -> None:
     if content is not None:
         Path("x.txt").write_bytes(content)
     error = ganzoo("sample", model("tiny_text"), "--texts", "x.txt", "-o", "x.png", code=2).stderr
@@ -200,12 +260,20 @@ def test_sentences_that_do_not_fit(ganzoo: Call, model: Any) -> None:
         ([], "a sentence is needed (--text"),
     ):
         assert said in ganzoo("sample", folder, *words, "-o", "x.png", code=2).stderr
-    assert "no such input" in ganzoo("sample", model("tiny_class"), "--text", "red", "-o", "x.png", code=2).stderr
+    assert (
+        "no such input"
+        in ganzoo("sample", model("tiny_class"), "--text", "red", "-o", "x.png", code=2).stderr
+    )
 
 
 @pytest.mark.parametrize(
     ("sentence", "said"),
-    [("", "an empty sentence"), ("!?\u2026", "no word in"), ("\U0001f600", "no word in"), ("red \udcff", "not spelt in UTF-8")],
+    [
+        ("", "an empty sentence"),
+        ("!?\u2026", "no word in"),
+        ("\U0001f600", "no word in"),
+        ("red \udcff", "not spelt in UTF-8"),
+    ],
 )
 def test_a_sentence_that_says_nothing(ganzoo: Call, model: Any, sentence: str, said: str) -> None:
     error = ganzoo("sample", model("tiny_text"), "--text", sentence, "-o", "x.png", code=2).stderr
@@ -215,15 +283,30 @@ def test_a_sentence_that_says_nothing(ganzoo: Call, model: Any, sentence: str, s
 
 
 @pytest.mark.parametrize(
-    "sentence", ["red " * 10_000, "\u05e9\u05d9\u05e2\u05e8", "red \U0001f600", "red\x1b[2J\x07\x00", "\u202ered", "Zoe\u0308"]
+    "sentence",
+    [
+        "red " * 10_000,
+        "\u05e9\u05d9\u05e2\u05e8",
+        "red \U0001f600",
+        "red\x1b[2J\x07\x00",
+        "\u202ered",
+        "Zoe\u0308",
+    ],
 )
-def test_whatever_a_sentence_says_there_is_a_picture(ganzoo: Call, model: Any, sentence: str) -> None:
+def test_whatever_a_sentence_says_there_is_a_picture(
+    ganzoo: Call, model: Any, sentence: str
+) -> None:
     folder = model("tiny_text")
-    ganzoo("sample", folder, "--text", sentence, "--text", "red", "-n", 4, "--seed", 0, "-o", "x.png")
+    ganzoo(
+        "sample", folder, "--text", sentence, "--text", "red", "-n", 4, "--seed", 0, "-o", "x.png"
+    )
     if len(sentence) < 10_000:
         assert "pixel by pixel" in ganzoo("replay", "x.png", "--model", folder).stderr
     else:
-        assert "too large for the picture" in ganzoo("replay", "x.png", "--model", folder, code=2).stderr
+        assert (
+            "too large for the picture"
+            in ganzoo("replay", "x.png", "--model", folder, code=2).stderr
+        )
 
 
 def test_the_printed_command_makes_the_same_again(ganzoo: Call, site: Site) -> None:
@@ -270,7 +353,9 @@ def test_verbose_tells_device_and_precision(ganzoo: Call, site: Site) -> None:
     ).stderr  # fmt: skip
 
 
-def test_a_folder_gives_its_name_to_the_default_target(ganzoo: Call, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_gives_its_name_to_the_default_target(
+    ganzoo: Call, model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = model("tiny_curve")
     (place / "below").mkdir()
     for cwd, name in ((place, "."), (place / "below", ".."), (place.parent, f"./{place.name}/")):
@@ -280,4 +365,8 @@ def test_a_folder_gives_its_name_to_the_default_target(ganzoo: Call, model: Any,
 
 
 def test_a_clock() -> None:
-    assert [progress.clock(s) for s in (0, 59.6, 3600 * 30 + 61)] == ["0:00:00", "0:01:00", "30:01:01"]
+    assert [progress.clock(s) for s in (0, 59.6, 3600 * 30 + 61)] == [
+        "0:00:00",
+        "0:01:00",
+        "30:01:01",
+    ]

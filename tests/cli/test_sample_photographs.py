@@ -52,14 +52,20 @@ def test_one_photograph(ganzoo: Call, folder: Path, photos: Any) -> None:
     assert Path("b.png").read_bytes() != Path("y.png").read_bytes()
 
 
-def test_a_folder_with_a_bad_file(ganzoo: Call, folder: Path, photos: dict[str, tuple[int, int]]) -> None:
+def test_a_folder_with_a_bad_file(
+    ganzoo: Call, folder: Path, photos: dict[str, tuple[int, int]]
+) -> None:
     done = ganzoo("sample", folder, "--image", "photos", "-o", "out", code=1)
     assert done.stdout == "out\n"
-    assert done.stderr.startswith("ganzoo: 1 of 5 pictures could not be done: photos/bad.jpg is not a picture that can be read")
+    assert done.stderr.startswith(
+        "ganzoo: 1 of 5 pictures could not be done: photos/bad.jpg is not a picture that can be read"
+    )
     assert done.stderr.count("\n") == 1
     assert {path.name: size(path) for path in Path("out").iterdir()} == photos
     Path("photos/bad.jpg").unlink()
-    assert "give --force" in ganzoo("sample", folder, "--image", "photos", "-o", "out", code=2).stderr
+    assert (
+        "give --force" in ganzoo("sample", folder, "--image", "photos", "-o", "out", code=2).stderr
+    )
     ganzoo("sample", folder, "--image", "photos", "-o", "out", "--force")
 
 
@@ -73,13 +79,25 @@ def test_a_folder_with_a_picture_that_its_decoder_gives_up_on(ganzoo: Call, fold
     levels[levels.index(b"mdat") + 4] ^= 255
     Path("photos/b.png").write_bytes(levels)
     done = ganzoo("sample", folder, "--image", "photos", "-o", "out", code=1)
-    assert done.stderr.startswith("ganzoo: 1 of 3 pictures could not be done: photos/b.png is not a picture that can be read")
+    assert done.stderr.startswith(
+        "ganzoo: 1 of 3 pictures could not be done: photos/b.png is not a picture that can be read"
+    )
     assert sorted(path.name for path in Path("out").iterdir()) == ["a.png", "c.png"]
 
 
 def test_all_bad(ganzoo: Call, folder: Path, photos: Any) -> None:
     Path("photos/worse.jpg").write_text("x")
-    done = ganzoo("sample", folder, "--image", "photos/bad.jpg", "--image", "photos/worse.jpg", "-o", "out", code=1)
+    done = ganzoo(
+        "sample",
+        folder,
+        "--image",
+        "photos/bad.jpg",
+        "--image",
+        "photos/worse.jpg",
+        "-o",
+        "out",
+        code=1,
+    )
     assert done.stdout == ""
     assert "2 of 2" in done.stderr
 
@@ -92,25 +110,42 @@ def test_all_bad(ganzoo: Call, folder: Path, photos: Any) -> None:
         (["--image", "gone.jpg", "-o", "y.jpg"], "no file gone.jpg"),
         (["--image", "empty", "-o", "out"], "empty holds no pictures"),
         (["--image", "photos", "-o", "y.jpg"], "written into a folder"),
-        (["--image", "photos/a.jpg", "--image", "photos/b.png", "-o", "y.png"], "written into a folder"),
+        (
+            ["--image", "photos/a.jpg", "--image", "photos/b.png", "-o", "y.png"],
+            "written into a folder",
+        ),
         (["--image", "photos/a.jpg", "-o", "y.bmp"], "samples are written as"),
-        (["--image", "photos/a.jpg", "-o", "file"], "file is a file, and pictures are written into a folder"),
-        (["--image", "photos", "-n", "3", "-o", "out"], "photos is a folder, of which each picture is done once"),
+        (
+            ["--image", "photos/a.jpg", "-o", "file"],
+            "file is a file, and pictures are written into a folder",
+        ),
+        (
+            ["--image", "photos", "-n", "3", "-o", "out"],
+            "photos is a folder, of which each picture is done once",
+        ),
         (["--image", "pipe.jpg", "-o", "y.jpg"], "a pipe, not a file"),
         (["--image", "damaged.tif", "-o", "y.jpg"], "not a picture that can be read"),
         (["--image", "photos/a.jpg", "-o", "photos/a.jpg", "--force"], "is the picture itself"),
         (["--image", "photos", "-o", "photos", "--force"], "is the picture itself"),
         (["--image", "photos/a.jpg", "-o", "photos/b.png"], "give --force"),
-        (["--image", "photos/c.gif", "--image", "empty/../photos/c.gif", "-o", "out"], "would both be written to"),
+        (
+            ["--image", "photos/c.gif", "--image", "empty/../photos/c.gif", "-o", "out"],
+            "would both be written to",
+        ),
         (["--image", "photos/a.jpg", "-o", "y.jpg", "--show", "lamp"], "this model gives sample"),
         (["--image", "photos", "-o", "out", "--show", "lamp"], "this model gives sample"),
         (["--image", "photos", "-o", "out", "--direction", "C"], "no option 'C'"),
         (["--image", "photos/a.jpg", "-o", "y.jpg", "--columns", "2"], "--columns"),
-        (["--image", "photos/a.jpg", "-o", "y.jpg", "--cycle", "--show", "grey"], "give one of the three"),
+        (
+            ["--image", "photos/a.jpg", "-o", "y.jpg", "--cycle", "--show", "grey"],
+            "give one of the three",
+        ),
         (["-o", "y.png"], "--image FILE"),
     ],
 )
-def test_one_line_and_nothing_is_written(ganzoo: Call, folder: Path, photos: Any, words: list[str], text: str) -> None:
+def test_one_line_and_nothing_is_written(
+    ganzoo: Call, folder: Path, photos: Any, words: list[str], text: str
+) -> None:
     Path("empty").mkdir()
     Path("file").write_text("x")
     os.mkfifo("pipe.jpg")
@@ -126,14 +161,21 @@ def test_one_line_and_nothing_is_written(ganzoo: Call, folder: Path, photos: Any
 
 def test_unlike_sizes_into_a_folder(ganzoo: Call, folder: Path, photos: Any) -> None:
     ganzoo("sample", folder, "--image", "photos/a.jpg", "--image", "photos/b.png", "-o", "out")
-    assert {path.name: size(path) for path in Path("out").iterdir()} == {"a.jpg": (40, 31), "b.png": (17, 50)}
+    assert {path.name: size(path) for path in Path("out").iterdir()} == {
+        "a.jpg": (40, 31),
+        "b.png": (17, 50),
+    }
 
 
 def test_the_cycle(ganzoo: Call, folder: Path, photos: Any) -> None:
     ganzoo("sample", folder, "--image", "photos/b.png", "--cycle", "-o", "y.png")
     ganzoo("sample", folder, "--image", "photos/b.png", "--show", "cycle", "-o", "z.png")
     assert size("y.png") == (3 * 17, 50)
-    with Image.open("y.png") as made, Image.open("z.png") as again, Image.open("photos/b.png") as before:
+    with (
+        Image.open("y.png") as made,
+        Image.open("z.png") as again,
+        Image.open("photos/b.png") as before,
+    ):
         assert (np.asarray(made)[:, :17] == np.asarray(before)).all()
         assert (np.asarray(made) == np.asarray(again)).all()
 
@@ -141,17 +183,36 @@ def test_the_cycle(ganzoo: Call, folder: Path, photos: Any) -> None:
 def test_a_photograph_is_replayed(ganzoo: Call, folder: Path, photos: Any) -> None:
     for words in ([], ["--show", "grey"], ["--cycle", "--direction", "B2A"]):
         ganzoo("sample", folder, "--image", "photos/b.png", "-o", "y.png", "--force", *words)
-        again = ganzoo("replay", "y.png", "--model", folder, "--image", "photos/b.png", "-o", "z.png", "--force")
+        again = ganzoo(
+            "replay",
+            "y.png",
+            "--model",
+            folder,
+            "--image",
+            "photos/b.png",
+            "-o",
+            "z.png",
+            "--force",
+        )
         assert "pixel by pixel" in again.stderr
 
 
 def test_a_place_that_cannot_be_written(ganzoo: Call, folder: Path, photos: Any) -> None:
     Path("file").write_text("x")
-    assert "cannot be written" in ganzoo("sample", folder, "--image", "photos/a.jpg", "-o", "file/y.jpg", code=1).stderr
+    assert (
+        "cannot be written"
+        in ganzoo("sample", folder, "--image", "photos/a.jpg", "-o", "file/y.jpg", code=1).stderr
+    )
 
 
 def test_a_model_that_takes_no_picture(ganzoo: Call, model: Any, photos: Any) -> None:
     plain = model("tiny_class")
-    assert "no such input" in ganzoo("sample", plain, "--image", "photos/a.jpg", "-o", "y.png", code=2).stderr
-    assert "no such input" in ganzoo("sample", plain, "--image", "photos/a.jpg", "-o", "y.jpg", code=2).stderr
+    assert (
+        "no such input"
+        in ganzoo("sample", plain, "--image", "photos/a.jpg", "-o", "y.png", code=2).stderr
+    )
+    assert (
+        "no such input"
+        in ganzoo("sample", plain, "--image", "photos/a.jpg", "-o", "y.jpg", code=2).stderr
+    )
     assert "samples are written as" in ganzoo("sample", plain, "-o", "y.jpg", code=2).stderr

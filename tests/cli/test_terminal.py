@@ -22,7 +22,18 @@ from ganzoo.zoo.manifest import Manifest
 from tests.cli.conftest import publish
 
 RUN = [sys.executable, "-c", "from ganzoo.cli.app import main; main()"]
-LONG = ["train", "tiny_curve", "--data", "sinusoids", "--out", "run", "--log-every", "1", "--sample-every", "0"]
+LONG = [
+    "train",
+    "tiny_curve",
+    "--data",
+    "sinusoids",
+    "--out",
+    "run",
+    "--log-every",
+    "1",
+    "--sample-every",
+    "0",
+]
 
 
 def plan(folder: Path, **changes: object) -> Plan:
@@ -33,11 +44,21 @@ def plan(folder: Path, **changes: object) -> Plan:
     return Plan(**{**facts, **changes})  # type: ignore[arg-type]
 
 
-def test_plain_lines_are_rare_and_the_last_one_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plain_lines_are_rare_and_the_last_one_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     shown = Plain()
     shown.start(plan(tmp_path, resumed_at=10))
     for step in range(20, 101, 10):
-        shown.row({"step": step, "phase": "train", "index": step, "loss/g": 0.5, "images_per_second": 1000.0})
+        shown.row(
+            {
+                "step": step,
+                "phase": "train",
+                "index": step,
+                "loss/g": 0.5,
+                "images_per_second": 1000.0,
+            }
+        )
     captured = capsys.readouterr()
     assert captured.out == ""
     lines = captured.err.splitlines()
@@ -64,7 +85,11 @@ def test_only_the_first_of_several_processes_talks(monkeypatch: pytest.MonkeyPat
 def test_a_terminal_sees_progress_and_a_pipe_sees_the_folder(tmp_path: Path) -> None:
     screen, side = pty.openpty()
     done = subprocess.Popen(
-        [*RUN, *LONG, "--steps", "30"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=side, env={**os.environ, "COLUMNS": "120"}
+        [*RUN, *LONG, "--steps", "30"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=side,
+        env={**os.environ, "COLUMNS": "120"},
     )
     os.close(side)
     seen = b""
@@ -89,7 +114,9 @@ def test_a_terminal_sees_progress_and_a_pipe_sees_the_folder(tmp_path: Path) -> 
 
 def test_an_interruption_is_one_line_and_the_run_can_go_on(tmp_path: Path) -> None:
     words = [*RUN, *LONG, "--steps", "100000", "--checkpoint-every", "1"]
-    process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     checkpoint, deadline = tmp_path / "run" / "checkpoint.safetensors", time.monotonic() + 60
     while not checkpoint.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -105,7 +132,9 @@ def test_an_interruption_is_one_line_and_the_run_can_go_on(tmp_path: Path) -> No
 def test_a_closed_pipe_is_no_news(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run([*RUN, "list"], cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        [*RUN, "list"], cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+    )
     os.close(writing)
     assert done.stderr == ""
     assert done.returncode == 1
@@ -115,7 +144,9 @@ def installed(folder: Path) -> dict[str, str]:
     """An environment in which a copy of the package comes first: with one model, its default, and with the __init__.py of
     the foreign package that holds the name on the index."""
     package = folder / "ganzoo"
-    shutil.copytree(Path(ganzoo.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        Path(ganzoo.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__")
+    )
     (package / "__init__.py").write_text('"""Somebody else\'s empty package."""\n')
     entry = publish(package, "tiny_class", "tiny_class-x")
     whole = Manifest(format=1, owner="us", default="tiny_class-x", models={"tiny_class-x": entry})
@@ -127,12 +158,21 @@ def test_the_command_needs_nothing_of_the_packages_init(tmp_path: Path) -> None:
     environment = installed(tmp_path / "lib")
 
     def run(*words: str, code: int = 0) -> str:
-        done = subprocess.run([*RUN, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [*RUN, *words],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout
 
     assert "tiny_class-x" in run("list")
-    assert run("sample", "--seed", "1", "-n", "4") == "tiny_class-x.png\n", "without a name: the default"
+    assert run("sample", "--seed", "1", "-n", "4") == "tiny_class-x.png\n", (
+        "without a name: the default"
+    )
     assert run("verify", "--all").startswith("ok    tiny_class-x")
     run("manifest", "check")
     folder = Path(run("pull", "tiny_class-x").strip())

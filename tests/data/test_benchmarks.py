@@ -44,13 +44,24 @@ def told(of: str) -> bytes:
 
 def birds() -> Files:
     root = "CUB_200_2011"
-    files = {f"{root}/README": b"about", f"{root}/classes.txt": b"1 001.Black_footed_Albatross\n2 002.Laysan_Albatross\n"}
+    files = {
+        f"{root}/README": b"about",
+        f"{root}/classes.txt": b"1 001.Black_footed_Albatross\n2 002.Laysan_Albatross\n",
+    }
     rows = {number: f"{folder}/{name}.png" for number, (folder, name, _) in BIRDS.items()}
-    files[f"{root}/images.txt"] = "".join(f"{number} {row}\n" for number, row in rows.items()).encode()
+    files[f"{root}/images.txt"] = "".join(
+        f"{number} {row}\n" for number, row in rows.items()
+    ).encode()
     boxes = {number: " ".join(map(str, box)) for number, (_, _, box) in BIRDS.items()}
-    files[f"{root}/bounding_boxes.txt"] = "".join(f"{number} {box}\n" for number, box in boxes.items()).encode()
-    files[f"{root}/train_test_split.txt"] = "".join(f"{number} {int(number in TRAIN)}\n" for number in BIRDS).encode()
-    files[f"{root}/segmentations/001.Black_footed_Albatross/Black_Footed_Albatross_0046_18.png"] = photograph(9)
+    files[f"{root}/bounding_boxes.txt"] = "".join(
+        f"{number} {box}\n" for number, box in boxes.items()
+    ).encode()
+    files[f"{root}/train_test_split.txt"] = "".join(
+        f"{number} {int(number in TRAIN)}\n" for number in BIRDS
+    ).encode()
+    files[f"{root}/segmentations/001.Black_footed_Albatross/Black_Footed_Albatross_0046_18.png"] = (
+        photograph(9)
+    )
     for number, (folder, name, box) in BIRDS.items():
         files[f"{root}/images/{rows[number]}"] = photograph(int(number), box)
         files[f"text_c10/{folder}/{name}.txt"] = told(name.casefold())
@@ -60,7 +71,10 @@ def birds() -> Files:
 def flowers() -> Files:
     files = {f"jpg/image_{number:05d}.jpg": photograph(number) for number in range(1, 5)}
     homes = {1: "class_00077", 2: "class_00077", 3: "class_00002", 4: "class_00077"}
-    texts = {f"text_c10/{home}/image_{number:05d}.txt": told(f"flower{number}") for number, home in homes.items()}
+    texts = {
+        f"text_c10/{home}/image_{number:05d}.txt": told(f"flower{number}")
+        for number, home in homes.items()
+    }
     return files | texts | {"text_c10/class_00077.t7": b"\0", "imagelabels.mat": b"\0"}
 
 
@@ -91,7 +105,9 @@ def test_birds(wrap: Callable[[Path, Files], Path], tmp_path: Path) -> None:
             sentences = tuple(tuple(encode(f"sentence {i} of {name}", words, 4)) for i in range(10))
             expected[reference(int(number), box, 24).tobytes()] = (int(folder[:3]) - 1, sentences)
         drawn = set()
-        for image, label, caption in zip(batch["image"].numpy(), batch["label"].tolist(), batch["caption"].tolist(), strict=True):
+        for image, label, caption in zip(
+            batch["image"].numpy(), batch["label"].tolist(), batch["caption"].tolist(), strict=True
+        ):
             own, sentences = expected[np.ascontiguousarray(image).tobytes()]
             assert label == own
             assert tuple(caption) in sentences
@@ -111,7 +127,9 @@ def reference(seed: int, box: tuple[float, ...], size: int) -> np.ndarray:
     method = Image.Resampling.LANCZOS if min(part.size) > size else Image.Resampling.BILINEAR
     side = min(part.size)
     left, top = (part.width - side) / 2, (part.height - side) / 2
-    return np.asarray(part.resize((size, size), method, (left, top, left + side, top + side))).transpose(2, 0, 1)
+    return np.asarray(
+        part.resize((size, size), method, (left, top, left + side, top + side))
+    ).transpose(2, 0, 1)
 
 
 def test_birds_without_boxes_split_or_sentences(tmp_path: Path) -> None:
@@ -126,29 +144,62 @@ def test_birds_without_boxes_split_or_sentences(tmp_path: Path) -> None:
 
 
 def without(end: str) -> Callable[[Files], Files]:
-    return lambda files: {name: content for name, content in files.items() if not name.endswith(end)}
+    return lambda files: {
+        name: content for name, content in files.items() if not name.endswith(end)
+    }
 
 
 def holding(end: str, content: bytes) -> Callable[[Files], Files]:
-    return lambda files: {name: content if name.endswith(end) else old for name, old in files.items()}
+    return lambda files: {
+        name: content if name.endswith(end) else old for name, old in files.items()
+    }
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (without("_0002_1027.txt"), "1 pictures have no sentences in text_c10, the first is .*_0002_1027.png"),
-        (holding("_0002_1027.txt", b" \n"), "have no sentences in text_c10, the first is .*_0002_1027.png"),
-        (holding("images.txt", b"1 x/y.png\n"), "4 pictures do not stand in .*images.txt, the first is .*.png"),
+        (
+            without("_0002_1027.txt"),
+            "1 pictures have no sentences in text_c10, the first is .*_0002_1027.png",
+        ),
+        (
+            holding("_0002_1027.txt", b" \n"),
+            "have no sentences in text_c10, the first is .*_0002_1027.png",
+        ),
+        (
+            holding("images.txt", b"1 x/y.png\n"),
+            "4 pictures do not stand in .*images.txt, the first is .*.png",
+        ),
         (holding("images.txt", b"1\n"), "images.txt: row 1 has 1 words where 2 are due"),
-        (holding("boxes.txt", b"1 0 0 9 9\n"), "2 pictures have no box in .*bounding_boxes.txt, the first is"),
-        (holding("boxes.txt", b"1 a b c d\n3 0 0 9 9\n4 0 0 9 9\n"), "0046_18.png: its box is not four numbers"),
-        (holding("boxes.txt", b"1 0 0 nan 9\n3 0 0 9 9\n4 0 0 9 9\n"), "its box, 0 0 nan 9, is no left"),
-        (holding("boxes.txt", b"1 0 0 1e300 9\n3 0 0 9 9\n4 0 0 9 9\n"), "is no left, top, width and height"),
-        (holding("boxes.txt", b"1 900 0 9 9\n3 0 0 9 9\n4 0 0 9 9\n"), "0046_18.png is not a picture .*its box lies outside"),
-        (holding("split.txt", b"1 0\n2 0\n3 0\n4 0\n"), "holds no pictures .* for the split 'train'"),
+        (
+            holding("boxes.txt", b"1 0 0 9 9\n"),
+            "2 pictures have no box in .*bounding_boxes.txt, the first is",
+        ),
+        (
+            holding("boxes.txt", b"1 a b c d\n3 0 0 9 9\n4 0 0 9 9\n"),
+            "0046_18.png: its box is not four numbers",
+        ),
+        (
+            holding("boxes.txt", b"1 0 0 nan 9\n3 0 0 9 9\n4 0 0 9 9\n"),
+            "its box, 0 0 nan 9, is no left",
+        ),
+        (
+            holding("boxes.txt", b"1 0 0 1e300 9\n3 0 0 9 9\n4 0 0 9 9\n"),
+            "is no left, top, width and height",
+        ),
+        (
+            holding("boxes.txt", b"1 900 0 9 9\n3 0 0 9 9\n4 0 0 9 9\n"),
+            "0046_18.png is not a picture .*its box lies outside",
+        ),
+        (
+            holding("split.txt", b"1 0\n2 0\n3 0\n4 0\n"),
+            "holds no pictures .* for the split 'train'",
+        ),
     ],
 )
-def test_birds_of_which_something_is_missing(change: Callable[[Files], Files], said: str, tmp_path: Path) -> None:
+def test_birds_of_which_something_is_missing(
+    change: Callable[[Files], Files], said: str, tmp_path: Path
+) -> None:
     with pytest.raises(DataError, match=said) as caught:
         open_set(str(tree(tmp_path / "set", change(birds()))))
     assert "\n" not in str(caught.value)
@@ -161,18 +212,29 @@ def test_birds_of_which_something_is_missing(change: Callable[[Files], Files], s
 def test_flowers(wrap: Callable[[Path, Files], Path], tmp_path: Path) -> None:
     data = open_set(str(wrap(tmp_path, flowers())))
     assert (data.facts.count, data.facts.classes) == (4, ("class_00002", "class_00077"))
-    assert [group[7] for group in data.facts.sentences] == [f"sentence 7 of flower{number}" for number in range(1, 5)]
+    assert [group[7] for group in data.facts.sentences] == [
+        f"sentence 7 of flower{number}" for number in range(1, 5)
+    ]
     batch = data.bind(Data({"image": Picture(3, 40), "label": Labels(2)})).take(0, 4, 0)
     assert sorted(batch["label"].tolist()) == [0, 1, 1, 1]
-    middle = {np.asarray(Image.open(io.BytesIO(photograph(number))))[:, 4:44].tobytes(): number for number in range(1, 5)}
-    for image, label in zip(batch["image"].permute(0, 2, 3, 1).numpy(), batch["label"].tolist(), strict=True):
+    middle = {
+        np.asarray(Image.open(io.BytesIO(photograph(number))))[:, 4:44].tobytes(): number
+        for number in range(1, 5)
+    }
+    for image, label in zip(
+        batch["image"].permute(0, 2, 3, 1).numpy(), batch["label"].tolist(), strict=True
+    ):
         assert label == (middle[np.ascontiguousarray(image).tobytes()] != 3)
 
 
 def test_a_flower_without_sentences(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="1 pictures have no sentences in text_c10, the first is .*image_00002.jpg"):
+    with pytest.raises(
+        DataError, match="1 pictures have no sentences in text_c10, the first is .*image_00002.jpg"
+    ):
         open_set(str(tree(tmp_path, without("2.txt")(flowers()))))
-    with pytest.raises(DataError, match="have no sentences in text_c10, the first is .*image_00002.jpg"):
+    with pytest.raises(
+        DataError, match="have no sentences in text_c10, the first is .*image_00002.jpg"
+    ):
         open_set(str(tree(tmp_path / "empty", holding("2.txt", b"")(flowers()))))
     heap = {name: content for name, content in flowers().items() if name.startswith("jpg")}
     assert open_set(str(tree(tmp_path / "heap", heap))).facts.sentences == []
@@ -188,10 +250,16 @@ def listed(*rows: tuple[str, str]) -> bytes:
 @pytest.mark.parametrize("beside", [True, False])
 def test_one_list_for_two_splits(beside: bool, tmp_path: Path) -> None:
     """Pictures of both have the same names."""
-    pictures = {f"{split}/{number}.png": photograph(number) for split in ("train", "test") for number in range(2)}
+    pictures = {
+        f"{split}/{number}.png": photograph(number)
+        for split in ("train", "test")
+        for number in range(2)
+    }
     rows = listed(*((name, f"it is {name}") for name in pictures))
     if beside:
-        place = zipped(tmp_path / "set.zip", {f"outer/{name}": content for name, content in pictures.items()})
+        place = zipped(
+            tmp_path / "set.zip", {f"outer/{name}": content for name, content in pictures.items()}
+        )
         (tmp_path / "captions.jsonl").write_bytes(rows)
     else:
         place = tree(tmp_path / "set", {**pictures, "captions.jsonl": rows})
@@ -203,25 +271,43 @@ def test_one_list_for_two_splits(beside: bool, tmp_path: Path) -> None:
 
 
 def test_a_list_in_each_split(tmp_path: Path) -> None:
-    files = {f"{split}/{number}.png": photograph(number) for split in ("train", "test") for number in range(2)}
+    files = {
+        f"{split}/{number}.png": photograph(number)
+        for split in ("train", "test")
+        for number in range(2)
+    }
     for split in ("train", "test"):
-        files[f"{split}/metadata.jsonl"] = listed(*((f"{number}.png", f"{split} {number}") for number in range(2)))
+        files[f"{split}/metadata.jsonl"] = listed(
+            *((f"{number}.png", f"{split} {number}") for number in range(2))
+        )
     place = str(tree(tmp_path, files))
     for split in ("train", "test"):
-        assert [list(group) for group in open_set(place, split=split).facts.sentences] == [[f"{split} 0"], [f"{split} 1"]]
+        assert [list(group) for group in open_set(place, split=split).facts.sentences] == [
+            [f"{split} 0"],
+            [f"{split} 1"],
+        ]
 
 
 def test_a_name_that_is_listed_twice_is_no_guess(tmp_path: Path) -> None:
-    files = {"new/0.png": photograph(0), "captions.jsonl": listed(("a/0.png", "one"), ("b/0.png", "other"))}
-    with pytest.raises(DataError, match="1 pictures have no caption in captions.jsonl, the first is .*new/0.png"):
+    files = {
+        "new/0.png": photograph(0),
+        "captions.jsonl": listed(("a/0.png", "one"), ("b/0.png", "other")),
+    }
+    with pytest.raises(
+        DataError, match="1 pictures have no caption in captions.jsonl, the first is .*new/0.png"
+    ):
         open_set(str(tree(tmp_path, files)))
     files["captions.jsonl"] = listed(("a/0.png", "one"), ("a/0.png", "another"))
-    assert [list(group) for group in open_set(str(tree(tmp_path, files))).facts.sentences] == [["one", "another"]]
+    assert [list(group) for group in open_set(str(tree(tmp_path, files))).facts.sentences] == [
+        ["one", "another"]
+    ]
 
 
 def test_a_caption_of_another_picture_is_not_taken(tmp_path: Path) -> None:
     """Of the same name, in a folder of which the list says nothing."""
     files = {f"{folder}0.png": photograph(0) for folder in ("", "b/", "new/")}
     files["captions.jsonl"] = listed(("0.png", "one"), ("b/0.png", "other"))
-    with pytest.raises(DataError, match="1 pictures have no caption in captions.jsonl, the first is .*new/0.png"):
+    with pytest.raises(
+        DataError, match="1 pictures have no caption in captions.jsonl, the first is .*new/0.png"
+    ):
         open_set(str(tree(tmp_path, files)))

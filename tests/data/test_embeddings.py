@@ -24,13 +24,23 @@ def held(place: Path, **changes: Tensor) -> Path:
     """The made-up pictures without captions, each with two vectors: its number, and its number below 0."""
     shapes(place, N)
     (place / "captions.jsonl").unlink()
-    rows = {f"{number}.png": torch.tensor([[number, 1.0, 0.0], [-number, 1.0, 0.0]]) for number in range(N)}
-    save_file(rows | {name.replace("_", "."): tensor for name, tensor in changes.items()}, place / "embeddings.safetensors")
+    rows = {
+        f"{number}.png": torch.tensor([[number, 1.0, 0.0], [-number, 1.0, 0.0]])
+        for number in range(N)
+    }
+    save_file(
+        rows | {name.replace("_", "."): tensor for name, tensor in changes.items()},
+        place / "embeddings.safetensors",
+    )
     return place
 
 
 def taken(place: Path, count: int = N, seed: int = 0) -> dict[str, Tensor]:
-    return open_set(str(place)).bind(Data({"image": Picture(3, 16), "vector": Embeddings(3)})).take(0, count, seed)
+    return (
+        open_set(str(place))
+        .bind(Data({"image": Picture(3, 16), "vector": Embeddings(3)}))
+        .take(0, count, seed)
+    )
 
 
 def test_each_picture_has_its_own(tmp_path: Path) -> None:
@@ -65,7 +75,10 @@ def test_archives_half_precision_and_the_digest(tmp_path: Path) -> None:
     ("changes", "said"),
     [
         ({"3_png": torch.ones(1, 4)}, "vectors of 3 and 4 numbers"),
-        ({"3_png": torch.ones(1, 3, dtype=torch.int64)}, "'3.png' is 1 x 3 of torch.int64, expected finite floats"),
+        (
+            {"3_png": torch.ones(1, 3, dtype=torch.int64)},
+            "'3.png' is 1 x 3 of torch.int64, expected finite floats",
+        ),
         ({"3_png": torch.full((1, 3), np.nan)}, "expected finite floats"),
         ({"3_png": torch.ones(0, 3)}, "'3.png' is 0 x 3"),
         ({"3_png": torch.ones(1, 3), "nobody": torch.ones(1, 2)}, "vectors of 2 and 3 numbers"),
@@ -84,7 +97,9 @@ def test_vectors_that_are_none(tmp_path: Path, changes: dict[str, Tensor], said:
 def test_a_picture_without_any(tmp_path: Path) -> None:
     place = held(tmp_path / "data")
     Image.new("RGB", (16, 16)).save(place / "more.png")
-    with pytest.raises(DataError, match="1 pictures have no vector in embeddings.safetensors, the first is"):
+    with pytest.raises(
+        DataError, match="1 pictures have no vector in embeddings.safetensors, the first is"
+    ):
         open_set(str(place))
 
 
@@ -104,7 +119,11 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
 
 
 def test_what_a_plugin_asks_for_and_the_data_lack(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="5 numbers of a sentence, data set 'data' has vectors of 3"):
+    with pytest.raises(
+        ConfigError, match="5 numbers of a sentence, data set 'data' has vectors of 3"
+    ):
         open_set(str(held(tmp_path / "data"))).bind(Data({"vector": Embeddings(5)}))
-    with pytest.raises(DataError, match="asks for embeddings of captions .* holds images, captions"):
+    with pytest.raises(
+        DataError, match="asks for embeddings of captions .* holds images, captions"
+    ):
         open_set(str(shapes(tmp_path / "told", 4))).bind(Data({"vector": Embeddings(3)}))

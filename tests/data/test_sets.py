@@ -33,19 +33,29 @@ def png(value: int, size: tuple[int, int] = (8, 8), mode: str = "L", kind: str =
 
 
 def idx(array: np.ndarray) -> bytes:
-    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
+    return (
+        struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+        + array.astype(np.uint8).tobytes()
+    )
 
 
 def mnist(root: Path, folder: str, *, packed: bool) -> Path:
     images = np.arange(20 * 28 * 28).reshape(20, 28, 28) % 251
     for prefix in ("train", "t10k"):
-        for kind, array in (("images-idx3-ubyte", images), ("labels-idx1-ubyte", np.arange(20) % 10)):
+        for kind, array in (
+            ("images-idx3-ubyte", images),
+            ("labels-idx1-ubyte", np.arange(20) % 10),
+        ):
             name = f"{folder}/{prefix}-{kind}" + (".gz" if packed else "")
             tree(root, {name: gzip.compress(idx(array)) if packed else idx(array)})
     return root
 
 
-CLASSES = {f"{name}/{i}.png": png(40 * i + shade) for shade, name in enumerate(("cat", "dog")) for i in range(3)}
+CLASSES = {
+    f"{name}/{i}.png": png(40 * i + shade)
+    for shade, name in enumerate(("cat", "dog"))
+    for i in range(3)
+}
 IMAGE = Data({"image": Picture(1, 8)})
 
 
@@ -59,27 +69,43 @@ def test_every_epoch_is_a_permutation_and_any_batch_size_gives_the_same_stream(s
 
 
 def test_order_is_the_same_in_another_process() -> None:
-    code = (
-        "from ganzoo.data.order import *; print(indices(5, 9, 7, 11, 'A').tolist(), choices(4, np.array([3, 3, 3]), 2).tolist())"
+    code = "from ganzoo.data.order import *; print(indices(5, 9, 7, 11, 'A').tolist(), choices(4, np.array([3, 3, 3]), 2).tolist())"
+    there = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    assert (
+        there
+        == f"{indices(5, 9, 7, 11, 'A').tolist()} {choices(4, np.array([3, 3, 3]), 2).tolist()}"
     )
-    there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-    assert there == f"{indices(5, 9, 7, 11, 'A').tolist()} {choices(4, np.array([3, 3, 3]), 2).tolist()}"
     assert indices(5, 9, 7, 11, "A").tolist() != indices(5, 9, 7, 11, "B").tolist()
 
 
 @pytest.mark.parametrize(
     "make",
-    [lambda p: tree(p / "set", CLASSES), lambda p: zipped(p / "set.zip", CLASSES), lambda p: tarred(p / "set.tar.gz", CLASSES)],
+    [
+        lambda p: tree(p / "set", CLASSES),
+        lambda p: zipped(p / "set.zip", CLASSES),
+        lambda p: tarred(p / "set.tar.gz", CLASSES),
+    ],
 )
 def test_class_folders_in_every_wrapping(make: Callable[[Path], Path], tmp_path: Path) -> None:
     data = open_set(str(make(tmp_path)))
     facts = data.facts
-    assert (facts.kind, facts.count, facts.channels, facts.size, facts.classes) == ("images", 6, 1, 8, ("cat", "dog"))
+    assert (facts.kind, facts.count, facts.channels, facts.size, facts.classes) == (
+        "images",
+        6,
+        1,
+        8,
+        ("cat", "dog"),
+    )
     batch = data.bind(Data({"image": Picture(1, 8), "label": Labels(2)})).take(0, 6, 0)
     assert batch["image"].dtype == torch.uint8
     assert batch["image"].shape == (6, 1, 8, 8)
     assert batch["image"].is_contiguous(memory_format=torch.channels_last)
-    shades = {(int(image[0, 0, 0]), int(label)) for image, label in zip(batch["image"], batch["label"], strict=True)}
+    shades = {
+        (int(image[0, 0, 0]), int(label))
+        for image, label in zip(batch["image"], batch["label"], strict=True)
+    }
     assert shades == {(40 * i + label, label) for i in range(3) for label in range(2)}
 
 
@@ -87,7 +113,9 @@ def test_digest_follows_the_bytes_and_not_the_place(tmp_path: Path) -> None:
     first = open_set(str(tree(tmp_path / "one", CLASSES))).digest()
     assert open_set(str(tree(tmp_path / "two", CLASSES))).digest() == first
     assert open_set(str(zipped(tmp_path / "set.zip", CLASSES))).digest() == first
-    assert open_set(str(tree(tmp_path / "three", {**CLASSES, "cat/0.png": png(1)}))).digest() != first
+    assert (
+        open_set(str(tree(tmp_path / "three", {**CLASSES, "cat/0.png": png(1)}))).digest() != first
+    )
     renamed = {name.replace("0.png", "9.png"): content for name, content in CLASSES.items()}
     assert open_set(str(tree(tmp_path / "four", renamed))).digest() != first
 
@@ -97,18 +125,30 @@ def test_one_class_only(tmp_path: Path) -> None:
     for only in ("dog", "1"):
         data = open_set(place, only=only)
         assert (data.facts.count, data.facts.classes) == (3, ("dog",))
-        assert {int(image[0, 0, 0]) for image in data.bind(IMAGE).take(0, 3, 0)["image"]} == {1, 41, 81}
+        assert {int(image[0, 0, 0]) for image in data.bind(IMAGE).take(0, 3, 0)["image"]} == {
+            1,
+            41,
+            81,
+        }
     with pytest.raises(UsageError, match=r"no such class; did you mean dog\?"):
         open_set(place, only="dogs")
 
 
 def test_splits_and_unpaired_domains(tmp_path: Path) -> None:
     split = tree(
-        tmp_path / "split", {f"{s}/{c}/{i}.png": png(9) for s, n in (("train", 3), ("test", 1)) for c in "ab" for i in range(n)}
+        tmp_path / "split",
+        {
+            f"{s}/{c}/{i}.png": png(9)
+            for s, n in (("train", 3), ("test", 1))
+            for c in "ab"
+            for i in range(n)
+        },
     )
     assert open_set(str(split)).facts.count == 6
     assert open_set(str(split), split="test").facts.count == 2
-    contents = {f"trainA/{i}.png": png(i) for i in range(3)} | {f"trainB/{i}.png": png(100 + i) for i in range(5)}
+    contents = {f"trainA/{i}.png": png(i) for i in range(3)} | {
+        f"trainB/{i}.png": png(100 + i) for i in range(5)
+    }
     data = open_set(str(zipped(tmp_path / "x.zip", {f"outer/{n}": c for n, c in contents.items()})))
     assert data.facts.domains == ("A", "B")
     batches = data.bind(Data({"A": Picture(1, 8), "B": Picture(1, 8)}, unpaired=True))
@@ -122,10 +162,14 @@ def test_splits_and_unpaired_domains(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("beside", [True, False])
 def test_captions(beside: bool, tmp_path: Path) -> None:
-    rows = [{"file_name": f"{i}.png", "text": [f"number {i}", f"a picture of {i}"]} for i in range(4)]
+    rows = [
+        {"file_name": f"{i}.png", "text": [f"number {i}", f"a picture of {i}"]} for i in range(4)
+    ]
     lines = "\n".join(json.dumps(row) for row in rows).encode()
     pictures = {f"{i}.png": png(i) for i in range(4)}
-    path = zipped(tmp_path / "set.zip", pictures if beside else {**pictures, "metadata.jsonl": lines})
+    path = zipped(
+        tmp_path / "set.zip", pictures if beside else {**pictures, "metadata.jsonl": lines}
+    )
     if beside:
         (tmp_path / "captions.jsonl").write_bytes(lines)
     data = open_set(str(path))
@@ -142,8 +186,13 @@ def test_captions(beside: bool, tmp_path: Path) -> None:
 
 def test_captions_as_a_table(tmp_path: Path) -> None:
     """The other form of the metadata of an imagefolder."""
-    table = 'file_name,text,colour\r\n0.png,"a picture, of 0",red\r\n1.png,of 1,\r\n0.png,again 0,\r\n'
-    tree(tmp_path, {"0.png": png(0), "1.png": png(1), "metadata.csv": b"\xef\xbb\xbf" + table.encode()})
+    table = (
+        'file_name,text,colour\r\n0.png,"a picture, of 0",red\r\n1.png,of 1,\r\n0.png,again 0,\r\n'
+    )
+    tree(
+        tmp_path,
+        {"0.png": png(0), "1.png": png(1), "metadata.csv": b"\xef\xbb\xbf" + table.encode()},
+    )
     assert open_set(str(tmp_path)).facts.sentences == [["a picture, of 0", "again 0"], ["of 1"]]
     (tmp_path / "metadata.csv").write_text("picture,text\n0.png,x\n")
     with pytest.raises(DataError, match=r"metadata.csv, row 2 is not a line like"):
@@ -151,7 +200,14 @@ def test_captions_as_a_table(tmp_path: Path) -> None:
 
 
 def test_a_table_of_something_else_has_no_captions(tmp_path: Path) -> None:
-    tree(tmp_path, {"0.png": png(0), "metadata.csv": b"camera,date\nbox,1903\n", "metadata.jsonl": b'{"camera": "box"}\n'})
+    tree(
+        tmp_path,
+        {
+            "0.png": png(0),
+            "metadata.csv": b"camera,date\nbox,1903\n",
+            "metadata.jsonl": b'{"camera": "box"}\n',
+        },
+    )
     assert open_set(str(tmp_path)).facts.sentences == []
 
 
@@ -185,7 +241,14 @@ def test_captions_with_marks_and_without_end(tmp_path: Path) -> None:
 
 
 def test_a_picture_without_caption_is_an_error(tmp_path: Path) -> None:
-    tree(tmp_path, {"0.png": png(0), "1.png": png(1), "captions.jsonl": b'{"file_name": "0.png", "text": "x"}\n'})
+    tree(
+        tmp_path,
+        {
+            "0.png": png(0),
+            "1.png": png(1),
+            "captions.jsonl": b'{"file_name": "0.png", "text": "x"}\n',
+        },
+    )
     with pytest.raises(DataError, match="1 pictures have no caption.*1.png"):
         open_set(str(tmp_path))
     (tmp_path / "captions.jsonl").write_text("nonsense\n")
@@ -196,10 +259,14 @@ def test_a_picture_without_caption_is_an_error(tmp_path: Path) -> None:
 def test_both_ways_of_decoding_give_the_same_bytes(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for i in range(5):
-        Image.fromarray(rng.integers(0, 255, (40 + i, 60, 3), dtype=np.uint8)).save(tmp_path / f"{i}.jpg")
+        Image.fromarray(rng.integers(0, 255, (40 + i, 60, 3), dtype=np.uint8)).save(
+            tmp_path / f"{i}.jpg"
+        )
     entries = files.entries(tmp_path)
     chosen = np.array([3, 0, 3, 4])
-    kept, lazy = (Pictures(entries, Picture(3, 16), in_memory=kind).take(chosen) for kind in (True, False))
+    kept, lazy = (
+        Pictures(entries, Picture(3, 16), in_memory=kind).take(chosen) for kind in (True, False)
+    )
     assert torch.equal(kept, lazy)
     assert kept.shape == (4, 3, 16, 16)
 
@@ -218,9 +285,15 @@ def test_kinds_of_pictures() -> None:
     half.paste("white", (0, 0, 4, 4))
     exif = Image.Exif()
     exif[0x0112] = 3
-    assert decode(saved(half, "JPEG", exif=exif, quality=95), 1, 4)[0].max() < 128, "EXIF turns the white half down"
-    assert (decode(saved(Image.new("RGBA", (4, 4), (255, 0, 0, 0))), 3, 4) == 255).all(), "transparent is white"
-    assert (decode(saved(Image.fromarray(np.full((4, 4), 257 * 100, dtype=np.uint16))), 1, 4) == 100).all()
+    assert decode(saved(half, "JPEG", exif=exif, quality=95), 1, 4)[0].max() < 128, (
+        "EXIF turns the white half down"
+    )
+    assert (decode(saved(Image.new("RGBA", (4, 4), (255, 0, 0, 0))), 3, 4) == 255).all(), (
+        "transparent is white"
+    )
+    assert (
+        decode(saved(Image.fromarray(np.full((4, 4), 257 * 100, dtype=np.uint16))), 1, 4) == 100
+    ).all()
     assert decode(saved(Image.new("P", (4, 4), 3)), 3, 4).shape == (4, 4, 3)
     wide = Image.new("L", (12, 4), 0)
     wide.paste(255, (4, 0, 8, 4))
@@ -234,40 +307,64 @@ def test_mnist_layouts(folder: str, packed: bool, tmp_path: Path) -> None:
     assert (data.facts.count, data.facts.size, data.facts.channels) == (20, 28, 1)
     assert data.facts.classes == named.DIGITS
     image = data.bind(Data({"image": Picture(1, 28)})).take(0, 20, 0)["image"]
-    assert sorted(int(i.sum()) for i in image) == sorted((np.arange(20 * 784) % 251).reshape(20, 784).sum(1).tolist())
+    assert sorted(int(i.sum()) for i in image) == sorted(
+        (np.arange(20 * 784) % 251).reshape(20, 784).sum(1).tolist()
+    )
     assert data.bind(Data({"image": Picture(3, 32)})).take(0, 2, 0)["image"].shape == (2, 3, 32, 32)
 
 
 def test_fashion_and_mnist_do_not_mix(tmp_path: Path) -> None:
     mnist(tmp_path, "FashionMNIST/raw", packed=True)
     assert open_set("fashion-mnist", root=tmp_path).facts.classes[0] == "T-shirt/top"
-    with pytest.raises(DataError, match=r"data set 'mnist' is not under .*MNIST/raw/.*--data-root.*--download"):
+    with pytest.raises(
+        DataError, match=r"data set 'mnist' is not under .*MNIST/raw/.*--data-root.*--download"
+    ):
         open_set("mnist", root=tmp_path)
 
 
 def test_cifar_layouts(tmp_path: Path) -> None:
-    rows = np.concatenate([np.arange(20)[:, None] % 10, np.arange(20)[:, None].repeat(3072, 1)], axis=1).astype(np.uint8)
+    rows = np.concatenate(
+        [np.arange(20)[:, None] % 10, np.arange(20)[:, None].repeat(3072, 1)], axis=1
+    ).astype(np.uint8)
     tree(tmp_path / "bin", {"cifar-10-batches-bin/data_batch_1.bin": rows.tobytes()})
     data = open_set("cifar10", root=tmp_path / "bin", only="aeroplane")
     assert (data.facts.count, data.facts.classes) == (2, ("airplane",))
-    contents = {f"cifar10/train/{name}/{i}.png": png(i, (32, 32), "RGB") for name in named.CIFAR10 for i in range(2)}
+    contents = {
+        f"cifar10/train/{name}/{i}.png": png(i, (32, 32), "RGB")
+        for name in named.CIFAR10
+        for i in range(2)
+    }
     (tmp_path / "tar" / "cifar10-jpg").mkdir(parents=True)
     tarred(tmp_path / "tar" / "cifar10-jpg" / "cifar10-jpg.tar.gz", contents)
     for root in (tmp_path / "tar", tree(tmp_path / "tree", contents)):
         facts = open_set("cifar10", root=root).facts
-        assert (facts.count, facts.size, facts.channels, facts.classes) == (20, 32, 3, named.CIFAR10)
+        assert (facts.count, facts.size, facts.channels, facts.classes) == (
+            20,
+            32,
+            3,
+            named.CIFAR10,
+        )
 
 
 def test_celeba_of_several_archives_has_no_classes(tmp_path: Path) -> None:
     (tmp_path / "celeba-64").mkdir()
-    zipped(tmp_path / "celeba-64" / "celeba-64.zip", {f"a/{i}.png": png(i, (64, 64), "RGB") for i in range(3)})
-    zipped(tmp_path / "celeba-64" / "celeba-64-more.zip", {f"b/{i}.png": png(i, (64, 64), "RGB") for i in range(4)})
+    zipped(
+        tmp_path / "celeba-64" / "celeba-64.zip",
+        {f"a/{i}.png": png(i, (64, 64), "RGB") for i in range(3)},
+    )
+    zipped(
+        tmp_path / "celeba-64" / "celeba-64-more.zip",
+        {f"b/{i}.png": png(i, (64, 64), "RGB") for i in range(4)},
+    )
     data = open_set("celeba", root=tmp_path)
     assert (data.facts.count, data.facts.classes) == (7, ())
     assert "non-commercial" in data.licence
 
 
-@pytest.mark.parametrize(("name", "field"), [("sine", Points(2)), ("gaussians", Points(2)), ("sinusoids", Curve(64, -5, 5))])
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [("sine", Points(2)), ("gaussians", Points(2)), ("sinusoids", Curve(64, -5, 5))],
+)
 def test_made_up_sets(name: str, field: Points | Curve) -> None:
     data = open_set(name)
     batches = data.bind(Data({"real": field}))
@@ -292,15 +389,24 @@ def test_a_configuration_that_the_data_contradict(tmp_path: Path) -> None:
     [
         (lambda p: tree(p / "x", {"a.txt": b"hello"}), "holds no pictures"),
         (lambda p: tree(p / "x", {"a.jpg": b"hello"}), r"a\.jpg is not a picture"),
-        (lambda p: tree(p / "x", {"a.png": png(1), "b.png": png(1)[:40]}), r"b\.png is not a picture.*mend or remove"),
-        (lambda p: zipped(p / "x.zip", {"a.png": png(1), "b.png": b"no"}), r"x\.zip:b\.png is not a picture"),
+        (
+            lambda p: tree(p / "x", {"a.png": png(1), "b.png": png(1)[:40]}),
+            r"b\.png is not a picture.*mend or remove",
+        ),
+        (
+            lambda p: zipped(p / "x.zip", {"a.png": png(1), "b.png": b"no"}),
+            r"x\.zip:b\.png is not a picture",
+        ),
         (lambda p: zipped(p / "x.zip", {"../a.png": png(1)}), "points outside.*refused"),
         (lambda p: tarred(p / "x.tar.gz", {"/etc/a.png": png(1)}), "points outside.*refused"),
         (lambda p: zipped(p / "x.zip", {"a.png": bytes(100 << 20)}), "too much; refused"),
         (lambda p: tarred(p / "x.tar.gz", {"a.png": bytes(100 << 20)}), "too much; refused"),
         (lambda p: tree(p, {"x.zip": b"PK nothing"}) / "x.zip", "no archive that can be read"),
         (
-            lambda p: tree(p, {"x.tar.gz": tarred(p / "y.tar.gz", CLASSES).read_bytes()[:200]}) / "x.tar.gz",
+            lambda p: (
+                tree(p, {"x.tar.gz": tarred(p / "y.tar.gz", CLASSES).read_bytes()[:200]})
+                / "x.tar.gz"
+            ),
             "cannot be read|no archive",
         ),
         (lambda p: p / "nothing", "no data set, folder or archive"),

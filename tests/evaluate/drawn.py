@@ -26,6 +26,8 @@ def folder(place: Path, train: int = 60, test: int | None = 20) -> Path:
         for number, name in enumerate(CLASSES):
             inside = place / split / name if test else place / name
             inside.mkdir(parents=True, exist_ok=True)
-            for row, picture in enumerate(levels(name, count or 0, 10 * number + (split == "test"))):
+            for row, picture in enumerate(
+                levels(name, count or 0, 10 * number + (split == "test"))
+            ):
                 Image.fromarray(picture).save(inside / f"{row}.png")
     return place

@@ -46,7 +46,10 @@ def test_no_captions() -> None:
 
 def test_what_a_model_takes_is_asked_for(tmp_path: Path) -> None:
     place = shapes(tmp_path / "data", 4)
-    save_file({f"{n}.png": torch.full((2, 3), float(n)) for n in range(4)}, place / "embeddings.safetensors")
+    save_file(
+        {f"{n}.png": torch.full((2, 3), float(n)) for n in range(4)},
+        place / "embeddings.safetensors",
+    )
     data, rows = open_set(str(place)), Rows(1, 8)
     assert asking.captions({"latent": Latent(4)}, data, rows) == {}
     assert asking.captions(INPUTS, data, rows) == {"text": asking.sentences(data.facts, rows)}

@@ -38,26 +38,44 @@ def learnt(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_it_learns_and_says_what_it_learnt(learnt: Path, pictures: Path) -> None:
     lesson = extractors.read(learnt)
-    assert (lesson.name, lesson.task, lesson.channels, lesson.size) == ("shapes-classes", "classes", 1, SIZE)
+    assert (lesson.name, lesson.task, lesson.channels, lesson.size) == (
+        "shapes-classes",
+        "classes",
+        1,
+        SIZE,
+    )
     assert lesson.classes == list(CLASSES)
     assert lesson.accuracy > 0.9
     assert lesson.tested == "the 60 pictures of the test split"
     assert (lesson.data.count, lesson.data.digest) == (180, open_set(str(pictures)).digest())
-    assert lesson.command == "ganzoo extractor train --data shapes --epochs 12 --seed 0 --out shapes-classes.safetensors"
-    assert str(pictures.parent) not in learnt.with_suffix(".json").read_text(), "no path of this machine"
+    assert (
+        lesson.command
+        == "ganzoo extractor train --data shapes --epochs 12 --seed 0 --out shapes-classes.safetensors"
+    )
+    assert str(pictures.parent) not in learnt.with_suffix(".json").read_text(), (
+        "no path of this machine"
+    )
 
 
 def test_what_it_reads_is_what_is_there(learnt: Path, pictures: Path) -> None:
     """The recorded accuracy, counted anew from the file."""
     extractor = extractors.load(learnt, CPU)
-    batch = open_set(str(pictures), split="test").bind(Data({"image": Picture(1, SIZE), "label": Labels(3)})).take(0, 60, 0)
+    batch = (
+        open_set(str(pictures), split="test")
+        .bind(Data({"image": Picture(1, SIZE), "label": Labels(3)}))
+        .take(0, 60, 0)
+    )
     right = (extractor(batch["image"])[1].argmax(1) == batch["label"]).float().mean()
     assert float(right) == pytest.approx(extractors.read(learnt).accuracy, abs=1e-4)
 
 
-def test_features_have_mean_0_and_deviation_1_over_what_was_learnt(learnt: Path, pictures: Path) -> None:
+def test_features_have_mean_0_and_deviation_1_over_what_was_learnt(
+    learnt: Path, pictures: Path
+) -> None:
     extractor = extractors.load(learnt, CPU)
-    levels = open_set(str(pictures)).bind(Data({"image": Picture(1, SIZE)})).take(0, 180, 0)["image"]
+    levels = (
+        open_set(str(pictures)).bind(Data({"image": Picture(1, SIZE)})).take(0, 180, 0)["image"]
+    )
     features, _ = extractor(levels)
     assert features.shape == (180, extractor.dims)
     assert float(features.mean(0).abs().max()) < 0.1
@@ -68,7 +86,9 @@ def test_features_have_mean_0_and_deviation_1_over_what_was_learnt(learnt: Path,
 
 def test_the_same_seed_gives_the_same_file(pictures: Path, tmp_path: Path) -> None:
     made = {
-        name: lessons.train(str(pictures), tmp_path / name / "x.safetensors", epochs=1, seed=seed, device="cpu").sha256
+        name: lessons.train(
+            str(pictures), tmp_path / name / "x.safetensors", epochs=1, seed=seed, device="cpu"
+        ).sha256
         for name, seed in (("a", 3), ("b", 3), ("c", 4))
     }
     assert made["a"] == made["b"] != made["c"]
@@ -76,7 +96,10 @@ def test_the_same_seed_gives_the_same_file(pictures: Path, tmp_path: Path) -> No
 
 def test_without_labels_it_learns_turns_and_holds_pictures_out(tmp_path: Path) -> None:
     place = folder(tmp_path / "heap", train=60, test=None)
-    for name in ("checks", "rows"):  # which turned by halves are as before; one folder has no classes
+    for name in (
+        "checks",
+        "rows",
+    ):  # which turned by halves are as before; one folder has no classes
         for path in (place / name).iterdir():
             path.unlink()
         (place / name).rmdir()
@@ -96,7 +119,9 @@ def test_held_out_pictures_are_not_learnt_from(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "said"), [("colours", "classes or rotation"), ("classes", "has no labels")], ids=["unknown", "without labels"]
+    ("task", "said"),
+    [("colours", "classes or rotation"), ("classes", "has no labels")],
+    ids=["unknown", "without labels"],
 )
 def test_a_task_that_cannot_be(tmp_path: Path, task: str, said: str) -> None:
     place = folder(tmp_path / "x", train=12, test=None) / CLASSES[0]
@@ -147,17 +172,23 @@ def test_those_that_come_with_ganzoo(name: str) -> None:
     header = weights.read_header(path)
     assert {dtype for key, (dtype, shape) in header.tensors.items() if len(shape) > 1} == {"F16"}
     extractor = extractors.find(None, lesson.data.name, CPU)
-    features, logits = extractor(torch.zeros(2, lesson.channels, lesson.size, lesson.size, dtype=torch.uint8))
+    features, logits = extractor(
+        torch.zeros(2, lesson.channels, lesson.size, lesson.size, dtype=torch.uint8)
+    )
     assert features.shape == (2, 128)
     assert logits.shape == (2, len(lesson.classes) or 4)
     assert bool(torch.isfinite(features).all())
 
 
 def test_all_named_sets_have_one() -> None:
-    assert {extractors.read(path).data.name for path in extractors.packaged().values()} >= set(named.SETS)
+    assert {extractors.read(path).data.name for path in extractors.packaged().values()} >= set(
+        named.SETS
+    )
 
 
-def test_a_reader_names_classes(monkeypatch: pytest.MonkeyPatch, learnt: Path, pictures: Path) -> None:
+def test_a_reader_names_classes(
+    monkeypatch: pytest.MonkeyPatch, learnt: Path, pictures: Path
+) -> None:
     monkeypatch.setattr(extractors, "FOLDER", learnt.parent)
     read = extractors.reader("shapes", 1, CPU)
     assert read is not None
@@ -169,7 +200,9 @@ def test_a_reader_names_classes(monkeypatch: pytest.MonkeyPatch, learnt: Path, p
 
 
 def test_pictures_are_fitted() -> None:
-    grey = torch.randint(256, (2, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    grey = torch.randint(
+        256, (2, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
+    )
     assert torch.equal(as_levels(fitted(grey, 1, 8)), grey)
     assert torch.equal(as_levels(fitted(grey, 3, 8)), grey.expand(-1, 3, -1, -1))
     half = fitted(grey, 1, 4)
@@ -214,7 +247,9 @@ def test_inception_weights_are_hashed_before_they_are_opened(tmp_path: Path) -> 
         inception.fetched(path)
 
 
-def test_offline_inception_says_where_to_put_what(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_inception_says_where_to_put_what(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(NotAvailable, match="HF_HUB_OFFLINE is set") as told:
         inception.fetched(tmp_path / "x.pth")

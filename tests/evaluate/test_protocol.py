@@ -20,7 +20,13 @@ LIKE = Protocol(
 
 
 def figure(value: float, **changes: Any) -> Figure:
-    return Figure(name="FID", value=value, low=value - 1, high=value + 1, protocol=msgspec.structs.replace(LIKE, **changes))
+    return Figure(
+        name="FID",
+        value=value,
+        low=value - 1,
+        high=value + 1,
+        protocol=msgspec.structs.replace(LIKE, **changes),
+    )
 
 
 def report(model: str, *figures: Figure) -> Report:
@@ -38,7 +44,10 @@ def report(model: str, *figures: Figure) -> Report:
         ({"fake": 50_000}, "fake 10000 and 50000"),
         ({"real": 10_000}, "real 60000 and 10000"),
         ({"split": "test"}, "split train and test"),
-        ({"resizer": "bilinear antialiased 32 to 28"}, "resizer none and bilinear antialiased 32 to 28"),
+        (
+            {"resizer": "bilinear antialiased 32 to 28"},
+            "resizer none and bilinear antialiased 32 to 28",
+        ),
         ({"digest": "e" * 64}, "digest aaaaaaaaaaaa... and eeeeeeeeeeee..."),
         ({"inputs": "captions"}, "inputs drawn from the seed and captions"),
         ({"ema": False}, "ema True and False"),
@@ -53,7 +62,9 @@ def test_unlike_protocols_are_told_apart(changes: dict[str, Any], said: str) -> 
 
 
 def test_another_seed_is_another_draw_of_the_same() -> None:
-    far, near = (protocol.pairs(report("a", figure(5)), report("b", figure(v, seed=7)))[0] for v in (8, 6.5))
+    far, near = (
+        protocol.pairs(report("a", figure(5)), report("b", figure(v, seed=7)))[0] for v in (8, 6.5)
+    )
     assert far.unlike == near.unlike == ()
     assert far.apart
     assert not near.apart, "the intervals meet"
@@ -64,7 +75,9 @@ def test_only_figures_of_both_are_paired() -> None:
 
 
 def test_metrics_are_what_a_manifest_holds() -> None:
-    made = msgspec.json.decode(msgspec.json.encode(report("m", figure(12.34567)).metrics()), type=list[Metric])[0]
+    made = msgspec.json.decode(
+        msgspec.json.encode(report("m", figure(12.34567)).metrics()), type=list[Metric]
+    )[0]
     assert (made.name, made.value, made.command) == ("FID", 12.35, "ganzoo eval m --data mnist")
     for part in ("10,000 samples from seed 0", "60,000 pictures of mnist (train split)", "mnist-classes bbbbbbbbbbbb",
                  "resizer none", "averaged weights", "fp32", "95 % interval 11.35 to 13.35"):  # fmt: skip

@@ -60,12 +60,17 @@ def test_frechet_of_the_same_is_nothing_and_singular_covariances_have_one() -> N
 
 def test_moments_far_from_zero_lose_nothing() -> None:
     rows = drawn(1000, 3, 9) + 1e6
-    assert torch.allclose(moments(rows).covariance, torch.from_numpy(np.cov(rows.numpy().T)), rtol=1e-7)
+    assert torch.allclose(
+        moments(rows).covariance, torch.from_numpy(np.cov(rows.numpy().T)), rtol=1e-7
+    )
 
 
 def test_merged_moments_are_those_of_all_rows() -> None:
     rows = drawn(300, 5, 10).float()
-    whole, parts = moments(rows, 300), merged([moments(rows[:13]), moments(rows[13:200]), moments(rows[200:])])
+    whole, parts = (
+        moments(rows, 300),
+        merged([moments(rows[:13]), moments(rows[13:200]), moments(rows[200:])]),
+    )
     assert parts.count == whole.count == 300
     assert torch.allclose(parts.mean, whole.mean)
     assert torch.allclose(parts.covariance, whole.covariance)
@@ -84,10 +89,14 @@ def test_kid_against_plain_loops() -> None:
 
     def within(rows: Tensor) -> float:
         n = len(rows)
-        return sum(k(rows[i], rows[j]) for i in range(n) for j in range(n) if i != j) / (n * (n - 1))
+        return sum(k(rows[i], rows[j]) for i in range(n) for j in range(n) if i != j) / (
+            n * (n - 1)
+        )
 
     between = sum(k(x, y) for x in real for y in fake) / 20
-    assert kernel.kid(real, fake) == pytest.approx(within(real) + within(fake) - 2 * between, rel=1e-12)
+    assert kernel.kid(real, fake) == pytest.approx(
+        within(real) + within(fake) - 2 * between, rel=1e-12
+    )
 
 
 def test_kid_is_about_nothing_for_one_distribution_and_parts_are_disjoint() -> None:
@@ -97,13 +106,17 @@ def test_kid_is_about_nothing_for_one_distribution_and_parts_are_disjoint() -> N
     assert len(set(found)) == resampling.PARTS
     assert interval.low < 0 < interval.high
     assert min(found) < 0, "it is unbiased"
-    shifted, _, apart = resampling.of_parts(kernel.parts(drawn(2000, 8, 14), drawn(1000, 8, 15) + 0.5))
+    shifted, _, apart = resampling.of_parts(
+        kernel.parts(drawn(2000, 8, 14), drawn(1000, 8, 15) + 0.5)
+    )
     assert apart.low > interval.high
     assert shifted > mean
     assert spread > 0
 
 
-def naive(real: NDArray[np.float64], fake: NDArray[np.float64], near: int, dense: int) -> tuple[list[float], ...]:
+def naive(
+    real: NDArray[np.float64], fake: NDArray[np.float64], near: int, dense: int
+) -> tuple[list[float], ...]:
     """As the papers write it, one distance at a time."""
 
     def apart(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
@@ -134,7 +147,11 @@ def test_balls_against_plain_loops(offset: float) -> None:
 def test_balls_of_copies_and_of_strangers() -> None:
     real = drawn(200, 4, 18)
     copies, far = manifold.counts(real, real.clone()), manifold.counts(real, real + 50)
-    assert [float(rows.mean()) for rows in (copies.precise, copies.recalled, copies.covered)] == [1, 1, 1]
+    assert [float(rows.mean()) for rows in (copies.precise, copies.recalled, copies.covered)] == [
+        1,
+        1,
+        1,
+    ]
     assert [float(rows.mean()) for rows in far] == [0, 0, 0, 0]
 
 
@@ -186,7 +203,9 @@ def plain_ms_ssim(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
                 light.append((2 * mx * my + 1e-4) / (mx**2 + my**2 + 1e-4))
                 structure.append((2 * both + 9e-4) / (vx + vy + 9e-4))
         last = level == len(weights) - 1
-        total *= max(0.0, float(np.mean(np.multiply(light, structure) if last else structure))) ** weight
+        total *= (
+            max(0.0, float(np.mean(np.multiply(light, structure) if last else structure))) ** weight
+        )
         a, b = (x.reshape(len(x) // 2, 2, len(x) // 2, 2).mean((1, 3)) for x in (a, b))
     return total
 
@@ -196,7 +215,9 @@ def test_ms_ssim_window_by_window() -> None:
     first = torch.rand(2, 1, 28, 28, generator=generator).double()
     second = (first + 0.2 * torch.rand(2, 1, 28, 28, generator=generator)).clamp(0, 1)
     found = similarity.ms_ssim(first, second)
-    expected = [plain_ms_ssim(a[0].numpy(), b[0].numpy()) for a, b in zip(first, second, strict=True)]
+    expected = [
+        plain_ms_ssim(a[0].numpy(), b[0].numpy()) for a, b in zip(first, second, strict=True)
+    ]
     assert found.tolist() == pytest.approx(expected, rel=1e-9)
     assert similarity.ms_ssim(first, first).tolist() == pytest.approx([1, 1])
 
@@ -207,7 +228,10 @@ def test_how_many_scales_fit(size: int, count: int) -> None:
 
 
 def test_pairs_stay_within_groups() -> None:
-    black, white = torch.zeros(3, 1, 16, 16, dtype=torch.uint8), torch.full((3, 1, 16, 16), 255, dtype=torch.uint8)
+    black, white = (
+        torch.zeros(3, 1, 16, 16, dtype=torch.uint8),
+        torch.full((3, 1, 16, 16), 255, dtype=torch.uint8),
+    )
     mixed = torch.stack([black, white], dim=1).flatten(0, 1)
     assert similarity.pairs(mixed, torch.tensor([0, 1] * 3)).tolist() == pytest.approx([1, 1])
     assert max(similarity.pairs(mixed).tolist()) < 0.01
@@ -217,9 +241,13 @@ def test_pairs_stay_within_groups() -> None:
 def test_the_jackknife_of_a_mean_is_the_textbooks() -> None:
     rows = drawn(100, 1, 24)[:, 0]
     parts = rows.reshape(10, 10).mean(1)
-    interval = resampling.jackknife(float(rows.mean()), [float((rows.sum() - 10 * part) / 90) for part in parts])
+    interval = resampling.jackknife(
+        float(rows.mean()), [float((rows.sum() - 10 * part) / 90) for part in parts]
+    )
     half = 2.2621571628 * float(parts.std()) / math.sqrt(10)
-    assert interval == pytest.approx((float(rows.mean()) - half, float(rows.mean()) + half), rel=1e-9)
+    assert interval == pytest.approx(
+        (float(rows.mean()) - half, float(rows.mean()) + half), rel=1e-9
+    )
     assert resampling.of_parts(parts.tolist())[2] == pytest.approx(interval, rel=1e-9)
 
 
@@ -228,7 +256,10 @@ def test_intervals_hold_the_truth_about_95_times_in_100() -> None:
     for seed in range(60):
         rows = drawn(200, 1, 100 + seed)[:, 0] ** 2  # of mean 1
         for place, interval in enumerate(
-            (resampling.of_parts(rows.reshape(10, 20).mean(1).tolist())[2], resampling.bootstrap(rows))
+            (
+                resampling.of_parts(rows.reshape(10, 20).mean(1).tolist())[2],
+                resampling.bootstrap(rows),
+            )
         ):
             held[place] += interval.low <= 1 <= interval.high
     assert 52 <= held[0] <= 60

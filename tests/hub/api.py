@@ -29,7 +29,11 @@ class Api:
         for method, pattern, answer in ROUTES:
             found = re.fullmatch(pattern, call.path)
             if found and (call.method == method or (call.method == "HEAD" and method == "GET")):
-                return answer(self, call, **{key: unquote(value or "") for key, value in found.groupdict().items()})
+                return answer(
+                    self,
+                    call,
+                    **{key: unquote(value or "") for key, value in found.groupdict().items()},
+                )
         raise Refused(404, f"Sorry, we can't find {call.method} {call.path}")
 
     def authenticate(self, call: Call) -> None:
@@ -48,7 +52,9 @@ class Api:
         if call.user is None:
             raise Refused(401, "Invalid username or password.")
         if call.token in self.read_only or not self.belongs(call.user, namespace):
-            raise Refused(403, f"You don't have the rights to write under the namespace {namespace}")
+            raise Refused(
+                403, f"You don't have the rights to write under the namespace {namespace}"
+            )
 
     def seen(self, call: Call, name: str) -> Repository:
         """A repository the caller may know of. As on the Hub, who sends no token is told 401, whether it exists or not."""
@@ -60,9 +66,21 @@ class Api:
     def readable(self, call: Call, name: str) -> Repository:
         """A repository whose files the caller may read."""
         found = self.seen(call, name)
-        if found.gated and not self.belongs(call.user, found.owner) and call.user not in found.granted:
-            reason = "you are not in the authorized list" if call.user else "you must be authenticated to access it"
-            raise Refused(403 if call.user else 401, f"Access to model {name} is restricted and {reason}.", "GatedRepo")
+        if (
+            found.gated
+            and not self.belongs(call.user, found.owner)
+            and call.user not in found.granted
+        ):
+            reason = (
+                "you are not in the authorized list"
+                if call.user
+                else "you must be authenticated to access it"
+            )
+            raise Refused(
+                403 if call.user else 401,
+                f"Access to model {name} is restricted and {reason}.",
+                "GatedRepo",
+            )
         return found
 
     def writable(self, call: Call, name: str) -> Repository:
@@ -76,9 +94,20 @@ def whoami(hub: Api, call: Call) -> Reply:
     if call.user is None:
         raise Refused(401, "Invalid username or password.")
     role = "read" if call.token in hub.read_only else "write"
-    orgs = [{"type": "org", "name": name, "fullname": name} for name in hub.members.get(call.user, [])]
+    orgs = [
+        {"type": "org", "name": name, "fullname": name} for name in hub.members.get(call.user, [])
+    ]
     access = {"type": "access_token", "accessToken": {"displayName": "test", "role": role}}
-    return as_json({"type": "user", "id": "1", "name": call.user, "fullname": call.user, "orgs": orgs, "auth": access})
+    return as_json(
+        {
+            "type": "user",
+            "id": "1",
+            "name": call.user,
+            "fullname": call.user,
+            "orgs": orgs,
+            "auth": access,
+        }
+    )
 
 
 @route("GET", "/api/agent-harnesses")
@@ -92,8 +121,12 @@ def validate_yaml(hub: Api, call: Call) -> Reply:
     """Only the frame of the front matter is looked at."""
     lines = call.json()["content"].splitlines()
     if lines[:1] != ["---"]:
-        return as_json({"errors": [], "warnings": [{"message": "empty or missing yaml metadata in repo card"}]})
-    broken = "---" not in lines[1:] or any(line.startswith("\t") for line in lines[1 : lines.index("---", 1)])
+        return as_json(
+            {"errors": [], "warnings": [{"message": "empty or missing yaml metadata in repo card"}]}
+        )
+    broken = "---" not in lines[1:] or any(
+        line.startswith("\t") for line in lines[1 : lines.index("---", 1)]
+    )
     errors = [{"message": "invalid yaml metadata in repo card"}] if broken else []
     return as_json({"errors": errors, "warnings": []}, 400 if broken else 200)
 
@@ -160,7 +193,10 @@ def info(hub: Api, call: Call, name: str, revision: str) -> Reply:
     }  # fmt: skip
     wanted = call.query.get("expand")
     return as_json(
-        {"_id": git_oid(name.encode())[:24], **{key: known[key] for key in known if not wanted or key in (*wanted, "id")}}
+        {
+            "_id": git_oid(name.encode())[:24],
+            **{key: known[key] for key in known if not wanted or key in (*wanted, "id")},
+        }
     )
 
 
@@ -191,10 +227,16 @@ def entries(commit: Commit) -> dict[str, dict[str, Any]]:
 def tree(hub: Api, call: Call, name: str, revision: str, path: str) -> Reply:
     commit = hub.seen(call, name).at(revision)
     below = f"{path}/" if path else ""
-    found = {where[len(below) :]: row for where, row in entries(commit).items() if where.startswith(below)}
+    found = {
+        where[len(below) :]: row
+        for where, row in entries(commit).items()
+        if where.startswith(below)
+    }
     if path and not found:
         raise Refused(404, f"{path} does not exist on {revision}", "EntryNotFound", commit.oid)
-    return as_json([row for where, row in found.items() if call.flag("recursive") or "/" not in where])
+    return as_json(
+        [row for where, row in found.items() if call.flag("recursive") or "/" not in where]
+    )
 
 
 @route("POST", MODEL + "/paths-info/(?P<revision>[^/]+)")
@@ -209,7 +251,12 @@ def paths_info(hub: Api, call: Call, name: str, revision: str) -> Reply:
 def commits(hub: Api, call: Call, name: str, revision: str) -> Reply:
     history = hub.seen(call, name).history(revision)
     authors = [{"user": name.split("/")[0]}]
-    return as_json([{"id": c.oid, "title": c.title, "message": c.message, "authors": authors, "date": DATE} for c in history])
+    return as_json(
+        [
+            {"id": c.oid, "title": c.title, "message": c.message, "authors": authors, "date": DATE}
+            for c in history
+        ]
+    )
 
 
 @route("GET", MODEL + "/refs")
@@ -217,16 +264,27 @@ def refs(hub: Api, call: Call, name: str) -> Reply:
     repository = hub.seen(call, name)
 
     def listed(kind: str, named: Mapping[str, str]) -> list[dict[str, str]]:
-        return [{"name": key, "ref": f"refs/{kind}/{key}", "targetCommit": oid} for key, oid in named.items()]
+        return [
+            {"name": key, "ref": f"refs/{kind}/{key}", "targetCommit": oid}
+            for key, oid in named.items()
+        ]
 
-    return as_json({"branches": listed("heads", repository.branches), "converts": [], "tags": listed("tags", repository.tags)})
+    return as_json(
+        {
+            "branches": listed("heads", repository.branches),
+            "converts": [],
+            "tags": listed("tags", repository.tags),
+        }
+    )
 
 
 @route("POST", MODEL + "/(?P<kind>tag|branch)/(?P<ref>[^/]+)")
 def point(hub: Api, call: Call, name: str, kind: str, ref: str) -> Reply:
     """A new tag, at the revision of the address, or a new branch, which the address names."""
     repository, asked = hub.writable(call, name), call.json()
-    new, revision = (asked["tag"], ref) if kind == "tag" else (ref, asked.get("startingPoint") or "main")
+    new, revision = (
+        (asked["tag"], ref) if kind == "tag" else (ref, asked.get("startingPoint") or "main")
+    )
     named = repository.tags if kind == "tag" else repository.branches
     if new in named:
         raise Refused(409, f"Reference already exists: {new}")

@@ -65,7 +65,9 @@ def route(method: str, pattern: str) -> Callable[[Callable[..., Reply]], Callabl
     return add
 
 
-def text(content: bytes, kind: str = "text/plain; charset=utf-8", status: int = 200, **headers: str) -> Reply:
+def text(
+    content: bytes, kind: str = "text/plain; charset=utf-8", status: int = 200, **headers: str
+) -> Reply:
     return Reply(Part(content, 0, len(content)), status, {"Content-Type": kind, **headers})
 
 
@@ -75,7 +77,11 @@ def as_json(value: Any, status: int = 200) -> Reply:
 
 def refusal(error: Refused) -> Reply:
     reply = as_json({"error": error.message}, error.status)
-    named = {"X-Error-Message": error.message, "X-Error-Code": error.code, "X-Repo-Commit": error.commit}
+    named = {
+        "X-Error-Message": error.message,
+        "X-Error-Code": error.code,
+        "X-Repo-Commit": error.commit,
+    }
     reply.headers |= {name: value for name, value in named.items() if value}
     return reply
 
@@ -91,4 +97,8 @@ def part_of(call: Call, whole: Part, headers: dict[str, str]) -> Reply:
     end = min(whole.length, int(last) + 1) if first and last else whole.length
     if start >= end:
         return Reply(Part(b"", 0, 0), 416, {"Content-Range": f"bytes */{whole.length}"})
-    return Reply(whole.cut(start, end), 206, {**headers, "Content-Range": f"bytes {start}-{end - 1}/{whole.length}"})
+    return Reply(
+        whole.cut(start, end),
+        206,
+        {**headers, "Content-Range": f"bytes {start}-{end - 1}/{whole.length}"},
+    )

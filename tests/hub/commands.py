@@ -40,7 +40,9 @@ class Starter:
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "tests.hub.starter"]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         self.numbers = 0
         assert self._line() == "ready"
 
@@ -48,12 +50,19 @@ class Starter:
         assert self.process.stdout
         return self.process.stdout.readline().strip()
 
-    def start(self, *words: str, folder: Path, environment: Mapping[str, str], file: Path | None = None) -> Job:
+    def start(
+        self, *words: str, folder: Path, environment: Mapping[str, str], file: Path | None = None
+    ) -> Job:
         """Begin a job; the next one may begin when this has ended."""
         self.numbers += 1
         place = Path(tempfile.mkdtemp(prefix="job-", dir=folder))
         job = {name: str(place / name) for name in ("out", "err", "slept")}
-        job |= {"folder": str(folder), "environment": dict(environment), "words": words, "file": str(file or "")}  # type: ignore[dict-item]
+        job |= {
+            "folder": str(folder),
+            "environment": dict(environment),
+            "words": words,
+            "file": str(file or ""),
+        }  # type: ignore[dict-item]
         assert self.process.stdin
         self.process.stdin.write(json.dumps(job) + "\n")
         self.process.stdin.flush()
@@ -69,7 +78,9 @@ class Job:
     """A process that runs."""
 
     def __init__(self, number: int, place: Path, starter: Starter) -> None:
-        self.handle = os.pidfd_open(number)  # a number may be another process's by the time it is used
+        self.handle = os.pidfd_open(
+            number
+        )  # a number may be another process's by the time it is used
         self.place, self.starter = place, starter
 
     def kill(self) -> None:
@@ -95,20 +106,33 @@ class Ganzoo:
     def __init__(self, starter: Starter, hub: HubServer, folder: Path) -> None:
         self.starter, self.hub, self.folder = starter, hub, folder
 
-    def environment(self, home: str = "home", token: str | None = None, **more: str) -> dict[str, str]:
+    def environment(
+        self, home: str = "home", token: str | None = None, **more: str
+    ) -> dict[str, str]:
         return {**self.hub.environment(self.folder / home, token), **more}
 
-    def start(self, *words: object, home: str = "home", token: str | None = None, **environment: str) -> Job:
+    def start(
+        self, *words: object, home: str = "home", token: str | None = None, **environment: str
+    ) -> Job:
         given = self.environment(home, token, **environment)
         return self.starter.start(*map(str, words), folder=self.folder, environment=given)
 
-    def __call__(self, *words: object, code: int = 0, home: str = "home", token: str | None = None, **environment: str) -> Done:
+    def __call__(
+        self,
+        *words: object,
+        code: int = 0,
+        home: str = "home",
+        token: str | None = None,
+        **environment: str,
+    ) -> Done:
         """A command that must end with `code`; if that is no success, with one line on stderr. No token is ever shown."""
         done = self.start(*words, home=home, token=token, **environment).wait()
         self.check(done, code, **environment)
         return done
 
-    def python(self, code: str, *, home: str = "home", token: str | None = None, **environment: str) -> Any:
+    def python(
+        self, code: str, *, home: str = "home", token: str | None = None, **environment: str
+    ) -> Any:
         """What a piece of Python leaves in `out`."""
         file = self.folder / "piece.py"
         file.write_text(f"{code}\nimport json\nprint('OUT', json.dumps(out))\n")
@@ -132,18 +156,27 @@ class Ganzoo:
 
     def cached(self, repository: str, home: str = "home") -> list[bytes]:
         """The content of every blob, whole or not, and of every file that is none."""
-        return [path.read_bytes() for path in sorted(self.cache(repository, home).rglob("*")) if path.is_file()]
+        return [
+            path.read_bytes()
+            for path in sorted(self.cache(repository, home).rglob("*"))
+            if path.is_file()
+        ]
 
 
 def weights(size: int = 50_000, seed: int = 0) -> bytes:
     """A safetensors file of one tensor."""
-    header = json.dumps({"generator.weight": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
+    header = json.dumps(
+        {"generator.weight": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}
+    ).encode()
     return len(header).to_bytes(8, "little") + header + random.Random(seed).randbytes(size)
 
 
 def config(files: Mapping[str, bytes], **changes: Any) -> bytes:
     """config.json of a model; it tells size and sha256 of `files`."""
-    told = {name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)} for name, content in files.items()}
+    told = {
+        name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+        for name, content in files.items()
+    }
     known = {
         "format": 1, "library_name": "ganzoo", "plugin": "tiny_class", "distribution": "ganzoo-tiny", "version": "0.1",
         "networks": ["generator"], "config": {}, "files": told,
@@ -154,4 +187,8 @@ def config(files: Mapping[str, bytes], **changes: Any) -> bytes:
 def files(size: int = 50_000, seed: int = 0, **changes: Any) -> dict[str, bytes]:
     """A model that can be pulled, and not loaded."""
     model = {"model.safetensors": weights(size, seed)}
-    return {**model, "config.json": config(model, **changes), "README.md": b"---\nlicense: mit\n---\n"}
+    return {
+        **model,
+        "config.json": config(model, **changes),
+        "README.md": b"---\nlicense: mit\n---\n",
+    }

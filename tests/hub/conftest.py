@@ -72,7 +72,19 @@ def trained(starter: Starter, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "shades").mkdir()
     for number in range(4):
         Image.new("L", (8, 8), 60 * number).save(folder / "shades" / f"{number}.png")
-    words = ["vanilla", "--data", "./shades", "--set", "generator=8", "--steps", "3", "--device", "cpu", "--out", "run"]
+    words = [
+        "vanilla",
+        "--data",
+        "./shades",
+        "--set",
+        "generator=8",
+        "--steps",
+        "3",
+        "--device",
+        "cpu",
+        "--out",
+        "run",
+    ]
     done = starter.start("train", *words, folder=folder, environment=os.environ).wait()
     assert done.code == 0, done
     return folder / "run"

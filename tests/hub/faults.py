@@ -15,7 +15,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-Kind = Literal["cut", "reset", "stall", "slow", "flip", "truncate", "status", "headers", "stale", "redirect", "dead", "drop"]
+Kind = Literal[
+    "cut",
+    "reset",
+    "stall",
+    "slow",
+    "flip",
+    "truncate",
+    "status",
+    "headers",
+    "stale",
+    "redirect",
+    "dead",
+    "drop",
+]
 KINDS = get_args(Kind)
 
 
@@ -156,7 +169,10 @@ def write_with(sock: socket.socket, part: Part, fault: Fault | None, over: threa
 def reset(sock: socket.socket) -> None:
     """Ends a connection with RST, once what was sent has reached the other side."""
     until = time.monotonic() + 5
-    while time.monotonic() < until and struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0" * 4))[0]:
+    while (
+        time.monotonic() < until
+        and struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0" * 4))[0]
+    ):
         time.sleep(0.001)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     os.close(sock.detach())  # close() alone would wait for the handler's files

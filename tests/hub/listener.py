@@ -17,7 +17,10 @@ from tests.hub.store import CHUNK
 if TYPE_CHECKING:
     from tests.hub.server import HubServer
 
-HOST, OTHER = "127.0.0.1", "localhost"  # another name, as some versions of the client take each port of a host for one place
+HOST, OTHER = (
+    "127.0.0.1",
+    "localhost",
+)  # another name, as some versions of the client take each port of a host for one place
 
 
 class Request(NamedTuple):
@@ -65,7 +68,9 @@ class Handler(BaseHTTPRequestHandler):
             return text(b"", status=307, **elsewhere)
         call.dead = kind == "dead"
         reply = self.server.hub.reply(call)
-        return text(b"", status=302, **{**reply.headers, **elsewhere}) if kind == "redirect" else reply
+        return (
+            text(b"", status=302, **{**reply.headers, **elsewhere}) if kind == "redirect" else reply
+        )
 
     def send(self, reply: Reply, fault: Fault | None) -> None:
         hub, body = self.server.hub, reply.body
@@ -76,7 +81,11 @@ class Handler(BaseHTTPRequestHandler):
         if fault and fault.kind == "truncate":
             body = body.cut(0, fault.at)
         self.send_response(reply.status)
-        for name, value in {**reply.headers, "Content-Length": str(body.length), **(fault.changed() if fault else {})}.items():
+        for name, value in {
+            **reply.headers,
+            "Content-Length": str(body.length),
+            **(fault.changed() if fault else {}),
+        }.items():
             if value is not None:
                 self.send_header(name, value)
         self.record(reply.status)

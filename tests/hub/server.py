@@ -33,7 +33,9 @@ class HubServer(Api):
     """The server. `requests`: what was served, in its order; `errors`: tracebacks of the server's own mistakes."""
 
     def __init__(self, root: Path | None = None, port: int = 0, log: Path | None = None) -> None:
-        self.temporary = None if root else tempfile.TemporaryDirectory(prefix="hub-", ignore_cleanup_errors=True)
+        self.temporary = (
+            None if root else tempfile.TemporaryDirectory(prefix="hub-", ignore_cleanup_errors=True)
+        )
         super().__init__(Store(Path(self.temporary.name) if self.temporary else Path(root or "")))
         self.requests: list[Request] = []
         self.errors: list[str] = []
@@ -78,12 +80,21 @@ class HubServer(Api):
 
     def served(self, match: str) -> list[Request]:
         """The requests whose `METHOD path` holds the pattern."""
-        return [request for request in list(self.requests) if re.search(match, f"{request.method} {request.path}")]
+        return [
+            request
+            for request in list(self.requests)
+            if re.search(match, f"{request.method} {request.path}")
+        ]
 
     def environment(self, home: Path, token: str | None = None) -> dict[str, str]:
         """The environment of a client process that knows this server only, with a cache of its own."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
-        ours = {"HF_ENDPOINT": self.endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+        ours = {
+            "HF_ENDPOINT": self.endpoint,
+            "HF_HOME": str(home),
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+        }
         return kept | ours | ({"HF_TOKEN": token} if token else {})
 
     def fault(self, match: str, kind: Kind, **options: Any) -> Fault:
@@ -91,20 +102,34 @@ class HubServer(Api):
         self.faults.append(Fault(match, kind, **options))
         return self.faults[-1]
 
-    def add_repo(self, name: str, files: Mapping[str, bytes] | None = None, private: bool = False, gated: bool = False) -> str:
+    def add_repo(
+        self,
+        name: str,
+        files: Mapping[str, bytes] | None = None,
+        private: bool = False,
+        gated: bool = False,
+    ) -> str:
         """A repository with one commit, which is given. One made by the client also holds `.gitattributes`, as on the Hub."""
         kept = {path: self.store.file(path, content) for path, content in (files or {}).items()}
         self.store.create(name, kept, private, gated)
         return self.commits(name)[-1].oid
 
-    def commit(self, name: str, files: Mapping[str, bytes], delete: Iterable[str] = (), title: str = "Update") -> str:
+    def commit(
+        self,
+        name: str,
+        files: Mapping[str, bytes],
+        delete: Iterable[str] = (),
+        title: str = "Update",
+    ) -> str:
         """One more commit on main, made behind the client's back."""
         kept = {path: self.store.file(path, content) for path, content in files.items()}
         return self.store.commit(name, kept, delete, title=title).oid
 
     def files(self, name: str, revision: str = "main") -> dict[str, bytes]:
         found = self.store.get(name).at(revision).files
-        return {path: self.store.path(file.sha256).read_bytes() for path, file in sorted(found.items())}
+        return {
+            path: self.store.path(file.sha256).read_bytes() for path, file in sorted(found.items())
+        }
 
     def commits(self, name: str, revision: str = "main") -> list[Commit]:
         """From the oldest to the revision."""
@@ -112,11 +137,17 @@ class HubServer(Api):
 
 
 def folder(path: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
+    return {
+        str(file.relative_to(path)): file.read_bytes()
+        for file in sorted(path.rglob("*"))
+        if file.is_file()
+    }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--log", type=Path)

@@ -26,7 +26,14 @@ PARTS = (
     "ganzoo.release.prepare",
     "ganzoo.sampling.model",
 )
-OTHERS = ("torch", "numpy", "safetensors.torch", "PIL.PngImagePlugin", "huggingface_hub.hf_api", "huggingface_hub.file_download")
+OTHERS = (
+    "torch",
+    "numpy",
+    "safetensors.torch",
+    "PIL.PngImagePlugin",
+    "huggingface_hub.hf_api",
+    "huggingface_hub.file_download",
+)
 FASTER = 100
 
 
@@ -60,7 +67,10 @@ def become(job: dict[str, Any]) -> None:
     for number, name in enumerate(("in", "out", "err")):
         how = os.O_RDONLY if name == "in" else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         os.dup2(os.open(os.devnull if name == "in" else job[name], how, 0o600), number)
-    sys.stdin, sys.stdout = io.TextIOWrapper(io.FileIO(0)), io.TextIOWrapper(io.FileIO(1, "w"), "utf-8")
+    sys.stdin, sys.stdout = (
+        io.TextIOWrapper(io.FileIO(0)),
+        io.TextIOWrapper(io.FileIO(1, "w"), "utf-8"),
+    )
     sys.stderr = io.TextIOWrapper(io.FileIO(2, "w"), "utf-8", write_through=True)
     hurry(Path(job["slept"]))
     sys.argv = ["ganzoo", *job["words"]]

@@ -15,7 +15,9 @@ from pathlib import Path
 
 LARGE = 10 * 2**20
 BINARY = (".safetensors", ".png", ".npz")
-ATTRIBUTES = "".join(f"*{suffix} filter=lfs diff=lfs merge=lfs -text\n" for suffix in BINARY).encode()
+ATTRIBUTES = "".join(
+    f"*{suffix} filter=lfs diff=lfs merge=lfs -text\n" for suffix in BINARY
+).encode()
 CHUNK = 2**20
 
 
@@ -28,7 +30,9 @@ class Refused(Exception):
 
 
 def git_oid(content: bytes, kind: str = "blob") -> str:
-    return hashlib.sha1(f"{kind} {len(content)}\0".encode() + content, usedforsecurity=False).hexdigest()
+    return hashlib.sha1(
+        f"{kind} {len(content)}\0".encode() + content, usedforsecurity=False
+    ).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,9 @@ class Store:
 
     def save(self) -> None:
         new = self.state.with_suffix(".new")
-        new.write_text(json.dumps([asdict(repository) for repository in self.repositories.values()]), "utf-8")
+        new.write_text(
+            json.dumps([asdict(repository) for repository in self.repositories.values()]), "utf-8"
+        )
         os.replace(new, self.state)
 
     def change(self, act: Callable[[], object]) -> None:
@@ -165,14 +171,20 @@ class Store:
 
     def file(self, path: str, content: bytes) -> File:
         """Keeps a file; whether it is large is told from its name and size."""
-        return large(self.keep(content), len(content)) if is_large(path, len(content)) else self.small(content)
+        return (
+            large(self.keep(content), len(content))
+            if is_large(path, len(content))
+            else self.small(content)
+        )
 
     def get(self, name: str) -> Repository:
         if name not in self.repositories:
             raise Refused(404, "Repository not found", "RepoNotFound")
         return self.repositories[name]
 
-    def create(self, name: str, files: Mapping[str, File], private: bool = False, gated: bool = False) -> Repository:
+    def create(
+        self, name: str, files: Mapping[str, File], private: bool = False, gated: bool = False
+    ) -> Repository:
         """A new repository with its first commit."""
         with self.lock:
             if name in self.repositories:
@@ -206,7 +218,10 @@ class Store:
                 raise Refused(400, f"{branch!r} is not a branch", "RevisionNotFound")
             if parent and before and parent != before.oid:
                 raise Refused(412, "A commit has happened since. Please refresh and try again.")
-            files = {**without(before.files if before else {}, delete), **{checked(path): file for path, file in add.items()}}
+            files = {
+                **without(before.files if before else {}, delete),
+                **{checked(path): file for path, file in add.items()},
+            }
             new = self.numbered(repository, before, title, message, files)
             repository.commits[new.oid] = new
             repository.branches[branch] = new.oid
@@ -214,18 +229,28 @@ class Store:
             return new
 
     @staticmethod
-    def numbered(repository: Repository, before: Commit | None, title: str, message: str, files: dict[str, File]) -> Commit:
+    def numbered(
+        repository: Repository,
+        before: Commit | None,
+        title: str,
+        message: str,
+        files: dict[str, File],
+    ) -> Commit:
         """The commit with its number, which depends on nothing but what was done to the repository until now."""
         parent = before.oid if before else None
         named = sorted((path, file.oid) for path, file in files.items())
-        content = json.dumps([repository.name, len(repository.commits), parent, title, message, named])
+        content = json.dumps(
+            [repository.name, len(repository.commits), parent, title, message, named]
+        )
         return Commit(git_oid(content.encode(), "commit"), parent, title, message, files)
 
 
 def without(files: Mapping[str, File], delete: Iterable[str]) -> dict[str, File]:
     left = dict(files)
     for path in delete:
-        gone = [name for name in left if name == path or (path.endswith("/") and name.startswith(path))]
+        gone = [
+            name for name in left if name == path or (path.endswith("/") and name.startswith(path))
+        ]
         if not gone:
             raise Refused(404, f"{path} does not exist", "EntryNotFound")
         for name in gone:

@@ -23,7 +23,9 @@ Command = Callable[..., Done]
 
 
 @pytest.fixture(scope="module", params=["1.0.1", "1.33.0"])
-def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+def client(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, str]:
     """A version, and the search path on which it comes first, with what it needs."""
     folder = tmp_path_factory.mktemp("client")
     wanted = [f"huggingface_hub=={request.param}", "typer<0.29"]
@@ -38,10 +40,14 @@ def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def call(client: tuple[str, str], ganzoo: Ganzoo) -> Command:
     """A command as a process of its own, with this client."""
 
-    def run(*words: str, code: int = 0, home: str = "home", token: str | None = None, **more: str) -> Done:
+    def run(
+        *words: str, code: int = 0, home: str = "home", token: str | None = None, **more: str
+    ) -> Done:
         environment = {**ganzoo.environment(home, token, **more), "PYTHONPATH": client[1]}
         command = [sys.executable, "-c", "from ganzoo.cli.app import main; main()", *words]
-        done = subprocess.run(command, env=environment, cwd=ganzoo.folder, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, env=environment, cwd=ganzoo.folder, capture_output=True, text=True, check=False
+        )
         shown = Done(done.returncode, done.stdout, done.stderr, [])
         ganzoo.check(shown, code)
         return shown
@@ -56,9 +62,14 @@ def test_pull(hub: HubServer, client: tuple[str, str], call: Command) -> None:
     assert agent.startswith("ganzoo/")
     assert f"hf_hub/{client[0]}" in agent
     folder = call("pull", f"me/gan@{commit}").folder
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {n: MODEL[n] for n in MODEL if n != "README.md"}
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+        n: MODEL[n] for n in MODEL if n != "README.md"
+    }
     (folder / "model.safetensors").resolve().write_bytes(b"x")
-    assert "bytes, config.json beside it says" in call("pull", f"me/gan@{commit}", HF_HUB_OFFLINE="1", code=1).err
+    assert (
+        "bytes, config.json beside it says"
+        in call("pull", f"me/gan@{commit}", HF_HUB_OFFLINE="1", code=1).err
+    )
     hub.fault(STORED, "flip", at=1000)
     assert "fetched from the Hub" in call("pull", f"me/gan@{commit}").err
     assert (folder / "model.safetensors").read_bytes() == MODEL["model.safetensors"]
@@ -92,7 +103,18 @@ def test_what_goes_wrong(hub: HubServer, call: Command) -> None:
 
 def test_publish(hub: HubServer, call: Command, ganzoo: Ganzoo, trained: Path) -> None:
     shutil.copytree(trained, ganzoo.folder / "run")
-    words = ("publish", "./run", "--repo-id", "me/gan", "--licence", "mit", "--summary", "s", "--tag", "v1")
+    words = (
+        "publish",
+        "./run",
+        "--repo-id",
+        "me/gan",
+        "--licence",
+        "mit",
+        "--summary",
+        "s",
+        "--tag",
+        "v1",
+    )
     assert "hf auth login" in call(*words, code=1).err
     assert "refuses (403)" in call(*words, token="hf_read", code=1).err
     hub.fault("POST .*/commit/", "cut", at=None)
@@ -100,7 +122,11 @@ def test_publish(hub: HubServer, call: Command, ganzoo: Ganzoo, trained: Path) -
     commit = call(*words, token="hf_good").out.splitlines()[1]
     assert COMMIT.fullmatch(commit)
     assert "no new commit" in call(*words, token="hf_good").err
-    assert [one.oid for one in hub.commits("me/gan")][1:] == [commit] == list(hub.store.get("me/gan").tags.values())
+    assert (
+        [one.oid for one in hub.commits("me/gan")][1:]
+        == [commit]
+        == list(hub.store.get("me/gan").tags.values())
+    )
     hub.fault("POST .*/commit/", "status", status=403, times=ALWAYS)
     assert "refuses (403)" in call(*words[:-2], "--no-training", token="hf_good", code=1).err
     assert len(hub.commits("me/gan")) == 2

@@ -17,7 +17,15 @@ pytestmark = pytest.mark.slow
 ROUNDS = 50
 ALWAYS = 10**9
 MODEL = files(2_000_000)
-SENT = {".gitattributes", "README.md", "config.json", "golden.npz", "model.safetensors", "samples.png", "training.safetensors"}
+SENT = {
+    ".gitattributes",
+    "README.md",
+    "config.json",
+    "golden.npz",
+    "model.safetensors",
+    "samples.png",
+    "training.safetensors",
+}
 
 
 def killed(job: Job, after: float) -> bool:
@@ -45,7 +53,9 @@ def test_pull(hub: HubServer, ganzoo: Ganzoo) -> None:
         home = f"home{number}"
         dead += killed(ganzoo.start("pull", "me/gan", home=home), moments.uniform(0, length))
         parts += bool(list((ganzoo.folder / home).rglob("*.incomplete")))
-        pulled += (ganzoo.cache("me/gan", home) / "snapshots" / commit / "model.safetensors").exists()
+        pulled += (
+            ganzoo.cache("me/gan", home) / "snapshots" / commit / "model.safetensors"
+        ).exists()
         folder = ganzoo("pull", "me/gan", home=home).folder
         assert folder.name == commit
         assert {path.name: path.read_bytes() == MODEL[path.name] for path in folder.iterdir()} == {
@@ -61,7 +71,18 @@ def test_pull(hub: HubServer, ganzoo: Ganzoo) -> None:
 
 def test_publish(hub: HubServer, ganzoo: Ganzoo, trained: Path) -> None:
     def start(name: str) -> Job:
-        words = ("publish", "./run", "--repo-id", name, "--licence", "mit", "--summary", "s", "--tag", "v1")
+        words = (
+            "publish",
+            "./run",
+            "--repo-id",
+            name,
+            "--licence",
+            "mit",
+            "--summary",
+            "s",
+            "--tag",
+            "v1",
+        )
         return ganzoo.start(*words, token="hf_good")
 
     shutil.copytree(trained, ganzoo.folder / "run")
@@ -88,9 +109,13 @@ def test_publish(hub: HubServer, ganzoo: Ganzoo, trained: Path) -> None:
         assert len(hub.commits(name)) == 2
         assert set(hub.files(name)) == SENT
         assert hub.store.get(name).tags == {"v1": hub.commits(name)[-1].oid}
-        assert {content for path, content in hub.files(name).items() if path.endswith("tensors")} == {
+        assert {
+            content for path, content in hub.files(name).items() if path.endswith("tensors")
+        } == {
             (trained / path).read_bytes() for path in ("model.safetensors", "training.safetensors")
         }
-    print(f"publish: {dead} of {ROUNDS} killed, {made} after the repository was made, {committed} after the commit")
+    print(
+        f"publish: {dead} of {ROUNDS} killed, {made} after the repository was made, {committed} after the commit"
+    )
     assert dead > ROUNDS // 2
     assert 0 < committed < made

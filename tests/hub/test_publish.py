@@ -19,7 +19,14 @@ from ganzoo.zoo.manifest import Entry
 from tests.hub.commands import Done, Ganzoo
 from tests.hub.server import HubServer
 
-SENT = {".gitattributes", "README.md", "config.json", "golden.npz", "model.safetensors", "samples.png"}
+SENT = {
+    ".gitattributes",
+    "README.md",
+    "config.json",
+    "golden.npz",
+    "model.safetensors",
+    "samples.png",
+}
 STORY = ("--licence", "mit", "--summary", "Shades of grey")
 ALWAYS = 1000
 
@@ -34,8 +41,18 @@ def run(trained: Path, tmp_path: Path) -> Path:
 def publish(ganzoo: Ganzoo, run: Path) -> Iterator[Any]:
     """Publishes the run as me/gan."""
 
-    def call(*words: object, model: str = "./run", story: tuple[str, ...] = STORY, **options: Any) -> Done:
-        return ganzoo("publish", model, "--repo-id", "me/gan", *story, *words, **{"token": "hf_good", **options})
+    def call(
+        *words: object, model: str = "./run", story: tuple[str, ...] = STORY, **options: Any
+    ) -> Done:
+        return ganzoo(
+            "publish",
+            model,
+            "--repo-id",
+            "me/gan",
+            *story,
+            *words,
+            **{"token": "hf_good", **options},
+        )
 
     yield call
     assert run.exists()
@@ -53,7 +70,15 @@ def entry(done: Done) -> Entry:
 
 def test_what_is_sent(hub: HubServer, publish: Any, run: Path) -> None:
     secret = b"TOPSECRET"
-    for name in (".env", "local.json.bak", "id_rsa", "model.safetensors.bak", "notes.md", "README.md", "samples/more.png"):
+    for name in (
+        ".env",
+        "local.json.bak",
+        "id_rsa",
+        "model.safetensors.bak",
+        "notes.md",
+        "README.md",
+        "samples/more.png",
+    ):
         (run / name).parent.mkdir(exist_ok=True)
         (run / name).write_bytes(secret)
     assert (run / "checkpoint.safetensors").exists()
@@ -68,7 +93,10 @@ def test_what_is_sent(hub: HubServer, publish: Any, run: Path) -> None:
     found = entry(done)
     assert found.revision == hub.commits("me/gan")[-1].oid
     for name, file in found.files.items():
-        assert (hashlib.sha256(held[name]).hexdigest(), len(held[name])) == (file.sha256, file.bytes)
+        assert (hashlib.sha256(held[name]).hexdigest(), len(held[name])) == (
+            file.sha256,
+            file.bytes,
+        )
     told = json.loads(held["config.json"])["files"]
     assert set(told) == {"model.safetensors", "training.safetensors"}
     assert all(told[name] == msgspec.to_builtins(found.files[name]) for name in told)
@@ -96,7 +124,13 @@ def test_an_earlier_file_goes_and_a_strangers_stays(hub: HubServer, publish: Any
 def test_the_card(hub: HubServer, ganzoo: Ganzoo, publish: Any, tmp_path: Path) -> None:
     figures = [{"name": 'FID: "x" | y', "value": 12.5, "protocol": "p", "command": "c"}]
     (tmp_path / "m.json").write_text(json.dumps(figures))
-    publish("--metrics", "m.json", "--notes", "only <b>shades</b>", story=("--licence", "my own: terms", "--summary", "A\nb: c"))
+    publish(
+        "--metrics",
+        "m.json",
+        "--notes",
+        "only <b>shades</b>",
+        story=("--licence", "my own: terms", "--summary", "A\nb: c"),
+    )
     card = hub.files("me/gan")["README.md"].decode()
     _, front, text = card.split("---\n", 2)
     facts = yaml.safe_load(front)
@@ -112,13 +146,32 @@ def test_the_card(hub: HubServer, ganzoo: Ganzoo, publish: Any, tmp_path: Path) 
     assert "ganzoo sample me/gan --seed 0" in text
     snippet = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(snippet) == 1
-    assert ganzoo.python(f"{snippet[0]}\nfrom pathlib import Path\nout = Path('samples.png').stat().st_size", home="b") > 1000
+    assert (
+        ganzoo.python(
+            f"{snippet[0]}\nfrom pathlib import Path\nout = Path('samples.png').stat().st_size",
+            home="b",
+        )
+        > 1000
+    )
 
 
-def test_a_fine_tuned_model_names_its_parent(hub: HubServer, ganzoo: Ganzoo, publish: Any, trained: Path) -> None:
+def test_a_fine_tuned_model_names_its_parent(
+    hub: HubServer, ganzoo: Ganzoo, publish: Any, trained: Path
+) -> None:
     publish()
     parent = hub.commits("me/gan")[-1].oid
-    ganzoo("finetune", "me/gan", "--data", trained.parent / "shades", "--steps", 2, "--device", "cpu", "--out", "child")
+    ganzoo(
+        "finetune",
+        "me/gan",
+        "--data",
+        trained.parent / "shades",
+        "--steps",
+        2,
+        "--device",
+        "cpu",
+        "--out",
+        "child",
+    )
     ganzoo("publish", "./child", "--repo-id", "me/child", *STORY, token="hf_good")
     card = hub.files("me/child")["README.md"].decode()
     facts = yaml.safe_load(card.split("---\n")[1])
@@ -133,7 +186,9 @@ def test_private(hub: HubServer, ganzoo: Ganzoo, publish: Any) -> None:
     assert ganzoo("pull", "me/gan", home="b", token="hf_read").folder.is_dir()
     publish("--private")
     hub.add_repo("me/open", {})
-    refused = ganzoo("publish", "./run", "--repo-id", "me/open", *STORY, "--private", token="hf_good", code=1)
+    refused = ganzoo(
+        "publish", "./run", "--repo-id", "me/open", *STORY, "--private", token="hf_good", code=1
+    )
     assert "exists and is public" in refused.err
     assert set(hub.files("me/open")) == set()
 
@@ -144,7 +199,9 @@ def test_tags(hub: HubServer, publish: Any) -> None:
     assert entry(publish("--tag", "v1")).revision == first
     commits = len(hub.commits("me/gan"))
     assert "tag 'v1' exists" in publish("--tag", "v1", "--no-training", code=1).err
-    assert len(hub.commits("me/gan")) == commits, "a tag that cannot be set is found before anything is sent"
+    assert len(hub.commits("me/gan")) == commits, (
+        "a tag that cannot be set is found before anything is sent"
+    )
     second = entry(publish("--tag", "v2", "--no-training")).revision
     assert "tag 'v1' exists" in publish("--tag", "v1", "--no-training", code=1).err
     assert hub.store.get("me/gan").tags == {"v1": first, "v2": second}
@@ -197,7 +254,9 @@ def test_a_file_that_says_too_much(hub: HubServer, publish: Any, run: Path) -> N
     header = json.loads(content[8 : 8 + size])
     header["__metadata__"]["path"] = "/srv/somebody"
     text = json.dumps(header).encode()
-    (run / "model.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + content[8 + size :])
+    (run / "model.safetensors").write_bytes(
+        len(text).to_bytes(8, "little") + text + content[8 + size :]
+    )
     assert "its header says path" in publish(code=1).err
     assert hub.requests == []
 
@@ -223,7 +282,9 @@ def test_a_file_that_says_too_much(hub: HubServer, publish: Any, run: Path) -> N
         ("POST .*/tag/", "status", {"status": 503}),
     ],
 )
-def test_what_passes_does_not_matter(hub: HubServer, ganzoo: Ganzoo, publish: Any, match: str, kind: Any, options: Any) -> None:
+def test_what_passes_does_not_matter(
+    hub: HubServer, ganzoo: Ganzoo, publish: Any, match: str, kind: Any, options: Any
+) -> None:
     """Also an answer that was lost: there is one commit."""
     fault = hub.fault(match, kind, **options)
     done = publish("--tag", "v1")
@@ -288,10 +349,15 @@ def test_round_trip(hub: HubServer, ganzoo: Ganzoo, publish: Any) -> None:
     for name in ("me/gan", "me/gan@v1", f"me/gan@{commit}"):
         assert ganzoo.python(PIXELS.replace("NAME", repr(name)), home="fresh") == mine
     again = "ganzoo.from_pretrained('me/gan', revision='v1', device='cpu')"
-    assert ganzoo.python(PIXELS.replace('ganzoo.load(NAME, device="cpu")', again), home="other") == mine
+    assert (
+        ganzoo.python(PIXELS.replace('ganzoo.load(NAME, device="cpu")', again), home="other")
+        == mine
+    )
 
 
-def test_a_pulled_model_without_a_record(hub: HubServer, ganzoo: Ganzoo, publish: Any, run: Path) -> None:
+def test_a_pulled_model_without_a_record(
+    hub: HubServer, ganzoo: Ganzoo, publish: Any, run: Path
+) -> None:
     """A stranger's repository, and a folder that was made by hand or by `ganzoo import`."""
     publish()
     ganzoo("publish", "me/gan", "--repo-id", "me/copy", *STORY, token="hf_good")
@@ -305,17 +371,25 @@ def test_a_pulled_model_without_a_record(hub: HubServer, ganzoo: Ganzoo, publish
         assert "there is no record of a training by ganzoo" in held["README.md"].decode()
         assert held["model.safetensors"] == hub.files("me/gan")["model.safetensors"]
     assert "training.safetensors" in hub.files("me/copy")
-    assert "--licence is needed" in ganzoo("publish", "me/gan", "--repo-id", "me/x", token="hf_good", code=2).err
+    assert (
+        "--licence is needed"
+        in ganzoo("publish", "me/gan", "--repo-id", "me/x", token="hf_good", code=2).err
+    )
 
 
 def test_a_known_model(hub: HubServer, ganzoo: Ganzoo) -> None:
     """What the manifest says of it is the story."""
     done = ganzoo("publish", "vanilla-sine", "--repo-id", "me/gan", token="hf_good")
     assert entry(done).licence
-    known = json.loads((Path(__file__).parents[2] / "weights_manifest.json").read_text())["models"]["vanilla-sine"]
+    known = json.loads((Path(__file__).parents[2] / "weights_manifest.json").read_text())["models"][
+        "vanilla-sine"
+    ]
     assert entry(done).summary == known["summary"]
     assert entry(done).training
-    assert hashlib.sha256(hub.files("me/gan")["model.safetensors"]).hexdigest() == known["files"]["model.safetensors"]["sha256"]
+    assert (
+        hashlib.sha256(hub.files("me/gan")["model.safetensors"]).hexdigest()
+        == known["files"]["model.safetensors"]["sha256"]
+    )
 
 
 def test_from_python(hub: HubServer, ganzoo: Ganzoo, publish: Any) -> None:
@@ -332,7 +406,9 @@ except GanzooError as error:
     out = [done.commit, done.url, list(done.uploaded), str(error)]
 """
     for name in ("./run", "me/gan"):
-        commit, url, uploaded, error = ganzoo.python(piece.replace("NAME", repr(name)), token="hf_good")
+        commit, url, uploaded, error = ganzoo.python(
+            piece.replace("NAME", repr(name)), token="hf_good"
+        )
         assert commit == hub.store.get("me/two").tags["v1"] == hub.commits("me/two")[-1].oid
         assert url == f"{hub.endpoint}/me/two"
         assert set(uploaded) | {".gitattributes"} == SENT
@@ -361,9 +437,15 @@ def test_all_official_models(hub: HubServer, ganzoo: Ganzoo, run: Path, tmp_path
     home = tmp_path / "home"
     (home / "weights").mkdir(parents=True)
     (home / "pyproject.toml").write_text("")
-    (home / "weights_manifest.json").write_text('{"format": 1, "owner": "me", "default": null, "models": {}}')
-    add = "".join(f"bundle.add(Path('run'), 'vanilla-{n}', Story('A test', 'mit'))\n" for n in ("one", "two"))
-    ganzoo.python(f"{OFFICIAL}{add}call('publish', '--official')\nout = 0", token="hf_good", home="cache")
+    (home / "weights_manifest.json").write_text(
+        '{"format": 1, "owner": "me", "default": null, "models": {}}'
+    )
+    add = "".join(
+        f"bundle.add(Path('run'), 'vanilla-{n}', Story('A test', 'mit'))\n" for n in ("one", "two")
+    )
+    ganzoo.python(
+        f"{OFFICIAL}{add}call('publish', '--official')\nout = 0", token="hf_good", home="cache"
+    )
     known = json.loads((home / "weights_manifest.json").read_text())["models"]
     assert {name: entry["revision"] for name, entry in known.items()} == {
         f"vanilla-{n}": hub.commits(f"me/vanilla-{n}")[-1].oid for n in ("one", "two")
@@ -372,7 +454,9 @@ def test_all_official_models(hub: HubServer, ganzoo: Ganzoo, run: Path, tmp_path
         assert set(hub.files(f"me/{name}")) == SENT
         assert set(hub.files(f"me/{name}")) == {*facts["files"], "README.md", ".gitattributes"}
     before = (home / "weights_manifest.json").read_bytes()
-    ganzoo.python(f"{OFFICIAL}call('publish', '--official')\nout = 0", token="hf_good", home="cache")
+    ganzoo.python(
+        f"{OFFICIAL}call('publish', '--official')\nout = 0", token="hf_good", home="cache"
+    )
     assert (home / "weights_manifest.json").read_bytes() == before
     assert len(hub.commits("me/vanilla-one")) == 2
     sheet = home / "weights" / "vanilla-two" / "samples.png"

@@ -52,7 +52,10 @@ def test_branch_tag_and_commit(hub: HubServer, ganzoo: Ganzoo) -> None:
 
 def test_only_what_is_needed_is_fetched(hub: HubServer, ganzoo: Ganzoo) -> None:
     training = weights(seed=5)
-    hub.add_repo("me/gan", {**MODEL, "samples.png": b"p", "training.safetensors": training, "x/run.bin": b"x"})
+    hub.add_repo(
+        "me/gan",
+        {**MODEL, "samples.png": b"p", "training.safetensors": training, "x/run.bin": b"x"},
+    )
     assert right(ganzoo("pull", "me/gan").folder)
     assert len(hub.served("GET /me/gan/resolve|GET /storage")) == 2
     done = ganzoo("pull", "me/gan", "--training")
@@ -67,7 +70,9 @@ def test_where_it_came_from(hub: HubServer, ganzoo: Ganzoo) -> None:
     assert ganzoo("pull", "me/gan").err.startswith("me/gan: from the cache, commit ")
     hub.requests.clear()
     assert ganzoo("pull", f"me/gan@{commit}").err.startswith(f"me/gan@{commit}: from the cache, ")
-    assert ganzoo("pull", "dcgan-mnist").err == "dcgan-mnist: came with the package, 4 files checked\n"
+    assert (
+        ganzoo("pull", "dcgan-mnist").err == "dcgan-mnist: came with the package, 4 files checked\n"
+    )
     assert hub.requests == []
 
 
@@ -86,7 +91,9 @@ def test_a_pinned_model_in_the_cache_costs_nothing(hub: HubServer, ganzoo: Ganzo
     ganzoo("pull", name)
     hub.requests.clear()
     command = [sys.executable, "-c", LOADED, "pull", name]
-    done = subprocess.run(command, env=ganzoo.environment(), capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, env=ganzoo.environment(), capture_output=True, text=True, check=True
+    )
     assert done.stdout.splitlines()[1:] == [""]
     assert hub.requests == []
 
@@ -115,10 +122,23 @@ def third_party(folder: Path, revision: str | None, content: dict[str, bytes]) -
     """A distribution whose manifest names shapes-x, without its files; gives the folder to put on the search path."""
     from ganzoo.zoo import manifest, registry
 
-    some = json.loads((manifest.home() / "weights_manifest.json").read_text())["models"]["vanilla-sine"]
-    known = {n: {"sha256": hashlib.sha256(c).hexdigest(), "bytes": len(c)} for n, c in content.items() if n != "README.md"}
+    some = json.loads((manifest.home() / "weights_manifest.json").read_text())["models"][
+        "vanilla-sine"
+    ]
+    known = {
+        n: {"sha256": hashlib.sha256(c).hexdigest(), "bytes": len(c)}
+        for n, c in content.items()
+        if n != "README.md"
+    }
     tiny = json.loads(json.dumps({"size": 8, "classes": ["a", "b"], "width": 8, "latent": 4}))
-    entry = {**some, "plugin": "shapes", "repository": "me/gan", "revision": revision, "files": known, "config": tiny}
+    entry = {
+        **some,
+        "plugin": "shapes",
+        "repository": "me/gan",
+        "revision": revision,
+        "files": known,
+        "config": tiny,
+    }
     info = folder / "ganzoo_shapes-1.0.dist-info"
     info.mkdir(parents=True, exist_ok=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ganzoo-shapes\nVersion: 1.0\n")
@@ -140,11 +160,16 @@ def test_a_name_of_a_manifest(hub: HubServer, ganzoo: Ganzoo, tmp_path: Path) ->
     assert ganzoo("pull", "shapes-x", PYTHONPATH=place).err.startswith("shapes-x: from the cache")
     assert hub.requests == []
     other = third_party(tmp_path / "other", commit, files(seed=2))
-    assert "the manifest says" in ganzoo("pull", "shapes-x", PYTHONPATH=other, home="other", code=1).err
+    assert (
+        "the manifest says"
+        in ganzoo("pull", "shapes-x", PYTHONPATH=other, home="other", code=1).err
+    )
     assert "pinned" in ganzoo("pull", "shapes-x@v1", PYTHONPATH=place, code=2).err
 
 
-def test_a_model_that_is_nowhere_asks_nobody(hub: HubServer, ganzoo: Ganzoo, tmp_path: Path) -> None:
+def test_a_model_that_is_nowhere_asks_nobody(
+    hub: HubServer, ganzoo: Ganzoo, tmp_path: Path
+) -> None:
     hub.add_repo("me/gan", MODEL)
     place = third_party(tmp_path / "lib", None, MODEL)
     assert "its revision is null" in ganzoo("pull", "shapes-x", PYTHONPATH=place, code=1).err
@@ -177,7 +202,9 @@ PASSING: list[tuple[str, str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("match", "kind", "options"), PASSING)
-def test_what_passes_does_not_matter(hub: HubServer, ganzoo: Ganzoo, match: str, kind: Any, options: dict[str, Any]) -> None:
+def test_what_passes_does_not_matter(
+    hub: HubServer, ganzoo: Ganzoo, match: str, kind: Any, options: dict[str, Any]
+) -> None:
     hub.add_repo("me/gan", MODEL)
     fault = hub.fault(match, kind, **options)
     done = ganzoo("pull", "me/gan")
@@ -213,7 +240,12 @@ LASTING: list[tuple[str, str, dict[str, Any], str]] = [
     (STORED, "status", {"status": 500}, "the Hub answers 500 (fault 500); try again later"),
     ("HEAD .*model", "headers", {"headers": {"X-Linked-Size": "77"}}, "another length"),
     ("HEAD .*model", "headers", {"headers": {"X-Repo-Commit": None}}, "is it one?"),
-    ("HEAD .*model", "headers", {"headers": {"X-Repo-Commit": "../../../x"}}, "Invalid pointer path"),
+    (
+        "HEAD .*model",
+        "headers",
+        {"headers": {"X-Repo-Commit": "../../../x"}},
+        "Invalid pointer path",
+    ),
     ("HEAD .*model", "status", {"status": 503}, "the Hub answers 503"),
     ("HEAD .*model", "dead", {}, "Connection refused"),
     ("GET /api", "status", {"status": 429}, "asked too often"),
@@ -230,7 +262,11 @@ def test_what_lasts_is_one_line_and_leaves_nothing_wrong(
     hub.add_repo("me/gan", MODEL)
     hub.fault(match, kind, **{"times": ALWAYS, **options})
     assert text in ganzoo("pull", "me/gan", code=1, token="hf_good").err
-    blobs = [path for path in ganzoo.cache("me/gan").glob("**/*") if path.is_file() and path.parent.name != "refs"]
+    blobs = [
+        path
+        for path in ganzoo.cache("me/gan").glob("**/*")
+        if path.is_file() and path.parent.name != "refs"
+    ]
     assert all(path.read_bytes() in MODEL.values() for path in blobs)
     hub.faults.clear()
     assert right(ganzoo("pull", "me/gan").folder)
@@ -264,7 +300,9 @@ def test_no_links(hub: HubServer, ganzoo: Ganzoo) -> None:
     for name in (f"me/gan@{commit}", "me/old"):
         folder = ganzoo("pull", name, HF_HUB_DISABLE_SYMLINKS="1").folder
         assert not (folder / "model.safetensors").is_symlink()
-    assert ganzoo("pull", f"me/gan@{commit}", HF_HUB_DISABLE_SYMLINKS="1", HF_ENDPOINT=hub.nowhere).err.count("from the cache")
+    assert ganzoo(
+        "pull", f"me/gan@{commit}", HF_HUB_DISABLE_SYMLINKS="1", HF_ENDPOINT=hub.nowhere
+    ).err.count("from the cache")
     assert ganzoo("pull", "me/old", HF_HUB_DISABLE_SYMLINKS="1").err.count("from the cache")
 
 
@@ -276,7 +314,9 @@ def test_a_hub_that_cannot_be_reached(hub: HubServer, ganzoo: Ganzoo) -> None:
     ganzoo("pull", "me/gan")
     done = ganzoo("pull", "me/gan", **dead)
     assert right(done.folder)
-    assert done.err.splitlines()[0] == f"me/gan: from the cache, commit {commit[:12]}, 2 files checked"
+    assert (
+        done.err.splitlines()[0] == f"me/gan: from the cache, commit {commit[:12]}, 2 files checked"
+    )
     assert done.err.splitlines()[1].endswith("; this is what was pulled before")
     hub.fault("GET /api", "status", status=503, times=ALWAYS)
     assert "answers 503" in ganzoo("pull", "me/gan").err.splitlines()[1]
@@ -285,7 +325,9 @@ def test_a_hub_that_cannot_be_reached(hub: HubServer, ganzoo: Ganzoo) -> None:
 def test_off_line(hub: HubServer, ganzoo: Ganzoo) -> None:
     commit = hub.add_repo("me/gan", MODEL)
     for name in ("me/gan", f"me/gan@{commit}"):
-        assert ganzoo("pull", name, HF_HUB_OFFLINE="1", code=1).err.endswith("HF_HUB_OFFLINE forbids to fetch it\n")
+        assert ganzoo("pull", name, HF_HUB_OFFLINE="1", code=1).err.endswith(
+            "HF_HUB_OFFLINE forbids to fetch it\n"
+        )
     assert hub.requests == []
     ganzoo("pull", "me/gan")
     hub.requests.clear()
@@ -310,7 +352,9 @@ def test_off_line(hub: HubServer, ganzoo: Ganzoo) -> None:
         (f"me/private@{'0' * 40}", "hf_good", "no such branch, tag or commit"),
     ],
 )
-def test_refused(hub: HubServer, ganzoo: Ganzoo, repository: str, token: str | None, text: str) -> None:
+def test_refused(
+    hub: HubServer, ganzoo: Ganzoo, repository: str, token: str | None, text: str
+) -> None:
     hub.add_repo("me/private", MODEL, private=True)
     hub.add_repo("me/gated", MODEL, gated=True)
     assert text in ganzoo("pull", repository, token=token, code=1).err
@@ -319,7 +363,9 @@ def test_refused(hub: HubServer, ganzoo: Ganzoo, repository: str, token: str | N
 
 def test_a_folder_without_its_dot(hub: HubServer, ganzoo: Ganzoo) -> None:
     (ganzoo.folder / "runs" / "mine").mkdir(parents=True)
-    assert "for the folder that is here write ./runs/mine" in ganzoo("pull", "runs/mine", code=1).err
+    assert (
+        "for the folder that is here write ./runs/mine" in ganzoo("pull", "runs/mine", code=1).err
+    )
     assert "for the folder" not in ganzoo("pull", "runs/other", code=1).err
 
 
@@ -336,20 +382,26 @@ def test_a_token_stays_with_the_hub(hub: HubServer, ganzoo: Ganzoo) -> None:
     for match in ("GET /api", "HEAD .*config", "GET .*config", "HEAD .*model"):
         hub.fault(match, "redirect")
     assert right(ganzoo("pull", "me/gan", token="hf_good").folder)
-    elsewhere = [request for request in hub.requests if request.headers["host"].startswith("localhost")]
+    elsewhere = [
+        request for request in hub.requests if request.headers["host"].startswith("localhost")
+    ]
     assert len(elsewhere) >= 2
     stored = hub.served("/storage/")
     assert stored
     assert not any("hf_good" in str(request.headers) for request in (*elsewhere, *stored))
     assert any("hf_good" in str(request.headers) for request in hub.requests)
     hub.fault("GET /api", "status", status=401, times=ALWAYS, headers={})
-    shown = ganzoo("pull", "me/gan", token="hf_wrongwrongwrong", code=1, home="b", GANZOO_DEBUG="1").err
+    shown = ganzoo(
+        "pull", "me/gan", token="hf_wrongwrongwrong", code=1, home="b", GANZOO_DEBUG="1"
+    ).err
     assert shown.count("Traceback") == 1
     assert "The above exception" not in shown
 
 
 @pytest.mark.parametrize("size", ["32k", "200k"])
-def test_a_full_disk(hub: HubServer, ganzoo: Ganzoo, tmp_path: Path, size: str, tmpfs: Callable[[Path, str], Path]) -> None:
+def test_a_full_disk(
+    hub: HubServer, ganzoo: Ganzoo, tmp_path: Path, size: str, tmpfs: Callable[[Path, str], Path]
+) -> None:
     home = tmpfs(tmp_path / "home", size)
     hub.add_repo("me/gan", files(400_000))
     done = ganzoo("pull", "me/gan", code=1)
@@ -381,7 +433,10 @@ def test_two_at_once(hub: HubServer, ganzoo: Ganzoo) -> None:
     hub.add_repo("me/gan", files(3_000_000))
     hub.fault(STORED, "slow", rate=4_000_000)
     command = [sys.executable, "-c", "from ganzoo.cli.app import main; main()", "pull", "me/gan"]
-    both = [subprocess.Popen(command, env=ganzoo.environment(), stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    both = [
+        subprocess.Popen(command, env=ganzoo.environment(), stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
     folders = {Path(process.communicate(timeout=60)[0].strip()) for process in both}
     assert [process.returncode for process in both] == [0, 0]
     assert len(folders) == 1
@@ -410,14 +465,26 @@ OTHER = files(seed=9)["model.safetensors"]
 NOT_OURS: dict[str, tuple[dict[str, bytes], str]] = {
     "empty": ({}, "not a ganzoo model (no config.json)"),
     "no-weights": ({"config.json": MODEL["config.json"]}, "no model.safetensors"),
-    "pickle": ({"config.json": b"{}", "pytorch_model.bin": b"x"}, "pytorch_model.bin, a pickle, which is never opened"),
+    "pickle": (
+        {"config.json": b"{}", "pytorch_model.bin": b"x"},
+        "pytorch_model.bin, a pickle, which is never opened",
+    ),
     "name": ({"config.json": b"{}", "a\x1b[2J\nb.bin": b"x"}, "a pickle"),
     "garbage": ({**MODEL, "config.json": b"\xff\x00{"}, "config.json"),
     "bert": ({**MODEL, "config.json": b'{"model_type": "bert"}'}, "config.json"),
     "deep": ({**MODEL, "config.json": b'{"config": ' * 5000}, "config.json"),
-    "huge": ({**MODEL, "config.json": b" " * 1_000_001 + MODEL["config.json"]}, "which no configuration needs"),
-    "halves": ({**MODEL, "config.json": config({"model.safetensors": OTHER})}, "config.json beside it says"),
-    "shorter": ({**MODEL, "config.json": config({"model.safetensors": WEIGHTS[:-1]})}, "config.json beside it says"),
+    "huge": (
+        {**MODEL, "config.json": b" " * 1_000_001 + MODEL["config.json"]},
+        "which no configuration needs",
+    ),
+    "halves": (
+        {**MODEL, "config.json": config({"model.safetensors": OTHER})},
+        "config.json beside it says",
+    ),
+    "shorter": (
+        {**MODEL, "config.json": config({"model.safetensors": WEIGHTS[:-1]})},
+        "config.json beside it says",
+    ),
     "path": ({**MODEL, "config.json": config({"../model.safetensors": WEIGHTS})}, "config.json"),
 }
 
@@ -443,7 +510,20 @@ def test_a_plugin_that_is_not_here(hub: HubServer, ganzoo: Ganzoo) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["a/b/c", "a/..", "../x/..", "a/b@../../x", "a/b@", "a/b@x y", "/a/b@c", "a/-b", "a/b\n", "a\x1b/b", "a/b@x/../y", "a//b"],
+    [
+        "a/b/c",
+        "a/..",
+        "../x/..",
+        "a/b@../../x",
+        "a/b@",
+        "a/b@x y",
+        "/a/b@c",
+        "a/-b",
+        "a/b\n",
+        "a\x1b/b",
+        "a/b@x/../y",
+        "a//b",
+    ],
 )
 def test_names_that_are_none(hub: HubServer, ganzoo: Ganzoo, name: str) -> None:
     shown = ganzoo("pull", name, code=2).err
@@ -453,9 +533,14 @@ def test_names_that_are_none(hub: HubServer, ganzoo: Ganzoo, name: str) -> None:
 
 def test_what_the_server_says_is_made_harmless(hub: HubServer, ganzoo: Ganzoo) -> None:
     hub.add_repo("me/gan", MODEL)
-    said = "go away hf_wrongwrongwrong, by https://x.y/z?X-Amz-Signature=secret \u00ad\u009b31m" + "x" * 1000
+    said = (
+        "go away hf_wrongwrongwrong, by https://x.y/z?X-Amz-Signature=secret \u00ad\u009b31m"
+        + "x" * 1000
+    )
     hub.store.get("me/gan").branches.clear()
-    hub.fault("GET /api", "headers", headers={"X-Error-Message": said, "X-Error-Code": None}, times=ALWAYS)
+    hub.fault(
+        "GET /api", "headers", headers={"X-Error-Message": said, "X-Error-Code": None}, times=ALWAYS
+    )
     for token in (None, "hf_good"):
         shown = ganzoo("pull", "me/gan", token=token, code=1).err
         assert "go away <token>, by https://x.y/z" in shown
@@ -467,9 +552,16 @@ def test_what_the_server_says_is_made_harmless(hub: HubServer, ganzoo: Ganzoo) -
 def test_what_is_known_of_a_repository(hub: HubServer, ganzoo: Ganzoo) -> None:
     """`ganzoo info` fetches no weights, and asks once."""
     tiny = {"size": 8, "classes": ["a", "b"], "width": 8, "latent": 4}
-    commit = hub.add_repo("me/gan", {**MODEL, "config.json": config({"model.safetensors": WEIGHTS}, config=tiny)})
+    commit = hub.add_repo(
+        "me/gan", {**MODEL, "config.json": config({"model.safetensors": WEIGHTS}, config=tiny)}
+    )
     shown = json.loads(ganzoo("info", "me/gan", "--json").out)
-    assert (shown["repository"], shown["commit"], shown["plugin"], shown["config"]) == ("me/gan", commit, "tiny_class", tiny)
+    assert (shown["repository"], shown["commit"], shown["plugin"], shown["config"]) == (
+        "me/gan",
+        commit,
+        "tiny_class",
+        tiny,
+    )
     assert "label" in shown["inputs"]
     assert hub.served("/storage/") == []
     hub.requests.clear()

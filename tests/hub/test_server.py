@@ -67,8 +67,13 @@ def test_upload(hub: HubServer, client: Client, tmp_path: Path) -> None:
     assert out["second"] == commits[2].oid
     assert hub.files("me/gan")["model.safetensors"] == WEIGHTS
     assert not hub.store.get("me/gan").tags
-    assert ["authorization" in request.headers for request in hub.served("PUT /storage/")] == [False]
-    assert all("authorization" in request.headers for request in hub.served(" /api/(models|repos|who)| /me/"))
+    assert ["authorization" in request.headers for request in hub.served("PUT /storage/")] == [
+        False
+    ]
+    assert all(
+        "authorization" in request.headers
+        for request in hub.served(" /api/(models|repos|who)| /me/")
+    )
 
 
 def test_download(hub: HubServer, client: Client) -> None:
@@ -84,8 +89,13 @@ def test_download(hub: HubServer, client: Client) -> None:
     assert Path(blob).name == SHA256
     assert names == sorted(FILES)
     stored = hub.served(" /storage/")
-    assert [(request.method, request.status, "authorization" in request.headers) for request in stored] == [("GET", 200, False)]
-    assert hub.served(f"GET /me/gan/resolve/{commit}/config.json")[0].headers["authorization"] == "Bearer hf_good"
+    assert [
+        (request.method, request.status, "authorization" in request.headers) for request in stored
+    ] == [("GET", 200, False)]
+    assert (
+        hub.served(f"GET /me/gan/resolve/{commit}/config.json")[0].headers["authorization"]
+        == "Bearer hf_good"
+    )
 
 
 def test_resumed(hub: HubServer, client: Client) -> None:

@@ -22,7 +22,14 @@ BIG = b"0123456789" * 100
 WEIGHTS = random.Random(0).randbytes(5000)
 
 
-def ask(origin: str, method: str, path: str, body: Any = None, token: str | None = "hf_good", **headers: str) -> Any:
+def ask(
+    origin: str,
+    method: str,
+    path: str,
+    body: Any = None,
+    token: str | None = "hf_good",
+    **headers: str,
+) -> Any:
     """One request on a connection of its own: the answer, with its body in `content`."""
     connection = http.client.HTTPConnection(origin.removeprefix("http://"), timeout=10)
     given = {"Authorization": f"Bearer {token}", **headers} if token else headers
@@ -42,7 +49,13 @@ def commit(hub: HubServer) -> str:
 @pytest.mark.usefixtures("commit")
 @pytest.mark.parametrize(
     ("wanted", "status", "found"),
-    [("0-9", 206, BIG[:10]), ("990-", 206, BIG[990:]), ("-7", 206, BIG[-7:]), ("5-5000", 206, BIG[5:]), ("1000-", 416, b"")],
+    [
+        ("0-9", 206, BIG[:10]),
+        ("990-", 206, BIG[990:]),
+        ("-7", 206, BIG[-7:]),
+        ("5-5000", 206, BIG[5:]),
+        ("1000-", 416, b""),
+    ],
 )
 def test_range(hub: HubServer, wanted: str, status: int, found: bytes) -> None:
     answer = ask(hub.endpoint, "GET", FILE, Range=f"bytes={wanted}")
@@ -67,12 +80,22 @@ def test_commit_is_whole_or_nothing(hub: HubServer, commit: str) -> None:
         return int(ask(hub.endpoint, "POST", "/api/models/me/gan/commit/main", body).status)
 
     small = ("file", {"path": "a.txt", "content": "YQ==", "encoding": "base64"})
-    assert send(small, ("lfsFile", {"path": "b.npz", "algo": "sha256", "oid": "0" * 64, "size": 3})) == 404
+    assert (
+        send(small, ("lfsFile", {"path": "b.npz", "algo": "sha256", "oid": "0" * 64, "size": 3}))
+        == 404
+    )
     assert send(small, ("deletedFile", {"path": "none"})) == 404
     assert send(small, ("file", {"path": "../a", "content": ""})) == 400
     assert send(("header", {"summary": "s", "parentCommit": "0" * 40}), small) == 412
     assert [one.oid for one in hub.commits("me/gan")] == [commit]
-    assert send(("header", {"summary": "s", "parentCommit": commit}), small, ("deletedFile", {"path": "config.json"})) == 200
+    assert (
+        send(
+            ("header", {"summary": "s", "parentCommit": commit}),
+            small,
+            ("deletedFile", {"path": "config.json"}),
+        )
+        == 200
+    )
     assert sorted(hub.files("me/gan")) == ["a.txt", "model.safetensors"]
     assert sorted(hub.files("me/gan", commit)) == ["config.json", "model.safetensors"]
 
@@ -92,7 +115,9 @@ def test_the_same_deeds_give_the_same_commits() -> None:
 
 
 @pytest.mark.usefixtures("commit")
-@pytest.mark.parametrize(("kind", "error"), [("cut", http.client.IncompleteRead), ("reset", ConnectionResetError)])
+@pytest.mark.parametrize(
+    ("kind", "error"), [("cut", http.client.IncompleteRead), ("reset", ConnectionResetError)]
+)
 def test_ends_early(hub: HubServer, kind: Any, error: type[Exception]) -> None:
     hub.fault(f"GET {FILE}", kind, at=300, skip=1)
     hub.fault("HEAD", kind, at=None)
@@ -143,7 +168,10 @@ def test_answers_changed(hub: HubServer) -> None:
 def test_other_places(hub: HubServer) -> None:
     hub.fault("GET", "redirect")
     moved = ask(hub.endpoint, "GET", FILE)
-    assert (moved.status, moved.headers["Location"]) == (302, hub.endpoint.replace("127.0.0.1", "localhost") + FILE)
+    assert (moved.status, moved.headers["Location"]) == (
+        302,
+        hub.endpoint.replace("127.0.0.1", "localhost") + FILE,
+    )
     with urlopen(moved.headers["Location"]) as answer:
         assert answer.read() == BIG
     hub.fault("HEAD", "dead")
@@ -154,7 +182,10 @@ def test_other_places(hub: HubServer) -> None:
 
 @pytest.mark.usefixtures("commit")
 def test_slow(hub: HubServer) -> None:
-    for match, kind, options in (("GET", "stall", {"at": 9, "seconds": 0.3}), ("GET", "slow", {"rate": 3000})):
+    for match, kind, options in (
+        ("GET", "stall", {"at": 9, "seconds": 0.3}),
+        ("GET", "slow", {"rate": 3000}),
+    ):
         hub.fault(match, kind, **options)  # type: ignore[arg-type]
         began = time.monotonic()
         assert ask(hub.endpoint, "GET", FILE).content == BIG
@@ -197,15 +228,29 @@ def test_own_process_and_what_it_left(tmp_path: Path) -> None:
     (source / "config.json").write_bytes(BIG)
 
     def start(*words: str) -> tuple[subprocess.Popen[str], str]:
-        command = [sys.executable, "-m", "tests.hub.server", "--root", str(tmp_path / "root"), *words]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
+        command = [
+            sys.executable,
+            "-m",
+            "tests.hub.server",
+            "--root",
+            str(tmp_path / "root"),
+            *words,
+        ]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+        )
         return process, process.stdout.readline().strip() if process.stdout else ""
 
     rule = json.dumps({"match": "HEAD", "kind": "status", "status": 418})
-    first, endpoint = start("--repo", f"me/gan={source}", "--fault", rule, "--log", str(tmp_path / "log"))
+    first, endpoint = start(
+        "--repo", f"me/gan={source}", "--fault", rule, "--log", str(tmp_path / "log")
+    )
     assert ask(endpoint, "HEAD", FILE).status == 418
     assert ask(endpoint, "POST", "/api/models/me/gan/tag/main", {"tag": "v1"}).status == 200
-    assert [json.loads(line)["status"] for line in (tmp_path / "log").read_text().splitlines()] == [418, 200]
+    assert [json.loads(line)["status"] for line in (tmp_path / "log").read_text().splitlines()] == [
+        418,
+        200,
+    ]
     first.kill()
     first.wait()
     second, endpoint = start()

@@ -77,7 +77,10 @@ def batch(hub: Api, call: Call, name: str) -> Reply:
         known: dict[str, Any] = {"oid": row["oid"], "size": row["size"]}
         if not hub.store.path(row["oid"]).exists():
             verify = {"href": f"{hub.endpoint}/{name}.git/info/lfs/objects/verify"}
-            known["actions"] = {"upload": {"href": address(hub, call, "PUT", row["oid"])}, "verify": verify}
+            known["actions"] = {
+                "upload": {"href": address(hub, call, "PUT", row["oid"])},
+                "verify": verify,
+            }
         objects.append(known)
     return as_json({"transfer": "basic", "objects": objects})
 
@@ -137,5 +140,9 @@ def committed(hub: Api, name: str, branch: str, lines: list[bytes]) -> Commit:
             delete.append(value["path"].rstrip("/") + "/" * (key == "deletedFolder"))
         else:
             raise Refused(400, f"Unknown key {key!r}")
-    named = {"title": head.get("summary", ""), "message": head.get("description", ""), "parent": head.get("parentCommit")}
+    named = {
+        "title": head.get("summary", ""),
+        "message": head.get("description", ""),
+        "parent": head.get("parentCommit"),
+    }
     return hub.store.commit(name, add, delete, branch=branch, **named)

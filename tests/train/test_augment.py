@@ -48,7 +48,9 @@ def test_derivatives_agree_with_finite_differences(name: str) -> None:
 
 def test_a_second_derivative_goes_through() -> None:
     """A gradient penalty: the norm of a gradient by augmented pictures, differentiated by weights."""
-    critic = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 24, 4), nn.Tanh(), nn.Linear(4, 1)).double()
+    critic = nn.Sequential(
+        nn.Flatten(), nn.Linear(3 * 16 * 24, 4), nn.Tanh(), nn.Linear(4, 1)
+    ).double()
     images = pictures().requires_grad_()
 
     def penalty() -> Tensor:
@@ -70,7 +72,10 @@ def test_a_second_derivative_goes_through() -> None:
 
 
 def test_color_by_its_formula() -> None:
-    images, numbers = pictures(2), torch.tensor([[0.5, 0.9], [0.5, 0.5], [0.5, 0.5]], dtype=torch.float64)
+    images, numbers = (
+        pictures(2),
+        torch.tensor([[0.5, 0.9], [0.5, 0.5], [0.5, 0.5]], dtype=torch.float64),
+    )
     made = color(images, numbers)
     assert torch.allclose(made[0], images[0]), "the middle of every range changes nothing"
     assert torch.allclose(made[1], images[1] + 0.4)
@@ -94,7 +99,13 @@ def test_translation_moves_whole_pixels() -> None:
 
 def test_cutout_turns_a_window_grey() -> None:
     images = pictures(3).abs() + 0.1
-    gone = cutout(images, torch.tensor([[0.5, 0.0, 0.999], [0.5, 0.0, 0.999], [0.0] * 3], dtype=torch.float64)) == 0
+    gone = (
+        cutout(
+            images,
+            torch.tensor([[0.5, 0.0, 0.999], [0.5, 0.0, 0.999], [0.0] * 3], dtype=torch.float64),
+        )
+        == 0
+    )
     assert gone[0].sum() == 3 * 8 * 12
     assert gone[0, :, 4:12, 6:18].all()
     assert gone[1].sum() == 3 * 4 * 6, "half outside at the corner"
@@ -112,7 +123,9 @@ def test_names() -> None:
 class Seen(nn.Module):
     """Keeps what it was called with."""
 
-    def forward(self, image: Tensor, other: Tensor | None = None, label: Tensor | None = None) -> Tensor:
+    def forward(
+        self, image: Tensor, other: Tensor | None = None, label: Tensor | None = None
+    ) -> Tensor:
         self.kept = (image, other, label)
         return image.mean()
 
@@ -157,7 +170,12 @@ def test_without_augmentation_there_is_no_hook() -> None:
 def test_networks_that_see_no_pictures_are_an_error(tmp_path: Path) -> None:
     from ganzoo.training.run import train
 
-    options: dict[str, Any] = {"preset": "sine", "steps": 2, "device": "cpu", "out": tmp_path / "run"}
+    options: dict[str, Any] = {
+        "preset": "sine",
+        "steps": 2,
+        "device": "cpu",
+        "out": tmp_path / "run",
+    }
     with pytest.raises(UsageError, match="--augment: 'vanilla' learns from no pictures here"):
         train("vanilla", "sine", augment="color", **options)
     assert not (tmp_path / "run").exists()
@@ -184,5 +202,9 @@ def test_critics_that_take_no_pictures_are_an_error(tmp_path: Path) -> None:
     plugin = registry.get("vanilla")
     gan = plugin.build(plugin.tiny)
     gan.discriminator.register_forward_pre_hook(lambda network, args: (args[0].flatten(1),))
-    with pytest.raises(UsageError, match="--augment: no network that judges is called with pictures"):
-        Trainer(gan, gan.phases(), Noise(), Engine("cpu", "fp32"), tmp_path, augment=("color",)).run()
+    with pytest.raises(
+        UsageError, match="--augment: no network that judges is called with pictures"
+    ):
+        Trainer(
+            gan, gan.phases(), Noise(), Engine("cpu", "fp32"), tmp_path, augment=("color",)
+        ).run()

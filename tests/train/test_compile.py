@@ -43,7 +43,14 @@ def test_compiled_training_agrees_with_eager_and_restarts(tmp_path: Path) -> Non
 
     def run(name: str, **options: Any) -> Path:
         notes = Notes()
-        made = train("vanilla", "sine", out=tmp_path / name, preset="sine", reporter=notes, **{**OPTIONS, **options})
+        made = train(
+            "vanilla",
+            "sine",
+            out=tmp_path / name,
+            preset="sine",
+            reporter=notes,
+            **{**OPTIONS, **options},
+        )
         assert notes.texts == []
         return made
 
@@ -74,11 +81,15 @@ def test_a_gradient_penalty_goes_on_without(tmp_path: Path) -> None:
         "sample_every": 0,
     }
     eager = train("tiny_curve", "sinusoids", out=tmp_path / "eager", **options)
-    fast = train("tiny_curve", "sinusoids", out=tmp_path / "fast", compile=True, reporter=notes, **options)
+    fast = train(
+        "tiny_curve", "sinusoids", out=tmp_path / "fast", compile=True, reporter=notes, **options
+    )
     assert len(notes.texts) == 1
     assert "double backward" in notes.texts[0]
     expected, found = load_file(eager / CHECKPOINT), load_file(fast / CHECKPOINT)
-    assert all(torch.equal(expected[key], found[key]) for key in expected), "from the start again, and eager from there on"
+    assert all(torch.equal(expected[key], found[key]) for key in expected), (
+        "from the start again, and eager from there on"
+    )
     assert [row["step"] for row in read_rows(fast)] == [1, 2, 3, 4]
 
 
@@ -104,9 +115,13 @@ class Late(nn.Module):
 
 
 @pytest.mark.parametrize("every", [0, 1])
-def test_what_fails_late_goes_back_to_the_last_checkpoint(every: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fails_late_goes_back_to_the_last_checkpoint(
+    every: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In the middle of a step, after one player has moved: the step is done again from where it began."""
-    monkeypatch.setattr(nn.Module, "compile", lambda self, **options: None)  # no compiler for the others
+    monkeypatch.setattr(
+        nn.Module, "compile", lambda self, **options: None
+    )  # no compiler for the others
 
     def trained(name: str, **options: Any) -> Notes:
         plugin, notes = registry.get("vanilla"), Notes()

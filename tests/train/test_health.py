@@ -30,7 +30,9 @@ def told(health: Health, rows: list[dict[str, Any]]) -> list[str]:
 
 
 def scores(real: float, fake: float, n: int = ROWS) -> list[dict[str, Any]]:
-    return [{"score/real": real, "score/fake": fake, "loss/discriminator": 0.1 * i} for i in range(n)]
+    return [
+        {"score/real": real, "score/fake": fake, "loss/discriminator": 0.1 * i} for i in range(n)
+    ]
 
 
 def test_a_player_that_has_won() -> None:
@@ -47,7 +49,9 @@ def test_a_player_that_has_won() -> None:
 def test_losses_that_stand_still() -> None:
     still = [{"loss/a": 0.6931472, "loss/b": 1.0}] * ROWS
     assert "stood still" in told(Health(), still)[0]
-    assert told(Health(), [{"loss/a": 0.6931472, "loss/b": 1.0 + 0.01 * i} for i in range(ROWS)]) == []
+    assert (
+        told(Health(), [{"loss/a": 0.6931472, "loss/b": 1.0 + 0.01 * i} for i in range(ROWS)]) == []
+    )
     assert told(Health(), [{"step": 1}] * ROWS) == [], "no losses, no verdict"
 
 
@@ -58,7 +62,9 @@ def test_samples_that_look_alike() -> None:
     few = real[:4].repeat(16, 1, 1, 1)
     for bad in (alike, few):
         health = Health(real)
-        assert [health.samples(bad) for _ in range(FIRST + 1)] == [[]] * (FIRST + 1), "too early, or only once"
+        assert [health.samples(bad) for _ in range(FIRST + 1)] == [[]] * (FIRST + 1), (
+            "too early, or only once"
+        )
         assert not health.collapsed
         assert "collapsed" in health.samples(bad)[0]
         assert health.collapsed
@@ -82,12 +88,21 @@ def test_a_run_that_collapses_is_stopped(tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
     for number in range(16):
-        images.picture((torch.rand(28, 28, 1).numpy() * 255).astype("uint8")).save(folder / f"{number}.png")
+        images.picture((torch.rand(28, 28, 1).numpy() * 255).astype("uint8")).save(
+            folder / f"{number}.png"
+        )
     train("vanilla", str(folder), out=tmp_path / "long", settings=settings, **options)
     warnings = [text for text in heard.notes if "collapsed" in text]
     assert len(warnings) == 1
     with pytest.raises(Collapsed) as stopped:
-        train("vanilla", str(folder), out=tmp_path / "stopped", settings=settings, stop_on_collapse=True, **options)
+        train(
+            "vanilla",
+            str(folder),
+            out=tmp_path / "stopped",
+            settings=settings,
+            stop_on_collapse=True,
+            **options,
+        )
     assert stopped.value.step < 60
     assert position(tmp_path / "stopped").index == stopped.value.step
     train(out=tmp_path / "stopped", resume=True)
@@ -99,8 +114,15 @@ def test_samples_of_one_class() -> None:
     rng = torch.Generator().manual_seed(0)
     real = torch.rand(64, 1, 8, 8, generator=rng)
     read = {"share": 0.5}
-    health = Health(real, lambda made: ["7" if i < read["share"] * len(made) else str(i % 5) for i in range(len(made))])
-    assert [health.samples(real.flip(0)) for _ in range(FIRST + 2)] == [[]] * (FIRST + 2), "half may be of one class"
+    health = Health(
+        real,
+        lambda made: [
+            "7" if i < read["share"] * len(made) else str(i % 5) for i in range(len(made))
+        ],
+    )
+    assert [health.samples(real.flip(0)) for _ in range(FIRST + 2)] == [[]] * (FIRST + 2), (
+        "half may be of one class"
+    )
     read["share"] = 0.7
     assert "45 of 64 samples look like one class, 7" in health.samples(real.flip(0))[0]
     assert health.samples(real.flip(0)) == [], "said once"

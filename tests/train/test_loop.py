@@ -40,17 +40,23 @@ class Noise:
 
     def take(self, position: int, size: int, seed: int) -> dict[str, Tensor]:
         rows = [torch.Generator().manual_seed(position + i) for i in range(size)]
-        real = torch.stack([torch.randint(0, 256, (1, 8, 8), generator=g, dtype=torch.uint8) for g in rows])
+        real = torch.stack(
+            [torch.randint(0, 256, (1, 8, 8), generator=g, dtype=torch.uint8) for g in rows]
+        )
         return {"real": real, "image": real}
 
 
-def trainer(folder: Path, steps: int = 6, precision: str = "fp32", seed: int = 1, **changes: Any) -> Trainer:
+def trainer(
+    folder: Path, steps: int = 6, precision: str = "fp32", seed: int = 1, **changes: Any
+) -> Trainer:
     plugin = registry.get("vanilla")
     config = msgspec.structs.replace(plugin.tiny, dropout=0.5, batch_norm=True, **changes)
     torch.manual_seed(seed)
     gan = plugin.build(config)
     phases = tuple(dataclasses.replace(phase, steps=steps) for phase in gan.phases())
-    return Trainer(gan, phases, Noise(), Engine("cpu", precision, seed), folder, rhythm=Rhythm(2, 0, 0))
+    return Trainer(
+        gan, phases, Noise(), Engine("cpu", precision, seed), folder, rhythm=Rhythm(2, 0, 0)
+    )
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -76,10 +82,20 @@ def test_training_moves_weights_and_logs(tmp_path: Path) -> None:
     before = {key: value.clone() for key, value in made.gan.state_dict().items()}
     made.run()
     after = made.gan.state_dict()
-    assert all(not torch.equal(before[key], after[key]) for key in before if key.endswith("weight") and "layers.0" in key)
+    assert all(
+        not torch.equal(before[key], after[key])
+        for key in before
+        if key.endswith("weight") and "layers.0" in key
+    )
     rows = read_rows(tmp_path)
     assert [row["step"] for row in rows] == [2, 4, 6]
-    assert {"loss/generator", "loss/discriminator", "score/real", "score/fake", "images_per_second"} <= rows[-1].keys()
+    assert {
+        "loss/generator",
+        "loss/discriminator",
+        "score/real",
+        "score/fake",
+        "images_per_second",
+    } <= rows[-1].keys()
 
 
 def test_resume_without_checkpoint_and_of_another_configuration(tmp_path: Path) -> None:
@@ -101,7 +117,10 @@ class Pair(GAN[Toy]):
 
     def __init__(self, config: Toy) -> None:
         super().__init__(config)
-        self.a, self.b = nn.Linear(1, 1, bias=False), nn.Sequential(nn.Linear(1, 1, bias=False), nn.BatchNorm1d(1))
+        self.a, self.b = (
+            nn.Linear(1, 1, bias=False),
+            nn.Sequential(nn.Linear(1, 1, bias=False), nn.BatchNorm1d(1)),
+        )
         for parameter in self.parameters():
             nn.init.ones_(parameter)
         self.seen: list[tuple[float, float]] = []
@@ -151,13 +170,19 @@ def test_phases_freeze_and_settle(tmp_path: Path) -> None:
     assert set(made.average.shadows) == {"a"}
     key = "b.1.running_mean"
     assert not torch.equal(live[key], averaged[key])
-    assert torch.equal(pair.state_dict()[key], averaged[key]), "a finished network takes its averaged weights"
-    assert float(pair.a.weight) == pytest.approx(1 - 5 * 0.25), "a network that moves on keeps its live weights"
+    assert torch.equal(pair.state_dict()[key], averaged[key]), (
+        "a finished network takes its averaged weights"
+    )
+    assert float(pair.a.weight) == pytest.approx(1 - 5 * 0.25), (
+        "a network that moves on keeps its live weights"
+    )
 
 
 def test_nan_names_the_step_and_keeps_the_checkpoint(tmp_path: Path) -> None:
     pair = Pair(Toy())
-    made = Trainer(pair, pair.phases(), Noise(), Engine("cpu", "fp32"), tmp_path, rhythm=Rhythm(1, 0, 1))
+    made = Trainer(
+        pair, pair.phases(), Noise(), Engine("cpu", "fp32"), tmp_path, rhythm=Rhythm(1, 0, 1)
+    )
     pair.poison = 2
     with pytest.raises(NonFiniteLoss) as caught:
         made.run()
@@ -185,7 +210,14 @@ def test_average_follows_its_formula() -> None:
 def test_linear_schedule_and_weight_clipping() -> None:
     assert [linear(i, 8) for i in (0, 4, 6, 7)] == [1.0, 1.0, 0.5, 0.25]
     pair = Pair(Toy())
-    player = Player(networks=("a",), optimizer="sgd", lr=1.0, schedule="linear", clip_weights=0.01, clip_grad=0.5)
+    player = Player(
+        networks=("a",),
+        optimizer="sgd",
+        lr=1.0,
+        schedule="linear",
+        clip_weights=0.01,
+        clip_grad=0.5,
+    )
     mover = Mover(pair, player, Phase(steps=8, batch=1, players={"a": player}))
     pair.a(torch.ones(1, 1)).sum().backward()
     mover.step(6)
@@ -208,10 +240,17 @@ def test_optimizer_state_survives(optimizer: Any) -> None:
                 saved = {key: value.clone().contiguous() for key, value in mover.state().items()}
                 mover = Mover(net, player, phase)
                 mover.restore(saved)
-                kept = [v for s in mover.optimizer.state.values() for v in s.values() if isinstance(v, Tensor) and v.ndim == 4]
+                kept = [
+                    v
+                    for s in mover.optimizer.state.values()
+                    for v in s.values()
+                    if isinstance(v, Tensor) and v.ndim == 4
+                ]
                 assert all(v.is_contiguous(memory_format=torch.channels_last) for v in kept)
             mover.optimizer.zero_grad()
-            net.a(torch.linspace(0, 1, 48 * (index + 1)).view(index + 1, 3, 4, 4)).square().mean().backward()
+            net.a(
+                torch.linspace(0, 1, 48 * (index + 1)).view(index + 1, 3, 4, 4)
+            ).square().mean().backward()
             mover.step(index)
         return torch.as_tensor(net.a.weight.detach())
 
@@ -256,14 +295,18 @@ class Runs:
         self.steps = steps
 
     def start(self, folder: Path, *more: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([*self.command, str(folder), str(self.steps), *more], env=self.environment)
+        return subprocess.Popen(
+            [*self.command, str(folder), str(self.steps), *more], env=self.environment
+        )
 
     def kill(self, folder: Path, after: float = 0.0, *more: str) -> bool:
         """Start, wait until this sitting has written a checkpoint and `after` seconds more; whether there was one to kill."""
         checkpoint = folder / CHECKPOINT
         before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
         process = self.start(folder, *more)
-        while process.poll() is None and not (checkpoint.exists() and checkpoint.stat().st_mtime_ns > before):
+        while process.poll() is None and not (
+            checkpoint.exists() and checkpoint.stat().st_mtime_ns > before
+        ):
             time.sleep(0.01)
         time.sleep(after)
         killed = process.poll() is None
@@ -293,7 +336,9 @@ def test_twenty_kills_at_random_moments(tmp_path: Path) -> None:
     assert runs.start(tmp_path / "whole").wait() == 0
     assert runs.kill(tmp_path / "killed", moments.random())
     for _ in range(19):
-        assert runs.kill(tmp_path / "killed", moments.random(), "--resume"), "the run ended before it was killed"
+        assert runs.kill(tmp_path / "killed", moments.random(), "--resume"), (
+            "the run ended before it was killed"
+        )
     assert runs.start(tmp_path / "killed", "--resume").wait() == 0
     runs.equal(tmp_path / "whole", tmp_path / "killed")
 
@@ -309,7 +354,9 @@ def test_real_set_is_a_batch_stream() -> None:
 def test_batches_ahead_are_the_same() -> None:
     ahead = Ahead(Noise())
     for position in (0, 8, 16, 40, 48):  # 40: a jump, as a resumed run makes
-        assert torch.equal(ahead.take(position, 8, 3, 8)["real"], Noise().take(position, 8, 3)["real"])
+        assert torch.equal(
+            ahead.take(position, 8, 3, 8)["real"], Noise().take(position, 8, 3)["real"]
+        )
     ahead.stop()
 
 

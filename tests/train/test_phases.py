@@ -32,7 +32,10 @@ def captioned(tmp_path: Path) -> Path:
 
 def narrow() -> dict[str, int]:
     """Settings of a small StackGAN."""
-    return {name: getattr(registry.get("stackgan").tiny, name) for name in ("stage1", "size", "generator_width", "text_width")}
+    return {
+        name: getattr(registry.get("stackgan").tiny, name)
+        for name in ("stage1", "size", "generator_width", "text_width")
+    }
 
 
 def norms(network: nn.Module) -> list[nn.BatchNorm2d]:
@@ -50,21 +53,39 @@ class Watched(Artifacts):
             self.means = [norm.running_mean.clone() for norm in norms(self.gan.stage1)]
 
 
-def test_norms_of_networks_that_read_sentences_are_estimated_anew(captioned: Path, tmp_path: Path) -> None:
+def test_norms_of_networks_that_read_sentences_are_estimated_anew(
+    captioned: Path, tmp_path: Path
+) -> None:
     """At the end of their phase and of the run: against a plain mean over the same inputs, by hand."""
     plugin, found = registry.get("stackgan"), open_set(str(captioned))
     settings = {"ema": 0.9, "text_steps": STEPS, "stage1_steps": STEPS, "stage2_steps": STEPS}
     config = override(plugin.adapt(plugin.tiny, found.facts), settings, "test")
-    gan, batches, engine = plugin.build(config), found.bind(plugin.data(config)), Engine("cpu", "fp32", 3)
+    gan, batches, engine = (
+        plugin.build(config),
+        found.bind(plugin.data(config)),
+        Engine("cpu", "fp32", 3),
+    )
     artifacts = Watched(plugin, engine.place(gan), batches, engine, tmp_path / "run")
-    trainer = Trainer(gan, gan.phases(), batches, engine, tmp_path / "run", rhythm=Rhythm(0, 0, 0), events=artifacts)
+    trainer = Trainer(
+        gan,
+        gan.phases(),
+        batches,
+        engine,
+        tmp_path / "run",
+        rhythm=Rhythm(0, 0, 0),
+        events=artifacts,
+    )
     trainer.run()
     wanted = [norm.running_mean for norm in norms(gan.stage1)]
-    assert all(torch.equal(kept, mean) for kept, mean in zip(artifacts.means, wanted, strict=True)), "frozen since"
+    assert all(
+        torch.equal(kept, mean) for kept, mean in zip(artifacts.means, wanted, strict=True)
+    ), "frozen since"
     assert all(norm.num_batches_tracked == ESTIMATE_BATCHES for norm in norms(gan.stage1))
 
     sums, first = torch.zeros(len(wanted[0])), norms(gan.stage1)[0]
-    first.register_forward_pre_hook(lambda module, args: None if sums.add_(args[0].mean(dim=(0, 2, 3))) is sums else args)
+    first.register_forward_pre_hook(
+        lambda module, args: None if sums.add_(args[0].mean(dim=(0, 2, 3))) is sums else args
+    )
     gan.eval()
     with torch.no_grad():
         for feed in artifacts._feed(engine.seed):
@@ -84,14 +105,20 @@ def _with_config(artifacts: Artifacts, average: Average) -> Path:
     from ganzoo.sampling.assembly import model_config
     from ganzoo.zoo import weights
 
-    files.write_json(artifacts.folder / weights.CONFIG, model_config(artifacts.plugin, artifacts.gan))
+    files.write_json(
+        artifacts.folder / weights.CONFIG, model_config(artifacts.plugin, artifacts.gan)
+    )
     return artifacts.folder
 
 
 def test_a_phase_shows_the_view_of_its_name(captioned: Path, tmp_path: Path) -> None:
     plugin, found = registry.get("stackgan"), open_set(str(captioned))
     config = plugin.adapt(plugin.tiny, found.facts)
-    gan, batches, engine = plugin.build(config), found.bind(plugin.data(config)), Engine("cpu", "fp32", 0)
+    gan, batches, engine = (
+        plugin.build(config),
+        found.bind(plugin.data(config)),
+        Engine("cpu", "fp32", 0),
+    )
     artifacts = Artifacts(plugin, engine.place(gan), batches, engine, tmp_path)
     text, first, second = gan.phases()
     average = Average(gan, gan.ema, 0.9)

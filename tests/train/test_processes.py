@@ -45,15 +45,30 @@ def test_two_processes_agree_bit_for_bit(tmp_path: Path) -> None:
         port = str(probe.getsockname()[1])
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    common = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
+    common = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": port,
+        "WORLD_SIZE": "2",
+    }
     processes = [
-        subprocess.Popen([sys.executable, str(script), str(tmp_path)], env={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)})
+        subprocess.Popen(
+            [sys.executable, str(script), str(tmp_path)],
+            env={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+        )
         for rank in range(2)
     ]
     assert [process.wait(timeout=120) for process in processes] == [0, 0]
     first, second = (load_file(tmp_path / f"rank{rank}.safetensors") for rank in range(2))
     assert all(torch.equal(first[key], second[key]) for key in first)
-    single = {key: value for key, value in common.items() if key not in ("WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")}
+    single = {
+        key: value
+        for key, value in common.items()
+        if key not in ("WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+    }
     subprocess.run([sys.executable, str(script), str(tmp_path)], env=single, check=True)
     alone = load_file(tmp_path / "rank0.safetensors")
-    assert any(not torch.equal(first[key], alone[key]) for key in first), "each process draws its own part"
+    assert any(not torch.equal(first[key], alone[key]) for key in first), (
+        "each process draws its own part"
+    )

@@ -29,7 +29,9 @@ class TinyClassConfig(Config, frozen=True, kw_only=True):
 def adapt(config: TinyClassConfig, facts: Facts) -> TinyClassConfig:
     facts.require("images")
     known = {"channels": facts.channels, "size": facts.size, "classes": facts.classes}
-    return override(config, {name: value for name, value in known.items() if value}, f"data {facts.name!r}")
+    return override(
+        config, {name: value for name, value in known.items() if value}, f"data {facts.name!r}"
+    )
 
 
 def build(config: TinyClassConfig) -> TinyClass:

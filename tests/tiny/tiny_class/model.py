@@ -52,15 +52,22 @@ class TinyClass(GAN[TinyClassConfig]):
 
     def phases(self) -> tuple[Phase, ...]:
         c = self.config
-        players = {name: Player(networks=(name,), lr=c.lr) for name in ("discriminator", "generator")}
+        players = {
+            name: Player(networks=(name,), lr=c.lr) for name in ("discriminator", "generator")
+        }
         return (Phase(steps=c.steps, batch=c.batch, players=players),)
 
     def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
         image, label = batch["image"], batch["label"]
         fake = self.generator(step.noise(len(image), self.config.latent), label)
-        real_logits, fake_logits = self.discriminator(image, label), self.discriminator(fake.detach(), label)
+        real_logits, fake_logits = (
+            self.discriminator(image, label),
+            self.discriminator(fake.detach(), label),
+        )
         yield Update(
-            "discriminator", discriminator_loss("bce", real_logits, fake_logits), scores("bce", real_logits, fake_logits)
+            "discriminator",
+            discriminator_loss("bce", real_logits, fake_logits),
+            scores("bce", real_logits, fake_logits),
         )
         yield Update("generator", generator_loss("bce", self.discriminator(fake, label)))
 

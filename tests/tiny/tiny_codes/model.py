@@ -24,7 +24,9 @@ class TinyCodes(GAN[TinyCodesConfig]):
             nn.Tanh(),
             nn.Unflatten(1, (c.channels, c.size, c.size)),
         )
-        self.trunk = nn.Sequential(nn.Flatten(), nn.Linear(c.channels * c.size**2, c.width), nn.LeakyReLU(0.2))
+        self.trunk = nn.Sequential(
+            nn.Flatten(), nn.Linear(c.channels * c.size**2, c.width), nn.LeakyReLU(0.2)
+        )
         self.verdict = nn.Linear(c.width, 1)
         self.recogniser = nn.Linear(c.width, codes)
 
@@ -45,14 +47,21 @@ class TinyCodes(GAN[TinyCodesConfig]):
         given = torch.cat([latent, F.one_hot(category, c.category), continuous], dim=1)
 
         fake = self.generator(given)
-        real_logits, fake_logits = self.verdict(self.trunk(real)), self.verdict(self.trunk(fake.detach()))
+        real_logits, fake_logits = (
+            self.verdict(self.trunk(real)),
+            self.verdict(self.trunk(fake.detach())),
+        )
         yield Update(
-            "discriminator", discriminator_loss("bce", real_logits, fake_logits), scores("bce", real_logits, fake_logits)
+            "discriminator",
+            discriminator_loss("bce", real_logits, fake_logits),
+            scores("bce", real_logits, fake_logits),
         )
         yield Update("generator", generator_loss("bce", self.verdict(self.trunk(fake))))
 
         guess = self.recogniser(self.trunk(self.generator(given))).float()
-        lost = F.cross_entropy(guess[:, : c.category], category) + F.mse_loss(guess[:, c.category :], continuous)
+        lost = F.cross_entropy(guess[:, : c.category], category) + F.mse_loss(
+            guess[:, c.category :], continuous
+        )
         yield Update("information", c.information * lost, {"information": -lost})
 
     def sample(self, inputs: Mapping[str, Tensor]) -> Tensor:

@@ -32,7 +32,9 @@ class TinyCurveConfig(Config, frozen=True, kw_only=True):
 
 def adapt(config: TinyCurveConfig, facts: Facts) -> TinyCurveConfig:
     facts.require("curves")
-    return override(config, {"length": facts.dims, "low": facts.low, "high": facts.high}, f"data {facts.name!r}")
+    return override(
+        config, {"length": facts.dims, "low": facts.low, "high": facts.high}, f"data {facts.name!r}"
+    )
 
 
 def build(config: TinyCurveConfig) -> TinyCurve:

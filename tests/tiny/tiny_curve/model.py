@@ -16,12 +16,19 @@ class TinyCurve(GAN[TinyCurveConfig]):
     def __init__(self, config: TinyCurveConfig) -> None:
         super().__init__(config)
         c = config
-        self.generator = nn.Sequential(nn.Linear(c.latent, c.width), nn.Tanh(), nn.Linear(c.width, c.length))
-        self.critic = nn.Sequential(nn.Linear(c.length, c.width), nn.LeakyReLU(0.2), nn.Linear(c.width, 1))
+        self.generator = nn.Sequential(
+            nn.Linear(c.latent, c.width), nn.Tanh(), nn.Linear(c.width, c.length)
+        )
+        self.critic = nn.Sequential(
+            nn.Linear(c.length, c.width), nn.LeakyReLU(0.2), nn.Linear(c.width, 1)
+        )
 
     def phases(self) -> tuple[Phase, ...]:
         c = self.config
-        players = {name: Player(networks=(name,), lr=c.lr, betas=(0.0, 0.9)) for name in ("critic", "generator")}
+        players = {
+            name: Player(networks=(name,), lr=c.lr, betas=(0.0, 0.9))
+            for name in ("critic", "generator")
+        }
         return (Phase(steps=c.steps, batch=c.batch, players=players),)
 
     def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
@@ -32,7 +39,10 @@ class TinyCurve(GAN[TinyCurveConfig]):
         penalty = gradient_penalty(self.critic, real, fake, step.uniform(len(real)))
         yield Update("critic", c.penalty * penalty - distance, {"wasserstein": distance})
         if (step.index + 1) % c.critic_steps == 0:
-            yield Update("generator", -self.critic(self.generator(self._latent(len(real), step))).float().mean())
+            yield Update(
+                "generator",
+                -self.critic(self.generator(self._latent(len(real), step))).float().mean(),
+            )
 
     def sample(self, inputs: Mapping[str, Tensor]) -> Tensor:
         return self.generator(inputs["latent"])

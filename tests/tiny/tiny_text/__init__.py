@@ -33,7 +33,9 @@ class TinyTextConfig(Config, frozen=True, kw_only=True):
 
 
 def adapt(config: TinyTextConfig, facts: Facts) -> TinyTextConfig:
-    return override(config, {"vocabulary": vocabulary(facts.captions(), limit=5000)}, f"data {facts.name!r}")
+    return override(
+        config, {"vocabulary": vocabulary(facts.captions(), limit=5000)}, f"data {facts.name!r}"
+    )
 
 
 def build(config: TinyTextConfig) -> TinyText:
@@ -48,7 +50,13 @@ plugin = Plugin(
     paper="https://arxiv.org/abs/1612.03242",
     config=TinyTextConfig,
     tiny=TinyTextConfig(
-        size=8, vocabulary=("a", "blue", "circle", "red", "square"), words=4, meaning=4, latent=4, width=8, steps=4
+        size=8,
+        vocabulary=("a", "blue", "circle", "red", "square"),
+        words=4,
+        meaning=4,
+        latent=4,
+        width=8,
+        steps=4,
     ),
     data=lambda c: Data({"image": Picture(3, c.size), "caption": Captions(c.vocabulary, c.words)}),
     adapt=adapt,

@@ -16,12 +16,18 @@ from tiny_text import TinyTextConfig
 
 def drawing(inputs: int, width: int, size: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, 3 * size**2), nn.Tanh(), nn.Unflatten(1, (3, size, size))
+        nn.Linear(inputs, width),
+        nn.ReLU(),
+        nn.Linear(width, 3 * size**2),
+        nn.Tanh(),
+        nn.Unflatten(1, (3, size, size)),
     )
 
 
 def judging(size: int, width: int, outputs: int = 1) -> nn.Sequential:
-    return nn.Sequential(nn.Flatten(), nn.Linear(3 * size**2, width), nn.LeakyReLU(0.2), nn.Linear(width, outputs))
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(3 * size**2, width), nn.LeakyReLU(0.2), nn.Linear(width, outputs)
+    )
 
 
 class Sentence(nn.Module):
@@ -53,7 +59,9 @@ class TinyText(GAN[TinyTextConfig]):
         c = self.config
 
         def phase(name: str, **players: tuple[str, ...]) -> Phase:
-            movers = {player: Player(networks=networks, lr=c.lr) for player, networks in players.items()}
+            movers = {
+                player: Player(networks=networks, lr=c.lr) for player, networks in players.items()
+            }
             return Phase(name=name, steps=c.steps, batch=c.batch, players=movers)
 
         return (
@@ -66,7 +74,9 @@ class TinyText(GAN[TinyTextConfig]):
         image, meaning = batch["image"], self.text(batch["caption"])
         if step.phase == "text":
             match = (meaning @ self.image(image).T).float()  # (n, n): sentence i with image j
-            yield Update("matcher", F.cross_entropy(match, torch.arange(len(image), device=match.device)))
+            yield Update(
+                "matcher", F.cross_entropy(match, torch.arange(len(image), device=match.device))
+            )
             return
         small = self.stage1(torch.cat([step.noise(len(image), self.config.latent), meaning], dim=1))
         if step.phase == "stage1":
@@ -82,12 +92,18 @@ class TinyText(GAN[TinyTextConfig]):
         meaning = inputs[MEANING] if MEANING in inputs else self.meaning(inputs["text"])
         small = self.stage1(torch.cat([inputs["latent"], meaning], dim=1))
         large = self._enlarge(small, meaning)
-        return Views(sample=large, stage1=small, stages=lambda: torch.cat([F.interpolate(small, scale_factor=2), large], dim=2))
+        return Views(
+            sample=large,
+            stage1=small,
+            stages=lambda: torch.cat([F.interpolate(small, scale_factor=2), large], dim=2),
+        )
 
     def _enlarge(self, small: Tensor, meaning: Tensor) -> Tensor:
         return self.stage2(torch.cat([small.flatten(1), meaning], dim=1))
 
     def _game(self, stage: str, real: Tensor, fake: Tensor) -> Iterator[Update]:
         critic = self.get_submodule(f"critic{stage}")
-        yield Update(f"critic{stage}", discriminator_loss("bce", critic(real), critic(fake.detach())))
+        yield Update(
+            f"critic{stage}", discriminator_loss("bce", critic(real), critic(fake.detach()))
+        )
         yield Update(f"stage{stage}", generator_loss("bce", critic(fake)))

@@ -29,7 +29,9 @@ class TinyUnpairedConfig(Config, frozen=True, kw_only=True):
 
 def adapt(config: TinyUnpairedConfig, facts: Facts) -> TinyUnpairedConfig:
     facts.require("images")
-    return override(config, {"domains": facts.domains} if facts.domains else {}, f"data {facts.name!r}")
+    return override(
+        config, {"domains": facts.domains} if facts.domains else {}, f"data {facts.name!r}"
+    )
 
 
 def directions(config: TinyUnpairedConfig) -> tuple[str, str]:
@@ -49,7 +51,9 @@ plugin = Plugin(
     paper="https://arxiv.org/abs/1703.10593",
     config=TinyUnpairedConfig,
     tiny=TinyUnpairedConfig(size=8, width=4, pool=3),
-    data=lambda c: Data({domain: Picture(c.channels, c.size) for domain in c.domains}, unpaired=True),
+    data=lambda c: Data(
+        {domain: Picture(c.channels, c.size) for domain in c.domains}, unpaired=True
+    ),
     adapt=adapt,
     inputs=lambda c: {"image": Image(c.channels, halo=2), "direction": Choice(directions(c))},
     output=lambda c: Picture(c.channels),

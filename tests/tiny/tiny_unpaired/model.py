@@ -22,7 +22,9 @@ class TinyUnpaired(GAN[TinyUnpairedConfig]):
 
         def convolutions(outputs: int) -> nn.Sequential:
             first = nn.Conv2d(c.channels, c.width, 3, padding=1)
-            return nn.Sequential(first, nn.LeakyReLU(0.2), nn.Conv2d(c.width, outputs, 3, padding=1))
+            return nn.Sequential(
+                first, nn.LeakyReLU(0.2), nn.Conv2d(c.width, outputs, 3, padding=1)
+            )
 
         self.a_to_b = convolutions(c.channels).append(nn.Tanh())
         self.b_to_a = convolutions(c.channels).append(nn.Tanh())
@@ -44,18 +46,30 @@ class TinyUnpaired(GAN[TinyUnpairedConfig]):
         a, b = (batch[domain] for domain in self.config.domains)
         fake_b, fake_a = self.a_to_b(a), self.b_to_a(b)
         cycle = F.l1_loss(self.b_to_a(fake_b), a) + F.l1_loss(self.a_to_b(fake_a), b)
-        fooled = generator_loss("least-squares", self.critic_a(fake_a)) + generator_loss("least-squares", self.critic_b(fake_b))
+        fooled = generator_loss("least-squares", self.critic_a(fake_a)) + generator_loss(
+            "least-squares", self.critic_b(fake_b)
+        )
         yield Update("translators", fooled + self.config.cycle * cycle, {"cycle": cycle})
 
-        past_a, past_b = self._remember(self.pool_a, fake_a, step), self._remember(self.pool_b, fake_b, step)
-        yield Update("critic_a", discriminator_loss("least-squares", self.critic_a(a), self.critic_a(past_a)))
-        yield Update("critic_b", discriminator_loss("least-squares", self.critic_b(b), self.critic_b(past_b)))
+        past_a, past_b = (
+            self._remember(self.pool_a, fake_a, step),
+            self._remember(self.pool_b, fake_b, step),
+        )
+        yield Update(
+            "critic_a", discriminator_loss("least-squares", self.critic_a(a), self.critic_a(past_a))
+        )
+        yield Update(
+            "critic_b", discriminator_loss("least-squares", self.critic_b(b), self.critic_b(past_b))
+        )
 
     def sample(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         image = inputs["image"]
         forth = (inputs["direction"] == 0).view(-1, 1, 1, 1)
         there = torch.where(forth, self.a_to_b(image), self.b_to_a(image))
-        return {"sample": there, "cycle": torch.where(forth, self.b_to_a(there), self.a_to_b(there))}
+        return {
+            "sample": there,
+            "cycle": torch.where(forth, self.b_to_a(there), self.a_to_b(there)),
+        }
 
     def _remember(self, pool: Tensor, fake: Tensor, step: Step) -> Tensor:
         """Each fake goes into the pool; half of the time the one it displaces is judged in its stead."""

@@ -17,7 +17,9 @@ class TinyVAE(GAN[TinyVAEConfig]):
     def __init__(self, config: TinyVAEConfig) -> None:
         super().__init__(config)
         c, pixels = config, config.channels * config.size**2
-        self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(pixels, c.width), nn.ReLU(), nn.Linear(c.width, 2 * c.latent))
+        self.encoder = nn.Sequential(
+            nn.Flatten(), nn.Linear(pixels, c.width), nn.ReLU(), nn.Linear(c.width, 2 * c.latent)
+        )
         self.decoder = nn.Sequential(
             nn.Linear(c.latent, c.width),
             nn.ReLU(),
@@ -28,7 +30,11 @@ class TinyVAE(GAN[TinyVAEConfig]):
 
     def phases(self) -> tuple[Phase, ...]:
         player = Player(networks=("encoder", "decoder"), lr=self.config.lr, betas=(0.9, 0.999))
-        return (Phase(steps=self.config.steps, batch=self.config.batch, players={"autoencoder": player}),)
+        return (
+            Phase(
+                steps=self.config.steps, batch=self.config.batch, players={"autoencoder": player}
+            ),
+        )
 
     def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
         image = batch["image"]
@@ -36,7 +42,9 @@ class TinyVAE(GAN[TinyVAEConfig]):
         latent = mean + (log_variance / 2).exp() * step.noise(len(image), self.config.latent)
         lost = (self.decoder(latent).float() - image).square().flatten(1).sum(dim=1)
         kl = kl_to_normal(mean, log_variance)
-        yield Update("autoencoder", (lost + kl).mean(), {"reconstruction": lost.mean(), "kl": kl.mean()})
+        yield Update(
+            "autoencoder", (lost + kl).mean(), {"reconstruction": lost.mean(), "kl": kl.mean()}
+        )
 
     def sample(self, inputs: Mapping[str, Tensor]) -> Tensor:
         return self.decoder(inputs["latent"])
