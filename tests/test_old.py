@@ -61,7 +61,9 @@ Command = Callable[..., str]
 
 
 @pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
     """`python -m ganzoo` in an empty folder, within this process; gives what it printed."""
     monkeypatch.chdir(tmp_path)
 
@@ -102,7 +104,9 @@ def read_json(path: Path) -> Any:
 
 def read_rows(folder: Path) -> list[dict[str, Any]]:
     lines = (folder / "metrics.jsonl").read_text("utf-8").splitlines()
-    return [{k: v for k, v in json.loads(line).items() if k != "images_per_second"} for line in lines]
+    return [
+        {k: v for k, v in json.loads(line).items() if k != "images_per_second"} for line in lines
+    ]
 
 
 def read_position(folder: Path) -> dict[str, Any]:
@@ -198,7 +202,9 @@ def test_a_resumed_run_is_one_that_was_never_cut(name: str, tmp_path: Path) -> N
         position["torch"],
     )
     if begun_alike:
-        ganzoo.train(out=old, resume=True, device="cpu", data=None if name == "points" else PICTURES)
+        ganzoo.train(
+            out=old, resume=True, device="cpu", data=None if name == "points" else PICTURES
+        )
         assert are_equal(old / "checkpoint.safetensors", whole / "checkpoint.safetensors")
         assert are_equal(old / "training.safetensors", whole / "training.safetensors")
 
@@ -259,12 +265,16 @@ def test_a_finished_run_is_made_longer(tmp_path: Path) -> None:
 def test_finished_runs_are_fine_tuned(tmp_path: Path) -> None:
     """training.safetensors is read: frozen layers of the critic come out as they were."""
     for name in ("finished", "tuned"):
-        run = ganzoo.finetune(OLD / name, PICTURES, out=tmp_path / name, steps=1, batch_size=4, freeze=2, **CPU)
+        run = ganzoo.finetune(
+            OLD / name, PICTURES, out=tmp_path / name, steps=1, batch_size=4, freeze=2, **CPU
+        )
         before, after = (load_file(folder / "training.safetensors") for folder in (OLD / name, run))
         kept = [key for key in before if torch.equal(before[key], after[key])]
         assert kept
         assert len(kept) < len(before)
-        assert all(".layers.0." in key or ".layers.2." in key or ".layers.3." in key for key in kept)
+        assert all(
+            ".layers.0." in key or ".layers.2." in key or ".layers.3." in key for key in kept
+        )
         assert read_json(run / "run.json")["parent"]["name"] == name
 
 
@@ -277,7 +287,9 @@ def test_finished_runs_are_fine_tuned(tmp_path: Path) -> None:
         ("photo.png", "models/siamese", ("--image", OLD / "data" / "photo.png")),
     ],
 )
-def test_pictures_are_replayed(picture: str, model: str, more: tuple[object, ...], command: Command) -> None:
+def test_pictures_are_replayed(
+    picture: str, model: str, more: tuple[object, ...], command: Command
+) -> None:
     words = ("--model", OLD / model, "--device", "cpu", "-o", "again.png", *more)
     assert command("replay", OLD / picture, *words) == "again.png\n"
     assert differ(Path("again.png"), OLD / picture) <= 1
@@ -339,7 +351,9 @@ SHAPES = read_json(OLD / "shapes.json")
 def test_published_configurations_build_the_same_networks(name: str, tmp_path: Path) -> None:
     """Loading is strict: it fails for one name or one shape that is not as it was."""
     shutil.copyfile(OLD / "configs" / f"{name}.json", tmp_path / "config.json")
-    tensors = {key: torch.zeros(shape, dtype=DTYPES[dtype]) for key, (dtype, shape) in SHAPES[name].items()}
+    tensors = {
+        key: torch.zeros(shape, dtype=DTYPES[dtype]) for key, (dtype, shape) in SHAPES[name].items()
+    }
     save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
     config = read_json(tmp_path / "config.json")
     model = ganzoo.load(tmp_path, **CPU)
@@ -353,7 +367,9 @@ def test_an_old_checkpoint_is_imported_as_before(command: Command) -> None:
     says(read_json(Path("new/config.json")), read_json(OLD / "import" / "config.json"))
     for file, expected in read_json(OLD / "import" / "sha256.json").items():
         found = load_file(Path("new", file))
-        assert {k: hashlib.sha256(t.numpy().tobytes()).hexdigest() for k, t in found.items()} == expected
+        assert {
+            k: hashlib.sha256(t.numpy().tobytes()).hexdigest() for k, t in found.items()
+        } == expected
     drawn = np.load(OLD / "import" / "drawn.npz")
     model = ganzoo.load("./new", **CPU)
     made = model.gan.sample({"latent": torch.from_numpy(drawn["latent"])}).detach()
@@ -397,7 +413,9 @@ def test_the_manifest_is_read(tmp_path: Path) -> None:
 
     def run(*words: str) -> str:
         command = [sys.executable, *words]
-        done = subprocess.run(command, env=environment, cwd=tmp_path, check=False, capture_output=True, text=True)
+        done = subprocess.run(
+            command, env=environment, cwd=tmp_path, check=False, capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
