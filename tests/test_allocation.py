@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PROGRAM = """
-from ganzoo import allocation
+from ganzoo.photographs import allocation
 
 def held():
     return int(open("/proc/self/statm").read().split()[1]) * {page} >> 20

@@ -216,7 +216,7 @@ def test_killed_and_gone_on(tmp_path: Path) -> None:
 def test_memory_does_not_grow(tmp_path: Path) -> None:
     """Ten times the rows, and not a tenth more memory at the peak."""
     code = (
-        "import resource, sys; from pathlib import Path; from ganzoo import bulk, load; "
+        "import resource, sys; from pathlib import Path; from ganzoo import load; from ganzoo.sampling import bulk; "
         "bulk.write(load('vanilla-mnist', device='cpu'), Path(sys.argv[1]), int(sys.argv[2]), seed=0); "
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )

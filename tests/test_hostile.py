@@ -110,7 +110,7 @@ def test_loading_takes_no_more_than_twice_the_file(tmp_path: Path) -> None:
     tensors: dict[str, Tensor] = {str(number): torch.ones(1, each) for number in range(16)}
     weights.save(path, tensors, {})
     program = (
-        "import resource, sys, torch; from pathlib import Path; from ganzoo import weights\n"
+        "import resource, sys, torch; from pathlib import Path; from ganzoo.zoo import weights\n"
         "import safetensors.torch\n"
         f"live = {{str(number): torch.zeros(1, {each}).fill_(2) for number in range(16)}}\n"
         "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10\n"

@@ -35,7 +35,7 @@ sys.addaudithook(refuse)
 """What the fresh environment's interpreter runs first."""
 LOADED = """
 import json, sys, ganzoo
-from ganzoo import registry
+from ganzoo.zoo import registry
 names = registry.names()
 modules = ["ganzoo", *(type(registry.get(name).tiny).__module__ for name in names)]
 print(json.dumps({"names": names, "files": [sys.modules[module].__file__ for module in modules]}))

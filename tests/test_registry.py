@@ -52,7 +52,7 @@ def test_the_tiny_plugins_are_found_like_any_other() -> None:
 def test_names_load_nothing(tmp_path: Path) -> None:
     install(tmp_path, "loud", loud="raise SystemExit('imported')")
     program = (
-        "import sys; from ganzoo import registry; names = registry.names()\n"
+        "import sys; from ganzoo.zoo import registry; names = registry.names()\n"
         "print('loud' in names, [m for m in ('loud_loud', 'tiny_vae', 'ganzoo_dcgan', 'torch', 'numpy') if m in sys.modules])"
     )
     assert python(program, tmp_path) == "True []\n"
@@ -123,7 +123,7 @@ def test_unknown_names_get_near_ones() -> None:
 )
 def test_the_variable_chooses(wanted: str, found: str) -> None:
     assert (
-        python("from ganzoo import registry; print(registry.names())", GANZOO_PLUGINS=wanted)
+        python("from ganzoo.zoo import registry; print(registry.names())", GANZOO_PLUGINS=wanted)
         == found + "\n"
     )
 

@@ -342,13 +342,13 @@ import resource, sys
 import numpy as np
 from PIL import Image
 import torch
-from ganzoo import photographs, tiles
+from ganzoo.photographs import photograph, tiles
 from tests.toned import HALO, MULTIPLE, network
 torch.set_num_threads(1)
-photo = photographs.read(sys.argv[1], 3)
+photo = photograph.read(sys.argv[1], 3)
 net = network(32).eval().requires_grad_(False)
 made = tiles.through(lambda tile: {"sample": net(tile), "returned": net(tile)}, photo.levels, tiles.Cut(MULTIPLE, HALO))
-photographs.save(photo.finished([made["sample"]]), photographs.Path(sys.argv[2]))
+photograph.save(photo.finished([made["sample"]]), photograph.Path(sys.argv[2]))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

@@ -40,7 +40,7 @@ def record_and_entry_point_agree(plugin: Plugin[Any]) -> None:
 def import_is_light(plugin: Plugin[Any]) -> None:
     """A fresh process that loads the record and asks it for data, inputs and output has not imported torch or numpy."""
     program = (
-        "import sys; from ganzoo import registry; p = registry.get(sys.argv[1])\n"
+        "import sys; from ganzoo.zoo import registry; p = registry.get(sys.argv[1])\n"
         "for c in (p.tiny, p.config()):\n"
         "    p.data(c), p.output(c), [i.describe() for i in p.inputs(c).values()]\n"
         f"print(*[m for m in {LIGHT} if m in sys.modules])"

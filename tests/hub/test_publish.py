@@ -396,7 +396,7 @@ def test_from_python(hub: HubServer, ganzoo: Ganzoo, publish: Any) -> None:
     publish()
     piece = """
 import ganzoo
-from ganzoo.release import Story
+from ganzoo.release.prepare import Story
 from ganzoo.errors import GanzooError
 model = ganzoo.load(NAME, device="cpu")
 done = model.push_to_hub("me/two", private=True, tag="v1", training=False, story=Story(summary="s", licence="mit"))
@@ -420,8 +420,9 @@ except GanzooError as error:
 OFFICIAL = """
 import sys
 from pathlib import Path
-from ganzoo import bundle, manifest
-from ganzoo.release import Story
+from ganzoo.release import bundle
+from ganzoo.zoo import manifest
+from ganzoo.release.prepare import Story
 manifest.home = lambda: Path("home").absolute()
 from ganzoo.cli import app
 def call(*words):
@@ -467,7 +468,7 @@ def test_all_official_models(hub: HubServer, ganzoo: Ganzoo, run: Path, tmp_path
     assert len(hub.commits("me/vanilla-two")) == 2
     sheet.write_bytes(kept)
     shutil.rmtree(home / "weights" / "vanilla-one")
-    look = "from ganzoo import hub\nfound = hub.pull('vanilla-one')\nout = [found.origin, found.commit, found.files]\n"
+    look = "from ganzoo.zoo import source\nfound = source.pull('vanilla-one')\nout = [found.origin, found.commit, found.files]\n"
     for origin in ("hub", "cache"):
         found = ganzoo.python(OFFICIAL + look, home="cache")
         assert found == [origin, known["vanilla-one"]["revision"], 4]

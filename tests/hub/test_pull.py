@@ -100,7 +100,7 @@ def test_a_pinned_model_in_the_cache_costs_nothing(hub: HubServer, ganzoo: Ganzo
 
 def test_news_are_fetched_by_pull_alone(hub: HubServer, ganzoo: Ganzoo) -> None:
     first = hub.add_repo("me/gan", MODEL)
-    where = "from ganzoo import hub\nout = [hub.pull('me/gan').commit, hub.pull('me/gan').origin]"
+    where = "from ganzoo.zoo import source\nout = [source.pull('me/gan').commit, source.pull('me/gan').origin]"
     assert ganzoo.python(where) == [first, "cache"]
     second = hub.commit("me/gan", files(seed=1))
     hub.requests.clear()

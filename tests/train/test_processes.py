@@ -15,7 +15,7 @@ SCRIPT = """
 import dataclasses, sys, msgspec, torch
 from pathlib import Path
 from safetensors.torch import save_file
-from ganzoo import registry
+from ganzoo.zoo import registry
 from ganzoo.training.engine import Engine
 from ganzoo.training.loop import Rhythm, Trainer
 
