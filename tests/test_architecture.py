@@ -30,7 +30,7 @@ HEAVY = {
     "pydantic",
 }
 FLOORS = (
-    "errors files legacy text version",
+    "errors extensions files legacy text version",
     "config inputs spec",
     "gan pictures",
     "data nn plugin colour layers pool",
@@ -58,6 +58,7 @@ LIGHT = {"ganzoo"} | {
             "data",
             "errors",
             "evaluate",
+            "extensions",
             "files",
             "legacy",
             "plugin",

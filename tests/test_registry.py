@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ganzoo import extensions
 from ganzoo.errors import BrokenPlugin, PluginClash, UnknownPlugin
 from ganzoo.zoo import registry
 
@@ -134,3 +135,20 @@ def test_the_variable_hides_plugins_from_get(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(UnknownPlugin):
         registry.get("tiny_vae")
     assert registry.get("tiny_text").name == "tiny_text"
+
+
+class Shelf:
+    """What a third-party group of entry points could announce."""
+
+
+def test_any_group_of_entry_points_is_found_and_checked(site: Path) -> None:
+    install(site, "shelves", good="import test_registry as t\nplugin = t.Shelf()", odd="plugin = 3")
+    announced = site / "shelves-1.2.dist-info" / "entry_points.txt"
+    announced.write_text(announced.read_text().replace("ganzoo.plugins", "ganzoo.shelves"))
+    sys.modules["test_registry"] = sys.modules[__name__]
+    points = extensions.find("ganzoo.shelves")
+    assert sorted(points) == ["good", "odd"]
+    assert isinstance(extensions.load(points["good"], Shelf), Shelf)
+    with pytest.raises(BrokenPlugin, match=r"shelves_odd:plugin is a int, not a .*Shelf"):
+        extensions.load(points["odd"], Shelf)
+    assert extensions.find("ganzoo.nothing") == {}

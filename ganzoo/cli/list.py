@@ -50,7 +50,7 @@ def _plugin(name: str) -> dict[str, Any]:
     try:
         return {
             "name": name,
-            "distribution": registry.origin(name),
+            "distribution": registry.distributions(name),
             "summary": registry.get(name).summary,
             "broken": None,
         }

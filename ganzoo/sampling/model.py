@@ -228,7 +228,7 @@ def load(
     pulled = pull(str(name.absolute()) if isinstance(name, Path) else name, progress=progress)
     where = choose_device(device)
     recorded = weights.read_config(pulled.folder)
-    plugin = registry.required(recorded.plugin, recorded.distribution)
+    plugin = registry.require(recorded.plugin, recorded.distribution)
     config = convert(recorded.config, plugin.config, str(pulled.folder / weights.CONFIG))
     path = pulled.folder / weights.MODEL
     gan = assemble(plugin, config, path)

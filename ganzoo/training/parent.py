@@ -101,7 +101,7 @@ def find(model: str, *, fresh: bool) -> Start:
     """The parent called `model`. WeightsError when networks are missing, unless they are to start `fresh`."""
     pulled = source.pull(model, training=True)
     recorded = weights.read_config(pulled.folder)
-    plugin = registry.required(recorded.plugin, recorded.distribution)
+    plugin = registry.require(recorded.plugin, recorded.distribution)
     config = convert(recorded.config, plugin.config, str(pulled.folder / weights.CONFIG))
     gan = outline(plugin, config)
     weights.check_shapes(pulled.folder / weights.MODEL, _of(gan, list(gan.ema)))
