@@ -1,11 +1,12 @@
-"""`ganzoo sample --image`: photographs of any size, one by one, for models that give each back in its own size."""
+"""`ganzoo sample --image`: photographs through an image-to-image model, each at its own size."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,208 +14,208 @@ from ganzoo.cli import output
 from ganzoo.errors import GanzooError, OutputExists, UsageError
 
 if TYPE_CHECKING:
-    from ganzoo.cli.sample import Asked
     from ganzoo.photographs.photograph import Photograph
     from ganzoo.sampling.model import Model
 
 IMAGE = "image"
-NAMED = 12
-"""Pictures that could not be done of which one line tells."""
+LISTED_FAILURES = 12
+"""Unreadable images that the error lists."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A picture, and where its result goes."""
+    """An image and the file that its translation is written to."""
 
     source: Path
     target: Path
 
 
-def may_be(target: Path, asked: Asked) -> bool:
-    """Whether this may be a photograph's target, which only the model can tell."""
+def may_be_photograph(target: Path, inputs: Mapping[str, Any]) -> bool:
+    """Whether `target` can hold a photograph. The loaded model decides, see `takes_photographs`."""
     from ganzoo.photographs.photograph import FORMATS
 
-    return IMAGE in asked.inputs and target.suffix.lower() in FORMATS
+    return IMAGE in inputs and target.suffix.lower() in FORMATS
 
 
-def are(model: Model, target: Path, asked: Asked) -> bool:
-    """Whether whole photographs are asked for. Numbers, shards, and several samples of a picture are written as for any model.
-    UsageError for several samples of a folder."""
+def takes_photographs(model: Model, target: Path, inputs: Mapping[str, Any], n: int | None) -> bool:
+    """Whether the command translates whole photographs, each once.
+
+    Numbers, shards, and several samples of one image are written as for any other model. UsageError
+    for several samples of a folder."""
     from ganzoo.photographs import photograph as photographs
 
     taken = photographs.taken(model.inputs, model.plugin.output(model.config))
-    if taken is None or taken[0] != IMAGE or IMAGE not in asked.inputs or asked.resume:
+    if taken is None or taken[0] != IMAGE or IMAGE not in inputs:
         return False
-    fits = target.suffix.lower() in photographs.FORMATS or not target.suffix or target.is_dir()
-    if (
-        fits
-        and asked.n is not None
-        and (folder := next((one for one in _given(asked) if Path(one).is_dir()), None))
-    ):
-        raise UsageError(
-            f"{folder} is a folder, of which each picture is done once; -n is for samples of single pictures"
-        )
-    return fits and asked.n in (None, len(_given(asked)))
+    is_format = target.suffix.lower() in photographs.FORMATS
+    if not (is_format or not target.suffix or target.is_dir()):
+        return False
+    if n is None:
+        return True
+    paths = _paths(inputs)
+    for path in paths:
+        if Path(path).is_dir():
+            raise UsageError(
+                f"{path} is a folder, and each of its images is translated once; "
+                "-n is for samples of single images"
+            )
+    return n == len(paths)
 
 
-def write(model: Model, out: Path, asked: Asked) -> str:
-    """Each picture in its own size; says where. One that cannot be read does not stop the others: GanzooError at the end."""
-    if asked.columns or asked.batch_size:
-        raise UsageError(
-            "--columns and --batch-size are of samples in a grid; each photograph is written by itself"
-        )
-    todo = jobs(_given(asked), out, asked.force)
-    inputs = {name: value for name, value in asked.inputs.items() if name != IMAGE}
-    asked = replace(asked, seed=_seed(model, asked))
-    failed = _done(model, todo, inputs, asked)
-    if not failed:
+def translate_photographs(
+    model: Model,
+    out: Path,
+    inputs: Mapping[str, Any],
+    *,
+    seed: int | None,
+    show: str | None,
+    force: bool,
+) -> str:
+    """Translate each image at its own size; return where the results are.
+
+    An unreadable image does not stop the others: GanzooError lists them at the end. Any other error
+    stops at once, because a wrong option or a full disk would fail the other images too."""
+    from ganzoo.photographs import photograph as photographs
+
+    jobs = plan_jobs(_paths(inputs), out, force)
+    others = {name: value for name, value in inputs.items() if name != IMAGE}
+    seed = _choose_seed(model, others) if seed is None else seed
+    _, spec = photographs.required(model)
+    alone = len(jobs) == 1
+    failures = []
+    with _progress("images", len(jobs)) as advance:
+        for job in jobs:
+            try:
+                photograph = photographs.read(job.source, spec.channels, IMAGE)
+                photographs.check_format(job.target, photograph, show)
+            except UsageError as error:
+                if alone:
+                    raise
+                failures.append(getattr(error, "problem", str(error)))
+            else:
+                _translate(model, job, photograph, others, show, seed, bar=alone)
+            advance(1)
+    if not failures:
         return str(out)
-    if len(failed) < len(todo):
+    if len(failures) < len(jobs):
         output.data(str(out))
-    named = "; ".join(failed[:NAMED]) + ("; ..." if len(failed) > NAMED else "")
-    raise GanzooError(f"{len(failed)} of {len(todo)} pictures could not be done: {named}")
+    listed = "; ".join(failures[:LISTED_FAILURES])
+    more = "; ..." if len(failures) > LISTED_FAILURES else ""
+    raise GanzooError(f"{len(failures)} of {len(jobs)} images were not translated: {listed}{more}")
 
 
-def _seed(model: Model, asked: Asked) -> int:
-    """Drawn, and said, where the model takes more than pictures and choices."""
-    from ganzoo.inputs import Choice, Image
-    from ganzoo.sampling import samples
+def plan_jobs(paths: Sequence[str], out: Path, force: bool) -> list[Job]:
+    """Pair each image with its target before any work.
 
-    drawn = [
-        name
-        for name, spec in model.inputs.items()
-        if not isinstance(spec, (Image, Choice)) and name not in asked.inputs
-    ]
-    if asked.seed is not None or not drawn:
-        return asked.seed or 0
-    seed = samples.random_seed()
-    output.say(f"seed {seed} for {', '.join(drawn)}; the same again with --seed {seed}")
-    return seed
-
-
-def jobs(given: Sequence[str], out: Path, force: bool) -> list[Job]:
-    """Before any work: UsageError for several pictures in one file or a picture that would be overwritten by its own result,
-    OutputExists for what is in the way. Into a folder each goes under its own name, as PNG where its kind is not written."""
+    In a folder each result keeps the name of its source, as PNG where that format is not written.
+    UsageError for several images and one file, for two images with one target, or for a result that
+    would overwrite its source. OutputExists for an existing target without `force`."""
     from ganzoo.photographs.photograph import FORMATS
 
-    sources = [file for path in given for file in _files(Path(path))]
-    into = out.is_dir() or not out.suffix
-    if into and out.exists() and not out.is_dir():
+    sources = [file for path in paths for file in _list_images(Path(path))]
+    into_folder = out.is_dir() or not out.suffix
+    if into_folder and out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file; a name without an extension is a folder of images")
+    if not into_folder and (len(sources) > 1 or Path(paths[0]).is_dir()):
         raise UsageError(
-            f"{out} is a file, and pictures are written into a folder where the name has no extension"
+            f"{len(sources)} images need a folder: give --out a name without an extension"
         )
-    if not into and (len(sources) > 1 or Path(given[0]).is_dir()):
-        raise UsageError(
-            f"{len(sources)} pictures are written into a folder: give one with --out (a name without extension)"
-        )
-    found: dict[Path, Path] = {}
+    planned: dict[Path, Path] = {}
     for source in sources:
         name = source.name if source.suffix.lower() in FORMATS else f"{source.stem}.png"
-        target = out / name if into else out
-        if target in found:
+        target = out / name if into_folder else out
+        if target in planned:
             raise UsageError(
-                f"{found[target]} and {source} would both be written to {target}; do them one after the other"
+                f"{planned[target]} and {source} would both be written to {target}; "
+                "translate them one after the other"
             )
-        found[target] = source
-    for target in found:
-        _check_way(target, sources, force)
-    return [Job(source, target) for target, source in found.items()]
+        planned[target] = source
+    for target in planned:
+        if not target.exists():
+            continue
+        if any(source.exists() and os.path.samefile(source, target) for source in sources):
+            raise UsageError(
+                f"{target} is the source image and would be overwritten; choose another name"
+            )
+        if not force:
+            raise OutputExists(target)
+    return [Job(source, target) for target, source in planned.items()]
 
 
-def _files(path: Path) -> Iterator[Path]:
-    """The pictures of a folder, by name; else the path itself."""
+def _list_images(path: Path) -> list[Path]:
+    """The images of a folder in order of their names, or the path itself."""
     from ganzoo.data.files import PICTURES
 
     if not path.is_dir():
-        yield path
-        return
-    found = sorted(
-        p
-        for p in path.iterdir()
-        if p.suffix.lower() in PICTURES and not p.name.startswith(".") and p.is_file()
-    )
+        return [path]
+    found = []
+    for file in sorted(path.iterdir()):
+        is_image = file.suffix.lower() in PICTURES and not file.name.startswith(".")
+        if is_image and file.is_file():
+            found.append(file)
     if not found:
-        raise UsageError(f"{path} holds no pictures ({', '.join(PICTURES)})")
-    yield from found
+        raise UsageError(f"{path} holds no images ({', '.join(PICTURES)})")
+    return found
 
 
-def _check_way(target: Path, sources: Sequence[Path], force: bool) -> None:
-    if not target.exists():
-        return
-    if any(source.exists() and os.path.samefile(source, target) for source in sources):
-        raise UsageError(
-            f"{target} is the picture itself, which would be lost; choose another name or folder"
-        )
-    if not force:
-        raise OutputExists(target)
+def _choose_seed(model: Model, inputs: Mapping[str, Any]) -> int:
+    """A random seed, printed, where the model draws an input; else 0."""
+    from ganzoo.inputs import Choice, Image
+    from ganzoo.sampling import samples
+
+    drawn = []
+    for name, spec in model.inputs.items():
+        if not isinstance(spec, (Image, Choice)) and name not in inputs:
+            drawn.append(name)
+    if not drawn:
+        return 0
+    seed = samples.random_seed()
+    output.say(f"seed {seed} for {', '.join(drawn)}; repeat with --seed {seed}")
+    return seed
 
 
-def _done(model: Model, todo: Sequence[Job], inputs: dict[str, Any], asked: Asked) -> list[str]:
-    """What could not be done, and why. Only pictures are forgiven: a wrong option, or a full disk, would meet the others too."""
-    from ganzoo.photographs import photograph as photographs
-
-    _, spec = photographs.required(model)
-    failed = []
-    each, finish = _bar("pictures", len(todo))
-    try:
-        for job in todo:
-            try:
-                photograph = photographs.read(job.source, spec.channels, IMAGE)
-                photographs.check_format(job.target, photograph, asked.show)
-            except UsageError as error:
-                if len(todo) == 1:
-                    raise
-                failed.append(getattr(error, "problem", str(error)))
-            else:
-                _one(model, job, photograph, inputs, asked, alone=len(todo) == 1)
-            each(1)
-    finally:
-        finish()
-    return failed
-
-
-def _one(
+def _translate(
     model: Model,
     job: Job,
     photograph: Photograph,
-    inputs: dict[str, Any],
-    asked: Asked,
+    inputs: Mapping[str, Any],
+    show: str | None,
+    seed: int,
     *,
-    alone: bool,
+    bar: bool,
 ) -> None:
+    """Translate and write one photograph. `bar`: show the progress of its tiles."""
     from ganzoo.photographs import photograph as photographs
     from ganzoo.photographs import tiles
 
     _, spec = photographs.required(model)
-    seed = asked.seed or 0
-    tile, finish = _bar(
-        "tiles", tiles.count(*photograph.size, photographs.cut(spec)) if alone else 1
-    )
-    try:
-        made = photographs.developed(
-            model, photograph, inputs, show=asked.show, seed=seed, progress=tile
+    count = tiles.count(*photograph.size, photographs.cut(spec)) if bar else 1
+    with _progress("tiles", count) as advance:
+        result = photographs.developed(
+            model, photograph, inputs, show=show, seed=seed, progress=advance
         )
-    finally:
-        finish()
+    origin = photographs.origin(model, job.source, inputs, show=show, seed=seed)
     try:
-        photographs.save(
-            made,
-            job.target,
-            photographs.origin(model, job.source, inputs, show=asked.show, seed=seed),
-        )
+        photographs.save(result, job.target, origin)
     except OSError as error:
-        raise GanzooError(f"{job.target} cannot be written ({error.strerror or error})") from None
+        raise GanzooError(f"cannot write {job.target} ({error.strerror or error})") from None
 
 
-def _given(asked: Asked) -> list[str]:
-    value = asked.inputs[IMAGE]
-    return [str(one) for one in value] if isinstance(value, list) else [str(value)]
+def _paths(inputs: Mapping[str, Any]) -> list[str]:
+    value = inputs[IMAGE]
+    return [str(path) for path in value] if isinstance(value, list) else [str(value)]
 
 
-def _bar(what: str, total: int) -> tuple[Callable[[int], None], Callable[[], None]]:
-    """A progress bar for more than one, at a terminal."""
+@contextmanager
+def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar for more than one, at a terminal; yields the function that advances it."""
     if total < 2 or not sys.stderr.isatty():
-        return lambda _: None, lambda: None
+        yield lambda _: None
+        return
     from ganzoo.cli.progress import counter
 
-    return counter(what, total)
+    advance, finish = counter(what, total)
+    try:
+        yield advance
+    finally:
+        finish()

@@ -187,11 +187,17 @@ def _made(asked: Asked) -> str:
 
     target = asked.out or Path(f"{place.short(name)}.png")
     many = bulk.is_bulk(target)
-    if not many and not photographs.may_be(target, asked):
+    if not many and not photographs.may_be_photograph(target, asked.inputs):
         samples.check_target(target, asked.force)
     model = _loaded(name, asked)
-    if photographs.are(model, target, asked):
-        return photographs.write(model, target, asked)
+    if not asked.resume and photographs.takes_photographs(model, target, asked.inputs, asked.n):
+        if asked.columns or asked.batch_size:
+            raise UsageError(
+                "--columns and --batch-size are for grids of samples; each photograph has its own file"
+            )
+        return photographs.translate_photographs(
+            model, target, asked.inputs, seed=asked.seed, show=asked.show, force=asked.force
+        )
     if not many:
         samples.check_target(target, asked.force)
     count, seed = (

@@ -58,7 +58,7 @@ def test_a_folder_with_a_bad_file(
     done = ganzoo("sample", folder, "--image", "photos", "-o", "out", code=1)
     assert done.stdout == "out\n"
     assert done.stderr.startswith(
-        "ganzoo: 1 of 5 pictures could not be done: photos/bad.jpg is not a picture that can be read"
+        "ganzoo: 1 of 5 images were not translated: photos/bad.jpg is not a picture that can be read"
     )
     assert done.stderr.count("\n") == 1
     assert {path.name: size(path) for path in Path("out").iterdir()} == photos
@@ -80,7 +80,7 @@ def test_a_folder_with_a_picture_that_its_decoder_gives_up_on(ganzoo: Call, fold
     Path("photos/b.png").write_bytes(levels)
     done = ganzoo("sample", folder, "--image", "photos", "-o", "out", code=1)
     assert done.stderr.startswith(
-        "ganzoo: 1 of 3 pictures could not be done: photos/b.png is not a picture that can be read"
+        "ganzoo: 1 of 3 images were not translated: photos/b.png is not a picture that can be read"
     )
     assert sorted(path.name for path in Path("out").iterdir()) == ["a.png", "c.png"]
 
@@ -108,25 +108,25 @@ def test_all_bad(ganzoo: Call, folder: Path, photos: Any) -> None:
         (["--image", "photos/note.txt", "-o", "y.jpg"], "not a picture that can be read"),
         (["--image", "photos/bad.jpg", "-o", "y.jpg"], "truncated"),
         (["--image", "gone.jpg", "-o", "y.jpg"], "no file gone.jpg"),
-        (["--image", "empty", "-o", "out"], "empty holds no pictures"),
-        (["--image", "photos", "-o", "y.jpg"], "written into a folder"),
+        (["--image", "empty", "-o", "out"], "empty holds no images"),
+        (["--image", "photos", "-o", "y.jpg"], "need a folder"),
         (
             ["--image", "photos/a.jpg", "--image", "photos/b.png", "-o", "y.png"],
-            "written into a folder",
+            "need a folder",
         ),
         (["--image", "photos/a.jpg", "-o", "y.bmp"], "samples are written as"),
         (
             ["--image", "photos/a.jpg", "-o", "file"],
-            "file is a file, and pictures are written into a folder",
+            "file is a file; a name without an extension is a folder",
         ),
         (
             ["--image", "photos", "-n", "3", "-o", "out"],
-            "photos is a folder, of which each picture is done once",
+            "photos is a folder, and each of its images is translated once",
         ),
         (["--image", "pipe.jpg", "-o", "y.jpg"], "a pipe, not a file"),
         (["--image", "damaged.tif", "-o", "y.jpg"], "not a picture that can be read"),
-        (["--image", "photos/a.jpg", "-o", "photos/a.jpg", "--force"], "is the picture itself"),
-        (["--image", "photos", "-o", "photos", "--force"], "is the picture itself"),
+        (["--image", "photos/a.jpg", "-o", "photos/a.jpg", "--force"], "is the source image"),
+        (["--image", "photos", "-o", "photos", "--force"], "is the source image"),
         (["--image", "photos/a.jpg", "-o", "photos/b.png"], "give --force"),
         (
             ["--image", "photos/c.gif", "--image", "empty/../photos/c.gif", "-o", "out"],
@@ -200,7 +200,7 @@ def test_a_photograph_is_replayed(ganzoo: Call, folder: Path, photos: Any) -> No
 def test_a_place_that_cannot_be_written(ganzoo: Call, folder: Path, photos: Any) -> None:
     Path("file").write_text("x")
     assert (
-        "cannot be written"
+        "cannot write file/y.jpg"
         in ganzoo("sample", folder, "--image", "photos/a.jpg", "-o", "file/y.jpg", code=1).stderr
     )
 
