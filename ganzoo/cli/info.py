@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from ganzoo.cli import output
-from ganzoo.config import convert, plain
+from ganzoo.config import Config, convert, plain
 from ganzoo.errors import GanzooError, UnknownModel, UsageError, WeightsError
 from ganzoo.files import decode, read
 from ganzoo.plugin import Plugin
@@ -67,14 +67,12 @@ def _plugin(name: str) -> dict[str, Any]:
     distribution, version = registry.distribution(name)
     default = convert({}, plugin.config, name)
     values = plain(default)
-    schema = msgspec.json.schema(plugin.config)
-    fields = schema["$defs"][plugin.config.__name__]["properties"]
     return {
         "plugin": name,
         "summary": plugin.summary,
         "paper": plugin.paper,
         "distribution": f"{distribution} {version}",
-        "settings": {key: {**field, "default": values[key]} for key, field in fields.items()},
+        "settings": describe_settings(plugin.config),
         "presets": {key: _changes(values, preset) for key, preset in plugin.presets.items()},
         "inputs": _inputs(plugin, default),
         "output": repr(plugin.output(default)),
@@ -82,26 +80,49 @@ def _plugin(name: str) -> dict[str, Any]:
     }
 
 
+def describe_settings(config: type[Config]) -> dict[str, dict[str, Any]]:
+    """Name of a setting -> its JSON schema, with default, bounds and meaning."""
+    schema = msgspec.json.schema(config)
+    values = plain(convert({}, config, config.__name__))
+    fields = schema["$defs"][config.__name__]["properties"]
+    return {name: {**field, "default": values[name]} for name, field in fields.items()}
+
+
 def _settings(fields: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """`64, integer, at least 1, at most 4096` for each setting."""
-    return {
-        key: ", ".join([_value(field["default"]), *_kind(field)]) for key, field in fields.items()
-    }
+    """`64, integer, at least 1, at most 4096: units of the hidden layers` for each setting."""
+    described = {}
+    for name, field in fields.items():
+        line = f"{show(field['default'])}, {describe_values(field)}"
+        meaning = describe_meaning(field)
+        described[name] = f"{line}: {meaning}" if meaning else line
+    return described
 
 
-def _value(value: Any) -> str:
+def show(value: Any) -> str:
+    """A setting's value as `--set` takes it; of a long list the first 12."""
     if isinstance(value, (list, tuple)):
-        return ",".join(map(str, value[:12])) + (",..." if len(value) > 12 else "")
-    return str(value)
+        return ",".join(map(show, value[:12])) + (",..." if len(value) > 12 else "")
+    return (
+        "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    )
 
 
-def _kind(field: dict[str, Any]) -> list[str]:
+def describe_values(field: dict[str, Any]) -> str:
+    """What a setting accepts, from its JSON schema: `integer, at least 1, at most 4096, or null`."""
+    if "anyOf" in field:
+        choices = [choice for choice in field["anyOf"] if choice.get("type") != "null"]
+        words = [describe_values(choice) for choice in choices]
+        return ", or ".join(words + ["null"] * (len(choices) < len(field["anyOf"])))
     if "enum" in field:
-        return [f"one of {_value(field['enum'])}"]
-    return [
-        str(field.get("type", "any")),
-        *(words.format(field[key]) for key, words in BOUNDS.items() if key in field),
-    ]
+        return f"one of {show(field['enum'])}"
+    bounds = [words.format(field[key]) for key, words in BOUNDS.items() if key in field]
+    return ", ".join([str(field.get("type", "any")), *bounds])
+
+
+def describe_meaning(field: dict[str, Any]) -> str:
+    """The one line that the plugin's config says of a setting (`msgspec.Meta(description=...)`)."""
+    choices = field.get("anyOf", [])
+    return next((part["description"] for part in [field, *choices] if "description" in part), "")
 
 
 def _changes(default: dict[str, Any], preset: Any) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Annotated, Literal
 
 import torch
+from msgspec import Meta
 
 from ganzoo import files
-from ganzoo.cli import output
+from ganzoo.cli import info, output
+from ganzoo.config import Config, Width
 from ganzoo.zoo import weights
 from tests.cli.conftest import Call, Site, publish
 
@@ -20,6 +23,33 @@ def test_settings_have_defaults_and_bounds(ganzoo: Call) -> None:
     assert "8, integer, at least 1, at most 4096" in text
     assert "wide  width=64" in text
     assert "one of 10 classes" in text
+
+
+class Described(Config, frozen=True, kw_only=True):
+    width: Annotated[Width, Meta(description="units of the hidden layers")] = 64
+    narrow: Annotated[Width | None, Meta(description="units of the last; null: as `width`")] = None
+    loss: Annotated[Literal["bce", "hinge"], Meta(description="the loss")] = "bce"
+    widths: Annotated[tuple[Width, ...], Meta(min_length=1)] = (8, 4)
+
+
+def test_a_setting_has_bounds_and_a_meaning() -> None:
+    fields = info.describe_settings(Described)
+    told = {name: (info.describe_values(f), info.describe_meaning(f)) for name, f in fields.items()}
+    assert told == {
+        "width": ("integer, at least 1, at most 4096", "units of the hidden layers"),
+        "narrow": (
+            "integer, at least 1, at most 4096, or null",
+            "units of the last; null: as `width`",
+        ),
+        "loss": ("one of bce,hinge", "the loss"),
+        "widths": ("array, at least 1 values", ""),
+    }
+    assert [info.show(field["default"]) for field in fields.values()] == [
+        "64",
+        "null",
+        "bce",
+        "8,4",
+    ]
 
 
 def test_a_files_text_cannot_command_the_terminal(ganzoo: Call, tmp_path: Path) -> None:
