@@ -92,7 +92,7 @@ def write_golden(
     from ganzoo.files import replacing
 
     with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, sample=golden(model, seed, n, inputs))
+        np.savez_compressed(file, sample=golden(model, seed, n, inputs))
 
 
 def difference(made: NDArray[Any], stored: NDArray[Any]) -> tuple[float, float]:

@@ -117,11 +117,11 @@ class Samples:
 
         arrays = {SAMPLE: self.tensor, **self.views}
         if isinstance(self.output, Picture):
-            kept = {name: images.to_uint8(tensor) for name, tensor in arrays.items()}
+            kept: dict[str, Any] = {name: images.to_uint8(t) for name, t in arrays.items()}
         else:
             kept = {name: tensor.float().cpu().numpy() for name, tensor in arrays.items()}
         with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **kept, seed=np.int64(self.seed))
+            np.savez_compressed(file, **kept, seed=np.int64(self.seed))
 
     def _repr_png_(self) -> bytes:
         import io
