@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -15,12 +15,51 @@ Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
 """A number of steps or images."""
 Width = Annotated[int, msgspec.Meta(ge=1, le=4096)]
 """Units of a layer; bounded, so that a small file cannot ask for a giant network."""
-Channels = Annotated[int, msgspec.Meta(ge=1, le=4)]
+Channels = Annotated[
+    int, msgspec.Meta(ge=1, le=4, description="Channels of an image: 1 is grey, 3 is RGB.")
+]
 Pixels = Annotated[int, msgspec.Meta(ge=4, le=1024)]
 Rate = Annotated[float, msgspec.Meta(gt=0, le=1)]
 """A learning rate."""
 Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e6)]
+
+# settings that many architectures share
+Flip = Annotated[bool, msgspec.Meta(description="Mirror half of the images in training.")]
+LatentSize = Annotated[int, msgspec.Meta(ge=1, le=4096, description="Size of the latent vector.")]
+LatentLaw = Annotated[
+    Literal["normal", "uniform"],
+    msgspec.Meta(description="Distribution of the latent: N(0, 1), or uniform in [-1, 1]."),
+]
+FeatureMaps = Annotated[
+    int,
+    msgspec.Meta(
+        ge=4,
+        le=256,
+        description="Channels of the largest maps; they double as the maps halve.",
+    ),
+]
+RealTarget = Annotated[
+    float,
+    msgspec.Meta(
+        gt=0.5, le=1, description="Target for real images; below 1 is one-sided label smoothing."
+    ),
+]
+Slope = Annotated[Fraction, msgspec.Meta(description="Negative slope of leaky ReLU.")]
+GeneratorRate = Annotated[Rate, msgspec.Meta(description="Learning rate of the generator.")]
+DiscriminatorRate = Annotated[Rate, msgspec.Meta(description="Learning rate of the discriminator.")]
+Beta1 = Annotated[Fraction, msgspec.Meta(description="First-moment decay of Adam.")]
+Schedule = Annotated[
+    Literal["constant", "linear"],
+    msgspec.Meta(
+        description="Learning rate: constant, or falling to 0 over the second half of the steps."
+    ),
+]
+Batch = Annotated[int, msgspec.Meta(ge=1, le=65536, description="Examples in a batch.")]
+Steps = Annotated[Count, msgspec.Meta(description="Training steps.")]
+Ema = Annotated[
+    Fraction, msgspec.Meta(description="Decay of the moving average of weights; 0 keeps none.")
+]
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import msgspec
+from msgspec import Meta
 
-from ganzoo.config import Channels, Config, Count, Fraction, Rate, Width, convert, plain
+from ganzoo.config import (
+    Batch,
+    Beta1,
+    Channels,
+    Config,
+    DiscriminatorRate,
+    Ema,
+    FeatureMaps,
+    Flip,
+    Fraction,
+    GeneratorRate,
+    LatentLaw,
+    LatentSize,
+    RealTarget,
+    Schedule,
+    Slope,
+    Steps,
+    Width,
+    convert,
+    plain,
+)
 from ganzoo.data.spec import Data, Facts, Labels, Picture
 from ganzoo.inputs import Label, Latent
 from ganzoo.plugin import Plugin
@@ -16,55 +36,82 @@ if TYPE_CHECKING:
 
 SIZES = (28, 32, 64)
 Size = Literal[28, 32, 64]
-ClassName = Annotated[str, msgspec.Meta(max_length=200)]
-Layers = Annotated[tuple[Width, ...], msgspec.Meta(min_length=1, max_length=8)]
+ClassName = Annotated[str, Meta(max_length=200)]
+Layers = Annotated[tuple[Width, ...], Meta(min_length=1, max_length=8)]
 
 
 class CGANConfig(Config, frozen=True, kw_only=True):
-    """`classes`: their names in label order, taken from the data. `network`: convolution, the networks of DCGAN with `width`
-    channels in the largest maps, or mlp, perceptrons with the hidden layers `generator` and `discriminator`, the latter with
-    `dropout`.
-
-    How the class comes in. `generator_condition`: beside the latent, as a one-hot vector (concatenation) or as `embedding`
-    learned numbers. `discriminator_condition`: concatenation, one-hot, as planes beside the image's channels or values beside
-    its pixels; embedding, the same with one learned plane or `embedding` learned values; projection, a linear function of the
-    last features for each class (Miyato and Koyama 2018); none. `classifier`: weight of the auxiliary classifier's loss
-    (Odena et al. 2017), 0: no such classifier; it learns from all images, as in that paper, or from real ones alone.
-
-    `real_target` below 1 is one-sided label smoothing. `discriminator_norm`, of the convolutions: batch, spectral, none.
+    """`discriminator_condition`: concatenation and embedding put one-hot or learned planes beside the image (values
+    beside its pixels if `network` is mlp); projection adds a linear function of the features for each class
+    (Miyato and Koyama 2018).
     """
 
     channels: Channels = 1
-    size: Size = 28
-    flip: bool = False
-    classes: Annotated[tuple[ClassName, ...], msgspec.Meta(min_length=1, max_length=1000)] = tuple(
-        "0123456789"
-    )
-    latent: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 100
-    latent_law: Literal["normal", "uniform"] = "normal"
-    network: Literal["convolution", "mlp"] = "convolution"
-    width: Annotated[int, msgspec.Meta(ge=4, le=256)] = 64
-    generator: Layers = (256, 512, 1024)
-    discriminator: Layers = (512, 512, 512)
-    dropout: Fraction = 0.4
-    generator_condition: Literal["concatenation", "embedding"] = "concatenation"
-    discriminator_condition: Literal["concatenation", "embedding", "projection", "none"] = (
-        "projection"
-    )
-    embedding: Width = 50
-    classifier: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 1.0
-    classifier_data: Literal["all", "real"] = "real"
-    loss: Literal["bce", "least-squares", "hinge"] = "bce"
-    real_target: Annotated[float, msgspec.Meta(gt=0.5, le=1)] = 0.9
-    discriminator_norm: Literal["batch", "spectral", "none"] = "batch"
-    slope: Fraction = 0.2
-    lr_generator: Rate = 2e-4
-    lr_discriminator: Rate = 2e-4
-    beta1: Fraction = 0.5
-    schedule: Literal["constant", "linear"] = "constant"
-    batch: Annotated[int, msgspec.Meta(ge=1, le=65536)] = 64
-    steps: Count = 15_000
-    ema: Fraction = 0.999
+    size: Annotated[Size, Meta(description="Side of an image in pixels.")] = 28
+    flip: Flip = False
+    classes: Annotated[
+        tuple[ClassName, ...],
+        Meta(
+            min_length=1,
+            max_length=1000,
+            description="Class names in the order of the labels; taken from the data.",
+        ),
+    ] = tuple("0123456789")
+    latent: LatentSize = 100
+    latent_law: LatentLaw = "normal"
+    network: Annotated[
+        Literal["convolution", "mlp"],
+        Meta(description="DCGAN's convolutions, or multilayer perceptrons."),
+    ] = "convolution"
+    width: Annotated[
+        FeatureMaps, Meta(description="Channels of the largest maps if network is convolution.")
+    ] = 64
+    generator: Annotated[
+        Layers, Meta(description="Units of the generator's hidden layers if network is mlp.")
+    ] = (256, 512, 1024)
+    discriminator: Annotated[
+        Layers, Meta(description="Units of the discriminator's hidden layers if network is mlp.")
+    ] = (512, 512, 512)
+    dropout: Annotated[
+        Fraction, Meta(description="Dropout rate of the discriminator if network is mlp.")
+    ] = 0.4
+    generator_condition: Annotated[
+        Literal["concatenation", "embedding"],
+        Meta(description="Class beside the latent: one-hot, or a learned embedding."),
+    ] = "concatenation"
+    discriminator_condition: Annotated[
+        Literal["concatenation", "embedding", "projection", "none"],
+        Meta(description="How the discriminator is conditioned on the class."),
+    ] = "projection"
+    embedding: Annotated[Width, Meta(description="Size of a learned class embedding.")] = 50
+    classifier: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1000,
+            description="Weight of the auxiliary classifier (Odena et al. 2017); 0 is off.",
+        ),
+    ] = 1.0
+    classifier_data: Annotated[
+        Literal["all", "real"],
+        Meta(description="Images that the classifier learns from; all as in the paper."),
+    ] = "real"
+    loss: Annotated[
+        Literal["bce", "least-squares", "hinge"], Meta(description="Adversarial loss.")
+    ] = "bce"
+    real_target: RealTarget = 0.9
+    discriminator_norm: Annotated[
+        Literal["batch", "spectral", "none"],
+        Meta(description="Norm of the discriminator's convolutions."),
+    ] = "batch"
+    slope: Slope = 0.2
+    lr_generator: GeneratorRate = 2e-4
+    lr_discriminator: DiscriminatorRate = 2e-4
+    beta1: Beta1 = 0.5
+    schedule: Schedule = "constant"
+    batch: Batch = 64
+    steps: Steps = 15_000
+    ema: Ema = 0.999
 
     def __post_init__(self) -> None:
         if self.discriminator_condition == "none" and not self.classifier:

@@ -5,8 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
-from ganzoo.config import Config, Count, Fraction, Rate, convert, plain
+from ganzoo.config import (
+    Batch,
+    Beta1,
+    Config,
+    Ema,
+    FeatureMaps,
+    Flip,
+    Fraction,
+    Rate,
+    Schedule,
+    Steps,
+    convert,
+    plain,
+)
 from ganzoo.data.spec import Data, Facts, Picture
 from ganzoo.errors import DataError
 from ganzoo.inputs import Image
@@ -15,7 +29,6 @@ from ganzoo.plugin import Plugin
 if TYPE_CHECKING:
     from ganzoo.gan import GAN
 
-FeatureMaps = Annotated[int, msgspec.Meta(ge=4, le=256)]
 VALID = {"size": 120, "multiple": 40, "halo": 39}
 """Of the layers of network=valid: pictures that its discriminator takes, smallest ones of its generator, and how far a place
 of its output looks."""
@@ -23,41 +36,62 @@ OWN_LAYERS = ("size", "depth", "width", "discriminator_width", "dropout", "strid
 
 
 class ColorizerConfig(Config, frozen=True, kw_only=True):
-    """`size`: pixels of a side in training; pictures to be coloured may have any size.
+    """The defaults are those of Isola et al. 2017 for a U-Net in Lab.
 
-    `network`: unet gives the a and b of Lab for its L; valid are the layers of `presets["s23"]`, which give RGB for grey.
-    `depth`: halvings of the U-Net; `width`: channels of its largest maps, which double with the halvings up to 8 times.
-    `dropout`: after the first three layers of its way up. `strides`: layers of stride 2 of the discriminator; 3 see 70 x 70
-    pixels (Isola et al. 2017), 1: 16, 2: 34.
-    `discriminator`: adversary is what the generator learns from; bystander learns beside it, unheard; none is not there.
-    `distance`, `distance_weight`: from the true colours, beside the adversary's term, whose weight is 1.
-    `least_chroma`: pictures of less mean chroma (units of Lab) are no examples of colour; others of the batch are taken
-    twice in their place. `overview`: larger pictures get the colours of a copy reduced to `size`; such a model sees
-    the whole picture at once, not tiles of it. `label_noise`: targets of the discriminator are drawn from [1 - noise, 1] and
-    [0, noise].
+    An image below `least_chroma` is replaced in the batch by one above it.
     """
 
-    size: Annotated[int, msgspec.Meta(ge=16, le=1024)] = 256
-    flip: bool = True
-    network: Literal["unet", "valid"] = "unet"
-    depth: Annotated[int, msgspec.Meta(ge=1, le=8)] = 5
+    size: Annotated[
+        int, Meta(ge=16, le=1024, description="Side of an image in training, in pixels.")
+    ] = 256
+    flip: Flip = True
+    network: Annotated[
+        Literal["unet", "valid"],
+        Meta(description="unet predicts a and b from L; valid: RGB by preset s23's layers."),
+    ] = "unet"
+    depth: Annotated[int, Meta(ge=1, le=8, description="Halvings of the U-Net.")] = 5
     width: FeatureMaps = 64
-    discriminator_width: FeatureMaps = 64
-    dropout: Fraction = 0.5
-    strides: Annotated[int, msgspec.Meta(ge=1, le=5)] = 3
-    discriminator: Literal["adversary", "bystander", "none"] = "adversary"
-    adversarial: Literal["bce", "least-squares", "hinge"] = "bce"
-    label_noise: Fraction = 0.0
-    distance: Literal["l1", "l2"] = "l1"
-    distance_weight: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = 100.0
-    least_chroma: Annotated[float, msgspec.Meta(ge=0, le=100)] = 2.0
-    overview: bool = False
-    lr: Rate = 2e-4
-    beta1: Fraction = 0.5
-    schedule: Literal["constant", "linear"] = "linear"
-    batch: Annotated[int, msgspec.Meta(ge=1, le=65536)] = 16
-    steps: Count = 100_000
-    ema: Fraction = 0.999
+    discriminator_width: Annotated[
+        FeatureMaps, Meta(description="Channels of the discriminator's largest maps.")
+    ] = 64
+    dropout: Annotated[
+        Fraction, Meta(description="Dropout rate of the U-Net's first three layers up.")
+    ] = 0.5
+    strides: Annotated[
+        int,
+        Meta(
+            ge=1, le=5, description="Layers of stride 2; patches of 16, 34, 70 pixels for 1, 2, 3."
+        ),
+    ] = 3
+    discriminator: Annotated[
+        Literal["adversary", "bystander", "none"],
+        Meta(description="A bystander learns, but the generator ignores its loss."),
+    ] = "adversary"
+    adversarial: Annotated[
+        Literal["bce", "least-squares", "hinge"], Meta(description="Adversarial loss.")
+    ] = "bce"
+    label_noise: Annotated[
+        Fraction, Meta(description="Targets are uniform in [1 - noise, 1] and [0, noise].")
+    ] = 0.0
+    distance: Annotated[
+        Literal["l1", "l2"], Meta(description="Loss between predicted and true colours.")
+    ] = "l1"
+    distance_weight: Annotated[
+        float, Meta(ge=0, le=10_000, description="Weight of distance; the adversarial loss has 1.")
+    ] = 100.0
+    least_chroma: Annotated[
+        float,
+        Meta(ge=0, le=100, description="Least mean chroma of a training image, in units of Lab."),
+    ] = 2.0
+    overview: Annotated[
+        bool, Meta(description="Colour a large image by a copy reduced to size, not by tiles.")
+    ] = False
+    lr: Annotated[Rate, Meta(description="Learning rate of both players.")] = 2e-4
+    beta1: Beta1 = 0.5
+    schedule: Schedule = "linear"
+    batch: Batch = 16
+    steps: Steps = 100_000
+    ema: Ema = 0.999
 
     def __post_init__(self) -> None:
         if self.network == "valid":

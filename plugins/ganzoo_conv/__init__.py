@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
-import msgspec
+from msgspec import Meta
 
-from ganzoo.config import Channels, Config, Count, Fraction, Rate, convert, plain
+from ganzoo.config import (
+    Batch,
+    Beta1,
+    Channels,
+    Config,
+    DiscriminatorRate,
+    Ema,
+    Fraction,
+    GeneratorRate,
+    Slope,
+    Steps,
+    convert,
+    plain,
+)
 from ganzoo.data.spec import Data, Facts, Picture
 from ganzoo.errors import ConfigError
 from ganzoo.inputs import Latent
@@ -17,10 +30,10 @@ if TYPE_CHECKING:
 
 WIDEST, LARGEST = 512, 65_536
 """Channels of a convolution, and numbers that the generator's linear layer gives, at most."""
-Kernel = Annotated[int, msgspec.Meta(ge=1, le=7)]
+Kernel = Annotated[int, Meta(ge=1, le=7)]
 Layers = Annotated[
-    tuple[Annotated[str, msgspec.Meta(pattern="^[1-9][0-9]{0,2}k[1-7](s2)?$")], ...],
-    msgspec.Meta(min_length=1, max_length=8),
+    tuple[Annotated[str, Meta(pattern="^[1-9][0-9]{0,2}k[1-7](s2)?$")], ...],
+    Meta(min_length=1, max_length=8),
 ]
 """Convolutions from input to output: 128k5 has 128 channels and kernels of 5 x 5; s2 doubles the maps in a generator and
 halves them in a discriminator."""
@@ -44,40 +57,69 @@ def layers(texts: Layers) -> list[Layer]:
 
 
 class ConvConfig(Config, frozen=True, kw_only=True):
-    """Layers as text, `128k5s2`: 128 channels, kernels of 5 x 5, stride 2. No BatchNorm anywhere.
+    """Networks listed layer by layer, without BatchNorm.
 
-    Generator: a linear layer to `start` maps, then `generator`, where s2 doubles the maps, by nearest neighbours before the
-    convolution or by a transposed one; then a convolution to the image with kernels of `last_kernel`. Discriminator: its
-    convolutions, each with `layer_dropout`, then `dropout` and a linear layer; `padding` "valid" pads nothing.
-    `label_noise`: the discriminator's targets move inwards by up to so much. `split_updates`: it moves twice a step, on real
-    and then on generated examples. `new_latent`: the generator is judged by examples that the discriminator has not just
-    seen; `steady_judge`: by a discriminator without dropout. `pretraining`: steps in which the discriminator alone learns,
-    real pictures against uniform noise.
+    Generator: a linear layer to `start` maps, the layers of `generator`, and a convolution to the image.
+    Discriminator: its convolutions, then a linear layer. See `Layers` for the notation.
     """
 
     channels: Channels = 1
-    size: Annotated[int, msgspec.Meta(ge=4, le=128)] = 28
-    latent: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 128
-    start: Annotated[int, msgspec.Meta(ge=1, le=512)] = 128
-    upsampling: Literal["nearest", "transposed"] = "nearest"
-    generator: Layers = ("128k5s2", "128k5s2", "128k4", "128k4")
-    last_kernel: Kernel = 4
-    discriminator: Layers = ("32k5", "64k5", "128k5", "256k5")
-    padding: Literal["same", "valid"] = "valid"
-    slope: Fraction = 0.2
-    layer_dropout: Fraction = 0.4
-    dropout: Fraction = 0.4
-    label_noise: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.15
-    split_updates: bool = False
-    new_latent: bool = False
-    steady_judge: bool = False
-    pretraining: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
-    lr_generator: Rate = 1e-4
-    lr_discriminator: Rate = 1e-5
-    beta1: Fraction = 0.9
-    batch: Annotated[int, msgspec.Meta(ge=1, le=65536)] = 128
-    steps: Count = 9_375
-    ema: Fraction = 0.999
+    size: Annotated[int, Meta(ge=4, le=128, description="Side of an image in pixels.")] = 28
+    latent: Annotated[int, Meta(ge=1, le=1024, description="Size of the latent vector.")] = 128
+    start: Annotated[
+        int, Meta(ge=1, le=512, description="Channels of the generator's first maps.")
+    ] = 128
+    upsampling: Annotated[
+        Literal["nearest", "transposed"],
+        Meta(description="How the generator doubles maps before or in a convolution."),
+    ] = "nearest"
+    generator: Annotated[
+        Layers,
+        Meta(description="Convolutions: 128k5s2 has 128 channels, 5 x 5, and doubles the side."),
+    ] = ("128k5s2", "128k5s2", "128k4", "128k4")
+    last_kernel: Annotated[
+        Kernel, Meta(description="Kernel size of the generator's last convolution.")
+    ] = 4
+    discriminator: Annotated[
+        Layers, Meta(description="Convolutions in the same notation; s2 halves the side.")
+    ] = ("32k5", "64k5", "128k5", "256k5")
+    padding: Annotated[
+        Literal["same", "valid"], Meta(description="Padding of the discriminator's convolutions.")
+    ] = "valid"
+    slope: Slope = 0.2
+    layer_dropout: Annotated[
+        Fraction, Meta(description="Dropout rate after each convolution of the discriminator.")
+    ] = 0.4
+    dropout: Annotated[
+        Fraction, Meta(description="Dropout rate before the discriminator's linear layer.")
+    ] = 0.4
+    label_noise: Annotated[
+        float,
+        Meta(ge=0, le=0.5, description="Largest random amount by which targets move inwards."),
+    ] = 0.15
+    split_updates: Annotated[
+        bool, Meta(description="Update the discriminator on real and on fake examples in turn.")
+    ] = False
+    new_latent: Annotated[
+        bool, Meta(description="Draw new latents for the generator's update.")
+    ] = False
+    steady_judge: Annotated[
+        bool, Meta(description="Switch the discriminator's dropout off in generator updates.")
+    ] = False
+    pretraining: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="Steps of the discriminator alone, real images against noise.",
+        ),
+    ] = 0
+    lr_generator: GeneratorRate = 1e-4
+    lr_discriminator: DiscriminatorRate = 1e-5
+    beta1: Beta1 = 0.9
+    batch: Batch = 128
+    steps: Steps = 9_375
+    ema: Ema = 0.999
 
     def __post_init__(self) -> None:
         if max(layer.channels for layer in layers((*self.generator, *self.discriminator))) > WIDEST:

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import msgspec
+from msgspec import Meta
 
-from ganzoo.config import Channels, Config, Count, Fraction, Positive, Rate, convert, plain
+from ganzoo.config import (
+    Beta1,
+    Channels,
+    Config,
+    Ema,
+    FeatureMaps,
+    Flip,
+    Positive,
+    Rate,
+    Schedule,
+    Slope,
+    Steps,
+    convert,
+    plain,
+)
 from ganzoo.data.spec import Data, Facts, Picture
 from ganzoo.inputs import Choice, Image
 from ganzoo.plugin import Plugin
@@ -18,49 +32,81 @@ DOMAINS = ("A", "B")
 DIRECTIONS = ("A2B", "B2A")
 SMALLEST = 32
 """Pixels of a side that leave the discriminators maps of more than one pixel, which can be normalized."""
-FeatureMaps = Annotated[int, msgspec.Meta(ge=4, le=256)]
 
 
 class CycleGANConfig(Config, frozen=True, kw_only=True):
-    """`generator`: resnet (Johnson et al. 2016: a 7 x 7 stem, two halvings), resnet-4x4 (three halvings by 4 x 4
-    convolutions, no stem) or unet. `blocks`: residual ones; `depth`: halvings of the U-Net. `upsampling`: how maps double:
-    transposed, the paper's, by transposed convolutions, which leave a grid of a few pixels in plain places; nearest, by
-    nearest neighbours and a 3 x 3 convolution, which leave none. `width`, `discriminator_width`: channels of the largest maps;
-    they double as the maps halve, up to 8 times. `init`: weights start at N(0, 0.02), the paper's, or as PyTorch has them.
-
-    `size`: pixels of a side that networks see in training, cut out by chance of pictures that are fitted to `load` pixels.
-    `patch`: pixels of a side that one judgement depends on. `bias`: needed, where no norm follows. `slope`: of the
-    discriminators' leaky ReLU. `last_padding`: of their last convolution; same keeps the side of the map.
-    `cycle`: weight of the way there and back; `identity`: of pictures that are in the domain already, as a share of `cycle`;
-    0 leaves those passes out. `pool`: past translations that each discriminator is shown. The defaults are the paper's.
-    """
+    """The defaults are those of Zhu et al. 2017."""
 
     channels: Channels = 3
-    size: Annotated[int, msgspec.Meta(ge=SMALLEST, le=1024)] = 256
-    load: Annotated[int, msgspec.Meta(ge=SMALLEST, le=1024)] = 288
-    flip: bool = True
-    generator: Literal["resnet", "resnet-4x4", "unet"] = "resnet"
-    upsampling: Literal["transposed", "nearest"] = "transposed"
-    blocks: Annotated[int, msgspec.Meta(ge=0, le=16)] = 9
-    depth: Annotated[int, msgspec.Meta(ge=2, le=8)] = 4
+    size: Annotated[
+        int,
+        Meta(ge=SMALLEST, le=1024, description="Side of the random crops of training in pixels."),
+    ] = 256
+    load: Annotated[
+        int,
+        Meta(
+            ge=SMALLEST,
+            le=1024,
+            description="Side to which images are resized before they are cropped.",
+        ),
+    ] = 288
+    flip: Flip = True
+    generator: Annotated[
+        Literal["resnet", "resnet-4x4", "unet"],
+        Meta(description="resnet: Johnson et al. 2016; resnet-4x4: no stem, three halvings."),
+    ] = "resnet"
+    upsampling: Annotated[
+        Literal["transposed", "nearest"],
+        Meta(description="How maps double; transposed convolutions may leave a grid."),
+    ] = "transposed"
+    blocks: Annotated[int, Meta(ge=0, le=16, description="Residual blocks of a resnet.")] = 9
+    depth: Annotated[int, Meta(ge=2, le=8, description="Halvings of the unet.")] = 4
     width: FeatureMaps = 64
-    discriminator_width: FeatureMaps = 64
-    patch: Literal[70, 94] = 70
-    norm: Literal["instance", "batch"] = "instance"
-    bias: Literal["needed", "all", "none"] = "needed"
-    slope: Fraction = 0.2
-    init: Literal["normal", "pytorch"] = "normal"
-    last_padding: Literal["one", "same"] = "one"
-    cycle: Positive = 10.0
-    identity: Annotated[float, msgspec.Meta(ge=0, le=100)] = 0.5
-    pool: Annotated[int, msgspec.Meta(ge=0, le=500)] = 50
-    first: Literal["generators", "discriminators"] = "generators"
-    lr: Rate = 2e-4
-    beta1: Fraction = 0.5
-    schedule: Literal["constant", "linear"] = "linear"
-    batch: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 1
-    steps: Count = 240_000
-    ema: Fraction = 0.999
+    discriminator_width: Annotated[
+        FeatureMaps, Meta(description="Channels of the discriminators' largest maps.")
+    ] = 64
+    patch: Annotated[
+        Literal[70, 94],
+        Meta(description="Side of the patch behind one output of a discriminator, in pixels."),
+    ] = 70
+    norm: Annotated[
+        Literal["instance", "batch"], Meta(description="Normalization of all networks.")
+    ] = "instance"
+    bias: Annotated[
+        Literal["needed", "all", "none"],
+        Meta(description="Convolutions with a bias: those without a norm, all, or none."),
+    ] = "needed"
+    slope: Slope = 0.2
+    init: Annotated[
+        Literal["normal", "pytorch"],
+        Meta(description="Initial weights: N(0, 0.02), or PyTorch's own."),
+    ] = "normal"
+    last_padding: Annotated[
+        Literal["one", "same"], Meta(description="Padding of the discriminators' last convolution.")
+    ] = "one"
+    cycle: Annotated[Positive, Meta(description="Weight of the cycle-consistency loss.")] = 10.0
+    identity: Annotated[
+        float,
+        Meta(
+            ge=0, le=100, description="Weight of the identity loss, relative to cycle; 0 skips it."
+        ),
+    ] = 0.5
+    pool: Annotated[
+        int,
+        Meta(ge=0, le=500, description="Past translations kept for each discriminator; 0 is off."),
+    ] = 50
+    first: Annotated[
+        Literal["generators", "discriminators"],
+        Meta(description="Players that are updated first in a step."),
+    ] = "generators"
+    lr: Annotated[Rate, Meta(description="Learning rate of all players.")] = 2e-4
+    beta1: Beta1 = 0.5
+    schedule: Schedule = "linear"
+    batch: Annotated[
+        int, Meta(ge=1, le=4096, description="Images of either domain in a batch.")
+    ] = 1
+    steps: Steps = 240_000
+    ema: Ema = 0.999
 
     def __post_init__(self) -> None:
         for name in ("size", "load"):

@@ -4,9 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import msgspec
+from msgspec import Meta
 
-from ganzoo.config import Channels, Config, Count, Fraction, Rate, convert, plain
+from ganzoo.config import (
+    Batch,
+    Beta1,
+    Channels,
+    Config,
+    DiscriminatorRate,
+    Ema,
+    FeatureMaps,
+    Flip,
+    GeneratorRate,
+    LatentLaw,
+    LatentSize,
+    RealTarget,
+    Schedule,
+    Slope,
+    Steps,
+    convert,
+    plain,
+)
 from ganzoo.data.spec import Data, Facts, Picture
 from ganzoo.inputs import Latent
 from ganzoo.plugin import Plugin
@@ -22,56 +40,92 @@ Size = Literal[28, 32, 64, 128]
 
 
 class DCGANConfig(Config, frozen=True, kw_only=True):
-    """`width`: channels of the largest feature maps; they double as the maps halve. `discriminator_width`: its own, if any.
+    """The defaults are those of Radford et al. 2016.
 
-    `start`: how the latent becomes maps; "linear": by a linear layer, "linear-half": by one to maps of half the usual side,
-    with nothing between it and the first up-sampling. `hidden`: units of a linear layer between the latent and the generator's
-    smallest maps, and of one between the discriminator's smallest maps and its logit (as in Chen et al. 2016, appendix C.1);
-    0 for none. Both have BatchNorm, the discriminator's where its `discriminator_norm` is batch. `bias`: "needed" where no
-    BatchNorm follows, "all", or "linear": in no convolution but the discriminator's last, which is a linear layer by another
-    name.
-
-    `loss`: bce is the paper's; least-squares and hinge share its networks; squared-score is least-squares on the
-    discriminator's sigmoid. `real_target` below 1 is one-sided label smoothing; `label_noise` moves the targets of both sides
-    inwards by a random amount: uniform in [0, noise), or Beta(1, 5) times noise; `noisy_generator`: the generator's too.
-    `new_latent`: the generator is judged by examples that the discriminator has not just seen. `discriminator_norm`: batch is
-    the paper's; spectral is Miyato et al. 2018's; `first_norm`: BatchNorm on its first layer as well; `norm_scale`:
-    BatchNorm's scales start at N(1, 0.02), as the paper's, or at 1. `r1`: gamma of the penalty r1 / 2 times |gradient at real
-    pictures|^2 (Mescheder et al. 2018, eq. 9), which needs a discriminator that mixes no pictures; taken at every
-    `r1_every`-th step, and so many times as heavily there.
-    `flip`: mirrors half of the pictures, for sets where left and right do not matter.
+    `hidden` adds a linear layer between the latent and the generator's smallest maps, and one between the
+    discriminator's smallest maps and its logit (Chen et al. 2016, appendix C.1). With `label_noise`, targets
+    move inwards by `noise` times a uniform or Beta(1, 5) variable. The loss of `r1` is r1 / 2 times
+    |gradient at real images|^2.
     """
 
     channels: Channels = 3
-    size: Size = 64
-    flip: bool = False
-    latent: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 100
-    latent_law: Literal["normal", "uniform"] = "normal"
-    width: Annotated[int, msgspec.Meta(ge=4, le=256)] = 64
-    discriminator_width: Annotated[int, msgspec.Meta(ge=4, le=256)] | None = None
-    start: Literal["convolution", "linear", "linear-half"] = "convolution"
-    hidden: Annotated[int, msgspec.Meta(ge=0, le=4096)] = 0
-    kernel: Literal[4, 5] = 4
-    bias: Literal["needed", "all", "linear"] = "needed"
-    loss: Literal["bce", "least-squares", "hinge", "squared-score"] = "bce"
-    real_target: Annotated[float, msgspec.Meta(gt=0.5, le=1)] = 1.0
-    label_noise: Literal["none", "uniform", "beta"] = "none"
-    noise: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.1
-    noisy_generator: bool = False
-    new_latent: bool = False
-    discriminator_norm: Literal["batch", "spectral", "none"] = "batch"
-    first_norm: bool = False
-    norm_scale: Literal["normal", "one"] = "normal"
-    r1: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = 0.0
-    r1_every: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
-    slope: Fraction = 0.2
-    lr_generator: Rate = 2e-4
-    lr_discriminator: Rate = 2e-4
-    beta1: Fraction = 0.5
-    schedule: Literal["constant", "linear"] = "constant"
-    batch: Annotated[int, msgspec.Meta(ge=1, le=65536)] = 128
-    steps: Count = 10_000
-    ema: Fraction = 0.999
+    size: Annotated[Size, Meta(description="Side of an image in pixels.")] = 64
+    flip: Flip = False
+    latent: LatentSize = 100
+    latent_law: LatentLaw = "normal"
+    width: FeatureMaps = 64
+    discriminator_width: Annotated[
+        FeatureMaps | None, Meta(description="The same for the discriminator; none: as width.")
+    ] = None
+    start: Annotated[
+        Literal["convolution", "linear", "linear-half"],
+        Meta(description="Generator's first layer; linear-half gives maps of half the side."),
+    ] = "convolution"
+    hidden: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=4096,
+            description="Units of one more linear layer in either network; 0 for none.",
+        ),
+    ] = 0
+    kernel: Annotated[
+        Literal[4, 5], Meta(description="Kernel size of the strided convolutions.")
+    ] = 4
+    bias: Annotated[
+        Literal["needed", "all", "linear"],
+        Meta(description="Convolutions with a bias: those without a norm, all, or the last."),
+    ] = "needed"
+    loss: Annotated[
+        Literal["bce", "least-squares", "hinge", "squared-score"],
+        Meta(description="Adversarial loss; squared-score: least-squares after a sigmoid."),
+    ] = "bce"
+    real_target: RealTarget = 1.0
+    label_noise: Annotated[
+        Literal["none", "uniform", "beta"],
+        Meta(description="Noise that moves targets inwards: uniform, or Beta(1, 5)."),
+    ] = "none"
+    noise: Annotated[float, Meta(ge=0, le=1, description="Amplitude of label_noise.")] = 0.1
+    noisy_generator: Annotated[
+        bool, Meta(description="Add label noise to the generator's targets too.")
+    ] = False
+    new_latent: Annotated[
+        bool, Meta(description="Draw new latents for the generator's update.")
+    ] = False
+    discriminator_norm: Annotated[
+        Literal["batch", "spectral", "none"],
+        Meta(description="Discriminator's norm; spectral: Miyato et al. 2018."),
+    ] = "batch"
+    first_norm: Annotated[
+        bool, Meta(description="Put BatchNorm on the discriminator's first layer too.")
+    ] = False
+    norm_scale: Annotated[
+        Literal["normal", "one"], Meta(description="Initial scales of BatchNorm: N(1, 0.02), or 1.")
+    ] = "normal"
+    r1: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=10_000,
+            description="Gamma of the R1 penalty (Mescheder et al. 2018, eq. 9); 0 is off.",
+        ),
+    ] = 0.0
+    r1_every: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1000,
+            description="Steps between R1 penalties, each of which is multiplied by it.",
+        ),
+    ] = 1
+    slope: Slope = 0.2
+    lr_generator: GeneratorRate = 2e-4
+    lr_discriminator: DiscriminatorRate = 2e-4
+    beta1: Beta1 = 0.5
+    schedule: Schedule = "constant"
+    batch: Batch = 128
+    steps: Steps = 10_000
+    ema: Ema = 0.999
 
     def __post_init__(self) -> None:
         if self.size == 28 and self.start == "linear-half":

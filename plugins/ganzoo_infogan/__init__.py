@@ -4,9 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import msgspec
+from msgspec import Meta
 
-from ganzoo.config import Channels, Config, Count, Fraction, Rate, Width, convert, plain
+from ganzoo.config import (
+    Batch,
+    Beta1,
+    Channels,
+    Config,
+    DiscriminatorRate,
+    Ema,
+    FeatureMaps,
+    Flip,
+    GeneratorRate,
+    LatentSize,
+    RealTarget,
+    Schedule,
+    Slope,
+    Steps,
+    Width,
+    convert,
+    plain,
+)
 from ganzoo.data.spec import Data, Facts, Picture
 from ganzoo.inputs import Codes, Latent
 from ganzoo.plugin import Plugin
@@ -16,45 +34,54 @@ if TYPE_CHECKING:
 
 SIZES = (28, 32, 64)
 Size = Literal[28, 32, 64]
-Categories = Annotated[int, msgspec.Meta(ge=2, le=1000)]
-Weight = Annotated[float, msgspec.Meta(ge=0, le=1000)]
+Categories = Annotated[int, Meta(ge=2, le=1000)]
+Weight = Annotated[float, Meta(ge=0, le=1000)]
 
 
 class InfoGANConfig(Config, frozen=True, kw_only=True):
-    """The defaults are the paper's for MNIST (Chen et al. 2016, appendix C.1).
-
-    `latent`: incompressible noise. `categories`: how many values each categorical code has (k1, k2, ...); `continuous`: how
-    many codes are uniform in [-1, 1] (c1, c2, ...). `information`, `information_continuous`: lambda of the two kinds, the
-    weights of the mutual-information bound. `variance`: of the Gaussian in which a continuous code is read back: fixed at 1, or
-    learned, one for each image.
-
-    `width`: channels of the largest feature maps; they double as the maps halve. `hidden`: the linear layer between the codes
-    and the smallest maps, on both sides; `recogniser`: one more, before the codes are read back. `real_target` below 1 is
-    one-sided label smoothing.
-    """
+    """The defaults are the paper's for MNIST (Chen et al. 2016, appendix C.1)."""
 
     channels: Channels = 1
-    size: Size = 28
-    flip: bool = False
-    latent: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 62
-    categories: Annotated[tuple[Categories, ...], msgspec.Meta(max_length=32)] = (10,)
-    continuous: Annotated[int, msgspec.Meta(ge=0, le=64)] = 2
-    information: Weight = 1.0
-    information_continuous: Weight = 0.1
-    variance: Literal["fixed", "learned"] = "fixed"
-    width: Annotated[int, msgspec.Meta(ge=4, le=256)] = 64
-    hidden: Width = 1024
-    recogniser: Width = 128
-    slope: Fraction = 0.1
-    loss: Literal["bce", "least-squares", "hinge"] = "bce"
-    real_target: Annotated[float, msgspec.Meta(gt=0.5, le=1)] = 1.0
-    lr_generator: Rate = 1e-3
-    lr_discriminator: Rate = 2e-4
-    beta1: Fraction = 0.5
-    schedule: Literal["constant", "linear"] = "constant"
-    batch: Annotated[int, msgspec.Meta(ge=1, le=65536)] = 128
-    steps: Count = 10_000
-    ema: Fraction = 0.999
+    size: Annotated[Size, Meta(description="Side of an image in pixels.")] = 28
+    flip: Flip = False
+    latent: Annotated[LatentSize, Meta(description="Size of the incompressible noise.")] = 62
+    categories: Annotated[
+        tuple[Categories, ...],
+        Meta(max_length=32, description="Number of values of each categorical code (k1, k2, ...)."),
+    ] = (10,)
+    continuous: Annotated[
+        int, Meta(ge=0, le=64, description="Number of codes uniform in [-1, 1] (c1, c2, ...).")
+    ] = 2
+    information: Annotated[
+        Weight, Meta(description="Weight lambda of the bound for categorical codes.")
+    ] = 1.0
+    information_continuous: Annotated[
+        Weight, Meta(description="Weight lambda of the bound for continuous codes.")
+    ] = 0.1
+    variance: Annotated[
+        Literal["fixed", "learned"],
+        Meta(description="Variance of Q(c | x): 1, or predicted for each image."),
+    ] = "fixed"
+    width: FeatureMaps = 64
+    hidden: Annotated[
+        Width,
+        Meta(description="Units of the linear layer between codes and maps, in both networks."),
+    ] = 1024
+    recogniser: Annotated[
+        Width, Meta(description="Units of the linear layer before the codes are predicted.")
+    ] = 128
+    slope: Slope = 0.1
+    loss: Annotated[
+        Literal["bce", "least-squares", "hinge"], Meta(description="Adversarial loss.")
+    ] = "bce"
+    real_target: RealTarget = 1.0
+    lr_generator: GeneratorRate = 1e-3
+    lr_discriminator: DiscriminatorRate = 2e-4
+    beta1: Beta1 = 0.5
+    schedule: Schedule = "constant"
+    batch: Batch = 128
+    steps: Steps = 10_000
+    ema: Ema = 0.999
 
     def __post_init__(self) -> None:
         if not self.categories and not self.continuous:

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import msgspec
+from msgspec import Meta
 
-from ganzoo.config import Channels, Config, Count, Fraction, Positive, Rate, convert, plain
+from ganzoo.config import (
+    Beta1,
+    Channels,
+    Config,
+    DiscriminatorRate,
+    Ema,
+    FeatureMaps,
+    Flip,
+    Positive,
+    Rate,
+    Schedule,
+    Steps,
+    convert,
+    plain,
+)
 from ganzoo.data.spec import Data, Facts, Picture
 from ganzoo.inputs import Choice, Image
 from ganzoo.plugin import Plugin
@@ -19,50 +33,93 @@ MULTIPLE = 8
 """Of a picture's sides: two halvings, and maps of two pixels at least, which can be reflected."""
 TONE = 8
 """Pixels of a side of a square whose mean colour is looked at."""
-FeatureMaps = Annotated[int, msgspec.Meta(ge=4, le=256)]
 
 
 class SiameseConfig(Config, frozen=True, kw_only=True):
-    """`direction`: the domain that is changed, and the one that it is to look like. `tile`: S, pixels of a side that the
-    generator sees in training; the siamese network sees 2 x 2 of them joined, cut by chance from pictures fitted to `load`.
+    """The siamese network sees squares of 2 x 2 tiles.
 
-    `norm`: of the generator: over the channels of each place, or over each channel of the picture, in training of the four
-    tiles together. `adversary`: who tells made pictures from those of the style: the siamese network itself, or a
-    discriminator of patches, the siamese network then looking after the content alone. `pool`: past translations that such a
-    discriminator is shown.
-
-    `vector`: numbers that the siamese network makes of a picture; `margin`: distance that it keeps at least, from the origin
-    to what the generator made or, beside a discriminator, between originals. `travel`: weight of the directions between
-    vectors; `identity`: of what the generator changes of pictures that are of the style already; `tone`: of what it changes
-    of the mean colours of squares of TONE pixels. `width`, `siamese_width`, `discriminator_width`: channels of the largest
-    maps, which double as the maps halve; `blocks`: residual ones of the generator.
+    `norm`: channel normalizes over the channels of each place; instance over each map, in training of the four tiles
+    of a square together. `adversary`: siamese lets the siamese network tell translations from the style, patch a
+    discriminator of patches; the siamese network then keeps the content only. `margin` bounds distances of
+    translations from the origin or, beside a discriminator, between originals.
     """
 
     channels: Channels = 3
-    direction: Literal["A2B", "B2A"] = "A2B"
-    tile: Literal[16, 32, 64] = 64
-    load: Annotated[int, msgspec.Meta(ge=32, le=1024, multiple_of=MULTIPLE)] = 256
-    flip: bool = True
-    norm: Literal["channel", "instance"] = "channel"
-    blocks: Annotated[int, msgspec.Meta(ge=0, le=16)] = 6
+    direction: Annotated[
+        Literal["A2B", "B2A"],
+        Meta(description="Domain that is translated, and domain that gives the style."),
+    ] = "A2B"
+    tile: Annotated[
+        Literal[16, 32, 64],
+        Meta(description="Side of a tile in pixels; training joins 2 x 2 of them."),
+    ] = 64
+    load: Annotated[
+        int,
+        Meta(
+            ge=32,
+            le=1024,
+            multiple_of=MULTIPLE,
+            description="Side to which images are resized before they are cropped.",
+        ),
+    ] = 256
+    flip: Flip = True
+    norm: Annotated[
+        Literal["channel", "instance"],
+        Meta(description="Generator's norm: over the channels of a place, or over each map."),
+    ] = "channel"
+    blocks: Annotated[int, Meta(ge=0, le=16, description="Residual blocks of the generator.")] = 6
     width: FeatureMaps = 64
-    siamese_width: FeatureMaps = 64
-    discriminator_width: FeatureMaps = 64
-    discriminator_norm: Literal["layer", "instance", "spectral"] = "layer"
-    adversary: Literal["siamese", "patch"] = "siamese"
-    pool: Annotated[int, msgspec.Meta(ge=0, le=500)] = 0
-    vector: Annotated[int, msgspec.Meta(ge=2, le=4096)] = 128
-    margin: Positive = 2.0
-    travel: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 1.0
-    identity: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 0.0
-    tone: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 0.0
-    lr: Rate = 2e-4
-    lr_discriminator: Rate = 2e-4
-    beta1: Fraction = 0.5
-    schedule: Literal["constant", "linear"] = "linear"
-    batch: Annotated[int, msgspec.Meta(ge=2, le=4096)] = 16
-    steps: Count = 40_000
-    ema: Fraction = 0.999
+    siamese_width: Annotated[
+        FeatureMaps, Meta(description="Channels of the siamese network's largest maps.")
+    ] = 64
+    discriminator_width: Annotated[
+        FeatureMaps, Meta(description="Channels of the discriminator's largest maps.")
+    ] = 64
+    discriminator_norm: Annotated[
+        Literal["layer", "instance", "spectral"], Meta(description="Norm of the discriminator.")
+    ] = "layer"
+    adversary: Annotated[
+        Literal["siamese", "patch"],
+        Meta(description="Network that tells translations from the style."),
+    ] = "siamese"
+    pool: Annotated[
+        int,
+        Meta(
+            ge=0, le=500, description="Past translations shown to a patch discriminator; 0 is off."
+        ),
+    ] = 0
+    vector: Annotated[
+        int, Meta(ge=2, le=4096, description="Size of the siamese network's vectors.")
+    ] = 128
+    margin: Annotated[
+        Positive, Meta(description="Least distance from the origin, or between originals.")
+    ] = 2.0
+    travel: Annotated[
+        float, Meta(ge=0, le=1000, description="Weight of the loss on directions between vectors.")
+    ] = 1.0
+    identity: Annotated[
+        float,
+        Meta(ge=0, le=1000, description="Weight of the loss on changes of images of the style."),
+    ] = 0.0
+    tone: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1000,
+            description="Weight of the loss on changes of mean colour, by 8 x 8 pixels.",
+        ),
+    ] = 0.0
+    lr: Annotated[
+        Rate, Meta(description="Learning rate of the generator and the siamese network.")
+    ] = 2e-4
+    lr_discriminator: DiscriminatorRate = 2e-4
+    beta1: Beta1 = 0.5
+    schedule: Schedule = "linear"
+    batch: Annotated[
+        int, Meta(ge=2, le=4096, description="Images of either domain in a batch.")
+    ] = 16
+    steps: Steps = 40_000
+    ema: Ema = 0.999
 
     def __post_init__(self) -> None:
         if self.pool and self.adversary != "patch":

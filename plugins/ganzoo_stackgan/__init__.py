@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import msgspec
+from msgspec import Meta
 
-from ganzoo.config import Channels, Config, Count, Fraction, Rate, Width, convert, plain
+from ganzoo.config import (
+    Batch,
+    Beta1,
+    Channels,
+    Config,
+    Count,
+    DiscriminatorRate,
+    Ema,
+    FeatureMaps,
+    Flip,
+    Fraction,
+    GeneratorRate,
+    LatentSize,
+    Rate,
+    RealTarget,
+    Schedule,
+    Slope,
+    Width,
+    convert,
+    plain,
+)
 from ganzoo.data.spec import Captions, Data, Embeddings, Facts, Picture
 from ganzoo.inputs import Input, Latent, Text, Vector
 from ganzoo.plugin import Plugin
@@ -19,70 +39,109 @@ SMALLEST = 8
 """Pixels of a side of the first stage: the discriminators halve it to 4, the second stage to 2."""
 MOST_WORDS = 5000
 """Of a vocabulary, sub-words among them."""
-Word = Annotated[str, msgspec.Meta(max_length=WIDEST)]
-Side = Annotated[int, msgspec.Meta(ge=SMALLEST, le=1024)]
-FeatureMaps = Annotated[int, msgspec.Meta(ge=4, le=256)]
-Target = Annotated[float, msgspec.Meta(gt=0.5, le=1)]
+Word = Annotated[str, Meta(max_length=WIDEST)]
+Side = Annotated[int, Meta(ge=SMALLEST, le=1024)]
 
 
 class StackGANConfig(Config, frozen=True, kw_only=True):
-    """`stage1`, `size`: pixels of a side of the first and the second stage's pictures, powers of two.
+    """The defaults follow Zhang et al. 2017, section 3.5, with a text encoder that is learned in a phase of its own.
 
-    Sentences. `vocabulary`: words and sub-words, taken from the data's captions; `words`: how many of a sentence are read;
-    `split`: share of captions some of whose known words are spelt by sub-words in training. `meaning`: numbers that a sentence
-    becomes, by `text_layers` convolutions of `text_width` channels, learnt in the phase "text" (`text_steps`, `text_batch`,
-    `text_lr`). With `sentences` "embeddings" nothing of this is learnt: the data and the user give the vectors of sentences,
-    of `meaning` numbers, that some other encoder made.
-
-    `condition`: numbers that a generator takes from a sentence's; `augmentation`: drawn from a Gaussian instead of given by a
-    linear layer, with `kl` the weight of its divergence from N(0, I). `text_twice`: whether the second stage has its own.
-    `compressed`: numbers that a discriminator takes. `generator_width`: the first stage begins with 8 times as many channels, and
-    the second has 4 times as many in its `blocks`, which are residual ones. `discriminator_width`: channels of the largest maps,
-    at most 8 times as many elsewhere.
-
-    `real_target`, `generator_target`: what the discriminator is to say of real pictures, and the generator wants it to say of
-    its own. `loss`, `discriminator_norm`, `r1`, `r1_every`: as in other plugins. The phases "stage-1" and "stage-2" have
-    `stage1_steps` and `stage2_steps`.
+    If `sentences` is embeddings, there is no text phase: data and user give text embeddings of `meaning` numbers.
+    The first stage starts with 8 `generator_width` channels, and the second has 4 times as many in its `blocks`.
     """
 
     channels: Channels = 3
-    stage1: Side = 64
-    size: Side = 256
-    flip: bool = True
-    sentences: Literal["captions", "embeddings"] = "captions"
-    vocabulary: Annotated[tuple[Word, ...], msgspec.Meta(max_length=MOST_WORDS)] = ()
-    words: Annotated[int, msgspec.Meta(ge=1, le=64)] = 32
-    split: Fraction = 0.1
-    meaning: Annotated[int, msgspec.Meta(ge=1, le=16384)] = 256
-    text_width: Width = 256
-    text_layers: Annotated[int, msgspec.Meta(ge=0, le=16)] = 3
-    text_lr: Rate = 5e-4
-    text_batch: Annotated[int, msgspec.Meta(ge=1, le=65536)] = 128
-    text_steps: Count = 5_000
-    latent: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 100
-    condition: Width = 128
-    augmentation: bool = True
-    text_twice: bool = True
-    kl: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 2.0
-    generator_width: FeatureMaps = 192
-    blocks: Annotated[int, msgspec.Meta(ge=0, le=16)] = 4
-    discriminator_width: FeatureMaps = 96
-    compressed: Width = 128
-    loss: Literal["bce", "hinge"] = "bce"
-    real_target: Target = 1.0
-    generator_target: Target = 1.0
-    discriminator_norm: Literal["batch", "spectral", "none"] = "batch"
-    r1: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = 0.0
-    r1_every: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
-    slope: Fraction = 0.2
-    lr_generator: Rate = 2e-4
-    lr_discriminator: Rate = 2e-4
-    beta1: Fraction = 0.5
-    schedule: Literal["constant", "linear"] = "linear"
-    batch: Annotated[int, msgspec.Meta(ge=1, le=65536)] = 64
-    stage1_steps: Count = 83_000
-    stage2_steps: Count = 83_000
-    ema: Fraction = 0.999
+    stage1: Annotated[
+        Side, Meta(description="Side of first-stage images in pixels, a power of two.")
+    ] = 64
+    size: Annotated[
+        Side, Meta(description="Side of second-stage images in pixels, a power of two.")
+    ] = 256
+    flip: Flip = True
+    sentences: Annotated[
+        Literal["captions", "embeddings"],
+        Meta(description="Learn to encode captions, or take another encoder's embeddings."),
+    ] = "captions"
+    vocabulary: Annotated[
+        tuple[Word, ...],
+        Meta(
+            max_length=MOST_WORDS,
+            description="Words and sub-words, taken from the captions of the data.",
+        ),
+    ] = ()
+    words: Annotated[int, Meta(ge=1, le=64, description="Tokens read of a caption.")] = 32
+    split: Annotated[
+        Fraction, Meta(description="Share of captions in which training splits some known words.")
+    ] = 0.1
+    meaning: Annotated[int, Meta(ge=1, le=16384, description="Size of a text embedding.")] = 256
+    text_width: Annotated[Width, Meta(description="Channels of the text encoder.")] = 256
+    text_layers: Annotated[
+        int, Meta(ge=0, le=16, description="Convolutions of the text encoder.")
+    ] = 3
+    text_lr: Annotated[Rate, Meta(description="Learning rate of the text phase.")] = 5e-4
+    text_batch: Annotated[
+        int, Meta(ge=1, le=65536, description="Examples in a batch of the text phase.")
+    ] = 128
+    text_steps: Annotated[Count, Meta(description="Steps of the text phase.")] = 5_000
+    latent: LatentSize = 100
+    condition: Annotated[
+        Width, Meta(description="Size of the condition taken from a text embedding.")
+    ] = 128
+    augmentation: Annotated[
+        bool, Meta(description="Sample the condition from a Gaussian (section 3.2).")
+    ] = True
+    text_twice: Annotated[
+        bool, Meta(description="Condition the second stage on the text as well.")
+    ] = True
+    kl: Annotated[
+        float,
+        Meta(ge=0, le=1000, description="Weight of the condition's KL divergence from N(0, I)."),
+    ] = 2.0
+    generator_width: Annotated[
+        FeatureMaps, Meta(description="Channels of a stage's largest maps.")
+    ] = 192
+    blocks: Annotated[
+        int, Meta(ge=0, le=16, description="Residual blocks of the second stage.")
+    ] = 4
+    discriminator_width: Annotated[
+        FeatureMaps, Meta(description="Channels of the discriminators' largest maps.")
+    ] = 96
+    compressed: Annotated[
+        Width, Meta(description="Size of a text embedding inside a discriminator.")
+    ] = 128
+    loss: Annotated[Literal["bce", "hinge"], Meta(description="Adversarial loss.")] = "bce"
+    real_target: RealTarget = 1.0
+    generator_target: Annotated[
+        RealTarget, Meta(description="Target for generated images in the generator's loss.")
+    ] = 1.0
+    discriminator_norm: Annotated[
+        Literal["batch", "spectral", "none"], Meta(description="Norm of the discriminators.")
+    ] = "batch"
+    r1: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=10_000,
+            description="Gamma of the R1 penalty (Mescheder et al. 2018, eq. 9); 0 is off.",
+        ),
+    ] = 0.0
+    r1_every: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1000,
+            description="Steps between R1 penalties, each of which is multiplied by it.",
+        ),
+    ] = 1
+    slope: Slope = 0.2
+    lr_generator: GeneratorRate = 2e-4
+    lr_discriminator: DiscriminatorRate = 2e-4
+    beta1: Beta1 = 0.5
+    schedule: Schedule = "linear"
+    batch: Batch = 64
+    stage1_steps: Annotated[Count, Meta(description="Steps of the first stage.")] = 83_000
+    stage2_steps: Annotated[Count, Meta(description="Steps of the second stage.")] = 83_000
+    ema: Ema = 0.999
 
     def __post_init__(self) -> None:
         for name in ("stage1", "size"):

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
+from msgspec import Meta
 
-from ganzoo.config import Channels, Config, Count, Fraction, Rate, convert, plain
+from ganzoo.config import (
+    Batch,
+    Beta1,
+    Channels,
+    Config,
+    Ema,
+    Fraction,
+    Rate,
+    Schedule,
+    Steps,
+    convert,
+    plain,
+)
 from ganzoo.data.spec import Data, Facts, Field, Labels, Picture
 from ganzoo.inputs import Input, Label, Latent
 from ganzoo.plugin import Plugin
@@ -17,36 +29,54 @@ if TYPE_CHECKING:
 
 SMALLEST, LARGEST = 8, 65_536
 """Pixels of a side, at least, and numbers in the smallest maps, at most."""
-Units = Annotated[int, msgspec.Meta(ge=1, le=1024)]
+Units = Annotated[int, Meta(ge=1, le=1024)]
 
 
 class VAEConfig(Config, frozen=True, kw_only=True):
-    """`width`: channels of the largest maps; they double twice as the maps halve twice, so `size` is a multiple of 4.
-
-    `conditional`: encoder and decoder are told the class. `hidden`, `bottleneck`: units of the encoder's linear layers;
-    `decoder_hidden`: of the decoder's first, 0 for none. `dropout`: after the encoder's first two convolutions.
-    `kl_weight`: 1 is the lower bound itself, more or less is Higgins et al. 2017's beta.
-    """
+    """The defaults give a latent of two numbers."""
 
     channels: Channels = 1
-    size: Annotated[int, msgspec.Meta(ge=SMALLEST, le=128, multiple_of=4)] = 28
-    conditional: bool = False
-    classes: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=1000)] = tuple(
-        "0123456789"
-    )
-    latent: Annotated[int, msgspec.Meta(ge=1, le=512)] = 2
-    width: Annotated[int, msgspec.Meta(ge=1, le=128)] = 32
-    hidden: Units = 64
-    bottleneck: Units = 16
-    decoder_hidden: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 64
-    dropout: Fraction = 0.1
-    kl_weight: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 1.0
-    lr: Rate = 1e-3
-    beta1: Fraction = 0.9
-    schedule: Literal["constant", "linear"] = "linear"
-    batch: Annotated[int, msgspec.Meta(ge=1, le=65536)] = 128
-    steps: Count = 14_063
-    ema: Fraction = 0.999
+    size: Annotated[
+        int, Meta(ge=SMALLEST, le=128, multiple_of=4, description="Side of an image in pixels.")
+    ] = 28
+    conditional: Annotated[
+        bool, Meta(description="Condition encoder and decoder on the class.")
+    ] = False
+    classes: Annotated[
+        tuple[str, ...],
+        Meta(
+            min_length=1,
+            max_length=1000,
+            description="Class names in the order of the labels; taken from the data.",
+        ),
+    ] = tuple("0123456789")
+    latent: Annotated[int, Meta(ge=1, le=512, description="Size of the latent vector.")] = 2
+    width: Annotated[
+        int, Meta(ge=1, le=128, description="Channels of the largest maps; they double twice.")
+    ] = 32
+    hidden: Annotated[Units, Meta(description="Units of the encoder's first linear layer.")] = 64
+    bottleneck: Annotated[
+        Units, Meta(description="Units of the encoder's second linear layer.")
+    ] = 16
+    decoder_hidden: Annotated[
+        int,
+        Meta(ge=0, le=1024, description="Units of the decoder's first linear layer; 0 for none."),
+    ] = 64
+    dropout: Annotated[
+        Fraction, Meta(description="Dropout rate after the encoder's first two convolutions.")
+    ] = 0.1
+    kl_weight: Annotated[
+        float,
+        Meta(
+            ge=0, le=1000, description="Weight of the KL divergence (beta of Higgins et al. 2017)."
+        ),
+    ] = 1.0
+    lr: Annotated[Rate, Meta(description="Learning rate.")] = 1e-3
+    beta1: Beta1 = 0.9
+    schedule: Schedule = "linear"
+    batch: Batch = 128
+    steps: Steps = 14_063
+    ema: Ema = 0.999
 
     def __post_init__(self) -> None:
         if self.flat > LARGEST:

@@ -4,9 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import msgspec
+from msgspec import Meta
 
-from ganzoo.config import Channels, Config, Count, Fraction, Pixels, Rate, Width, convert, plain
+from ganzoo.config import (
+    Batch,
+    Beta1,
+    Channels,
+    Config,
+    DiscriminatorRate,
+    Ema,
+    Fraction,
+    GeneratorRate,
+    LatentLaw,
+    Pixels,
+    RealTarget,
+    Slope,
+    Steps,
+    Width,
+    convert,
+    plain,
+)
 from ganzoo.data.spec import Curve, Data, Facts, Output, Picture, Points
 from ganzoo.inputs import Latent
 from ganzoo.plugin import Plugin
@@ -17,53 +34,98 @@ if TYPE_CHECKING:
     from ganzoo.gan import GAN
     from ganzoo.legacy import Layout, Shapes
 
-Layers = Annotated[tuple[Width, ...], msgspec.Meta(min_length=1, max_length=8)]
+Layers = Annotated[tuple[Width, ...], Meta(min_length=1, max_length=8)]
 
 
 class VanillaConfig(Config, frozen=True, kw_only=True):
-    """Widths of the hidden layers, from input to output, and how they learn. What is made: `kind`, then `channels` and
-    `size` of images, `dims` of points, or `dims` values of a curve from `low` to `high`.
+    """Two multilayer perceptrons and how they are trained. `adapt` takes `kind` and shape from the data."""
 
-    `batch_norm`: in the generator, after the activation; `batch_norm_momentum` is the share of the newest batch, 1 less what
-    Keras calls so. `split_updates`: the discriminator moves twice a step, on real and then on generated examples.
-    `new_latent`: the generator is judged by examples that the discriminator has not just seen. `inference_fakes`: those that the
-    discriminator learns from are made with the generator's running statistics, as by Keras' `predict`.
-    `latent_scale`: the generator multiplies its latent by this; a uniform one is then in [-scale, scale]. `latent_bank`:
-    training draws its latents from so many fixed ones; 0: each is new.
-    """
-
-    kind: Literal["images", "points", "curves"] = "images"
+    kind: Annotated[
+        Literal["images", "points", "curves"], Meta(description="What an example is.")
+    ] = "images"
     channels: Channels = 1
-    size: Pixels = 28
-    dims: Width = 2
-    low: Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)] = -1.0
-    high: Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)] = 1.0
-    latent: Width = 100
-    latent_law: Literal["normal", "uniform"] = "normal"
-    latent_scale: Annotated[float, msgspec.Meta(gt=0, le=100)] = 1.0
-    latent_bank: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0
-    generator: Layers = (256, 512, 1024)
-    discriminator: Layers = (1024, 512, 256)
-    activation: Literal["relu", "leaky"] = "leaky"
-    discriminator_activation: Literal["same", "relu", "leaky"] = "same"
-    slope: Fraction = 0.2
-    batch_norm: bool = False
-    batch_norm_momentum: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.2
-    batch_norm_epsilon: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1e-5
-    generator_dropout: Fraction = 0.0
-    dropout: Fraction = 0.3
-    real_target: Annotated[float, msgspec.Meta(gt=0.5, le=1)] = 1.0
-    split_updates: bool = False
-    generator_steps: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
-    new_latent: bool = False
-    inference_fakes: bool = False
-    optimizer: Literal["adam", "sgd"] = "adam"
-    lr_generator: Rate = 2e-4
-    lr_discriminator: Rate = 2e-4
-    beta1: Fraction = 0.5
-    batch: Annotated[int, msgspec.Meta(ge=1, le=65536)] = 64
-    steps: Count = 60_000
-    ema: Fraction = 0.999
+    size: Annotated[Pixels, Meta(description="Side of an image in pixels.")] = 28
+    dims: Annotated[Width, Meta(description="Coordinates of a point, or values of a curve.")] = 2
+    low: Annotated[
+        float, Meta(ge=-1e6, le=1e6, description="Lower end of the values of a curve.")
+    ] = -1.0
+    high: Annotated[
+        float, Meta(ge=-1e6, le=1e6, description="Upper end of the values of a curve.")
+    ] = 1.0
+    latent: Annotated[Width, Meta(description="Size of the latent vector.")] = 100
+    latent_law: LatentLaw = "normal"
+    latent_scale: Annotated[
+        float,
+        Meta(gt=0, le=100, description="Factor by which the generator multiplies its latent."),
+    ] = 1.0
+    latent_bank: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=100_000,
+            description="Number of fixed latents to draw from in training; 0 draws new ones.",
+        ),
+    ] = 0
+    generator: Annotated[
+        Layers, Meta(description="Units of the generator's hidden layers, from input to output.")
+    ] = (256, 512, 1024)
+    discriminator: Annotated[
+        Layers,
+        Meta(description="Units of the discriminator's hidden layers, from input to output."),
+    ] = (1024, 512, 256)
+    activation: Annotated[
+        Literal["relu", "leaky"], Meta(description="Activation of the hidden layers.")
+    ] = "leaky"
+    discriminator_activation: Annotated[
+        Literal["same", "relu", "leaky"],
+        Meta(description="Activation of the discriminator; same: as in the generator."),
+    ] = "same"
+    slope: Slope = 0.2
+    batch_norm: Annotated[
+        bool, Meta(description="Put BatchNorm after the generator's activations.")
+    ] = False
+    batch_norm_momentum: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=1,
+            description="Weight of the newest batch in running statistics (1 - Keras' momentum).",
+        ),
+    ] = 0.2
+    batch_norm_epsilon: Annotated[
+        float, Meta(gt=0, le=1, description="Epsilon of BatchNorm, added to the variance.")
+    ] = 1e-5
+    generator_dropout: Annotated[
+        Fraction, Meta(description="Dropout rate after the generator's hidden layers.")
+    ] = 0.0
+    dropout: Annotated[
+        Fraction, Meta(description="Dropout rate after the discriminator's hidden layers.")
+    ] = 0.3
+    real_target: Annotated[
+        RealTarget,
+        Meta(description="Target for real examples; below 1 is one-sided label smoothing."),
+    ] = 1.0
+    split_updates: Annotated[
+        bool, Meta(description="Update the discriminator on real and on fake examples in turn.")
+    ] = False
+    generator_steps: Annotated[
+        int, Meta(ge=1, le=100, description="Generator updates for each step of the discriminator.")
+    ] = 1
+    new_latent: Annotated[
+        bool, Meta(description="Draw new latents for the generator's update.")
+    ] = False
+    inference_fakes: Annotated[
+        bool, Meta(description="Make the discriminator's fakes with running BatchNorm statistics.")
+    ] = False
+    optimizer: Annotated[
+        Literal["adam", "sgd"], Meta(description="Optimizer of generator and discriminator.")
+    ] = "adam"
+    lr_generator: GeneratorRate = 2e-4
+    lr_discriminator: DiscriminatorRate = 2e-4
+    beta1: Beta1 = 0.5
+    batch: Batch = 64
+    steps: Steps = 60_000
+    ema: Ema = 0.999
 
     def __post_init__(self) -> None:
         if self.inference_fakes and not (self.batch_norm and self.new_latent):

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import msgspec
+from msgspec import Meta
 
-from ganzoo.config import Channels, Config, Count, Fraction, Rate, convert, plain
+from ganzoo.config import (
+    Batch,
+    Beta1,
+    Channels,
+    Config,
+    Ema,
+    FeatureMaps,
+    Flip,
+    Fraction,
+    GeneratorRate,
+    LatentSize,
+    Rate,
+    Schedule,
+    Steps,
+    convert,
+    plain,
+)
 from ganzoo.data.spec import Data, Facts, Picture
 from ganzoo.inputs import Latent
 from ganzoo.plugin import Plugin
@@ -16,43 +32,63 @@ if TYPE_CHECKING:
 
 SIZES = (28, 32, 64)
 Size = Literal[28, 32, 64]
-FeatureMaps = Annotated[int, msgspec.Meta(ge=4, le=256)]
 
 
 class WGANConfig(Config, frozen=True, kw_only=True):
-    """`width`: channels of the largest feature maps; they double as the maps halve. `critic_width`: its own, if any.
+    """The defaults are those of Gulrajani et al. 2017.
 
-    `hidden`: units of a linear layer between the latent and the generator's smallest maps, with BatchNorm, and of one between the
-    critic's smallest maps and its value, without any norm; 0 for none.
-
-    `constraint`: what keeps the critic's slope in bounds. penalty: `penalty` times (|gradient| - 1)^2 between real and
-    generated examples (Gulrajani et al. 2017); clip: every weight clamped to [-`clip`, `clip`] (Arjovsky et al. 2017);
-    spectral: each layer divided by its largest singular value (Miyato et al. 2018). `critic_norm`: layer is that of the
-    second paper, batch of the first. `critic_steps`: batches that the critic learns from for each step of the generator.
-    The defaults are those of the second paper; presets have the others together. `steps` counts batches of the critic.
+    `constraint`: penalty adds `penalty` (|gradient| - 1)^2 between real and generated images (Gulrajani et al.
+    2017); clip clamps weights to [-`clip`, `clip`] (Arjovsky et al. 2017); spectral divides each layer by its
+    largest singular value (Miyato et al. 2018). `hidden` layers have BatchNorm in the generator, no norm in the
+    critic.
     """
 
     channels: Channels = 3
-    size: Size = 64
-    flip: bool = False
-    latent: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 128
+    size: Annotated[Size, Meta(description="Side of an image in pixels.")] = 64
+    flip: Flip = False
+    latent: LatentSize = 128
     width: FeatureMaps = 64
-    critic_width: FeatureMaps | None = None
-    hidden: Annotated[int, msgspec.Meta(ge=0, le=4096)] = 0
-    constraint: Literal["penalty", "clip", "spectral"] = "penalty"
-    penalty: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = 10.0
-    clip: Annotated[float, msgspec.Meta(gt=0, le=10)] = 0.01
-    critic_norm: Literal["layer", "instance", "batch", "none"] = "layer"
-    critic_steps: Annotated[int, msgspec.Meta(ge=1, le=100)] = 5
-    optimizer: Literal["adam", "rmsprop"] = "adam"
-    lr_generator: Rate = 1e-4
-    lr_critic: Rate = 1e-4
-    beta1: Fraction = 0.0
-    beta2: Fraction = 0.9
-    schedule: Literal["constant", "linear"] = "constant"
-    batch: Annotated[int, msgspec.Meta(ge=1, le=65536)] = 64
-    steps: Count = 100_000
-    ema: Fraction = 0.999
+    critic_width: Annotated[
+        FeatureMaps | None, Meta(description="The same for the critic; none: as width.")
+    ] = None
+    hidden: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=4096,
+            description="Units of one more linear layer in either network; 0 for none.",
+        ),
+    ] = 0
+    constraint: Annotated[
+        Literal["penalty", "clip", "spectral"],
+        Meta(description="How the critic's slope is bounded; spectral is spectral norm."),
+    ] = "penalty"
+    penalty: Annotated[
+        float, Meta(ge=0, le=10_000, description="Weight of the gradient penalty.")
+    ] = 10.0
+    clip: Annotated[
+        float, Meta(gt=0, le=10, description="Bound of the critic's weights if constraint is clip.")
+    ] = 0.01
+    critic_norm: Annotated[
+        Literal["layer", "instance", "batch", "none"],
+        Meta(description="Norm of all but the critic's first layer."),
+    ] = "layer"
+    critic_steps: Annotated[
+        int, Meta(ge=1, le=100, description="Critic steps for each step of the generator.")
+    ] = 5
+    optimizer: Annotated[
+        Literal["adam", "rmsprop"], Meta(description="Optimizer of both players.")
+    ] = "adam"
+    lr_generator: GeneratorRate = 1e-4
+    lr_critic: Annotated[Rate, Meta(description="Learning rate of the critic.")] = 1e-4
+    beta1: Beta1 = 0.0
+    beta2: Annotated[Fraction, Meta(description="Second-moment decay of Adam.")] = 0.9
+    schedule: Schedule = "constant"
+    batch: Batch = 64
+    steps: Annotated[
+        Steps, Meta(description="Training steps, each of one batch for the critic.")
+    ] = 100_000
+    ema: Ema = 0.999
 
     def __post_init__(self) -> None:
         if self.constraint == "penalty" and self.critic_norm == "batch":
