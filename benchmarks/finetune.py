@@ -31,7 +31,7 @@ from torch.nn import functional as F
 
 import ganzoo
 from ganzoo.data import files
-from ganzoo.data.pictures import decode
+from ganzoo.data.images import decode
 from ganzoo.evaluate.kernel import kid
 from ganzoo.pictures.images import to_float
 from ganzoo.training import record

@@ -20,7 +20,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganzoo.data.sources import Batches, open_set
+from ganzoo.data.batches import Batches
+from ganzoo.data.sources import open_set
 from ganzoo.pictures.images import to_float
 from ganzoo.sampling.device import choose_precision
 from ganzoo.sampling.samples import precise

@@ -25,7 +25,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import ganzoo
-from ganzoo.data.sources import Batches, open_set
+from ganzoo.data.batches import Batches
+from ganzoo.data.sources import open_set
 from ganzoo.pictures import images
 from ganzoo.sampling.device import choose_precision
 from ganzoo.sampling.model import Model

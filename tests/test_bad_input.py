@@ -32,7 +32,7 @@ from typer.testing import CliRunner
 from ganzoo import load, train
 from ganzoo.cli import app as cli
 from ganzoo.data import files
-from ganzoo.data.pictures import decode
+from ganzoo.data.images import decode
 from ganzoo.data.sources import open_set
 from ganzoo.errors import DataError, OutputExists, RunError
 from ganzoo.sampling import bulk, shards

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ganzoo.data.batches import Taker
 from ganzoo.data.order import chances, picker
 from ganzoo.spec import Captions, Facts
 from ganzoo.text import PAD, encode, known, positions, spellings
-
-if TYPE_CHECKING:
-    from ganzoo.data.content import Taker
 
 SPELT = 0.5
 """Chance of a word in a caption that is spelt."""

@@ -10,15 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ganzoo.data.batches import Taker
 from ganzoo.data.captions import captions
 from ganzoo.data.embeddings import Vectors
+from ganzoo.data.images import Pictures, Stored
 from ganzoo.data.order import coins
-from ganzoo.data.pictures import Pictures, Stored
 from ganzoo.errors import ConfigError, DataError
 from ganzoo.spec import Captions, Curve, Embeddings, Facts, Field, Labels, Picture, Points
-
-Taker = Callable[[NDArray[np.int64], int, int], Tensor]
-"""Gives the tensor of chosen examples; it is told the position of the first and the seed."""
 
 
 class Content:

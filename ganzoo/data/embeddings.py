@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,13 +12,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
+from ganzoo.data.batches import Taker
 from ganzoo.data.files import MEMBER_LIMIT, VECTORS, Entry
 from ganzoo.data.layout import attached
 from ganzoo.data.order import picker
 from ganzoo.errors import DataError
-
-if TYPE_CHECKING:
-    from ganzoo.data.content import Taker
 
 FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 

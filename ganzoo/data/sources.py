@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ganzoo.data import embeddings, files, named, synthetic
-from ganzoo.data.benchmarks import benchmark
-from ganzoo.data.content import Content, Gallery, Taker, Values
+from ganzoo.data.batches import Batches
+from ganzoo.data.content import Content, Gallery, Values
+from ganzoo.data.cub_oxford import benchmark
+from ganzoo.data.images import Pictures, Stored, common_size
 from ganzoo.data.layout import Arranged, arranged
-from ganzoo.data.order import indices
-from ganzoo.data.pictures import Pictures, Stored, common_size
 from ganzoo.errors import DataError, UsageError, did_you_mean, near
 from ganzoo.spec import Data, Facts
 from ganzoo.text import is_utf8
@@ -46,25 +44,6 @@ class DataSet:
         }
         counts = {key: self.content.count(domain) for key, domain in domains.items()}
         return Batches(takers, domains, counts)
-
-
-class Batches:
-    """An endless stream of examples; `count` of them make an epoch (of unpaired sets: the longer one)."""
-
-    def __init__(
-        self, takers: Mapping[str, Taker], domains: Mapping[str, str], counts: Mapping[str, int]
-    ) -> None:
-        self.takers, self.domains, self.counts = takers, domains, counts
-        self.count = max(counts.values())
-
-    def take(self, position: int, size: int, seed: int) -> dict[str, Tensor]:
-        """Examples [position, position + size): a pure function of (seed, position). Pictures uint8 channels-last."""
-        return {
-            key: taker(
-                indices(position, size, self.counts[key], seed, self.domains[key]), position, seed
-            )
-            for key, taker in self.takers.items()
-        }
 
 
 def open_set(

@@ -17,8 +17,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ganzoo import files
+from ganzoo.data.batches import Batches
 from ganzoo.data.order import generator, permutation
-from ganzoo.data.sources import Batches, DataSet, open_set
+from ganzoo.data.sources import DataSet, open_set
 from ganzoo.errors import DataError, UsageError
 from ganzoo.evaluate.extractors import Lesson, Own, Task, require_pictures
 from ganzoo.evaluate.network import Network

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo.data.sources import Batches, DataSet, open_set
+from ganzoo.data.batches import Batches
+from ganzoo.data.sources import DataSet, open_set
 from ganzoo.errors import DataError, UsageError, did_you_mean, near
 from ganzoo.evaluate import asking, extractors, figures
 from ganzoo.evaluate.extractors import Extractor, require_pictures

@@ -14,7 +14,8 @@ import torch
 
 from ganzoo import files
 from ganzoo.config import convert, override
-from ganzoo.data.sources import Batches, DataSet, open_set
+from ganzoo.data.batches import Batches
+from ganzoo.data.sources import DataSet, open_set
 from ganzoo.errors import ConfigError, RunError, UsageError, did_you_mean, near
 from ganzoo.gan import GAN, Phase
 from ganzoo.plugin import Plugin

@@ -17,8 +17,8 @@ import torch
 from PIL import Image
 
 from ganzoo.data import files, named
+from ganzoo.data.images import Pictures, decode
 from ganzoo.data.order import choices, indices
-from ganzoo.data.pictures import Pictures, decode
 from ganzoo.data.sources import open_set
 from ganzoo.errors import ConfigError, DataError, UsageError
 from ganzoo.pictures.images import to_uint8
