@@ -12,7 +12,7 @@ help:            ## Show the targets
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[data,dev,export]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[data,dev,docs,export]"
 	@touch $(STAMP)
 
 sample: $(STAMP)  ## Samples of the default model: sample.png
@@ -24,10 +24,11 @@ test: $(STAMP)  ## The fast tests
 test-slow: $(STAMP)  ## The tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
-lint: $(STAMP)  ## ruff and mypy
+lint: $(STAMP)  ## ruff, mypy, and the documentation built strictly
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mkdocs build --quiet --strict --site-dir site
 
 format: $(STAMP)  ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .
@@ -39,8 +40,8 @@ verify: $(STAMP)  ## Manifest, hashes and golden samples of every bundled model
 
 check: lint test  ## lint and test
 
-docs: $(STAMP)  ## The documentation as a site: site/index.html
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
+docs: $(STAMP)  ## Regenerate what is written from the code, and build the site: site/index.html
+	$(BIN)/python docs/generate.py
 	$(BIN)/mkdocs build --strict
 
 clean:           ## Remove what was built
