@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from typing import Any
 
 import reader
 import torch
@@ -42,7 +43,8 @@ def matching(counts: Tensor) -> tuple[int, list[int]]:
 
 def agreement(model: Model, name: str, spec: Codes, judge: reader.Reader, seed: int) -> float:
     codes = spec.draw(name, Rows(seed, SAMPLES))
-    samples = model.sample(SAMPLES, seed=seed, batch_size=250, **{name: codes}).tensor
+    inputs: dict[str, Any] = {name: codes}
+    samples = model.sample(SAMPLES, seed=seed, batch_size=250, **inputs).tensor
     size = spec.categories[0]
     pairs = codes[:, :size].argmax(1) * len(judge.classes) + judge.read(samples)
     counts = torch.bincount(pairs, minlength=size * len(judge.classes)).view(size, -1)
@@ -79,9 +81,8 @@ def continuous(model: Model, name: str, spec: Codes, seed: int) -> dict[str, dic
         for value in (-2.0, 0.0, 2.0):
             codes = drawn.clone()
             codes[:, sum(spec.categories) + number] = value
-            rows.append(
-                shape(model.sample(EACH, seed=seed, batch_size=250, **{name: codes}).tensor)
-            )
+            inputs: dict[str, Any] = {name: codes}
+            rows.append(shape(model.sample(EACH, seed=seed, batch_size=250, **inputs).tensor))
         kinds = dict(zip(("slant", "width", "height"), zip(*rows, strict=True), strict=True))
         told = ", ".join(
             f"{kind} {' '.join(f'{value:.1f}' for value in values)}"

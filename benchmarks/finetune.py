@@ -78,7 +78,8 @@ def quarters(images: Tensor) -> tuple[Tensor, Tensor]:
 
 def extractor(images: Tensor, epochs: int, seed: int, device: str) -> Turned:
     torch.manual_seed(seed)
-    model = Turned(images.shape[1]).to(device, memory_format=torch.channels_last)
+    model = Turned(images.shape[1]).to(device)
+    model.to(memory_format=torch.channels_last)
     steps = epochs * (len(images) // BATCH)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=max(2, steps))
@@ -116,7 +117,7 @@ def nearest(images: Tensor, known: Tensor) -> float:
     least = torch.cat(
         [torch.cdist(part.flatten(1), both).min(dim=1).values for part in images.split(500)]
     )
-    return float(least.median()) / both.shape[1] ** 0.5 * 127.5
+    return float(float(least.median()) / both.shape[1] ** 0.5 * 127.5)
 
 
 def loaded(entries: Iterable[files.Entry], channels: int, size: int) -> Tensor:

@@ -27,6 +27,7 @@ from torch.nn import functional as F
 import ganzoo
 from ganzoo.data.batches import Batches
 from ganzoo.data.sources import open_set
+from ganzoo.inputs import Choice
 from ganzoo.pictures import images
 from ganzoo.sampling.device import choose_precision
 from ganzoo.sampling.model import Model
@@ -187,7 +188,9 @@ def main() -> None:
         letter: everything(domain(asked.data, "test", letter, channels, size)) for letter in DOMAINS
     }
     values: dict[str, float] = {}
-    for direction in model.inputs["direction"].options:
+    given = model.inputs["direction"]
+    assert isinstance(given, Choice)
+    for direction in given.options:
         values |= measured(model, judge, test, direction, asked.out)
     counts = f"all {len(test['A']):,} of A and {len(test['B']):,} of B of the test split at {size} pixels"
     right = (rate(judge, test["A"], "A") + rate(judge, test["B"], "B")) / 2

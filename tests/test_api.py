@@ -148,7 +148,7 @@ def test_errors_carry_their_facts(tmp_path: Path) -> None:
         lambda: model.sample(1, batch_size=0),
     ):
         with pytest.raises(GanzooError):
-            call()
+            call()  # type: ignore[no-untyped-call]
     with pytest.raises(DeviceError):
         ganzoo.load(tmp_path, device="abacus")
 

@@ -20,6 +20,7 @@ import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +174,7 @@ def link() -> zipfile.ZipInfo:
         (lambda p: below(p, NOT_UTF8), [], 1, "which names a class, is not spelt in UTF-8; rename it"),
         (lambda p: folder(p.with_name(NOT_UTF8), a=png()), [], 1, "its path is not spelt in UTF-8"),
         (lambda p: folder(p, a=png()) / "a.png", [], 1, "is no folder and no archive"),
-        (lambda p: os.mkfifo(p) or p, [], 1, "is no folder and no archive"),
+        (lambda p: os.mkfifo(p) or p, [], 1, "is no folder and no archive"),  # type: ignore[func-returns-value]
         (lambda p: folder(p, a=png()), ["--set", "channels=2"], 2, "asks for 2 channels; pictures have 1 (grey) or 3"),
         (lambda p: folder(p, a=png()), ["--set", "lr_generator=nan"], 2, "`lr_generator`"),
         (lambda p: folder(p, a=png()), ["--set", "ema=nan"], 2, "`ema`"),
@@ -239,9 +240,8 @@ def test_a_byte_of_exif_may_be_anything() -> None:
         for value in (0, 1, 2, 3, 4, 5, 7, 10, 12, 255):
             data = whole[:place] + bytes([value]) + whole[place + 1 :]
             try:
-                assert decode(
-                    files.Entry("x.jpg", len(data), lambda data=data: data, "x.jpg"), 3, 8
-                ).shape == (8, 8, 3)
+                entry = files.Entry("x.jpg", len(data), partial(bytes, data), "x.jpg")
+                assert decode(entry, 3, 8).shape == (8, 8, 3)
             except DataError as error:
                 assert "x.jpg is not a picture" in str(error)  # noqa: PT017
                 refused += 1
@@ -449,10 +449,8 @@ def test_codes_that_run_along_other_columns_are_other_samples(tmp_path: Path) ->
     from tests.cli.conftest import publish
 
     publish(tmp_path, "tiny_codes", "x")
-    model, words = (
-        load(tmp_path / "weights" / "x", device="cpu"),
-        {"seed": 1, "inputs": {"code": "c1=-2..2"}},
-    )
+    model = load(tmp_path / "weights" / "x", device="cpu")
+    words: dict[str, Any] = {"seed": 1, "inputs": {"code": "c1=-2..2"}}
     bulk.write(model, tmp_path / "x", 8, columns=4, **words)
     before = contents(tmp_path / "x")
     with pytest.raises(RunError, match="begun with 4 columns"):
@@ -474,9 +472,9 @@ def test_a_full_disk_keeps_the_old_samples(ganzoo: Call, full: Path, name: str) 
 
 
 def process(*words: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    words = tuple(word if isinstance(word, bytes) else str(word) for word in words)
+    spelt = [word if isinstance(word, bytes) else str(word) for word in words]
     return subprocess.run(
-        [*RUN, *words], cwd=cwd, env={**os.environ, **environment}, capture_output=True, check=False
+        [*RUN, *spelt], cwd=cwd, env={**os.environ, **environment}, capture_output=True, check=False
     )
 
 

@@ -29,7 +29,14 @@ from ganzoo_colorizer import halo
 from ganzoo_colorizer.model import coloured, to_lab, to_rgb
 
 N = 4
-SMALL = {"size": 16, "depth": 2, "width": 4, "discriminator_width": 4, "strides": 1, "dropout": 0.0}
+SMALL: dict[str, Any] = {
+    "size": 16,
+    "depth": 2,
+    "width": 4,
+    "discriminator_width": 4,
+    "strides": 1,
+    "dropout": 0.0,
+}
 
 
 def built(preset: str | None = None, **settings: Any) -> Any:
@@ -219,7 +226,7 @@ def test_an_overview_gives_a_large_picture_the_colours_of_its_reduced_copy() -> 
 def test_a_model_with_an_overview_is_never_given_tiles() -> None:
     cuts = [
         photographs.cut(
-            registry.get("colorizer").inputs(built(**SMALL, overview=whole).config)["image"]
+            registry.get("colorizer").inputs(built(**SMALL, overview=whole).config)["image"]  # type: ignore[arg-type]
         )
         for whole in (False, True)
     ]

@@ -62,7 +62,7 @@ def configured(kind: type[Config]) -> Plugin[Any]:
     return record(config=kind, tiny=kind(), presets={})
 
 
-class Thawed(Config, frozen=False, kw_only=True):
+class Thawed(Config, frozen=False, kw_only=True):  # type: ignore[misc]
     width: Width = 1
 
 
@@ -109,7 +109,7 @@ class OneStream(Input, frozen=True):
         return "two numbers"
 
 
-class TooFew(OneStream):
+class TooFew(OneStream):  # type: ignore[misc]
     def draw(self, name: str, rows: Rows) -> torch.Tensor:
         return torch.zeros(1, 2)
 
@@ -128,7 +128,7 @@ def with_phases(**changes: Any) -> Plugin[Any]:
 
 def unseeded(gan: GAN[Any]) -> None:
     nn.init.normal_(
-        gan.get_submodule("generator.layers.0").weight,
+        gan.get_submodule("generator.layers.0").weight,  # type: ignore[arg-type]
         generator=torch.Generator().manual_seed(torch.seed()),
     )
 
@@ -157,8 +157,12 @@ def meddling(self: Any, batch: Any, step: Any) -> Iterator[Update]:
     yield from whole(self, batch, step)
 
 
+def _parent(gan: Any) -> Any:
+    return type(gan).__bases__[0]
+
+
 def whole(self: Any, batch: Any, step: Any) -> Iterator[Update]:
-    return type(self).__bases__[0].losses(self, batch, step)
+    return _parent(self).losses(self, batch, step)
 
 
 def each(change: Callable[[Update], Update]) -> Callable[..., Iterator[Update]]:
@@ -210,7 +214,7 @@ def sampling(change: Callable[..., Any], name: str = "tiny_vae", after: Any = No
     """`sample` passed through `change(made, inputs, self)`."""
 
     def sample(self: Any, inputs: Any) -> Any:
-        return change(type(self).__bases__[0].sample(self, inputs), inputs, self)
+        return change(_parent(self).sample(self, inputs), inputs, self)
 
     return variant(name, after, sample=sample)
 

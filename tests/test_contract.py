@@ -81,7 +81,8 @@ def test_class_names_travel_from_the_data_to_config_json_to_label() -> None:
 def test_labels_reach_the_sample() -> None:
     gan = made("tiny_class").eval()
     assert not torch.equal(
-        gan.sample(inputs(gan, {"label": "circle"})), gan.sample(inputs(gan, {"label": "cross"}))
+        gan.sample(inputs(gan, {"label": "circle"})),  # type: ignore[arg-type]
+        gan.sample(inputs(gan, {"label": "cross"})),  # type: ignore[arg-type]
     )
 
 

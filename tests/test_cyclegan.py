@@ -51,7 +51,7 @@ def updates(gan: Any, index: int = 0, n: int = 3) -> dict[str, Update]:
     return {update.player: update for update in gan.losses(batch, step(index))}
 
 
-def count(network: nn.Module) -> int:
+def count(network: Any) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
@@ -91,7 +91,7 @@ def test_convolutions_are_those_of_the_papers_code() -> None:
     with torch.device("meta"):
         gan = registry.get("cyclegan").build(configured("paper", pool="0"))
     generator, discriminator = (
-        sum(count(m) for m in network.modules() if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)))
+        sum(count(m) for m in network.modules() if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)))  # type: ignore[misc]
         for network in (gan.a_to_b, gan.discriminator_a)
     )
     assert (generator + 5_248, discriminator + 896) == (11_378_179, 2_764_737)
@@ -147,7 +147,7 @@ def test_a_pixel_changes_nothing_beyond_the_halo(settings: dict[str, str]) -> No
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3), (5, 2)])
 def test_any_sides_that_are_multiples(preset: str, upsampling: str, shape: tuple[int, int]) -> None:
     gan = built(preset, upsampling=upsampling).eval()
-    multiple = registry.get("cyclegan").inputs(gan.config)["image"].multiple
+    multiple = registry.get("cyclegan").inputs(gan.config)["image"].multiple  # type: ignore[attr-defined]
     height, width = (multiple * side for side in shape)
     made = gan.sample(
         {"image": torch.zeros(1, 3, height, width), "direction": torch.zeros(1, dtype=torch.int64)}

@@ -61,7 +61,7 @@ def same(network: nn.Module, *shape: int) -> GAN[Any]:
     holder, x = trained(network), torch.randn(3, *shape)
     fast = folded(holder)
     expected, made = holder.sample({"x": x}), fast.sample({"x": x})
-    assert torch.allclose(made, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
+    assert torch.allclose(made, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))  # type: ignore[arg-type]
     return fast
 
 
@@ -174,7 +174,7 @@ class Counting(TorchDispatchMode):
     """Which tensors are brought to another type, by their shapes."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.casts: list[torch.Size] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

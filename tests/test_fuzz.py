@@ -12,12 +12,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import fuzzing
 import msgspec
 import numpy as np
 import pytest
 import torch
-from fuzzing import Number, says, strict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -30,6 +28,8 @@ from ganzoo.errors import GanzooError
 from ganzoo.sampling import bulk, origin
 from ganzoo.sampling.assembly import model_config
 from ganzoo.zoo import manifest, registry, weights
+from tests import fuzzing
+from tests.fuzzing import Number, says, strict
 
 SPENT = 20_000
 """Mutations of the slow run."""
@@ -98,8 +98,8 @@ class Zoo:
                 if into[name].dtype == torch.bfloat16
                 else into[name].numpy()
             )
-            told = torch.from_numpy(array.copy()).to(into[name].dtype)
-            told = told.float().numpy() if told.dtype == torch.bfloat16 else told.numpy()
+            tensor = torch.from_numpy(array.copy()).to(into[name].dtype)
+            told = tensor.float().numpy() if tensor.dtype == torch.bfloat16 else tensor.numpy()
             assert np.array_equal(found, told, equal_nan=found.dtype.kind == "f")
         return True
 

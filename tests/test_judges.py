@@ -12,7 +12,7 @@ from sentences import sharpness
 from torch import Tensor
 
 N = 120
-GROUPS = [(f"word{number}", f"thing{number}") for number in range(N)]
+GROUPS: list[tuple[str, ...]] = [(f"word{number}", f"thing{number}") for number in range(N)]
 ASKED = [group[number % 2] for number, group in enumerate(GROUPS)]
 
 
@@ -63,7 +63,7 @@ def test_r_precision_of_who_knows_and_who_does_not() -> None:
 
 def test_captions_of_pictures_that_share_one_do_not_compete() -> None:
     """The matcher likes those of the first picture best, then those of the second."""
-    groups = [("shared", "mine"), ("shared", "yours"), *GROUPS]
+    groups: list[tuple[str, ...]] = [("shared", "mine"), ("shared", "yours"), *GROUPS]
     value = of_knowing(
         lambda owner, _: (2 - owner).clamp(min=0).float().expand(-1, N + 2),
         ["mine", "yours", *ASKED],

@@ -263,9 +263,9 @@ def test_a_number_runs_along_lines_of_the_categories() -> None:
     codes[:, 2] = 1
     codes[:, size] = torch.tensor([-2.0, 0.0, 2.0])
     latent = model.inputs["latent"].draw("latent", Rows(4, 1)).repeat(3, 1)
-    assert torch.allclose(
-        made.tensor[6:9], model.sample(3, seed=0, latent=latent, **{name: codes}).tensor, atol=1e-5
-    )
+    inputs: dict[str, Tensor] = {"latent": latent, name: codes}
+    expected = model.sample(3, seed=0, **inputs).tensor  # type: ignore[arg-type]
+    assert torch.allclose(made.tensor[6:9], expected, atol=1e-5)
     assert not torch.allclose(made.tensor[6], made.tensor[8], atol=1e-3)
 
 
@@ -280,7 +280,7 @@ def test_a_category_runs_along_lines_of_noise() -> None:
     latent = model.inputs["latent"].draw("latent", Rows(5, 1))
     assert torch.allclose(
         made.tensor[size + 1],
-        model.sample(1, seed=0, latent=latent, **{name: codes}).tensor[0],
+        model.sample(1, seed=0, latent=latent, **{name: codes}).tensor[0],  # type: ignore[arg-type]
         atol=1e-5,
     )
     assert sweep.keys(model) == ["k1", *(f"c{i + 1}" for i in range(spec.continuous))]

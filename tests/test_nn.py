@@ -120,7 +120,7 @@ def test_scores_are_detached_probabilities(kind: Adversarial) -> None:
 def test_the_penalty_of_a_linear_critic_and_its_gradient_are_known() -> None:
     critic = nn.Linear(3, 1, bias=False)
     share = torch.rand(7)
-    penalty = gradient_penalty(critic, *(tensor.float() for tensor in tensors()), share)
+    penalty = gradient_penalty(critic, *(tensor.float() for tensor in tensors()), share)  # type: ignore[call-arg]
     weight = critic.weight.detach()
     norm = weight.norm()
     assert float(penalty.detach()) == pytest.approx(float((norm - 1) ** 2), rel=1e-5)
@@ -217,7 +217,7 @@ def test_initialisation() -> None:
         nn.ConvTranspose2d(32, 16, 4, bias=False),
         nn.Linear(64, 64),
     )
-    nn.init.ones_(network[1].bias)
+    nn.init.ones_(network[1].bias)  # type: ignore[arg-type]
     assert init_normal(network.requires_grad_(False), std=0.05) is network
     for layer in (network[0], network[2], network[3]):
         assert float(layer.weight.std()) == pytest.approx(0.05, rel=0.05)

@@ -158,7 +158,7 @@ def test_a_cut_run_goes_on(name: str, tmp_path: Path) -> None:
     position, last = read_position(run), read_json(end / "run.json")
     assert read_json(run / "run.json")["done"] is False
     assert read_rows(run)[-1]["step"] == read_rows(end)[-1]["step"] - 3
-    data = {} if name == "points" else {"data": PICTURES}
+    data: dict[str, Any] = {} if name == "points" else {"data": PICTURES}
     assert ganzoo.train(out=run, resume=True, device="cpu", **data) == run
     record = read_json(run / "run.json")
     says(record, last)

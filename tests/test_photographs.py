@@ -21,6 +21,7 @@ from ganzoo.errors import InputError, UsageError
 from ganzoo.inputs import Image as ImageInput
 from ganzoo.inputs import Rows
 from ganzoo.photographs import photograph
+from ganzoo.photographs.tiles import Cut
 from ganzoo.sampling.assembly import model_config
 from ganzoo.sampling.model import Model
 from ganzoo.zoo import weights
@@ -200,7 +201,7 @@ def test_a_wide_profile_is_left_and_come_back_to(tmp_path: Path, colours: Image.
     colours.save(tmp_path / "x.png", icc_profile=wide)
     photo = photograph.read(tmp_path / "x.png", 3)
     own, srgb = ImageCms.ImageCmsProfile(io.BytesIO(wide)), ImageCms.createProfile("sRGB")
-    expected = ImageCms.profileToProfile(colours, own, srgb, renderingIntent=1)
+    expected = ImageCms.profileToProfile(colours, own, srgb, renderingIntent=1)  # type: ignore[arg-type]
     assert expected is not None
     assert abs(photo.levels.astype(int) - np.asarray(expected)).max() <= 2, "the network sees sRGB"
     assert abs(photo.levels.astype(int) - np.asarray(colours)).max() > 8, "which is something else"
@@ -378,7 +379,7 @@ def test_in_tiles_and_at_once(monkeypatch: pytest.MonkeyPatch, model: Any) -> No
     monkeypatch.setattr(
         photograph,
         "cut",
-        lambda spec: photograph.Cut(spec.multiple, spec.halo, most=1 << 15, side=192),
+        lambda spec: Cut(spec.multiple, spec.halo, most=1 << 15, side=192),
     )
     tiled = np.asarray(model("toned").translate(image, show="cycle")).astype(int)
     assert abs(whole - tiled).mean() < 3

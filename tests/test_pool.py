@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from ganzoo.gan import Step
 from ganzoo.nn.pool import remembered
@@ -14,7 +15,8 @@ def draws(index: int) -> Step:
 
 def test_the_memory_is_that_of_shrivastava() -> None:
     """The same as one written picture by picture with lists, fed with the same numbers."""
-    size, kept = 3, []
+    size = 3
+    kept: list[Tensor] = []
     pool, seen = torch.zeros(size, 1, 1, 1, dtype=torch.float16), torch.zeros(1, dtype=torch.int64)
     swaps = 0
     for turn in range(40):

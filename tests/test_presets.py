@@ -413,7 +413,8 @@ def test_fashion_has_noisy_targets_for_the_discriminator_alone(
 ) -> None:
     targets: list[float | Tensor] = []
     monkeypatch.setattr(
-        "ganzoo_conv.model.bce", lambda raw, target: targets.append(target) or bce(raw, target)
+        "ganzoo_conv.model.bce",
+        lambda raw, target: targets.append(target) or bce(raw, target),  # type: ignore[func-returns-value]
     )
     updates(built("conv", "fashion"), image=torch.zeros(8, 1, 28, 28))
     on_real, on_fake, of_generator = targets

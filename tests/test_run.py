@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -56,7 +57,7 @@ def test_a_run_folder(tmp_path: Path) -> None:
         f"step-{i:07d}.png" for i in (0, 2, 4, 6)
     ]
     with Image.open(run / "samples.gif") as gif:
-        assert gif.n_frames == 4
+        assert gif.n_frames == 4  # type: ignore[attr-defined]
     published = "".join(
         (run / name).read_text() for name in ("run.json", "config.json", "metrics.jsonl")
     )
@@ -160,11 +161,11 @@ def test_every_kind_of_data_trains_and_samples(plugin: str, tmp_path: Path) -> N
     run = train(
         plugin, data, steps=3, batch_size=4, out=tmp_path / "run", device="cpu", checkpoint_every=2
     )
-    given = {
+    inputs: dict[str, dict[str, Any]] = {
         "tiny_text": {"text": "a shade"},
         "tiny_unpaired": {"image": str(next(tmp_path.rglob("*.png")))},
-    }.get(plugin, {})
-    samples = ganzoo.load(run).sample(2, seed=0, **given)
+    }
+    samples = ganzoo.load(run).sample(2, seed=0, **inputs.get(plugin, {}))
     assert len(samples) == 2
     assert torch.isfinite(samples.tensor).all()
     config = json.loads((run / "config.json").read_text())["config"]

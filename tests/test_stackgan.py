@@ -319,7 +319,7 @@ def test_the_proportions_are_those_of_the_documents_log() -> None:
         torch.tensor([low]),
         *(torch.tensor([math.log(math.expm1(value))]) for value in (wrong, fake)),
     ]
-    assert judgement(PLUGIN.presets["s06"], *logits, torch.ones(1)).item() == pytest.approx(
+    assert judgement(PLUGIN.presets["s06"], *logits, torch.ones(1)).item() == pytest.approx(  # type: ignore[call-arg]
         total, rel=1e-5
     )
     assert PLUGIN.presets["s06"].kl * 3.0703e-05 + 0.3275129497 == pytest.approx(

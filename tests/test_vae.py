@@ -284,7 +284,7 @@ def test_samples_are_the_mean_brightness() -> None:
 
 def test_encode_gives_the_mean_of_the_posterior(plain: Model) -> None:
     image = pictures(300)  # more than are encoded at a time
-    found = plain.encode(image)
+    found: dict[str, Any] = dict(plain.encode(image))
     assert set(found) == {"latent"}
     with torch.no_grad():
         torch.testing.assert_close(
@@ -295,7 +295,7 @@ def test_encode_gives_the_mean_of_the_posterior(plain: Model) -> None:
 
 def test_a_conditional_encoder_is_told_the_class_and_tells_it_again(conditional: Model) -> None:
     image = pictures(3)
-    found = conditional.encode(image, label=[2, 0, 1])
+    found: dict[str, Any] = dict(conditional.encode(image, label=[2, 0, 1]))
     assert found["label"].tolist() == [2, 0, 1]
     assert torch.equal(
         conditional.encode(image, label="square,circle,cross")["label"], found["label"]
@@ -432,10 +432,7 @@ class Heard(Silent):
 
 def test_blurred_samples_are_no_collapse(tmp_path: Path) -> None:
     """Samples of the first steps are all but the same; a GAN's run would be stopped."""
-    heard, options = (
-        Heard(),
-        {"steps": 12, "sample_every": 2, "log_every": 4, "device": "cpu", "stop_on_collapse": True},
-    )
+    heard = Heard()
     settings = {"width": 4, "batch": 4, "lr": 1e-5}
     run = train(
         "vae",
@@ -443,7 +440,11 @@ def test_blurred_samples_are_no_collapse(tmp_path: Path) -> None:
         out=tmp_path / "run",
         settings=settings,
         reporter=heard,
-        **options,
+        steps=12,
+        sample_every=2,
+        log_every=4,
+        device="cpu",
+        stop_on_collapse=True,
     )
     assert heard.notes == []
     samples = ganzoo.load(run, device="cpu").sample(64, seed=0).tensor

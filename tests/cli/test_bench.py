@@ -58,5 +58,5 @@ def test_both_sides_sample_the_same(ganzoo: Call) -> None:
     model = load("dcgan-mnist", device="cpu", precision="fp32")
     inputs = {name: spec.draw(name, Rows(0, 4)) for name, spec in model.inputs.items()}
     quick = next(samples.parts(model.fast, [inputs], model.device, "fp32"))["sample"]
-    assert torch.allclose(quick, model.gan.sample(inputs), atol=1e-4)
+    assert torch.allclose(quick, model.gan.sample(inputs), atol=1e-4)  # type: ignore[arg-type]
     assert speed.machine(model).startswith("cpu")

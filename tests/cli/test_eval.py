@@ -13,10 +13,11 @@ from PIL import Image
 
 from ganzoo import load
 from ganzoo.data.sources import open_set
-from ganzoo.evaluate import asking, extractors, figures, measure
+from ganzoo.evaluate import asking, extractors, figures
 from ganzoo.evaluate.neighbours import Neighbours
 from ganzoo.evaluate.observed import Observed
 from ganzoo.evaluate.protocol import Report
+from ganzoo.spec import Data, Picture
 from ganzoo.zoo.manifest import Metric
 from tests.cli.conftest import Call
 from tests.evaluate.drawn import CLASSES, folder
@@ -459,7 +460,7 @@ def test_points_and_splits_that_are_not_there(
 def test_real_pictures_measured_against_themselves(shapes: tuple[Path, Path]) -> None:
     """The figures know the best and the worst that can be."""
     extractor = extractors.load(shapes[1], torch.device("cpu"))
-    data = open_set(str(shapes[0])).bind(measure.Data({"image": measure.Picture(1, 16)}))
+    data = open_set(str(shapes[0])).bind(Data({"image": Picture(1, 16)}))
 
     def seen(levels: torch.Tensor) -> Observed:
         found = Observed(len(levels), extractor)
@@ -505,12 +506,12 @@ class Corner:
 
 def test_memory_does_not_grow_with_the_samples() -> None:
     extractor = Corner()
-    found = Observed(30_000, extractor)
+    found = Observed(30_000, extractor)  # type: ignore[arg-type]
     levels = torch.randint(
         256, (500, 1, 16, 16), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
     )
     for _ in range(60):
-        found.see(levels, extractor)
+        found.see(levels, extractor)  # type: ignore[arg-type]
     assert len(found.pictures) == 1000
     assert len(found.features) == 10_000
     assert [part.count for part in found.parts] == [3000] * 10

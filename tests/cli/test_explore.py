@@ -28,7 +28,7 @@ def test_all_that_a_model_has(ganzoo: Call, model: Any) -> None:
     assert told == [f"{folder}/{name}" for name in names]
     assert Image.open(told[0]).size == (3 * 10 + 2, 2 * 10 + 2)
     with Image.open(told[1]) as moving:
-        assert moving.n_frames == 3 * 16
+        assert moving.n_frames == 3 * 16  # type: ignore[attr-defined]
         assert min(moving.size) >= 128
         assert moving.info["loop"] == 0
 
@@ -48,7 +48,7 @@ def test_the_first_and_last_frame_are_neighbours(ganzoo: Call) -> None:
     )
     with Image.open("x/interpolation.gif") as moving:
         frames = []
-        for number in range(moving.n_frames):
+        for number in range(moving.n_frames):  # type: ignore[attr-defined]
             moving.seek(number)
             frames.append(np.asarray(moving.convert("L"), dtype=float))
     ends = np.abs(frames[0] - frames[-1]).mean()
@@ -90,7 +90,7 @@ def test_between_sentences(ganzoo: Call, model: Any) -> None:
     assert [Path(path).name for path in told][-2:] == ["sentences.png", "sentences.gif"]
     assert Image.open("x/sentences.png").size == (3 * 10 + 2, 4 * 10 + 2)
     with Image.open("x/sentences.gif") as moving:
-        assert moving.n_frames == 2 * 16
+        assert moving.n_frames == 2 * 16  # type: ignore[attr-defined]
         assert moving.size == (128, 128), "four of 8 pixels, enlarged"
     one = ganzoo("explore", where, "--text", "red", "--side", 2, "--out", "y").stdout
     assert "sentences" not in one

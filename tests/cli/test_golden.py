@@ -145,7 +145,7 @@ def test_differences_of_numbers_are_in_grey_levels() -> None:
     made = np.zeros((2, 2), np.float32)
     stored = made.copy()
     stored[0, 0] = 2 / 255
-    assert golden.difference(made, stored) == (pytest.approx(0.25), pytest.approx(1))
+    assert golden.difference(made, stored) == (pytest.approx(0.25), pytest.approx(1))  # type: ignore[comparison-overlap]
     with pytest.raises(WeightsError):
         golden.difference(made, stored.astype(np.float64))
 

@@ -465,11 +465,11 @@ def test_a_file_that_grows_when_it_is_unpacked_is_not_opened(ganzoo: Call) -> No
         "compressed" in ganzoo("import", "packed.pth", "--as", "dcgan", "-o", "new", code=1).stderr
     )
     with (
-        zipfile.ZipFile("large.pth", "w", zipfile.ZIP_DEFLATED) as new,
-        new.open("x/data.pkl", "w") as part,
+        zipfile.ZipFile("large.pth", "w", zipfile.ZIP_DEFLATED) as large,
+        large.open("x/data.pkl", "w") as pickled,
     ):
         for _ in range(65):
-            part.write(bytes(2**20))
+            pickled.write(bytes(2**20))
     assert (
         "its pickle has 68,157,440 bytes"
         in ganzoo("import", "large.pth", "--as", "dcgan", "-o", "new", code=1).stderr

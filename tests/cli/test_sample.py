@@ -122,7 +122,7 @@ def test_a_view(ganzoo: Call, model: Any) -> None:
     assert (rows("view.npz") == rows("all.npz", views[0])).all()
     ganzoo(*words, "plain.png")
     ganzoo(*words, "named.png", "--show", "sample")
-    assert np.array_equal(Image.open("named.png"), Image.open("plain.png"))
+    assert np.array_equal(Image.open("named.png"), Image.open("plain.png"))  # type: ignore[arg-type]
     wrong = ganzoo(*words, "wrong.png", "--show", "nothing", code=2).stderr
     assert views[0] in wrong
     assert not Path("wrong.png").exists()

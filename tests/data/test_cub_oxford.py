@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from ganzoo.data.sources import open_set
 from ganzoo.errors import DataError
-from ganzoo.spec import Captions, Data, Labels, Picture
+from ganzoo.spec import Captions, Data, Field, Labels, Picture
 from ganzoo.text import encode, vocabulary
 from tests.packed import Files, tarred, tree, zipped
 
@@ -97,7 +97,11 @@ def test_birds(wrap: Callable[[Path, Files], Path], tmp_path: Path) -> None:
         assert (data.facts.count, data.facts.channels) == (len(numbers), 3)
         assert data.facts.classes == ("001.Black_footed_Albatross", "002.Laysan_Albatross")
         words = vocabulary(data.facts.captions())
-        fields = {"image": Picture(3, 24), "label": Labels(2), "caption": Captions(words, 4)}
+        fields: dict[str, Field] = {
+            "image": Picture(3, 24),
+            "label": Labels(2),
+            "caption": Captions(words, 4),
+        }
         batch = data.bind(Data(fields)).take(0, 10 * len(numbers), 1)
         expected = {}
         for number in numbers:

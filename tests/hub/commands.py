@@ -56,13 +56,13 @@ class Starter:
         """Begin a job; the next one may begin when this has ended."""
         self.numbers += 1
         place = Path(tempfile.mkdtemp(prefix="job-", dir=folder))
-        job = {name: str(place / name) for name in ("out", "err", "slept")}
+        job: dict[str, object] = {name: str(place / name) for name in ("out", "err", "slept")}
         job |= {
             "folder": str(folder),
             "environment": dict(environment),
             "words": words,
             "file": str(file or ""),
-        }  # type: ignore[dict-item]
+        }
         assert self.process.stdin
         self.process.stdin.write(json.dumps(job) + "\n")
         self.process.stdin.flush()

@@ -53,7 +53,7 @@ def hurry(log: Path) -> None:
             file.write(f"{seconds}\n")
         real(seconds / FASTER)
 
-    time.sleep = sleep
+    time.sleep = sleep  # type: ignore[assignment]
 
 
 def become(job: dict[str, Any]) -> None:

@@ -83,7 +83,7 @@ def test_what_goes_wrong(hub: HubServer, call: Command) -> None:
     hub.add_repo("me/gated", MODEL, gated=True)
     for faults in ((("cut", 1000), ("reset", 1000)), (("status", 0), ("truncate", 1000))):
         for kind, at in faults:
-            hub.fault(STORED, kind, at=at)
+            hub.fault(STORED, kind, at=at)  # type: ignore[arg-type]
         hub.fault("GET /api", "status", status=500)
         hub.fault("HEAD .*model", "status", status=503)
         assert "fetched from the Hub" in call("pull", "me/gan", home=faults[0][0]).err

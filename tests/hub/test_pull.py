@@ -275,7 +275,7 @@ def test_what_lasts_is_one_line_and_leaves_nothing_wrong(
 @pytest.mark.parametrize("link", ["0", "1"])
 def test_a_cached_file_that_rots(hub: HubServer, ganzoo: Ganzoo, link: str) -> None:
     commit = hub.add_repo("me/gan", MODEL)
-    given = {"HF_HUB_DISABLE_SYMLINKS": link}
+    given: dict[str, Any] = {"HF_HUB_DISABLE_SYMLINKS": link}
     for name in ("model.safetensors", "config.json"):
         for broken in (MODEL[name][:-1], MODEL[name][:-1] + b" ", b"", b"\xff" * len(MODEL[name])):
             path = ganzoo("pull", f"me/gan@{commit}", **given).folder / name
@@ -308,7 +308,7 @@ def test_no_links(hub: HubServer, ganzoo: Ganzoo) -> None:
 
 def test_a_hub_that_cannot_be_reached(hub: HubServer, ganzoo: Ganzoo) -> None:
     commit = hub.add_repo("me/gan", MODEL)
-    dead = {"HF_ENDPOINT": hub.nowhere}
+    dead: dict[str, Any] = {"HF_ENDPOINT": hub.nowhere}
     assert hub.nowhere in ganzoo("pull", "me/gan", code=1, **dead).err
     assert "no such" not in ganzoo("pull", "me/gan", code=1, **dead).err
     ganzoo("pull", "me/gan")
@@ -447,7 +447,10 @@ def test_two_at_once(hub: HubServer, ganzoo: Ganzoo) -> None:
 def test_a_cache_that_is_only_read(hub: HubServer, ganzoo: Ganzoo) -> None:
     commit = hub.add_repo("me/gan", MODEL)
     cache = ganzoo("pull", "me/gan").folder.parents[2]
-    bound = ["mount", "--bind", cache, cache], ["mount", "-o", "remount,bind,ro", cache]
+    bound = (
+        ["mount", "--bind", str(cache), str(cache)],
+        ["mount", "-o", "remount,bind,ro", str(cache)],
+    )
     if os.geteuid() != 0 or any(subprocess.run(command).returncode for command in bound):
         pytest.skip("a read-only mount needs root")
     try:

@@ -61,7 +61,7 @@ def test_a_second_derivative_goes_through() -> None:
         return gradient.square().sum()
 
     weight = critic[1].weight
-    (found,) = torch.autograd.grad(penalty(), weight)
+    (found,) = torch.autograd.grad(penalty(), weight)  # type: ignore[arg-type]
     at, step = (1, int(found[1].abs().argmax())), 1e-5
     with torch.no_grad():
         weight[at] += step
@@ -137,7 +137,7 @@ def test_hooks_reach_pictures_of_networks_in_training_and_nothing_else() -> None
     critic(images, images, label=label)
     first, second, third = critic.kept
     assert not torch.equal(first, images)
-    assert torch.equal(first, second), "two pictures of one call are changed alike"
+    assert torch.equal(first, second), "two pictures of one call are changed alike"  # type: ignore[arg-type]
     assert third is label
     critic(image=images)
     assert not torch.equal(critic.kept[0], first), "each call draws anew"

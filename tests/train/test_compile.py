@@ -107,7 +107,7 @@ class Late(nn.Module):
         self.calls += 1
         if self.calls > 6:
             raise RuntimeError("no kernel\nfor this")
-        return self._call_impl(*args, **kwargs)
+        return self._call_impl(*args, **kwargs)  # type: ignore[no-untyped-call]
 
     def forward(self, examples: torch.Tensor) -> torch.Tensor:
         made: torch.Tensor = self.network(examples)
@@ -127,7 +127,7 @@ def test_what_fails_late_goes_back_to_the_last_checkpoint(
         plugin, notes = registry.get("vanilla"), Notes()
         torch.manual_seed(1)
         gan = plugin.build(plugin.tiny)
-        gan.discriminator = Late(gan.discriminator)
+        gan.discriminator = Late(gan.discriminator)  # type: ignore[arg-type]
         rhythm = Rhythm(1, 0, every)
         phases = gan.phases()
         Trainer(

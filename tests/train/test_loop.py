@@ -201,7 +201,7 @@ def test_average_follows_its_formula() -> None:
         decay = min(0.9, (1 + index) / (10 + index))
         expected = decay * expected + (1 - decay) * index
     with average.applied() as gan:
-        assert float(gan.a.weight) == pytest.approx(expected, rel=1e-5)
+        assert float(gan.a.weight) == pytest.approx(expected, rel=1e-5)  # type: ignore[arg-type]
         assert not gan.b.training
     assert float(pair.a.weight) == 19.0
     assert pair.b.training

@@ -52,8 +52,8 @@ class TinyUnpaired(GAN[TinyUnpairedConfig]):
         yield Update("translators", fooled + self.config.cycle * cycle, {"cycle": cycle})
 
         past_a, past_b = (
-            self._remember(self.pool_a, fake_a, step),
-            self._remember(self.pool_b, fake_b, step),
+            self._remember(self.pool_a, fake_a, step),  # type: ignore[arg-type]
+            self._remember(self.pool_b, fake_b, step),  # type: ignore[arg-type]
         )
         yield Update(
             "critic_a", discriminator_loss("least-squares", self.critic_a(a), self.critic_a(past_a))
