@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import ganzoo
+from ganzoo.api import Model
 from ganzoo.inputs import Choice
 from ganzoo.photographs import photograph
-from ganzoo.sampling.model import Model
 
 SQUARE = 128
 usual = photograph.cut

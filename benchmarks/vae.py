@@ -21,10 +21,10 @@ from repeat import command
 from torch import Tensor
 
 import ganzoo
+from ganzoo.api import Model
 from ganzoo.gan import Step
 from ganzoo.latent import plane
 from ganzoo.pictures import images, plots
-from ganzoo.sampling.model import Model
 
 SIDE, ROWS, SHOWN = 20, 10, 100
 PART = 500

@@ -14,6 +14,11 @@ from typing import TYPE_CHECKING, Any
 from ganzoo.version import VERSION as __version__
 
 if TYPE_CHECKING:
+    from ganzoo.api import Model as Model
+    from ganzoo.api import from_pretrained as from_pretrained
+    from ganzoo.api import list_models as list_models
+    from ganzoo.api import list_plugins as list_plugins
+    from ganzoo.api import load as load
     from ganzoo.config import Config as Config
     from ganzoo.errors import GanzooError as GanzooError
     from ganzoo.gan import GAN as GAN
@@ -22,11 +27,6 @@ if TYPE_CHECKING:
     from ganzoo.gan import Step as Step
     from ganzoo.gan import Update as Update
     from ganzoo.plugin import Plugin as Plugin
-    from ganzoo.sampling.model import Model as Model
-    from ganzoo.sampling.model import from_pretrained as from_pretrained
-    from ganzoo.sampling.model import list_models as list_models
-    from ganzoo.sampling.model import list_plugins as list_plugins
-    from ganzoo.sampling.model import load as load
     from ganzoo.sampling.samples import Samples as Samples
     from ganzoo.training.run import finetune as finetune
     from ganzoo.training.run import train as train
@@ -39,13 +39,13 @@ _HOMES = {
     "Player": "gan",
     "Step": "gan",
     "Update": "gan",
-    "Model": "sampling.model",
+    "Model": "api",
     "Plugin": "plugin",
     "Samples": "sampling.samples",
-    "from_pretrained": "sampling.model",
-    "list_models": "sampling.model",
-    "list_plugins": "sampling.model",
-    "load": "sampling.model",
+    "from_pretrained": "api",
+    "list_models": "api",
+    "list_plugins": "api",
+    "load": "api",
     "finetune": "training.run",
     "train": "training.run",
 }

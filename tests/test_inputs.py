@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from ganzoo.errors import InputError
 from ganzoo.inputs import Choice, Codes, Image, Input, Label, Latent, Rows, Text, Vector
-from ganzoo.sampling.samples import batches
+from ganzoo.sampling.samples import batches, open_images
 
 CLASSES = ("cat", "dog", "3", "bird")
 WORDS = ("a", "bird", "red", "small")
@@ -26,6 +26,11 @@ DRAWN: dict[str, Input] = {
 }
 EXAMPLES: dict[str, Input] = {**DRAWN, "way": Choice(("there", "back")), "text": Text(WORDS, 6), "image": Image(3, multiple=2),
                               "embedding": Vector(3)}  # fmt: skip
+
+
+def parsed(spec: Image, value: Any, name: str, rows: Rows) -> torch.Tensor:
+    """As sampling does it: files are opened before the input sees them."""
+    return spec.parse(open_images({name: spec}, {name: value})[name], name, rows)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -272,14 +277,14 @@ def test_pictures(tmp_path: Path) -> None:
     levels = np.arange(10 * 6 * 3, dtype=np.uint8).reshape(10, 6, 3)
     path = tmp_path / "picture.png"
     PIL.Image.fromarray(levels).save(path, pnginfo=PngInfo())
-    read = Image(3).parse(str(path), "image", Rows(0, 2))
+    read = parsed(Image(3), str(path), "image", Rows(0, 2))
     assert read.shape == (2, 3, 10, 6)
     assert torch.equal(read[0], read[1])
     assert torch.allclose(read[0], torch.from_numpy(levels).permute(2, 0, 1) / 127.5 - 1, atol=1e-6)
-    assert torch.equal(Image(3).parse(PIL.Image.open(path), "image", Rows(0, 1))[0], read[0])
-    assert Image(3, size=8).parse(path, "image", Rows(0, 1)).shape == (1, 3, 8, 8)
-    assert Image(1).parse(path, "image", Rows(0, 1)).shape == (1, 1, 10, 6)
-    padded = Image(3, multiple=4).parse(path, "image", Rows(0, 1))
+    assert torch.equal(parsed(Image(3), PIL.Image.open(path), "image", Rows(0, 1))[0], read[0])
+    assert parsed(Image(3, size=8), path, "image", Rows(0, 1)).shape == (1, 3, 8, 8)
+    assert parsed(Image(1), path, "image", Rows(0, 1)).shape == (1, 1, 10, 6)
+    padded = parsed(Image(3, multiple=4), path, "image", Rows(0, 1))
     assert padded.shape == (1, 3, 12, 8)
     assert torch.equal(padded[0, :, :10, :6], read[0])
 
@@ -288,14 +293,14 @@ def test_several_pictures_share_the_rows_out(tmp_path: Path) -> None:
     paths = [tmp_path / "black.png", tmp_path / "white.png"]
     for path, colour in zip(paths, ("black", "white"), strict=True):
         PIL.Image.new("RGB", (4, 4), colour).save(path)
-    rows = Image(3).parse([str(path) for path in paths], "image", Rows(0, 4))
+    rows = parsed(Image(3), [str(path) for path in paths], "image", Rows(0, 4))
     assert rows.mean(dim=(1, 2, 3)).tolist() == [-1.0, -1.0, 1.0, 1.0]
-    assert torch.equal(Image(3).parse(rows[1:3], "image", Rows(0, 2)), rows[1:3])
+    assert torch.equal(parsed(Image(3), rows[1:3], "image", Rows(0, 2)), rows[1:3])
 
 
 def test_transparency_lies_on_white(tmp_path: Path) -> None:
     PIL.Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(tmp_path / "clear.png")
-    assert Image(3).parse(tmp_path / "clear.png", "image", Rows(0, 1)).unique().tolist() == [1.0]
+    assert parsed(Image(3), tmp_path / "clear.png", "image", Rows(0, 1)).unique().tolist() == [1.0]
 
 
 def test_what_is_no_picture(tmp_path: Path) -> None:
@@ -307,7 +312,7 @@ def test_what_is_no_picture(tmp_path: Path) -> None:
         (torch.zeros(1, 4, 8, 8), "expected"),
     ):
         with pytest.raises(InputError, match=words):
-            Image(3).parse(wrong, "image", Rows(0, 1))
+            parsed(Image(3), wrong, "image", Rows(0, 1))
     with pytest.raises(InputError, match=r"a picture is needed \(--image FILE\)"):
         Image(3).draw("image", Rows(0, 1))
 

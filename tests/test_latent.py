@@ -14,7 +14,7 @@ from ganzoo.errors import InputError, UsageError
 from ganzoo.gan import MEANING
 from ganzoo.inputs import Latent, Rows
 from ganzoo.latent import plane, sentences, sweep, truncation, view, walk
-from ganzoo.sampling.model import Model, load
+from ganzoo.sampling.model import Model
 from ganzoo.zoo.registry import get
 
 SEEDS = [3, 8, 21]
@@ -318,5 +318,5 @@ def test_the_table_has_one_seed_a_column() -> None:
 
 
 def test_shipped_models_can_be_explored() -> None:
-    model = load("vanilla-sine", device="cpu")
+    model = Model.load("vanilla-sine", device="cpu")
     assert walk.strip(model, [0, 1], steps=4).tensor.shape == (4, 2)

@@ -17,13 +17,13 @@ from PIL import Image, ImageCms, ImageOps
 
 import ganzoo
 from ganzoo import files
+from ganzoo.api import Model
 from ganzoo.errors import InputError, UsageError
 from ganzoo.inputs import Image as ImageInput
-from ganzoo.inputs import Rows
 from ganzoo.photographs import photograph
 from ganzoo.photographs.tiles import Cut
+from ganzoo.pictures import images
 from ganzoo.sampling.assembly import model_config
-from ganzoo.sampling.model import Model
 from ganzoo.zoo import weights
 from ganzoo.zoo.registry import get
 from tests import toned
@@ -274,7 +274,7 @@ def test_levels_of_32_bits_and_broken_files_from_pil_are_refused(tmp_path: Path)
     with pytest.raises(InputError, match="more than 16 bits"):
         photograph.read(tmp_path / "deep.tif", 3)
     with pytest.raises(InputError, match="more than 16 bits"):
-        ImageInput(3).parse(tmp_path / "deep.tif", "image", Rows(0, 1))
+        images.read_inputs([tmp_path / "deep.tif"], ImageInput(3), "image")
     Image.new("RGB", (64, 64), "red").save(tmp_path / "x.jpg")
     (tmp_path / "cut.jpg").write_bytes((tmp_path / "x.jpg").read_bytes()[:-60])
     with pytest.raises(InputError, match="not a picture that can be read"):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 import ganzoo
 from ganzoo import testing
+from ganzoo.api import Model
 from ganzoo.config import override
 from ganzoo.errors import ConfigError, DataError, InputError, UsageError
 from ganzoo.files import write_json
@@ -22,7 +23,6 @@ from ganzoo.gan import Step
 from ganzoo.pictures import images, plots
 from ganzoo.sampling.assembly import model_config
 from ganzoo.sampling.fold import folded
-from ganzoo.sampling.model import Model
 from ganzoo.spec import Facts, Labels, Picture
 from ganzoo.training.health import Health
 from ganzoo.training.log import Silent

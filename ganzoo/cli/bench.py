@@ -31,10 +31,10 @@ def bench(
     chosen = manifest.chosen(name)
 
     from ganzoo.doctor import speed as work
-    from ganzoo.sampling.model import load
+    from ganzoo.sampling.model import Model
 
     started()
-    model = load(chosen, device=device)
+    model = Model.load(chosen, device=device)
     results = [
         work.sample(model, batch_size or 64, rounds),
         work.train(model, batch_size, rounds, name=phase),

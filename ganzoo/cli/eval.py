@@ -107,11 +107,11 @@ command = evaluate
 
 def _loaded(name: str, device: str, precision: str) -> tuple[Model, Path | None]:
     """A model, and its folder if it is a run."""
-    from ganzoo.sampling.model import load
+    from ganzoo.sampling.model import Model
     from ganzoo.training import record
 
     started()
-    model = load(name, device=device, precision=precision)
+    model = Model.load(name, device=device, precision=precision)
     folder = model.source.folder if model.source else None
     return model, folder if folder is not None and (folder / record.RUN).exists() else None
 

@@ -89,11 +89,11 @@ def explore(
         raise OutputExists(folder)
 
     from ganzoo.cli.progress import transfers
-    from ganzoo.sampling.model import load
+    from ganzoo.sampling.model import Model
 
     started()
     with transfers() as progress:
-        loaded = load(name, device=device, precision=precision, progress=progress)
+        loaded = Model.load(name, device=device, precision=precision, progress=progress)
     for path in _written(loaded, folder, views, asked):
         output.data(str(path))
 

@@ -20,12 +20,12 @@ def export(
     """Write what makes a model's samples as a program for other runtimes, once it was run and gives the same; prints where."""
     from ganzoo.cli.progress import transfers
     from ganzoo.porting import export as work
-    from ganzoo.sampling.model import load
+    from ganzoo.sampling.model import Model
 
     started()
     work.check(out, kind, force)
     with transfers() as progress:
-        loaded = load(model, device="cpu", precision="fp32", progress=progress)
+        loaded = Model.load(model, device="cpu", precision="fp32", progress=progress)
     made = work.export(loaded, out, kind, force=force)
     if as_json:
         facts = {

@@ -60,7 +60,7 @@ def replay(
 
 
 def _loaded(told: Origin, model: str | None, device: str) -> Model:
-    from ganzoo.sampling.model import load
+    from ganzoo.sampling.model import Model
 
     if model is None:
         if told.model not in manifest.models() and not place.is_repository(told.model):
@@ -73,7 +73,7 @@ def _loaded(told: Origin, model: str | None, device: str) -> Model:
             )
     started()
     precision = told.precision if told.precision in ("bf16", "fp32") else "auto"
-    loaded = load(model or told.model, device=device, precision=precision)
+    loaded = Model.load(model or told.model, device=device, precision=precision)
     if loaded.digest != told.weights:
         raise RunError(
             f"the picture was made with other weights ({told.weights[:12]}...) than those of {loaded.name} here "
@@ -123,12 +123,12 @@ def _write(model: Model, told: Origin, inputs: dict[str, Any], target: Path, for
         made = photograph.applied(
             model, Path(inputs[taken[0]][0]), others, show=told.view, seed=told.seed
         )
-        images.save_png(made, target, told)
+        images.save_png(made, target, told.png_text())
     elif told.row is None:
         _made(model, told, inputs).save(target, force=force)
     else:
         row = _made(model, told, inputs)
-        images.save_png(row.images()[0], target, row.single(0))
+        images.save_png(row.images()[0], target, row.png_text(0))
 
 
 def _compared(before: Path, after: Path, told: Origin, model: Model) -> str:

@@ -214,11 +214,11 @@ def _made(asked: Asked) -> str:
 def _loaded(name: str, asked: Asked) -> Model:
     from ganzoo.cli.progress import transfers
     from ganzoo.sampling import samples
-    from ganzoo.sampling.model import load
+    from ganzoo.sampling.model import Model
 
     started()
     with transfers() as progress:
-        model = load(name, device=asked.device, precision=asked.precision, progress=progress)
+        model = Model.load(name, device=asked.device, precision=asked.precision, progress=progress)
     samples.check_names(model.inputs, asked.inputs)
     return model
 

@@ -141,26 +141,9 @@ class Image(Input, frozen=True):
     def parse(self, value: Any, name: str, rows: Rows) -> Tensor:
         import torch
 
-        from ganzoo.pictures.images import BROKEN, fault, open_picture, to_input
-
-        values = (
-            [value]
-            if isinstance(value, (str, Path)) or not isinstance(value, Sequence)
-            else list(value)
-        )
-        if isinstance(value, torch.Tensor):
-            pictures = value[None] if value.ndim == 3 else value
-        else:
-            try:
-                opened = [to_input(open_picture(v, name), self) for v in values]
-            except BROKEN as error:
-                raise InputError(name, f"not a picture that can be read ({fault(error)})") from None
-            if len({one.shape for one in opened}) != 1:
-                sizes = ", ".join(f"{one.shape[2]} x {one.shape[1]}" for one in opened)
-                raise InputError(
-                    name, f"pictures of one size are needed at a time, not {sizes or 'none'}"
-                )
-            pictures = torch.stack(opened)
+        if not isinstance(value, torch.Tensor):
+            raise InputError(name, f"a {type(value).__name__}, expected a tensor of images")
+        pictures = value[None] if value.ndim == 3 else value
         if pictures.ndim != 4 or pictures.shape[1] != self.channels or not len(pictures):
             raise InputError(
                 name, f"shape {tuple(pictures.shape)}, expected (n, {self.channels}, height, width)"

@@ -59,6 +59,7 @@ def made(
     sampling does; all else is what `seed` draws, the same in every row. A `MEANING` that is moved stands for the sentence."""
     n = len(next(iter(moved.values())))
     samples.check_names(model.inputs, given)
+    given = samples.open_images(model.inputs, given)
     held = {
         name: _held(name, spec, given, Rows(seed, n, 0, n, columns))
         for name, spec in model.inputs.items()

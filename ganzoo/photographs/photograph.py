@@ -158,7 +158,7 @@ def save(image: Image.Image, path: Path, origin: Origin | None = None) -> None:
     """By extension, atomically; the profile that the picture carries goes with it. JPEG knows no transparency: on white."""
     kind = FORMATS[path.suffix.lower()]
     if kind == "PNG":
-        images.save_png(image, path, origin)
+        images.save_png(image, path, origin.png_text() if origin else None)
         return
     profile = image.info.get("icc_profile")
     image = images.opaque(image) if kind == "JPEG" else image

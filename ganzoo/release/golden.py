@@ -146,10 +146,10 @@ def _of_model(name: str, entry: Entry) -> list[str]:
 
 
 def _made(name: str, entry: Entry) -> NDArray[Any]:
-    from ganzoo.sampling.model import load
+    from ganzoo.sampling.model import Model
 
     return golden(
-        load(name, device="cpu", precision="fp32"),
+        Model.load(name, device="cpu", precision="fp32"),
         entry.golden.seed,
         entry.golden.n,
         entry.golden.inputs,

@@ -235,9 +235,9 @@ def _copied(source: Path, into: Path, training: bool) -> weights.ModelConfig:
 def _sheet(folder: Path, name: str, examples: Sequence[str]) -> Model:
     """samples.png where samples can be drawn without a picture of somebody's, and golden.npz; in float32 on the CPU. `name`: what
     the picture says it was made by. InputError for `examples` that say nothing, UsageError where the model takes none."""
-    from ganzoo.sampling.model import load
+    from ganzoo.sampling.model import Model
 
-    model = load(folder.absolute(), device="cpu", precision="fp32")
+    model = Model.load(folder.absolute(), device="cpu", precision="fp32")
     model.name = name
     kind = type(model.plugin.output(model.config)).__name__
     golden.write_golden(model, folder / golden.GOLDEN, seed=0, n=GOLDEN_ROWS[kind])

@@ -164,7 +164,7 @@ def _pour(
 def _pack(part: Samples, pictures: Sequence[Image.Image], start: int) -> list[Packed]:
     chosen = range(start, min(start + TASK, len(pictures)))
     return [
-        (row_name(part.first + place), images.png(pictures[place], part.single(place)))
+        (row_name(part.first + place), images.encode_png(pictures[place], part.png_text(place)))
         for place in chosen
     ]
 

@@ -58,7 +58,9 @@ def pictures(model: Model, images: Any) -> Tensor:
         raise UsageError(f"{model.name} makes {type(output).__name__.lower()}s, not pictures")
     n = len(images) if isinstance(images, Tensor) and images.ndim == 4 else 1
     n = len(images) if isinstance(images, (list, tuple)) else n
-    tensor = inputs.Image(output.channels, output.size).parse(images, IMAGES, Rows(0, n)).float()
+    spec = inputs.Image(output.channels, output.size)
+    opened = samples.open_images({IMAGES: spec}, {IMAGES: images})[IMAGES]
+    tensor = spec.parse(opened, IMAGES, Rows(0, n)).float()
     if output.size and tuple(tensor.shape[2:]) != (output.size, output.size):
         raise InputError(
             IMAGES,
@@ -75,6 +77,7 @@ def pictures(model: Model, images: Any) -> Tensor:
 @torch.inference_mode()
 def _encoded(model: Model, images: Tensor, known: Mapping[str, Any]) -> dict[str, Tensor]:
     samples.check_names(model.inputs, known)
+    known = samples.open_images(model.inputs, known)
     told = {name: _told(model, name, value, len(images)) for name, value in known.items()}
     parts = []
     for start in range(0, len(images), BATCH):

@@ -1,16 +1,15 @@
-"""What a written picture says of its making: enough to make it again, and no path. Light: the PNG is walked by hand.
+"""The origin of a sample: what is needed to generate it again. Contains no paths.
 
-It stands in one text entry of the PNG, `ganzoo`, as JSON.
+A PNG carries it as JSON in the text entry `ganzoo`. Light: no torch.
 """
 
 from __future__ import annotations
 
 import hashlib
-import struct
-import zlib
-from collections.abc import Iterator, Mapping
+import io
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any
 
 import msgspec
 
@@ -26,7 +25,8 @@ LONGEST = 1 << 16
 VALUE = LONGEST // 4
 """Bytes of one input; of a longer one its digest is recorded."""
 DIGEST = "digest"
-CHUNKS = 4096
+HEAD = 1 << 24
+"""Bytes of a file within which the entry must stand; color profiles may come before it."""
 MOST = 65_536
 """Rows of one picture that are made again."""
 
@@ -55,7 +55,12 @@ class Origin(
     torch: str = ""
 
     def text(self) -> str:
+        """As JSON."""
         return msgspec.json.encode(self).decode()
+
+    def png_text(self) -> dict[str, str]:
+        """The text entry of a PNG."""
+        return {KEY: self.text()}
 
 
 def told(values: Mapping[str, Any], inputs: Mapping[str, Input]) -> dict[str, Any]:
@@ -112,52 +117,28 @@ def _hashes(value: Any, name: str) -> dict[str, list[str]] | None:
 
 
 def read(path: Path) -> Origin:
-    """The origin in a PNG. UsageError where there is none; nothing but this one entry is read, and only if it is short."""
+    """The origin recorded in a PNG. UsageError where there is none or it is longer than LONGEST.
+
+    Only the part before the pixels is parsed, at most HEAD bytes of it; nothing is decoded.
+    """
+    from PIL.PngImagePlugin import PngImageFile, iTXt
+
     try:
         with opened(path) as file:
-            if file.read(8) != SIGNATURE:
-                raise UsageError(
-                    f"{path} is not a PNG; ganzoo writes the origin of samples into PNGs"
-                )
-            text = next((data for data in _texts(file) if data is not None), None)
+            head = file.read(HEAD)
     except OSError as error:
         raise GanzooError(f"{path}: {error.strerror}") from None
-    if text is None:
+    if not head.startswith(SIGNATURE):
+        raise UsageError(f"{path} is not a PNG; ganzoo writes the origin of samples into PNGs")
+    try:
+        text = PngImageFile(io.BytesIO(head)).info.get(KEY)  # an iTXt, or a str of Latin-1
+    except (OSError, SyntaxError, ValueError):
+        text = None
+    if not isinstance(text, str) or len(text) > LONGEST:
         raise UsageError(
             f"{path} does not say how it was made: not written by ganzoo, or stripped on its way"
         )
     try:
-        return decode(text, Origin)
+        return decode(text.encode("utf-8" if isinstance(text, iTXt) else "latin-1"), Origin)
     except msgspec.DecodeError as error:
         raise UsageError(f"{path}: what it says of its making cannot be read ({error})") from None
-
-
-def _texts(file: BinaryIO) -> Iterator[bytes | None]:
-    """The entries named ganzoo: tEXt and uncompressed iTXt, as PNG's chapter 11.3.4 lays them out."""
-    for _ in range(CHUNKS):
-        head = file.read(8)
-        if len(head) < 8:
-            return
-        length, kind = struct.unpack(">I4s", head)
-        if kind in (b"iTXt", b"tEXt") and length <= LONGEST:
-            data = file.read(length)
-            if file.read(4) != struct.pack(">I", zlib.crc32(kind + data)):
-                raise UsageError(
-                    f"{file.name} is damaged: the checksum of its {kind.decode()} entry is wrong"
-                )
-            yield _entry(kind, data)
-        elif kind == b"IEND":
-            return
-        else:
-            file.seek(length + 4, 1)
-
-
-def _entry(kind: bytes, data: bytes) -> bytes | None:
-    key, _, rest = data.partition(b"\0")
-    if key != KEY.encode():
-        return None
-    if kind == b"tEXt":
-        return rest
-    if rest[:1] != b"\0":  # compressed: ours never is
-        return None
-    return rest[2:].split(b"\0", 2)[-1]

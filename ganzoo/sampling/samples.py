@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ganzoo.errors import InputError, OutputExists, UsageError, did_you_mean, near
 from ganzoo.files import replacing
+from ganzoo.inputs import Image as ImageInput
 from ganzoo.inputs import Input, Rows, Text
 from ganzoo.pictures import images, lettered
 from ganzoo.sampling.origin import Origin
@@ -72,9 +73,16 @@ class Samples:
         origin = msgspec.structs.replace(self.origin, view=name) if self.origin else None
         return replace(self, tensor=self.views[name], views={}, origin=origin)
 
-    def single(self, place: int) -> Origin | None:
-        """What the picture of one of these rows says of its making."""
-        return msgspec.structs.replace(self.origin, row=self.first + place) if self.origin else None
+    def png_text(self, row: int | None = None, columns: int | None = None) -> dict[str, str] | None:
+        """The text of a PNG of row `row` of these samples, or of a grid of all of them."""
+        origin = self.origin
+        if origin is None:
+            return None
+        if row is not None:
+            origin = msgspec.structs.replace(origin, row=self.first + row)
+        elif columns:
+            origin = msgspec.structs.replace(origin, columns=columns)
+        return origin.png_text()
 
     def save(self, path: str | Path, *, columns: int | None = None, force: bool = False) -> Path:
         """Write by extension: .png a grid, .npz the numbers, no extension a folder with one PNG a row.
@@ -84,7 +92,7 @@ class Samples:
         path = Path(path)
         check_target(path, force)
         if path.suffix == ".png":
-            images.save_png(self.grid(columns), path, self._of_grid(columns))
+            images.save_png(self.grid(columns), path, self.png_text(columns=columns))
         elif path.suffix == ".npz":
             self._save_npz(path)
         elif path.suffix:
@@ -92,13 +100,6 @@ class Samples:
         else:
             self._save_folder(path)
         return path
-
-    def _of_grid(self, columns: int | None) -> Origin | None:
-        return (
-            msgspec.structs.replace(self.origin, columns=columns)
-            if self.origin and columns
-            else self.origin
-        )
 
     def _require_pictures(self) -> None:
         if not isinstance(self.output, Picture):
@@ -110,7 +111,7 @@ class Samples:
         pictures = {row_name(row) + ".png": image for row, image in enumerate(self.images())}
         check_folder(path, pictures)
         for row, (name, image) in enumerate(pictures.items()):
-            images.save_png(image, path / name, self.single(row))
+            images.save_png(image, path / name, self.png_text(row))
 
     def _save_npz(self, path: Path) -> None:
         import numpy as np
@@ -205,6 +206,7 @@ def batches(
 ) -> Iterator[dict[str, Tensor]]:
     """The inputs of `rows`, `size` at a time: parsed where the user gave a value, else drawn."""
     check_names(inputs, values)
+    values = open_images(inputs, values)
     held = any(inputs[name].sweeps(value) for name, value in values.items())
     for start in range(rows.start, rows.start + rows.count, size):
         part = Rows(
@@ -219,6 +221,17 @@ def batches(
             name: spec.parse(values[name], name, part) if name in values else spec.draw(name, part)
             for name, spec in inputs.items()
         }
+
+
+def open_images(inputs: Mapping[str, Input], values: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` with image files and PIL images replaced by tensors."""
+    opened = dict(values)
+    for name, value in values.items():
+        spec = inputs[name]
+        if isinstance(spec, ImageInput) and not isinstance(value, Tensor):
+            many = isinstance(value, Sequence) and not isinstance(value, str)
+            opened[name] = images.read_inputs(list(value) if many else [value], spec, name)
+    return opened
 
 
 def precise(device: torch.device, precision: str) -> contextlib.AbstractContextManager[Any]:

@@ -16,7 +16,7 @@ from ganzoo.cli import app as cli
 from ganzoo.files import sha256, write_json
 from ganzoo.release import golden
 from ganzoo.sampling.assembly import model_config
-from ganzoo.sampling.model import load
+from ganzoo.sampling.model import Model
 from ganzoo.zoo import weights
 from ganzoo.zoo.manifest import DataSet, Entry, File, Golden, Manifest, Training
 from ganzoo.zoo.registry import get
@@ -65,7 +65,7 @@ def publish(
     config = model_config(record, gan)
     weights.save(place / weights.MODEL, weights.networks(gan, gan.ema), weights.metadata(config))
     write_json(place / weights.CONFIG, config)
-    rows = golden.golden(load(place.absolute(), device="cpu", precision="fp32"), 3, 4)
+    rows = golden.golden(Model.load(place.absolute(), device="cpu", precision="fp32"), 3, 4)
     np.savez_compressed(place / golden.GOLDEN, sample=change(rows))
     files = {
         p.name: File(sha256=sha256(p), bytes=p.stat().st_size) for p in sorted(place.iterdir())

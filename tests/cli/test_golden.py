@@ -129,11 +129,11 @@ def test_the_models_of_a_third_party_are_listed_and_shown(site: Site, ganzoo: Ca
 @pytest.mark.parametrize("plugin", ["tiny_text", "tiny_unpaired", "tiny_curve", "tiny_codes"])
 def test_golden_rows_of_any_kind_of_model(plugin: str, tmp_path: Path) -> None:
     """Pictures and sentences that only a user can give are made up, the same every time."""
-    from ganzoo.sampling.model import load
+    from ganzoo.sampling.model import Model
     from tests.cli.conftest import publish
 
     publish(tmp_path, plugin, f"{plugin}-x")
-    model = load(tmp_path / "weights" / f"{plugin}-x", device="cpu", precision="fp32")
+    model = Model.load(tmp_path / "weights" / f"{plugin}-x", device="cpu", precision="fp32")
     first, again, other = (golden.golden(model, seed, 3) for seed in (5, 5, 6))
     assert len(first) == 3
     assert first.dtype == ("float32" if plugin == "tiny_curve" else "uint8")

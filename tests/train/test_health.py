@@ -10,7 +10,7 @@ import torch
 
 from ganzoo.errors import Collapsed
 from ganzoo.pictures import images
-from ganzoo.sampling.model import load
+from ganzoo.sampling.model import Model
 from ganzoo.training.checkpoint import position
 from ganzoo.training.health import FIRST, ROWS, Health
 from ganzoo.training.log import Silent
@@ -74,8 +74,8 @@ def test_samples_that_look_alike() -> None:
 
 
 def test_good_models_are_not_suspected() -> None:
-    made = load("dcgan-mnist", device="cpu").sample(64, seed=0).tensor
-    other = load("dcgan-mnist", device="cpu").sample(64, seed=1000).tensor
+    made = Model.load("dcgan-mnist", device="cpu").sample(64, seed=0).tensor
+    other = Model.load("dcgan-mnist", device="cpu").sample(64, seed=1000).tensor
     health = Health(other)
     assert all(health.samples(made) == [] for _ in range(5))
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ganzoo.config import override
 from ganzoo.data.sources import open_set
 from ganzoo.sampling import samples
-from ganzoo.sampling.model import load
+from ganzoo.sampling.model import Model
 from ganzoo.training.artifacts import ESTIMATE_BATCHES, ESTIMATE_SIZE, Artifacts
 from ganzoo.training.ema import Average
 from ganzoo.training.engine import Engine
@@ -96,7 +96,7 @@ def test_norms_of_networks_that_read_sentences_are_estimated_anew(
 
     stale = [norm.running_mean.clone() for norm in norms(trainer.average.shadows["stage2"])]
     artifacts.finish(trainer.average, engine.seed)
-    published = load(_with_config(artifacts, trainer.average)).gan
+    published = Model.load(_with_config(artifacts, trainer.average)).gan
     assert all(norm.num_batches_tracked == ESTIMATE_BATCHES for norm in norms(published.stage2))
     assert not torch.allclose(stale[0], norms(published.stage2)[0].running_mean, atol=1e-4)
 
