@@ -15,8 +15,9 @@ from torch.nn import functional as F
 from translation import CPU, Classifier, moved
 
 from ganzoo.config import convert
-from ganzoo.data.order import generator, indices
+from ganzoo.data.order import indices
 from ganzoo.data.sources import open_set
+from ganzoo.inputs.streams import make_generator
 from ganzoo.pictures.images import to_float
 from ganzoo.sampling.device import choose_precision
 from ganzoo.sampling.samples import precise
@@ -51,7 +52,7 @@ class Told:
 
     def one_each(self, seed: int) -> list[str]:
         """A caption of each picture."""
-        drawn = generator(seed, "caption").random(len(self.captions))
+        drawn = make_generator(seed, "caption").random(len(self.captions))
         return [
             group[int(share * len(group))]
             for group, share in zip(self.captions, drawn, strict=True)

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-
-def generator(*keys: object) -> np.random.Generator:
-    """A stream of its own for each combination of keys."""
-    digest = hashlib.sha256("/".join(map(str, keys)).encode()).digest()
-    return np.random.Generator(
-        np.random.Philox(key=np.frombuffer(digest[:16], dtype="<u8").astype(np.uint64))
-    )
+from ganzoo.inputs.streams import make_generator
 
 
 @lru_cache(maxsize=8)
 def permutation(seed: int, epoch: int, domain: str, count: int) -> NDArray[np.int64]:
     """The order of one pass over `count` examples."""
-    return generator(seed, epoch, domain).permutation(count)
+    return make_generator(seed, epoch, domain).permutation(count)
 
 
 def indices(position: int, size: int, count: int, seed: int, domain: str = "") -> NDArray[np.int64]:
@@ -37,7 +30,7 @@ def indices(position: int, size: int, count: int, seed: int, domain: str = "") -
 
 @lru_cache(maxsize=8)
 def _coins(seed: int, epoch: int, domain: str, count: int) -> NDArray[np.bool_]:
-    return generator(seed, epoch, domain, "flip").integers(2, size=count).astype(np.bool_)
+    return make_generator(seed, epoch, domain, "flip").integers(2, size=count).astype(np.bool_)
 
 
 def coins(position: int, size: int, count: int, seed: int, domain: str = "") -> NDArray[np.bool_]:
@@ -57,7 +50,7 @@ BLOCK = 1024
 
 @lru_cache(maxsize=16)
 def _block(seed: int, block: int, name: str, width: int) -> NDArray[np.float32]:
-    return generator(seed, block, name).random((BLOCK, width), dtype=np.float32)
+    return make_generator(seed, block, name).random((BLOCK, width), dtype=np.float32)
 
 
 def _uniform(position: int, size: int, seed: int, name: str, width: int) -> NDArray[np.float32]:

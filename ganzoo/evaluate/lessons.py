@@ -18,11 +18,12 @@ from torch.nn import functional as F
 
 from ganzoo import files
 from ganzoo.data.batches import Batches
-from ganzoo.data.order import generator, permutation
+from ganzoo.data.order import permutation
 from ganzoo.data.sources import DataSet, open_set
 from ganzoo.errors import DataError, UsageError
 from ganzoo.evaluate.extractors import Lesson, Own, Task, require_pictures
 from ganzoo.evaluate.network import Network
+from ganzoo.inputs.streams import make_generator
 from ganzoo.pictures import images
 from ganzoo.sampling import samples
 from ganzoo.sampling.device import choose_device, choose_precision, describe
@@ -198,7 +199,7 @@ def _learn(
         optimizer, RATE, total_steps=max(2, epochs * steps)
     )
     for epoch in range(epochs):
-        stream, total = generator(seed, epoch, "lessons"), torch.zeros((), device=device)
+        stream, total = make_generator(seed, epoch, "lessons"), torch.zeros((), device=device)
         order = stream.permutation(learnt.rows)
         for step in range(steps):
             pictures, answer = _varied(

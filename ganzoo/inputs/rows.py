@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ganzoo.errors import InputError
+from ganzoo.inputs.streams import derive_key
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,16 +52,13 @@ class Rows(msgspec.Struct, frozen=True):
     def streams(self, name: str) -> Iterator[np.random.Generator]:
         """One generator a row, valid until the next is taken. Philox takes all 128 bits of its key; torch's CPU
         generator would keep 32 of a seed, which makes equal rows likely among a million."""
-        import hashlib
-
         import numpy as np
 
         bits = np.random.Philox(key=0)
         generator, state = np.random.Generator(bits), bits.state
         for row in self:
             drawn = row - row % (self.columns or self.whole) if self.held else row
-            digest = hashlib.sha256(f"{self.seed + drawn}/{name}".encode()).digest()
-            state["state"]["key"] = np.frombuffer(digest[:16], dtype="<u8").astype(np.uint64)
+            state["state"]["key"] = derive_key(self.seed + drawn, name)
             bits.state = state
             yield generator
 

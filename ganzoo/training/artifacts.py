@@ -20,9 +20,9 @@ from ganzoo.sampling import samples
 from ganzoo.sampling.assembly import model_config
 from ganzoo.spec import Captions, Embeddings, Picture, Points
 from ganzoo.training import log
+from ganzoo.training.ahead import Batches
 from ganzoo.training.ema import Average, reestimate
 from ganzoo.training.engine import Engine
-from ganzoo.training.loop import Batches
 from ganzoo.zoo import weights
 
 SAMPLES = "samples"

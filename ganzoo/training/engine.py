@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from ganzoo.gan import GAN, Phase, Step, Update
+from ganzoo.inputs.streams import derive_seed
 from ganzoo.pictures.images import to_float
 from ganzoo.sampling.device import choose_device, choose_precision, describe
 from ganzoo.sampling.samples import precise
@@ -53,8 +53,7 @@ class Engine:
         """The step's randomness, a function of (seed, phase, index, process) alone: nothing of it needs saving.
 
         torch's own generator, which dropout uses, is seeded alike."""
-        digest = hashlib.sha256(f"{self.seed}/{phase.name}/{index}/{self.rank}".encode()).digest()
-        number = int.from_bytes(digest[:8], "little") >> 1
+        number = derive_seed(self.seed, phase.name, index, self.rank)
         torch.manual_seed(number)
         return Step(
             index, phase.name, phase.steps, torch.Generator(self.device).manual_seed(number ^ 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,22 +12,15 @@ from torch import Tensor
 
 from ganzoo.errors import Collapsed, GanzooError, RunError, UsageError
 from ganzoo.gan import GAN, Phase
+from ganzoo.inputs.streams import derive_seed
 from ganzoo.training import checkpoint, compiled, log
-from ganzoo.training.ahead import Ahead
+from ganzoo.training.ahead import Ahead, Batches
 from ganzoo.training.augment import Augment
 from ganzoo.training.ema import Average
 from ganzoo.training.engine import Engine
 from ganzoo.training.freeze import Frozen, critics
 from ganzoo.training.health import Health
 from ganzoo.training.optim import Mover
-
-
-class Batches(Protocol):
-    """An endless stream of examples, each a pure function of (seed, position); `count` of them make an epoch."""
-
-    count: int
-
-    def take(self, position: int, size: int, seed: int) -> dict[str, Tensor]: ...
 
 
 class Events(Protocol):
@@ -224,7 +216,10 @@ class Trainer:
         step = engine.step(phase, self.index)
         position = (self.index * engine.world + engine.rank) * phase.batch
         taken = self.ahead.take(
-            position, phase.batch, _stream(engine.seed, phase.name), engine.world * phase.batch
+            position,
+            phase.batch,
+            derive_seed(engine.seed, phase.name, "data"),
+            engine.world * phase.batch,
         )
         batch = engine.batch(taken)
         for update in engine.drive(self.gan.losses(batch, step)):
@@ -271,13 +266,6 @@ class Trainer:
 
 def _due(done: int, every: int) -> bool:
     return every > 0 and done % every == 0
-
-
-def _stream(seed: int, phase: str) -> int:
-    """The seed of a phase's order of examples."""
-    return (
-        int.from_bytes(hashlib.sha256(f"{seed}/{phase}/data".encode()).digest()[:8], "little") >> 1
-    )
 
 
 def _restore(live: Mapping[str, Tensor], saved: Mapping[str, Tensor], folder: Path) -> None:
