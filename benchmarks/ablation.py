@@ -26,7 +26,7 @@ from torch.nn import functional as F
 import ganzoo
 from ganzoo.data.sources import open_set
 from ganzoo.evaluate import extractors, figures
-from ganzoo.evaluate.network import as_levels
+from ganzoo.evaluate.network import to_levels
 from ganzoo.evaluate.observed import Observed
 from ganzoo.pictures import images
 from ganzoo.pictures.images import to_float
@@ -67,7 +67,7 @@ class Split:
 def split(name: str, part: str) -> Split:
     large = told(name, part, 3, 2 * SIDE)
     return Split(
-        replace(large, pictures=as_levels(F.avg_pool2d(to_float(large.pictures), 2))), large
+        replace(large, pictures=to_levels(F.avg_pool2d(to_float(large.pictures), 2))), large
     )
 
 
@@ -148,11 +148,11 @@ def table(asked: argparse.Namespace) -> list[dict[str, Any]]:
     eye = (
         reader(known.small, asked.word, asked.judge_steps, asked.judge_seed) if asked.word else None
     )
-    extractor = extractors.find(asked.extractor, asked.data, torch.device("cpu"))
+    extractor = extractors.find_extractor(asked.extractor, asked.data, torch.device("cpu"))
     real = observed(known.small, extractor)
 
     def row(name: str, shown: Told, captions: list[str]) -> dict[str, Any]:
-        (fid,) = figures.fid(real, observed(shown, extractor), extractor, None)
+        (fid,) = figures.measure_frechet(real, observed(shown, extractor), extractor, None)
         pictures = to_float(shown.pictures)
         found = {
             "run": name,
@@ -176,7 +176,7 @@ def table(asked: argparse.Namespace) -> list[dict[str, Any]]:
         made = drawn(ganzoo.load(run), len(captions), asked.seed, embedding=vectors)[
             f"stage-{variant.stages}"
         ]
-        rows.append(row(variant.name, Told(as_levels(made), test.small.captions * EACH), captions))
+        rows.append(row(variant.name, Told(to_levels(made), test.small.captions * EACH), captions))
     return [
         *rows,
         row("real pictures of the test split", test.small, test.small.one_each(asked.seed)),

@@ -32,7 +32,7 @@ from torch.nn import functional as F
 import ganzoo
 from ganzoo.data import files
 from ganzoo.data.images import decode
-from ganzoo.evaluate.kernel import kid
+from ganzoo.evaluate.kernel import kernel_distance
 from ganzoo.pictures.images import to_float
 from ganzoo.training import record
 from ganzoo.zoo import source, weights
@@ -107,7 +107,9 @@ def accuracy(model: Turned, images: Tensor) -> float:
 
 def spread(real: Tensor, fake: Tensor) -> float:
     """Deviation of KID over PARTS disjoint parts, of the mean of them all."""
-    parts = [kid(a, b) for a, b in zip(real.chunk(PARTS), fake.chunk(PARTS), strict=True)]
+    parts = [
+        kernel_distance(a, b) for a, b in zip(real.chunk(PARTS), fake.chunk(PARTS), strict=True)
+    ]
     return float(np.std(parts, ddof=1) / PARTS**0.5)
 
 
@@ -228,13 +230,18 @@ def main() -> None:
     half = len(held) // 2
     rows: dict[str, Any] = {
         "held out": (
-            kid(real[:half], real[half:]),
+            kernel_distance(real[:half], real[half:]),
             spread(real[:half], real[half : 2 * half]),
             1.0,
             0.0,
         )
     }
-    rows["trained on"] = (kid(real, features(known)), spread(real, features(known)), 0.0, 0.0)
+    rows["trained on"] = (
+        kernel_distance(real, features(known)),
+        spread(real, features(known)),
+        0.0,
+        0.0,
+    )
 
     def measured(name: str | Path, seconds: float) -> tuple[float, float, float, float]:
         samples = (
@@ -244,7 +251,12 @@ def main() -> None:
             .cpu()
         )
         fake = features(samples)
-        return kid(real, fake), spread(real, fake), nearest(samples, known) / far, seconds / 60
+        return (
+            kernel_distance(real, fake),
+            spread(real, fake),
+            nearest(samples, known) / far,
+            seconds / 60,
+        )
 
     rows["parent, untouched"] = measured(asked.parent, 0.0)
     for name, make in variants(asked, recorded.plugin, recorded.config).items():

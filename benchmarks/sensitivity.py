@@ -59,7 +59,7 @@ def main() -> None:
     asked = parser.parse_args()
     for name in asked.sets:
         source = open_set(name, root=asked.data_root)
-        extractor = extractors.find(None, name, torch.device("cpu"))
+        extractor = extractors.find_extractor(None, name, torch.device("cpu"))
         batches = source.bind(
             Data({"image": Picture(source.facts.channels or 3, source.facts.size)})
         )

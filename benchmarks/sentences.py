@@ -35,7 +35,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import ganzoo
-from ganzoo.evaluate.network import as_levels
+from ganzoo.evaluate.network import to_levels
 from ganzoo.inputs import Text
 from ganzoo.pictures.images import to_float
 from ganzoo.sampling.model import Model
@@ -71,7 +71,7 @@ def drawn(model: Model, n: int, seed: int, **given: Any) -> dict[str, Tensor]:
     first, second = (torch.cat(stage).clamp(-1, 1) for stage in zip(*parts, strict=True))
     first = F.avg_pool2d(first, model.config.size // model.config.stage1)
     return {
-        name: to_float(as_levels(tensor))
+        name: to_float(to_levels(tensor))
         for name, tensor in (("stage-1", first), ("stage-2", second))
     }
 

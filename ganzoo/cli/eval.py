@@ -13,7 +13,7 @@ from ganzoo.cli import train as of_train
 from ganzoo.errors import OutputExists, UsageError
 
 if TYPE_CHECKING:
-    from ganzoo.evaluate.measure import Asked, Evaluated
+    from ganzoo.evaluate.evaluation import EvalOptions, Evaluation
     from ganzoo.evaluate.protocol import Report
     from ganzoo.sampling.model import Model
 
@@ -78,14 +78,14 @@ def evaluate(
         if path is not None and path.exists() and not force:
             raise OutputExists(path)
 
-    def asked() -> Asked:
-        from ganzoo.evaluate.measure import Asked
+    def asked() -> EvalOptions:
+        from ganzoo.evaluate.evaluation import EvalOptions
 
         if data is None:
             raise UsageError(
                 "--data is needed: what the samples are compared with (mnist, cifar10, a folder ...)"
             )
-        return Asked(
+        return EvalOptions(
             data=data, root=data_root, split=split, samples=samples, real=real, extractor=extractor, seed=seed,
             batch_size=batch_size, figures=tuple(filter(None, figures.split(","))),
         )  # fmt: skip
@@ -116,21 +116,21 @@ def _loaded(name: str, device: str, precision: str) -> tuple[Model, Path | None]
     return model, folder if folder is not None and (folder / record.RUN).exists() else None
 
 
-def _measured(model: Model, asked: Asked) -> Evaluated:
+def _measured(model: Model, asked: EvalOptions) -> Evaluation:
     from ganzoo.cli.progress import counter
-    from ganzoo.evaluate import measure
+    from ganzoo.evaluate import evaluation
 
     advance, stop = (
         counter(f"{model.name}: pictures", None) if sys.stderr.isatty() else (None, lambda: None)
     )
     try:
-        return measure.evaluate(model, asked, advance)
+        return evaluation.evaluate(model, asked, advance)
     finally:
         stop()
 
 
 def _written(
-    name: str, asked: Asked, device: str, precision: str, files: dict[str, Path | None]
+    name: str, asked: EvalOptions, device: str, precision: str, files: dict[str, Path | None]
 ) -> Report:
     """One model, and the files that are asked for; of a run, some in its folder."""
     import dataclasses
@@ -148,7 +148,7 @@ def _written(
         wanted = own | wanted
     done = _measured(model, dataclasses.replace(asked, neighbours="neighbours" in wanted))
     if path := wanted.get("out"):
-        protocol.write(path, done.report)
+        protocol.write_report(path, done.report)
     if path := wanted.get("metrics"):
         write_json(path, done.report.metrics())
     if (path := wanted.get("neighbours")) and done.neighbours:
@@ -156,14 +156,17 @@ def _written(
     return done.report
 
 
-def _compared(name: str, asked: Asked, device: str, precision: str) -> Report:
+def _compared(name: str, asked: EvalOptions, device: str, precision: str) -> Report:
     """Measured now, unless a run's folder holds just that; nothing is written."""
-    from ganzoo.evaluate import measure, protocol
+    from ganzoo.evaluate import evaluation, protocol
 
     model, run = _loaded(name, device, precision)
     if run is not None and (run / protocol.REPORT).is_file():
-        report = protocol.read(run)
-        if (report.weights, report.command) == (model.digest, measure.command(model, asked)):
+        report = protocol.read_report(run)
+        if (report.weights, report.command) == (
+            model.digest,
+            evaluation.build_command(model, asked),
+        ):
             return report
     return _measured(model, asked).report
 
@@ -176,10 +179,10 @@ def _told(name: str, alone: bool) -> Report | None:
 
     path = Path(name)
     if path.suffix == ".json":
-        return protocol.read(path)
+        return protocol.read_report(path)
     if not alone or not (path / protocol.REPORT).is_file():
         return None
-    report = protocol.read(path)
+    report = protocol.read_report(path)
     if (path / weights.MODEL).is_file() and sha256(path / weights.MODEL) != report.weights:
         raise UsageError(
             f"{path / protocol.REPORT} is of other weights than lie there now; give --data to measure them"
@@ -221,7 +224,7 @@ def _beside(first: Report, second: Report, as_json: bool) -> None:
     """Both, figure by figure; UsageError where no figure of one may be compared with the other's."""
     from ganzoo.evaluate import protocol
 
-    found = protocol.pairs(first, second)
+    found = protocol.pair_figures(first, second)
     if not found:
         raise UsageError(f"{first.model} and {second.model} have no figure in common")
     alike = [pair for pair in found if not pair.unlike]

@@ -22,7 +22,7 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="For programs.")]
     """The extractors that came with ganzoo; their files are hashed."""
     from ganzoo.evaluate import extractors
 
-    found = [extractors.read(path) for path in extractors.packaged().values()]
+    found = [extractors.read_verified(path) for path in extractors.list_packaged().values()]
     if as_json:
         output.as_json(found)
         return
@@ -68,13 +68,13 @@ def train(
     if epochs < 1:
         raise UsageError(f"--epochs {epochs}: at least 1 is needed")
 
-    from ganzoo.evaluate import lessons
+    from ganzoo.evaluate import extractor_training
 
     started()
     path = out or Path(f"{Path(data).name.partition('.')[0]}-{task or 'features'}.safetensors")
     if path.exists() and not force:
         raise OutputExists(path)
-    made = lessons.train(
+    made = extractor_training.train_extractor(
         data,
         path,
         root=data_root,

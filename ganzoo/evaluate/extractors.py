@@ -12,19 +12,19 @@ from torch import Tensor
 
 from ganzoo import files
 from ganzoo.errors import DataError, HashMismatch, UsageError, WeightsError, did_you_mean, near
-from ganzoo.evaluate.network import Network, as_levels, exact, fitted, resizer
+from ganzoo.evaluate.network import Network, describe_resize, fit_images, to_levels, without_tf32
 from ganzoo.files import Record
 from ganzoo.zoo import manifest, weights
 from ganzoo.zoo.manifest import DataSet
 
 INCEPTION = "inception"
-FOLDER = Path(__file__).parent / "extractors"
+PACKAGED = Path(__file__).parent / "extractors"
 Task = Literal["classes", "rotation"]
-LIMIT = 100_000
+RECORD_LIMIT = 100_000
 """Bytes of a record."""
 
 
-class Lesson(Record, frozen=True, kw_only=True):
+class ExtractorRecord(Record, frozen=True, kw_only=True):
     """<name>.json beside <name>.safetensors. `task`: what was learnt: classes, or by how many quarters a picture is turned;
     `accuracy`: share that is right of `tested`, pictures that were not learnt from."""
 
@@ -65,10 +65,10 @@ class Extractor(Protocol):
         """Pictures uint8 (n, channels, size, size) -> features (n, dims) and logits (n, outputs), float32 on the CPU."""
 
 
-class Own:
+class OwnExtractor:
     """One of our networks, in float32 on `device`."""
 
-    def __init__(self, lesson: Lesson, network: Network, device: torch.device) -> None:
+    def __init__(self, lesson: ExtractorRecord, network: Network, device: torch.device) -> None:
         self.lesson, self.network, self.device = (
             lesson,
             network.eval().requires_grad_(False).to(device),
@@ -79,26 +79,26 @@ class Own:
         self.outputs = network.head.out_features
 
     def resizes(self, side: int) -> str:
-        return resizer(side, self.lesson.size)
+        return describe_resize(side, self.lesson.size)
 
     def __call__(self, levels: Tensor) -> tuple[Tensor, Tensor]:
-        with exact():
+        with without_tf32():
             features, logits = self.network(
-                fitted(levels.to(self.device), self.lesson.channels, self.lesson.size)
+                fit_images(levels.to(self.device), self.lesson.channels, self.lesson.size)
             )
         return features.cpu(), logits.cpu()
 
 
-def packaged() -> dict[str, Path]:
+def list_packaged() -> dict[str, Path]:
     """Files of the extractors that come with ganzoo, by name."""
-    return {path.stem: path.with_suffix(".safetensors") for path in sorted(FOLDER.glob("*.json"))}
+    return {path.stem: path.with_suffix(".safetensors") for path in sorted(PACKAGED.glob("*.json"))}
 
 
-def recorded(path: Path) -> Lesson:
+def read_record(path: Path) -> ExtractorRecord:
     """The record beside an extractor's file, which is not looked at."""
     beside = path.with_suffix(".json")
     try:
-        return files.decode(files.read(beside, LIMIT), Lesson)
+        return files.decode(files.read(beside, RECORD_LIMIT), ExtractorRecord)
     except OSError as error:
         raise WeightsError(
             error.filename or path, f"cannot be read ({error.strerror}); an extractor is two files"
@@ -107,9 +107,9 @@ def recorded(path: Path) -> Lesson:
         raise WeightsError(beside, f"not the record of an extractor ({error})") from None
 
 
-def read(path: Path) -> Lesson:
+def read_verified(path: Path) -> ExtractorRecord:
     """The record beside an extractor's file, whose hash is checked."""
-    lesson = recorded(path)
+    lesson = read_record(path)
     try:
         actual = files.sha256(path)
     except OSError as error:
@@ -121,52 +121,56 @@ def read(path: Path) -> Lesson:
     return lesson
 
 
-def load(path: Path, device: torch.device) -> Own:
+def load_extractor(path: Path, device: torch.device) -> OwnExtractor:
     """An extractor from its file and the record beside it."""
-    lesson = read(path)
+    lesson = read_verified(path)
     with torch.random.fork_rng(devices=[]):
         network = Network(lesson.channels, lesson.size, len(lesson.classes) or 4)
     weights.load(path, network.state_dict())
-    return Own(lesson, network, device)
+    return OwnExtractor(lesson, network, device)
 
 
-def of_data(data: str) -> Path | None:
+def find_for_data(data: str) -> Path | None:
     """The file of the extractor that was learnt on a data set."""
-    return next((path for path in packaged().values() if recorded(path).data.name == data), None)
+    return next(
+        (path for path in list_packaged().values() if read_record(path).data.name == data), None
+    )
 
 
-def find(name: str | None, data: str, device: torch.device) -> Extractor:
+def find_extractor(name: str | None, data: str, device: torch.device) -> Extractor:
     """By name, by file, "inception", or (None) the one of a data set. UsageError where there is none."""
     if name == INCEPTION:
         from ganzoo.evaluate.inception import Inception
 
         return Inception(device)
     if name is None:
-        path = of_data(data)
+        path = find_for_data(data)
         if path is None:
             raise UsageError(
                 f"no extractor was learnt on {data!r}; make one by `ganzoo extractor train` and give its file to --extractor"
             )
-        return load(path, device)
-    if name in packaged():
-        return load(packaged()[name], device)
+        return load_extractor(path, device)
+    if name in list_packaged():
+        return load_extractor(list_packaged()[name], device)
     if not Path(name).is_file():
-        known = [*packaged(), INCEPTION]
+        known = [*list_packaged(), INCEPTION]
         raise UsageError(
             f"no extractor {name!r}{did_you_mean(near(name, known))} ({', '.join(known)}, or a .safetensors file)"
         )
-    return load(Path(name), device)
+    return load_extractor(Path(name), device)
 
 
-def reader(data: str, channels: int, device: torch.device) -> Callable[[Tensor], list[str]] | None:
+def build_class_reader(
+    data: str, channels: int, device: torch.device
+) -> Callable[[Tensor], list[str]] | None:
     """Names the classes of images (n, channels, size, size) in [-1, 1]; None where no extractor knows those of the data."""
-    path = of_data(data)
-    lesson = recorded(path) if path else None
+    path = find_for_data(data)
+    lesson = read_record(path) if path else None
     if path is None or lesson is None or not lesson.classes or lesson.channels < channels:
         return None
-    extractor = load(path, device)
+    extractor = load_extractor(path, device)
     return lambda made: [
-        extractor.classes[number] for number in extractor(as_levels(made))[1].argmax(1).tolist()
+        extractor.classes[number] for number in extractor(to_levels(made))[1].argmax(1).tolist()
     ]
 
 

@@ -10,13 +10,13 @@ import msgspec
 import torch
 from torch import Tensor
 
-from ganzoo.evaluate import kernel, manifold, similarity
+from ganzoo.evaluate import kernel, prdc, similarity
 from ganzoo.evaluate.classes import one_hot
 from ganzoo.evaluate.extractors import Extractor
-from ganzoo.evaluate.moments import frechet, merged, root
+from ganzoo.evaluate.moments import frechet_distance, matrix_root, merge_moments
 from ganzoo.evaluate.observed import Observed
 from ganzoo.evaluate.protocol import Figure, Protocol
-from ganzoo.evaluate.resampling import PARTS, Interval, bootstrap, jackknife, of_parts
+from ganzoo.evaluate.resampling import PARTS, Interval, bootstrap, jackknife, summarize_parts
 
 FEW_PER_DIMENSION = 20
 """Below so many samples a dimension of the features, the Frechet distance is mostly the error of the covariance."""
@@ -56,15 +56,16 @@ class Draft:
         )  # fmt: skip
 
 
-def fid(
+def measure_frechet(
     real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | None
 ) -> Iterator[Draft]:
     """Jackknife over parts of the samples; the real pictures are the measure and are not resampled."""
-    reference = merged(real.parts)
-    half = root(reference.covariance)
-    value = frechet(reference, merged(fake.parts), half)
+    reference = merge_moments(real.parts)
+    half = matrix_root(reference.covariance)
+    value = frechet_distance(reference, merge_moments(fake.parts), half)
     without = [
-        frechet(reference, merged(fake.parts[:i] + fake.parts[i + 1 :]), half) for i in range(PARTS)
+        frechet_distance(reference, merge_moments(fake.parts[:i] + fake.parts[i + 1 :]), half)
+        for i in range(PARTS)
     ]
     interval = jackknife(value, without)
     few = _few(
@@ -78,12 +79,12 @@ def fid(
     )
 
 
-def kid(
+def measure_kernel(
     real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | None
 ) -> Iterator[Draft]:
     """Mean of disjoint parts, each unbiased."""
-    size = kernel.subset(len(real.features), len(fake.features))
-    value, spread, interval = of_parts(kernel.parts(real.features, fake.features))
+    size = kernel.part_size(len(real.features), len(fake.features))
+    value, spread, interval = summarize_parts(kernel.kernel_distances(real.features, fake.features))
     yield Draft(
         name="KID", value=value, interval=interval, spread=spread, real=PARTS * size, fake=PARTS * size,
         settings={"parts": PARTS, "part size": size, "kernel": "(x.y/d + 1)^3"},
@@ -91,18 +92,18 @@ def kid(
     )  # fmt: skip
 
 
-def balls(
+def measure_prdc(
     real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | None
 ) -> Iterator[Draft]:
     """Bootstrap over the pictures that are averaged over, the balls as they are."""
     size = min(len(real.features), len(fake.features))
-    found = manifold.counts(real.features[:size], fake.features[:size])
+    found = prdc.count_neighbours(real.features[:size], fake.features[:size])
     few = _few(size, FEW_BALLS, "the balls are larger, and the figures others")
     for name, rows, k in (
-        ("precision", found.precise, manifold.NEAR),
-        ("recall", found.recalled, manifold.NEAR),
-        ("density", found.dense, manifold.DENSE),
-        ("coverage", found.covered, manifold.DENSE),
+        ("precision", found.precise, prdc.NEAREST_PR),
+        ("recall", found.recalled, prdc.NEAREST_PR),
+        ("density", found.dense, prdc.NEAREST_DC),
+        ("coverage", found.covered, prdc.NEAREST_DC),
     ):
         yield Draft(
             name=name, value=float(rows.double().mean()), interval=bootstrap(rows), better="high", settings={"k": k}, real=size,
@@ -110,20 +111,20 @@ def balls(
         )  # fmt: skip
 
 
-def inception_score(
+def measure_inception(
     real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | None
 ) -> Iterator[Draft]:
     """Mean of parts, as published ones are."""
     if extractor.scores:
         few = _few(fake.count, max(FEW, PARTS * extractor.outputs), "the score of fewer is too low")
-        value, spread, interval = of_parts([part.inception() for part in fake.scores])
+        value, spread, interval = summarize_parts([part.inception() for part in fake.scores])
         yield Draft(
             name="Inception score", value=value, interval=interval, spread=spread, better="high", real=0,
             settings={"splits": PARTS}, warnings=few,
         )  # fmt: skip
 
 
-def classes(
+def measure_classes(
     real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | None
 ) -> Iterator[Draft]:
     """Shares of what is read in the samples, and how often that is the class they were asked for."""
@@ -160,16 +161,16 @@ def classes(
         )  # fmt: skip
 
 
-def diversity(
+def measure_diversity(
     real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | None
 ) -> Iterator[Draft]:
     """MS-SSIM of pairs within classes where they can be read: the lower, the less alike; the data's own is what to aim at."""
-    scales = similarity.scales(fake.pictures.shape[-1])
+    scales = similarity.count_scales(fake.pictures.shape[-1])
     if not scales:
         return
     for name, seen in (("MS-SSIM", fake), ("MS-SSIM of the data", real)):
         pictures = seen.pictures
-        alike = similarity.pairs(
+        alike = similarity.compare_pairs(
             pictures, seen.read[: len(pictures)] if extractor.classes else None
         )
         if not len(alike):
@@ -184,7 +185,7 @@ def diversity(
 
 Group = Callable[[Observed, Observed, Extractor, "Tensor | None"], Iterator[Draft]]
 GROUPS: dict[str, Group] = {
-    "fid": fid, "kid": kid, "balls": balls, "is": inception_score, "classes": classes, "msssim": diversity,
+    "fid": measure_frechet, "kid": measure_kernel, "balls": measure_prdc, "is": measure_inception, "classes": measure_classes, "msssim": measure_diversity,
 }  # fmt: skip
 """What --figures names. "balls": precision, recall, density, coverage."""
 

@@ -11,37 +11,37 @@ from torch import Tensor
 
 from ganzoo import files
 from ganzoo.errors import HashMismatch, NotAvailable, UsageError
-from ganzoo.evaluate.network import exact
+from ganzoo.evaluate.network import without_tf32
 
-URL = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
-SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
-SIDE = 299
+INCEPTION_URL = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
+INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+INCEPTION_SIDE = 299
 
 
 class Inception:
     """Features (n, 2048) of the last pooling, and 1,008 logits without bias, as the reference computes them."""
 
-    name, sha256, dims, outputs, scores = "inception-2015-12-05", SHA256, 2048, 1008, True
+    name, sha256, dims, outputs, scores = "inception-2015-12-05", INCEPTION_SHA256, 2048, 1008, True
     classes: tuple[str, ...] = ()
 
     def __init__(self, device: torch.device) -> None:
         library = _library()
-        path = fetched(_home())
+        path = fetch_weights(_home())
         self.device = device
         self.network = library(
             "inception", ["2048", "logits_unbiased"], feature_extractor_weights_path=str(path)
         ).to(device)
 
     def resizes(self, side: int) -> str:
-        return f"bilinear as TensorFlow 1 {side} to {SIDE}"
+        return f"bilinear as TensorFlow 1 {side} to {INCEPTION_SIDE}"
 
     def __call__(self, levels: Tensor) -> tuple[Tensor, Tensor]:
-        with exact():
+        with without_tf32():
             features, logits = self.network(levels.expand(-1, 3, -1, -1).to(self.device))
         return features.cpu(), logits.cpu()
 
 
-def fetched(path: Path) -> Path:
+def fetch_weights(path: Path) -> Path:
     """The weights' file at `path`, fetched if missing. NotAvailable, saying where to put it by hand; HashMismatch for another
     file, which torch-fidelity would unpickle: only the known one is handed to it."""
     if not path.is_file():
@@ -49,23 +49,25 @@ def fetched(path: Path) -> Path:
             raise _missing(path, "HF_HUB_OFFLINE is set")
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            torch.hub.download_url_to_file(URL, str(path), hash_prefix=SHA256, progress=False)
+            torch.hub.download_url_to_file(
+                INCEPTION_URL, str(path), hash_prefix=INCEPTION_SHA256, progress=False
+            )
         except (OSError, RuntimeError) as error:
             raise _missing(path, str(error)) from None
     actual = files.sha256(path)
-    if actual != SHA256:
-        raise HashMismatch(path, SHA256, actual, "ganzoo")
+    if actual != INCEPTION_SHA256:
+        raise HashMismatch(path, INCEPTION_SHA256, actual, "ganzoo")
     return path
 
 
 def _home() -> Path:
     """Where torch.hub, and so torch-fidelity, keeps it."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / URL.rpartition("/")[2]
+    return Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_URL.rpartition("/")[2]
 
 
 def _missing(path: Path, reason: str) -> NotAvailable:
     return NotAvailable(
-        f"the Inception network's weights could not be fetched ({reason}): put {URL} (95.6 MB) at {path}, or leave --extractor "
+        f"the Inception network's weights could not be fetched ({reason}): put {INCEPTION_URL} (95.6 MB) at {path}, or leave --extractor "
         "out for the data set's own"
     )
 

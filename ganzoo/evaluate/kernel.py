@@ -11,21 +11,22 @@ SUBSET = 1000
 """Features of either kind in one part, where there are as many."""
 
 
-def kid(real: Tensor, fake: Tensor) -> float:
+def kernel_distance(real: Tensor, fake: Tensor) -> float:
     """Of features (m, d) and (n, d), with the kernel (x.y / d + 1)^3. Unbiased, so it may be below 0."""
     real, fake = real.double(), fake.double()
     return float(_within(real) + _within(fake) - 2 * _kernel(real, fake).mean())
 
 
-def parts(real: Tensor, fake: Tensor) -> list[float]:
+def kernel_distances(real: Tensor, fake: Tensor) -> list[float]:
     """KID of PARTS disjoint parts of `subset` features each: independent, so their spread is that of chance."""
-    size = subset(len(real), len(fake))
+    size = part_size(len(real), len(fake))
     return [
-        kid(real[i * size : (i + 1) * size], fake[i * size : (i + 1) * size]) for i in range(PARTS)
+        kernel_distance(real[i * size : (i + 1) * size], fake[i * size : (i + 1) * size])
+        for i in range(PARTS)
     ]
 
 
-def subset(real: int, fake: int) -> int:
+def part_size(real: int, fake: int) -> int:
     """How many features of either kind a part has."""
     return min(SUBSET, real // PARTS, fake // PARTS)
 

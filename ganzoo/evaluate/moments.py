@@ -36,7 +36,7 @@ class Moments:
         return self.scatter / (self.count - 1)
 
 
-def merged(parts: Iterable[Moments]) -> Moments:
+def merge_moments(parts: Iterable[Moments]) -> Moments:
     """Of all together."""
     parts = list(parts)
     whole = Moments(len(parts[0].mean))
@@ -45,18 +45,18 @@ def merged(parts: Iterable[Moments]) -> Moments:
     return whole
 
 
-def root(matrix: Tensor) -> Tensor:
+def matrix_root(matrix: Tensor) -> Tensor:
     """Square root of a symmetric matrix without negative eigenvalues; those that rounding made negative count as 0."""
     values, vectors = torch.linalg.eigh(matrix)
     return torch.as_tensor((vectors * values.clamp(min=0).sqrt()) @ vectors.T)
 
 
-def frechet(real: Moments, fake: Moments, real_root: Tensor | None = None) -> float:
+def frechet_distance(real: Moments, fake: Moments, real_root: Tensor | None = None) -> float:
     """|m - n|^2 + tr(S + T - 2 (S T)^(1/2)) of the Gaussians with these moments. `real_root`: `root` of the real covariance.
 
     tr (S T)^(1/2) is the sum of the roots of the eigenvalues of S^(1/2) T S^(1/2), which is symmetric: they are real, whereas
     a general root of S T takes complex numbers and fails for singular matrices."""
-    half = root(real.covariance) if real_root is None else real_root
+    half = matrix_root(real.covariance) if real_root is None else real_root
     inner = half @ fake.covariance @ half
     crossed = torch.linalg.eigvalsh((inner + inner.T) / 2).clamp(min=0).sqrt().sum()
     apart = (real.mean - fake.mean).square().sum()

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ganzoo.pictures import images
 
-SAMPLES, NEAREST = 16, 4
+NEIGHBOUR_ROWS, NEIGHBOUR_COLUMNS = 16, 4
 """Rows of the picture; real ones beside each, nearest in features."""
 
 
@@ -18,9 +18,9 @@ class Neighbours:
     `pictures` uint8 (n, channels, size, size) and their `features` (n, d)."""
 
     def __init__(self, pictures: Tensor, features: Tensor) -> None:
-        self.pictures, self.features = pictures[:SAMPLES], features[:SAMPLES]
+        self.pictures, self.features = pictures[:NEIGHBOUR_ROWS], features[:NEIGHBOUR_ROWS]
         shape = (len(self.pictures), 1, *pictures.shape[1:])
-        self.by_features = _Best(torch.zeros(shape, dtype=torch.uint8), NEAREST)
+        self.by_features = _Best(torch.zeros(shape, dtype=torch.uint8), NEIGHBOUR_COLUMNS)
         self.by_pixels = _Best(torch.zeros(shape, dtype=torch.uint8), 1)
 
     def see(self, pictures: Tensor, features: Tensor) -> None:

@@ -13,9 +13,9 @@ from torch.nn import functional as F
 from ganzoo.errors import UsageError
 from ganzoo.pictures import images
 
-WIDTHS = (32, 64, 128)
+EXTRACTOR_WIDTHS = (32, 64, 128)
 """Channels after each halving of the side."""
-SIDE = 32
+HALVED_ABOVE = 32
 """Pixels: larger pictures are halved once more at the start."""
 
 
@@ -29,15 +29,15 @@ class Network(nn.Module):
     def __init__(self, channels: int, size: int, outputs: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            _convolution(channels, WIDTHS[0], 2 if size > SIDE else 1),
-            *(_convolution(a, b, 2) for a, b in pairwise(WIDTHS)),
-            _convolution(WIDTHS[-1], WIDTHS[-1], 1),
+            _convolution(channels, EXTRACTOR_WIDTHS[0], 2 if size > HALVED_ABOVE else 1),
+            *(_convolution(a, b, 2) for a, b in pairwise(EXTRACTOR_WIDTHS)),
+            _convolution(EXTRACTOR_WIDTHS[-1], EXTRACTOR_WIDTHS[-1], 1),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
         )
-        self.head = nn.Linear(WIDTHS[-1], outputs)
-        self.register_buffer("mean", torch.zeros(WIDTHS[-1]))
-        self.register_buffer("deviation", torch.ones(WIDTHS[-1]))
+        self.head = nn.Linear(EXTRACTOR_WIDTHS[-1], outputs)
+        self.register_buffer("mean", torch.zeros(EXTRACTOR_WIDTHS[-1]))
+        self.register_buffer("deviation", torch.ones(EXTRACTOR_WIDTHS[-1]))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         raw = self.body(images)
@@ -57,18 +57,18 @@ def _convolution(channels: int, width: int, stride: int) -> nn.Sequential:
 
 
 @contextmanager
-def exact() -> Iterator[None]:
+def without_tf32() -> Iterator[None]:
     """Convolutions in float32: CUDA would round their inputs to 10 bits, and a GPU's figures would not be a CPU's."""
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False), torch.inference_mode():
         yield
 
 
-def as_levels(made: Tensor) -> Tensor:
+def to_levels(made: Tensor) -> Tensor:
     """Images in [-1, 1] as they would be saved, uint8 (n, channels, height, width)."""
     return torch.from_numpy(images.to_uint8(made)).permute(0, 3, 1, 2)
 
 
-def fitted(levels: Tensor, channels: int, size: int) -> Tensor:
+def fit_images(levels: Tensor, channels: int, size: int) -> Tensor:
     """Pictures uint8 (n, c, side, side) as an extractor takes them, in [-1, 1]: grey ones threefold where it wants colour, and
     scaled, bilinear with antialiasing, where the side is another. UsageError for coloured ones where it wants grey."""
     if levels.shape[1] == 1 and channels == 3:
@@ -83,6 +83,6 @@ def fitted(levels: Tensor, channels: int, size: int) -> Tensor:
     return F.interpolate(made, (size, size), mode="bilinear", antialias=True, align_corners=False)
 
 
-def resizer(side: int, size: int) -> str:
+def describe_resize(side: int, size: int) -> str:
     """What `fitted` does, for protocols."""
     return "none" if side == size else f"bilinear antialiased {side} to {size}"

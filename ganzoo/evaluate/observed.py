@@ -7,11 +7,11 @@ from torch import Tensor
 
 from ganzoo.evaluate.classes import Scores
 from ganzoo.evaluate.extractors import Extractor
-from ganzoo.evaluate.manifold import MOST
 from ganzoo.evaluate.moments import Moments
+from ganzoo.evaluate.prdc import MOST_FEATURES
 from ganzoo.evaluate.resampling import PARTS
 
-PICTURES = 1000
+KEPT_IMAGES = 1000
 
 
 class Observed:
@@ -33,10 +33,10 @@ class Observed:
         for part in sorted(set(places.tolist())):
             self.parts[part].add(features[places == part])
             self.scores[part].add(logits[places == part])
-        if self.seen < MOST:
-            self._features.append(features[: MOST - self.seen].clone())
-        if self.seen < PICTURES:
-            self._pictures.append(levels[: PICTURES - self.seen].clone())
+        if self.seen < MOST_FEATURES:
+            self._features.append(features[: MOST_FEATURES - self.seen].clone())
+        if self.seen < KEPT_IMAGES:
+            self._pictures.append(levels[: KEPT_IMAGES - self.seen].clone())
         self._read.append(logits.argmax(1))
         self.seen += len(levels)
         return features

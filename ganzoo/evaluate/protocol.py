@@ -16,7 +16,7 @@ from ganzoo.zoo.manifest import Metric
 
 REPORT = "evaluation.json"
 """In a run folder."""
-LIMIT = 4_000_000
+REPORT_LIMIT = 4_000_000
 """Bytes of a report."""
 DRAWN = "drawn from the seed"
 """Where all that a sample is asked for comes from, as a rule."""
@@ -73,8 +73,8 @@ class Figure(Record, frozen=True, kw_only=True):
 
     def words(self) -> str:
         """How it was made, and how far another draw may lie."""
-        interval = f"95 % interval {rounded(self.low)} to {rounded(self.high)}"
-        spread = "" if self.spread is None else f", spread of the parts {rounded(self.spread)}"
+        interval = f"95 % interval {round_figure(self.low)} to {round_figure(self.high)}"
+        spread = "" if self.spread is None else f", spread of the parts {round_figure(self.spread)}"
         return f"{self.protocol.words()}; {interval}{spread}"
 
 
@@ -97,7 +97,7 @@ class Report(Record, frozen=True, kw_only=True):
         return [
             Metric(
                 name=figure.name,
-                value=rounded(figure.value),
+                value=round_figure(figure.value),
                 protocol=figure.words(),
                 command=self.command,
             )
@@ -106,7 +106,7 @@ class Report(Record, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
-class Pair:
+class FigurePair:
     """The same figure of two reports. `unlike`: how their protocols differ; only without that may they be compared. `apart`:
     the intervals do not meet."""
 
@@ -122,7 +122,7 @@ class Pair:
         )
 
 
-def differences(first: Figure, second: Figure) -> Iterator[str]:
+def list_differences(first: Figure, second: Figure) -> Iterator[str]:
     """In words, every point in which two protocols differ that must not."""
     for field in Protocol.__struct_fields__:
         one, other = getattr(first.protocol, field), getattr(second.protocol, field)
@@ -130,28 +130,30 @@ def differences(first: Figure, second: Figure) -> Iterator[str]:
             yield f"{field} {_short(one)} and {_short(other)}"
 
 
-def pairs(first: Report, second: Report) -> list[Pair]:
+def pair_figures(first: Report, second: Report) -> list[FigurePair]:
     """Figures that both reports have, in the order of the first."""
     others = {figure.name: figure for figure in second.figures}
     both = [(figure, others[figure.name]) for figure in first.figures if figure.name in others]
-    return [Pair(one.name, one, other, tuple(differences(one, other))) for one, other in both]
+    return [
+        FigurePair(one.name, one, other, tuple(list_differences(one, other))) for one, other in both
+    ]
 
 
-def rounded(value: float) -> float:
+def round_figure(value: float) -> float:
     """Four digits that count."""
     return float(f"{value:.4g}")
 
 
-def write(path: Path, report: Report) -> None:
+def write_report(path: Path, report: Report) -> None:
     """As JSON."""
     write_json(path, report)
 
 
-def read(path: Path) -> Report:
+def read_report(path: Path) -> Report:
     """A report, or the one in a run folder. UsageError where there is none."""
     path = path / REPORT if path.is_dir() else path
     try:
-        return files.decode(files.read(path, LIMIT), Report)
+        return files.decode(files.read(path, REPORT_LIMIT), Report)
     except FileNotFoundError:
         raise UsageError(
             f"no report {path}; `ganzoo eval NAME --data SET --out FILE.json` writes one"

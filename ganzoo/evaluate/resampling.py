@@ -30,7 +30,7 @@ def jackknife(whole: float, without: Sequence[float]) -> Interval:
     return Interval(whole - STUDENT * error, whole + STUDENT * error)
 
 
-def of_parts(values: Sequence[float]) -> tuple[float, float, Interval]:
+def summarize_parts(values: Sequence[float]) -> tuple[float, float, Interval]:
     """Mean of PARTS independent figures, their standard deviation, and the interval of the mean."""
     mean = sum(values) / PARTS
     spread = math.sqrt(sum((value - mean) ** 2 for value in values) / (PARTS - 1))

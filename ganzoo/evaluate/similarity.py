@@ -11,7 +11,7 @@ WINDOW, SIGMA = 11, 1.5
 LUMINANCE, CONTRAST = 0.01**2, 0.03**2
 
 
-def scales(size: int) -> int:
+def count_scales(size: int) -> int:
     """How many of the five scales a side of `size` pixels has room for; 0 for less than one window."""
     return sum(size >> level >= WINDOW for level in range(len(WEIGHTS)))
 
@@ -19,7 +19,7 @@ def scales(size: int) -> int:
 def ms_ssim(first: Tensor, second: Tensor) -> Tensor:
     """Similarity (n,) of pictures (n, channels, size, size) in [0, 1]; 1 for equal ones. Small pictures have fewer scales, whose
     weights are scaled to a sum of 1. Structure that is opposite counts as 0."""
-    levels = scales(min(first.shape[2:]))
+    levels = count_scales(min(first.shape[2:]))
     weights = torch.tensor(WEIGHTS[:levels], dtype=torch.float64) / sum(WEIGHTS[:levels])
     first, second, found = (
         first.double(),
@@ -34,7 +34,7 @@ def ms_ssim(first: Tensor, second: Tensor) -> Tensor:
     return found
 
 
-def pairs(pictures: Tensor, groups: Tensor | None = None) -> Tensor:
+def compare_pairs(pictures: Tensor, groups: Tensor | None = None) -> Tensor:
     """Similarity of disjoint pairs, each from one of `groups` (n,) where given; pictures uint8."""
     order = torch.arange(len(pictures))
     members = (

@@ -187,7 +187,7 @@ def _evaluated(run: Path) -> list[Metric]:
     """Figures that lie in the run's folder, as far as they are of these weights."""
     if not (run / protocol.REPORT).is_file():
         return []
-    report = protocol.read(run / protocol.REPORT)
+    report = protocol.read_report(run / protocol.REPORT)
     return report.metrics() if report.weights == sha256(run / weights.MODEL) else []
 
 

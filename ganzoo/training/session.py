@@ -169,11 +169,11 @@ class Session:
 
     def _health(self, artifacts: Artifacts) -> Health:
         """With names for the classes of samples, where an extractor knows the data."""
-        from ganzoo.evaluate.extractors import reader
+        from ganzoo.evaluate.extractors import build_class_reader
 
         output, whole = artifacts.output, self.recipe.only is None
         named = (
-            reader(self.name, output.channels, torch.device("cpu"))
+            build_class_reader(self.name, output.channels, torch.device("cpu"))
             if whole and isinstance(output, Picture)
             else None
         )

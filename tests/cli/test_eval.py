@@ -13,7 +13,7 @@ from PIL import Image
 
 from ganzoo import load
 from ganzoo.data.sources import open_set
-from ganzoo.evaluate import asking, extractors, figures
+from ganzoo.evaluate import extractors, figures, requests
 from ganzoo.evaluate.neighbours import Neighbours
 from ganzoo.evaluate.observed import Observed
 from ganzoo.evaluate.protocol import Report
@@ -39,10 +39,10 @@ EVERY = {
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The data, and an extractor that knows them."""
-    from ganzoo.evaluate import lessons
+    from ganzoo.evaluate import extractor_training
 
     home = tmp_path_factory.mktemp("shapes")
-    lessons.train(
+    extractor_training.train_extractor(
         str(folder(home / "shapes", 60, 40)),
         home / "shapes-classes.safetensors",
         epochs=10,
@@ -99,7 +99,7 @@ def test_training_and_listing_extractors(
         in ganzoo("extractor", "train", "--data", shapes[0], "-o", "x.safetensors", code=2).stderr
     )
     listed = json.loads(ganzoo("extractor", "list", "--json").stdout)
-    assert {row["name"] for row in listed} == set(extractors.packaged())
+    assert {row["name"] for row in listed} == set(extractors.list_packaged())
 
 
 def test_a_run_is_measured_and_its_folder_says_so(
@@ -140,7 +140,7 @@ def test_a_run_is_measured_and_its_folder_says_so(
         )
         assert (protocol.extractor, protocol.sha256) == (
             "shapes-classes",
-            extractors.read(extractor).sha256,
+            extractors.read_verified(extractor).sha256,
         )
         assert (protocol.ema, protocol.seed, protocol.precision, protocol.resizer) == (
             True,
@@ -429,7 +429,7 @@ def test_sentences_are_those_of_the_data(
     found = msgspec.json.decode(
         ganzoo(*words, "--data", data, "--json", "-o", "a.json").stdout, type=Report
     )
-    assert {figure.protocol.inputs for figure in found.figures} == {asking.CAPTIONS}
+    assert {figure.protocol.inputs for figure in found.figures} == {requests.CAPTIONS}
     assert all("captions of the data" in metric.protocol for metric in found.metrics())
     again = msgspec.json.decode(ganzoo(*words, "--data", data, "--json").stdout, type=Report)
     assert [figure.value for figure in again.figures] == [figure.value for figure in found.figures]
@@ -459,7 +459,7 @@ def test_points_and_splits_that_are_not_there(
 
 def test_real_pictures_measured_against_themselves(shapes: tuple[Path, Path]) -> None:
     """The figures know the best and the worst that can be."""
-    extractor = extractors.load(shapes[1], torch.device("cpu"))
+    extractor = extractors.load_extractor(shapes[1], torch.device("cpu"))
     data = open_set(str(shapes[0])).bind(Data({"image": Picture(1, 16)}))
 
     def seen(levels: torch.Tensor) -> Observed:

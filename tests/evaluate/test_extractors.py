@@ -14,9 +14,9 @@ import torch
 from ganzoo.data import named
 from ganzoo.data.sources import open_set
 from ganzoo.errors import DataError, HashMismatch, NotAvailable, UsageError, WeightsError
-from ganzoo.evaluate import extractors, inception, lessons
-from ganzoo.evaluate.extractors import Own
-from ganzoo.evaluate.network import as_levels, fitted, resizer
+from ganzoo.evaluate import extractor_training, extractors, inception
+from ganzoo.evaluate.extractors import OwnExtractor
+from ganzoo.evaluate.network import describe_resize, fit_images, to_levels
 from ganzoo.spec import Data, Labels, Picture
 from ganzoo.zoo import weights
 from tests.evaluate.drawn import CLASSES, SIZE, folder
@@ -32,12 +32,12 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def learnt(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("extractor") / "shapes-classes.safetensors"
-    lessons.train(str(pictures), path, epochs=12, device="cpu")
+    extractor_training.train_extractor(str(pictures), path, epochs=12, device="cpu")
     return path
 
 
 def test_it_learns_and_says_what_it_learnt(learnt: Path, pictures: Path) -> None:
-    lesson = extractors.read(learnt)
+    lesson = extractors.read_verified(learnt)
     assert (lesson.name, lesson.task, lesson.channels, lesson.size) == (
         "shapes-classes",
         "classes",
@@ -59,20 +59,20 @@ def test_it_learns_and_says_what_it_learnt(learnt: Path, pictures: Path) -> None
 
 def test_what_it_reads_is_what_is_there(learnt: Path, pictures: Path) -> None:
     """The recorded accuracy, counted anew from the file."""
-    extractor = extractors.load(learnt, CPU)
+    extractor = extractors.load_extractor(learnt, CPU)
     batch = (
         open_set(str(pictures), split="test")
         .bind(Data({"image": Picture(1, SIZE), "label": Labels(3)}))
         .take(0, 60, 0)
     )
     right = (extractor(batch["image"])[1].argmax(1) == batch["label"]).float().mean()
-    assert float(right) == pytest.approx(extractors.read(learnt).accuracy, abs=1e-4)
+    assert float(right) == pytest.approx(extractors.read_verified(learnt).accuracy, abs=1e-4)
 
 
 def test_features_have_mean_0_and_deviation_1_over_what_was_learnt(
     learnt: Path, pictures: Path
 ) -> None:
-    extractor = extractors.load(learnt, CPU)
+    extractor = extractors.load_extractor(learnt, CPU)
     levels = (
         open_set(str(pictures)).bind(Data({"image": Picture(1, SIZE)})).take(0, 180, 0)["image"]
     )
@@ -86,7 +86,7 @@ def test_features_have_mean_0_and_deviation_1_over_what_was_learnt(
 
 def test_the_same_seed_gives_the_same_file(pictures: Path, tmp_path: Path) -> None:
     made = {
-        name: lessons.train(
+        name: extractor_training.train_extractor(
             str(pictures), tmp_path / name / "x.safetensors", epochs=1, seed=seed, device="cpu"
         ).sha256
         for name, seed in (("a", 3), ("b", 3), ("c", 4))
@@ -103,17 +103,21 @@ def test_without_labels_it_learns_turns_and_holds_pictures_out(tmp_path: Path) -
         for path in (place / name).iterdir():
             path.unlink()
         (place / name).rmdir()
-    lesson = lessons.train(str(place), tmp_path / "turns.safetensors", epochs=1, device="cpu")
+    lesson = extractor_training.train_extractor(
+        str(place), tmp_path / "turns.safetensors", epochs=1, device="cpu"
+    )
     assert lesson.task == "rotation"
     assert lesson.classes == []
     assert lesson.tested == "6 pictures held out, as there is no test split"
-    extractor = extractors.load(tmp_path / "turns.safetensors", CPU)
+    extractor = extractors.load_extractor(tmp_path / "turns.safetensors", CPU)
     assert (extractor.outputs, extractor.scores, extractor.classes) == (4, False, ())
 
 
 def test_held_out_pictures_are_not_learnt_from(tmp_path: Path) -> None:
     source = open_set(str(folder(tmp_path / "heap", train=20, test=None)))
-    learnt, tested, _ = lessons._divided(source, str(tmp_path / "heap"), None, SIZE, "classes")
+    learnt, tested, _ = extractor_training.split_examples(
+        source, str(tmp_path / "heap"), None, SIZE, "classes"
+    )
     assert len(tested.rows) == 6
     assert sorted([*learnt.rows, *tested.rows]) == list(range(60))
 
@@ -126,12 +130,12 @@ def test_held_out_pictures_are_not_learnt_from(tmp_path: Path) -> None:
 def test_a_task_that_cannot_be(tmp_path: Path, task: str, said: str) -> None:
     place = folder(tmp_path / "x", train=12, test=None) / CLASSES[0]
     with pytest.raises(UsageError, match=said):
-        lessons.train(str(place), tmp_path / "y.safetensors", task=task)
+        extractor_training.train_extractor(str(place), tmp_path / "y.safetensors", task=task)
 
 
 def test_points_have_no_features(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds points"):
-        lessons.train("sine", tmp_path / "y.safetensors")
+        extractor_training.train_extractor("sine", tmp_path / "y.safetensors")
 
 
 def test_an_altered_file_is_refused(learnt: Path, tmp_path: Path) -> None:
@@ -141,24 +145,24 @@ def test_an_altered_file_is_refused(learnt: Path, tmp_path: Path) -> None:
     changed[-1] ^= 1
     copy.write_bytes(changed)
     with pytest.raises(HashMismatch, match=r"shapes-classes\.json says"):
-        extractors.load(copy, CPU)
+        extractors.load_extractor(copy, CPU)
     copy.with_suffix(".json").unlink()
     with pytest.raises(WeightsError, match="an extractor is two files"):
-        extractors.load(copy, CPU)
+        extractors.load_extractor(copy, CPU)
 
 
 def test_finding_one(learnt: Path) -> None:
-    assert extractors.find(str(learnt), "anything", CPU).name == "shapes-classes"
+    assert extractors.find_extractor(str(learnt), "anything", CPU).name == "shapes-classes"
     with pytest.raises(UsageError, match="no extractor was learnt on 'shapes'"):
-        extractors.find(None, "shapes", CPU)
+        extractors.find_extractor(None, "shapes", CPU)
     with pytest.raises(UsageError, match="no extractor 'inceptoin'; did you mean inception"):
-        extractors.find("inceptoin", "shapes", CPU)
+        extractors.find_extractor("inceptoin", "shapes", CPU)
 
 
-@pytest.mark.parametrize("name", sorted(extractors.packaged()))
+@pytest.mark.parametrize("name", sorted(extractors.list_packaged()))
 def test_those_that_come_with_ganzoo(name: str) -> None:
-    path = extractors.packaged()[name]
-    lesson = extractors.read(path)
+    path = extractors.list_packaged()[name]
+    lesson = extractors.read_verified(path)
     assert lesson.name == name == path.stem
     assert name.endswith(f"-{lesson.task}")
     classes: tuple[str, ...] = ()
@@ -171,7 +175,7 @@ def test_those_that_come_with_ganzoo(name: str) -> None:
     assert "/" not in lesson.command
     header = weights.read_header(path)
     assert {dtype for key, (dtype, shape) in header.tensors.items() if len(shape) > 1} == {"F16"}
-    extractor = extractors.find(None, lesson.data.name, CPU)
+    extractor = extractors.find_extractor(None, lesson.data.name, CPU)
     features, logits = extractor(
         torch.zeros(2, lesson.channels, lesson.size, lesson.size, dtype=torch.uint8)
     )
@@ -181,36 +185,36 @@ def test_those_that_come_with_ganzoo(name: str) -> None:
 
 
 def test_all_named_sets_have_one() -> None:
-    assert {extractors.read(path).data.name for path in extractors.packaged().values()} >= set(
-        named.SETS
-    )
+    assert {
+        extractors.read_verified(path).data.name for path in extractors.list_packaged().values()
+    } >= set(named.SETS)
 
 
 def test_a_reader_names_classes(
     monkeypatch: pytest.MonkeyPatch, learnt: Path, pictures: Path
 ) -> None:
     monkeypatch.setattr(extractors, "FOLDER", learnt.parent)
-    read = extractors.reader("shapes", 1, CPU)
+    read = extractors.build_class_reader("shapes", 1, CPU)
     assert read is not None
     levels = open_set(str(pictures)).bind(Data({"image": Picture(1, SIZE)})).take(0, 9, 0)["image"]
-    extractor = extractors.load(learnt, CPU)
+    extractor = extractors.load_extractor(learnt, CPU)
     assert read(levels / 127.5 - 1) == [CLASSES[i] for i in extractor(levels)[1].argmax(1).tolist()]
-    assert extractors.reader("shapes", 3, CPU) is None, "it looks at grey pictures"
-    assert extractors.reader("other", 1, CPU) is None
+    assert extractors.build_class_reader("shapes", 3, CPU) is None, "it looks at grey pictures"
+    assert extractors.build_class_reader("other", 1, CPU) is None
 
 
 def test_pictures_are_fitted() -> None:
     grey = torch.randint(
         256, (2, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
     )
-    assert torch.equal(as_levels(fitted(grey, 1, 8)), grey)
-    assert torch.equal(as_levels(fitted(grey, 3, 8)), grey.expand(-1, 3, -1, -1))
-    half = fitted(grey, 1, 4)
+    assert torch.equal(to_levels(fit_images(grey, 1, 8)), grey)
+    assert torch.equal(to_levels(fit_images(grey, 3, 8)), grey.expand(-1, 3, -1, -1))
+    half = fit_images(grey, 1, 4)
     assert half.shape == (2, 1, 4, 4)
-    assert float((half.mean() - fitted(grey, 1, 8).mean()).abs()) < 0.05
-    assert (resizer(8, 8), resizer(8, 4)) == ("none", "bilinear antialiased 8 to 4")
+    assert float((half.mean() - fit_images(grey, 1, 8).mean()).abs()) < 0.05
+    assert (describe_resize(8, 8), describe_resize(8, 4)) == ("none", "bilinear antialiased 8 to 4")
     with pytest.raises(UsageError, match="pictures of 1 channel, these have 3"):
-        fitted(grey.expand(-1, 3, -1, -1), 1, 8)
+        fit_images(grey.expand(-1, 3, -1, -1), 1, 8)
 
 
 @pytest.fixture
@@ -240,11 +244,11 @@ def wrong_weights(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_inception_weights_are_hashed_before_they_are_opened(tmp_path: Path) -> None:
     path = tmp_path / "inception.pth"
     with pytest.raises(NotAvailable, match="invalid hash value"):
-        inception.fetched(path)
+        inception.fetch_weights(path)
     assert not path.exists()
     path.write_bytes(b"wrong")
     with pytest.raises(HashMismatch):
-        inception.fetched(path)
+        inception.fetch_weights(path)
 
 
 def test_offline_inception_says_where_to_put_what(
@@ -252,19 +256,19 @@ def test_offline_inception_says_where_to_put_what(
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(NotAvailable, match="HF_HUB_OFFLINE is set") as told:
-        inception.fetched(tmp_path / "x.pth")
-    assert inception.URL in str(told.value)
+        inception.fetch_weights(tmp_path / "x.pth")
+    assert inception.INCEPTION_URL in str(told.value)
     assert str(tmp_path / "x.pth") in str(told.value)
     assert "\n" not in str(told.value)
 
 
 def test_a_lesson_is_strict() -> None:
     with pytest.raises(msgspec.ValidationError):
-        msgspec.json.decode(b'{"name": "x", "surprise": 1}', type=extractors.Lesson)
+        msgspec.json.decode(b'{"name": "x", "surprise": 1}', type=extractors.ExtractorRecord)
 
 
 def test_own_extractors_are_in_eval_mode(learnt: Path) -> None:
-    extractor = extractors.load(learnt, CPU)
-    assert isinstance(extractor, Own)
+    extractor = extractors.load_extractor(learnt, CPU)
+    assert isinstance(extractor, OwnExtractor)
     assert not extractor.network.training
     assert not any(parameter.requires_grad for parameter in extractor.network.parameters())

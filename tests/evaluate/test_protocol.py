@@ -56,14 +56,15 @@ def report(model: str, *figures: Figure) -> Report:
     ],
 )
 def test_unlike_protocols_are_told_apart(changes: dict[str, Any], said: str) -> None:
-    pair = protocol.pairs(report("a", figure(5)), report("b", figure(50, **changes)))[0]
+    pair = protocol.pair_figures(report("a", figure(5)), report("b", figure(50, **changes)))[0]
     assert pair.unlike == (said,)
     assert not pair.apart
 
 
 def test_another_seed_is_another_draw_of_the_same() -> None:
     far, near = (
-        protocol.pairs(report("a", figure(5)), report("b", figure(v, seed=7)))[0] for v in (8, 6.5)
+        protocol.pair_figures(report("a", figure(5)), report("b", figure(v, seed=7)))[0]
+        for v in (8, 6.5)
     )
     assert far.unlike == near.unlike == ()
     assert far.apart
@@ -71,7 +72,7 @@ def test_another_seed_is_another_draw_of_the_same() -> None:
 
 
 def test_only_figures_of_both_are_paired() -> None:
-    assert protocol.pairs(report("a", figure(5)), report("b")) == []
+    assert protocol.pair_figures(report("a", figure(5)), report("b")) == []
 
 
 def test_metrics_are_what_a_manifest_holds() -> None:
@@ -86,8 +87,10 @@ def test_metrics_are_what_a_manifest_holds() -> None:
 
 def test_a_report_is_read_as_it_was_written(tmp_path: Path) -> None:
     made = report("m", figure(1, settings={"k": 3}))
-    protocol.write(tmp_path / protocol.REPORT, made)
-    assert protocol.read(tmp_path) == protocol.read(tmp_path / protocol.REPORT) == made
+    protocol.write_report(tmp_path / protocol.REPORT, made)
+    assert (
+        protocol.read_report(tmp_path) == protocol.read_report(tmp_path / protocol.REPORT) == made
+    )
 
 
 @pytest.mark.parametrize("text", [None, "{}", '{"model": 1}', "[]"])
@@ -96,4 +99,4 @@ def test_what_is_no_report_is_refused(tmp_path: Path, text: str | None) -> None:
     if text is not None:
         path.write_text(text)
     with pytest.raises(UsageError, match="x.json"):
-        protocol.read(path)
+        protocol.read_report(path)

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganzoo.evaluate import kernel, manifold, resampling, similarity
+from ganzoo.evaluate import kernel, prdc, resampling, similarity
 from ganzoo.evaluate.classes import Scores, one_hot
-from ganzoo.evaluate.moments import Moments, frechet, merged, root
+from ganzoo.evaluate.moments import Moments, frechet_distance, matrix_root, merge_moments
 
 
 def drawn(n: int, d: int, seed: int) -> Tensor:
@@ -38,7 +38,7 @@ def test_frechet_of_two_gaussians_along_the_axes() -> None:
     """Closed form: |m - n|^2 + sum (sqrt s - sqrt t)^2."""
     s, t = torch.tensor([1.0, 4.0, 9.0]).double(), torch.tensor([4.0, 1.0, 0.25]).double()
     m, n = torch.tensor([0.0, 1.0, 2.0]).double(), torch.tensor([1.0, 1.0, -1.0]).double()
-    found = frechet(moments(exactly(m, s.diag(), 1)), moments(exactly(n, t.diag(), 2)))
+    found = frechet_distance(moments(exactly(m, s.diag(), 1)), moments(exactly(n, t.diag(), 2)))
     assert found == pytest.approx(10 + 1 + 1 + 2.5**2, abs=1e-9)
 
 
@@ -48,14 +48,14 @@ def test_frechet_of_covariances_that_do_not_commute() -> None:
     s, t = a.T @ a + torch.eye(4), b.T @ b + torch.eye(4)
     crossed = np.sqrt(np.linalg.eigvals((s @ t).numpy()).astype(complex)).real.sum()
     mean = torch.zeros(4, dtype=torch.float64)
-    found = frechet(moments(exactly(mean, s, 5)), moments(exactly(mean + 1, t, 6)))
+    found = frechet_distance(moments(exactly(mean, s, 5)), moments(exactly(mean + 1, t, 6)))
     assert found == pytest.approx(4 + float(s.trace() + t.trace()) - 2 * crossed, rel=1e-9)
 
 
 def test_frechet_of_the_same_is_nothing_and_singular_covariances_have_one() -> None:
     few = drawn(20, 50, 7)
-    assert frechet(moments(few), moments(few)) == pytest.approx(0, abs=1e-5)
-    assert 0 < frechet(moments(few), moments(drawn(20, 50, 8))) < 200
+    assert frechet_distance(moments(few), moments(few)) == pytest.approx(0, abs=1e-5)
+    assert 0 < frechet_distance(moments(few), moments(drawn(20, 50, 8))) < 200
 
 
 def test_moments_far_from_zero_lose_nothing() -> None:
@@ -69,7 +69,7 @@ def test_merged_moments_are_those_of_all_rows() -> None:
     rows = drawn(300, 5, 10).float()
     whole, parts = (
         moments(rows, 300),
-        merged([moments(rows[:13]), moments(rows[13:200]), moments(rows[200:])]),
+        merge_moments([moments(rows[:13]), moments(rows[13:200]), moments(rows[200:])]),
     )
     assert parts.count == whole.count == 300
     assert torch.allclose(parts.mean, whole.mean)
@@ -78,7 +78,9 @@ def test_merged_moments_are_those_of_all_rows() -> None:
 
 def test_the_root_squared() -> None:
     a = drawn(4, 6, 11)
-    assert torch.allclose(root(a.T @ a) @ root(a.T @ a), a.T @ a, atol=1e-9)  # of rank 4
+    assert torch.allclose(
+        matrix_root(a.T @ a) @ matrix_root(a.T @ a), a.T @ a, atol=1e-9
+    )  # of rank 4
 
 
 def test_kid_against_plain_loops() -> None:
@@ -94,20 +96,20 @@ def test_kid_against_plain_loops() -> None:
         )
 
     between = sum(k(x, y) for x in real for y in fake) / 20
-    assert kernel.kid(real, fake) == pytest.approx(
+    assert kernel.kernel_distance(real, fake) == pytest.approx(
         within(real) + within(fake) - 2 * between, rel=1e-12
     )
 
 
 def test_kid_is_about_nothing_for_one_distribution_and_parts_are_disjoint() -> None:
-    found = kernel.parts(drawn(2000, 8, 14), drawn(1000, 8, 15))
-    mean, spread, interval = resampling.of_parts(found)
-    assert kernel.subset(2000, 1000) == 100
+    found = kernel.kernel_distances(drawn(2000, 8, 14), drawn(1000, 8, 15))
+    mean, spread, interval = resampling.summarize_parts(found)
+    assert kernel.part_size(2000, 1000) == 100
     assert len(set(found)) == resampling.PARTS
     assert interval.low < 0 < interval.high
     assert min(found) < 0, "it is unbiased"
-    shifted, _, apart = resampling.of_parts(
-        kernel.parts(drawn(2000, 8, 14), drawn(1000, 8, 15) + 0.5)
+    shifted, _, apart = resampling.summarize_parts(
+        kernel.kernel_distances(drawn(2000, 8, 14), drawn(1000, 8, 15) + 0.5)
     )
     assert apart.low > interval.high
     assert shifted > mean
@@ -137,7 +139,7 @@ def naive(
 def test_balls_against_plain_loops(offset: float) -> None:
     """Also far from zero, where distances from products are inexact."""
     real, fake = drawn(40, 4, 16) + offset, drawn(40, 4, 17) + 1 + offset
-    found = manifold.counts(real, fake, near=2, dense=3)
+    found = prdc.count_neighbours(real, fake, near=2, dense=3)
     for ours, plain in zip(found, naive(real.numpy(), fake.numpy(), 2, 3), strict=True):
         assert ours.tolist() == pytest.approx(plain)
     assert 0 < found.precise.mean() < 1
@@ -146,7 +148,7 @@ def test_balls_against_plain_loops(offset: float) -> None:
 
 def test_balls_of_copies_and_of_strangers() -> None:
     real = drawn(200, 4, 18)
-    copies, far = manifold.counts(real, real.clone()), manifold.counts(real, real + 50)
+    copies, far = prdc.count_neighbours(real, real.clone()), prdc.count_neighbours(real, real + 50)
     assert [float(rows.mean()) for rows in (copies.precise, copies.recalled, copies.covered)] == [
         1,
         1,
@@ -157,7 +159,7 @@ def test_balls_of_copies_and_of_strangers() -> None:
 
 def test_one_mode_is_precise_and_recalls_little() -> None:
     real = torch.cat([drawn(100, 2, 19), drawn(100, 2, 20) + 20])
-    found = manifold.counts(real, drawn(200, 2, 21) * 0.5)
+    found = prdc.count_neighbours(real, drawn(200, 2, 21) * 0.5)
     assert found.precise.mean() > 0.9
     assert found.recalled.mean() < 0.5
     assert found.covered.mean() < 0.6
@@ -186,7 +188,7 @@ def plain_ms_ssim(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     at = np.arange(11) - 5
     window = np.exp(-(at[:, None] ** 2 + at[None] ** 2) / 4.5)
     window /= window.sum()
-    weights = np.array(similarity.WEIGHTS[: similarity.scales(len(a))])
+    weights = np.array(similarity.WEIGHTS[: similarity.count_scales(len(a))])
     weights /= weights.sum()
     total = 1.0
     for level, weight in enumerate(weights):
@@ -224,7 +226,7 @@ def test_ms_ssim_window_by_window() -> None:
 
 @pytest.mark.parametrize(("size", "count"), [(8, 0), (11, 1), (28, 2), (64, 3), (176, 5), (500, 5)])
 def test_how_many_scales_fit(size: int, count: int) -> None:
-    assert similarity.scales(size) == count
+    assert similarity.count_scales(size) == count
 
 
 def test_pairs_stay_within_groups() -> None:
@@ -233,9 +235,11 @@ def test_pairs_stay_within_groups() -> None:
         torch.full((3, 1, 16, 16), 255, dtype=torch.uint8),
     )
     mixed = torch.stack([black, white], dim=1).flatten(0, 1)
-    assert similarity.pairs(mixed, torch.tensor([0, 1] * 3)).tolist() == pytest.approx([1, 1])
-    assert max(similarity.pairs(mixed).tolist()) < 0.01
-    assert len(similarity.pairs(mixed[:1])) == 0
+    assert similarity.compare_pairs(mixed, torch.tensor([0, 1] * 3)).tolist() == pytest.approx(
+        [1, 1]
+    )
+    assert max(similarity.compare_pairs(mixed).tolist()) < 0.01
+    assert len(similarity.compare_pairs(mixed[:1])) == 0
 
 
 def test_the_jackknife_of_a_mean_is_the_textbooks() -> None:
@@ -248,7 +252,7 @@ def test_the_jackknife_of_a_mean_is_the_textbooks() -> None:
     assert interval == pytest.approx(
         (float(rows.mean()) - half, float(rows.mean()) + half), rel=1e-9
     )
-    assert resampling.of_parts(parts.tolist())[2] == pytest.approx(interval, rel=1e-9)
+    assert resampling.summarize_parts(parts.tolist())[2] == pytest.approx(interval, rel=1e-9)
 
 
 def test_intervals_hold_the_truth_about_95_times_in_100() -> None:
@@ -257,7 +261,7 @@ def test_intervals_hold_the_truth_about_95_times_in_100() -> None:
         rows = drawn(200, 1, 100 + seed)[:, 0] ** 2  # of mean 1
         for place, interval in enumerate(
             (
-                resampling.of_parts(rows.reshape(10, 20).mean(1).tolist())[2],
+                resampling.summarize_parts(rows.reshape(10, 20).mean(1).tolist())[2],
                 resampling.bootstrap(rows),
             )
         ):

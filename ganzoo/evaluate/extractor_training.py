@@ -21,7 +21,7 @@ from ganzoo.data.batches import Batches
 from ganzoo.data.order import permutation
 from ganzoo.data.sources import DataSet, open_set
 from ganzoo.errors import DataError, UsageError
-from ganzoo.evaluate.extractors import Lesson, Own, Task, require_pictures
+from ganzoo.evaluate.extractors import ExtractorRecord, OwnExtractor, Task, require_pictures
 from ganzoo.evaluate.network import Network
 from ganzoo.inputs.streams import make_generator
 from ganzoo.pictures import images
@@ -31,7 +31,7 @@ from ganzoo.spec import Data, Labels, Picture
 from ganzoo.version import VERSION
 from ganzoo.zoo import manifest, weights
 
-BATCH, LEAST, RATE, SIDES, SHIFT = 128, 16, 3e-3, (8, 64), 3
+TRAIN_BATCH, LEAST, RATE, SIDES, SHIFT = 128, 16, 3e-3, (8, 64), 3
 """Examples a step, in small sets fewer; LEAST of them; the highest rate; least and greatest side; pixels of a random shift."""
 HELD_OUT = 10
 """Where a set has no test split, one picture in so many is not learnt from."""
@@ -41,7 +41,7 @@ Told = Callable[[str], None]
 
 
 @dataclass
-class Pupils:
+class Examples:
     """Pictures to learn from or to be tested on: rows of a data set."""
 
     batches: Batches
@@ -54,14 +54,15 @@ class Pupils:
         """In order, a batch at a time."""
         rows = self.rows[:most]
         return (
-            self.take(rows[begin : begin + 2 * BATCH]) for begin in range(0, len(rows), 2 * BATCH)
+            self.take(rows[begin : begin + 2 * TRAIN_BATCH])
+            for begin in range(0, len(rows), 2 * TRAIN_BATCH)
         )
 
 
-def train(
+def train_extractor(
     data: str, out: Path, *, root: Path | None = None, task: str | None = None, epochs: int = 6, seed: int = 0,
     device: str = "auto", told: Told = lambda text: None,
-) -> Lesson:  # fmt: skip
+) -> ExtractorRecord:  # fmt: skip
     """Learn on a set's train split, test on its test split, and write `out` (.safetensors) with its record beside it.
 
     `task`: classes or rotation; None: classes where the set has labels. The same seed gives the same file on the same machine."""
@@ -70,7 +71,7 @@ def train(
     source = open_set(data, root=root)
     chosen = _task(source, task)
     size, where = _side(source), choose_device(device)
-    learnt, tested, words = _divided(source, data, root, size, chosen)
+    learnt, tested, words = split_examples(source, data, root, size, chosen)
     told(
         f"{source.facts.name}: {len(learnt.rows):,} pictures of {size} pixels to learn {chosen} from, tested on {words}"
     )
@@ -95,7 +96,7 @@ def train(
         weights.load(
             temporary, network.state_dict()
         )  # what is tested is what is written, in float16
-        lesson = Lesson(
+        lesson = ExtractorRecord(
             name=out.stem, task=chosen, channels=source.facts.channels or 3, size=size, tested=words,
             classes=list(source.facts.classes if chosen == "classes" else ()),
             data=manifest.DataSet(
@@ -107,13 +108,14 @@ def train(
             torch=str(torch.__version__), sha256=files.sha256(temporary),
         )  # fmt: skip
         lesson = msgspec.structs.replace(
-            lesson, accuracy=round(accuracy(Own(lesson, network, where), tested), 4)
+            lesson,
+            accuracy=round(measure_accuracy(OwnExtractor(lesson, network, where), tested), 4),
         )
         files.write_json(out.with_suffix(".json"), lesson)
     return lesson
 
 
-def accuracy(extractor: Own, tested: Pupils) -> float:
+def measure_accuracy(extractor: OwnExtractor, tested: Examples) -> float:
     """Share of right answers; of rotations, over all four turns of every picture."""
     right = total = 0
     for batch in tested.parts():
@@ -145,9 +147,9 @@ def _side(source: DataSet) -> int:
     return min(SIDES[1], max(SIDES[0], source.facts.size or SIDES[1]))
 
 
-def _divided(
+def split_examples(
     source: DataSet, data: str, root: Path | None, size: int, task: str
-) -> tuple[Pupils, Pupils, str]:
+) -> tuple[Examples, Examples, str]:
     """What to learn from, what to test on, and the latter in words. Every tenth picture is held out of a set without a split."""
     learnt = _bound(source, size, task)
     try:
@@ -164,19 +166,19 @@ def _divided(
             f"{source.facts.name!r} has {len(order)} pictures; at least {HELD_OUT} are needed"
         )
     words = f"{held:,} pictures held out, as there is no test split"
-    return Pupils(learnt.batches, order[held:]), Pupils(learnt.batches, order[:held]), words
+    return Examples(learnt.batches, order[held:]), Examples(learnt.batches, order[:held]), words
 
 
-def _bound(source: DataSet, size: int, task: str) -> Pupils:
+def _bound(source: DataSet, size: int, task: str) -> Examples:
     fields: dict[str, Picture | Labels] = {"image": Picture(source.facts.channels or 3, size)}
     if task == "classes":
         fields["label"] = Labels(len(source.facts.classes))
     batches = source.bind(Data(fields))
-    return Pupils(batches, np.arange(batches.count))
+    return Examples(batches, np.arange(batches.count))
 
 
 def _learn(
-    learnt: Pupils,
+    learnt: Examples,
     source: DataSet,
     size: int,
     task: str,
@@ -193,7 +195,7 @@ def _learn(
         .to(memory_format=torch.channels_last)
     )
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=1e-2)
-    batch = min(BATCH, max(LEAST, len(learnt.rows) // 20), len(learnt.rows))
+    batch = min(TRAIN_BATCH, max(LEAST, len(learnt.rows) // 20), len(learnt.rows))
     steps = len(learnt.rows) // batch
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, RATE, total_steps=max(2, epochs * steps)
@@ -237,7 +239,7 @@ def _varied(batch: dict[str, Tensor], stream: np.random.Generator) -> tuple[Tens
 
 
 @torch.inference_mode()
-def _scale(network: Network, learnt: Pupils, device: torch.device) -> None:
+def _scale(network: Network, learnt: Examples, device: torch.device) -> None:
     """Mean and deviation of the raw features; a feature that never moves is left as it is."""
     raw = torch.cat(
         [network.raw(images.to_float(part["image"].to(device))) for part in learnt.parts(SCALED)]

@@ -18,7 +18,7 @@ from ganzoo.text import is_utf8, words
 CAPTIONS = "captions of the data, the rest drawn from the seed"
 
 
-def labels(inputs: Mapping[str, Input], classes: tuple[str, ...], rows: Rows) -> Tensor | None:
+def draw_labels(inputs: Mapping[str, Input], classes: tuple[str, ...], rows: Rows) -> Tensor | None:
     """The classes that are drawn for the samples, where the model takes one and `classes`, which are read, are the same ones."""
     for name, spec in inputs.items():
         if isinstance(spec, Label) and spec.classes == classes:
@@ -26,13 +26,13 @@ def labels(inputs: Mapping[str, Input], classes: tuple[str, ...], rows: Rows) ->
     return None
 
 
-def captions(inputs: Mapping[str, Input], data: DataSet, rows: Rows) -> dict[str, Any]:
+def draw_captions(inputs: Mapping[str, Input], data: DataSet, rows: Rows) -> dict[str, Any]:
     """A caption for each sample, as a sentence or a vector, where the model takes one: pictures in an order that the seed draws,
     each as often as any other, and one of a picture's captions. DataError where the data have none."""
     found: dict[str, Any] = {}
     for name, spec in inputs.items():
         if isinstance(spec, Text):
-            found[name] = sentences(data.facts, rows)
+            found[name] = choose_captions(data.facts, rows)
         elif isinstance(spec, Vector):
             found[name] = data.bind(Data({name: Embeddings(spec.size)})).take(
                 0, rows.whole, rows.seed
@@ -40,7 +40,7 @@ def captions(inputs: Mapping[str, Input], data: DataSet, rows: Rows) -> dict[str
     return found
 
 
-def sentences(facts: Facts, rows: Rows) -> list[str]:
+def choose_captions(facts: Facts, rows: Rows) -> list[str]:
     """Captions as they are written, without those that say nothing."""
     groups = [
         told

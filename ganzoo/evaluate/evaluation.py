@@ -16,10 +16,10 @@ from torch import Tensor
 from ganzoo.data.batches import Batches
 from ganzoo.data.sources import DataSet, open_set
 from ganzoo.errors import DataError, UsageError, did_you_mean, near
-from ganzoo.evaluate import asking, extractors, figures
+from ganzoo.evaluate import extractors, figures, requests
 from ganzoo.evaluate.extractors import Extractor, require_pictures
 from ganzoo.evaluate.neighbours import Neighbours
-from ganzoo.evaluate.network import as_levels
+from ganzoo.evaluate.network import to_levels
 from ganzoo.evaluate.observed import Observed
 from ganzoo.evaluate.protocol import DRAWN, Figure, Protocol, Report
 from ganzoo.inputs import Rows
@@ -28,14 +28,14 @@ from ganzoo.sampling.model import Model
 from ganzoo.spec import Data, Picture
 from ganzoo.version import VERSION
 
-BATCH = 250
-LEAST = 100
+EVAL_BATCH = 250
+LEAST_IMAGES = 100
 """Pictures of either kind."""
-Progress = Callable[[int], None]
+Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class EvalOptions:
     """What the user wants measured. `real`: how many pictures of the split, None for all; `figures`: groups of
     `figures.GROUPS`; `neighbours`: whether to look for the nearest real pictures."""
 
@@ -52,7 +52,7 @@ class Asked:
 
 
 @dataclass
-class Evaluated:
+class Evaluation:
     """`neighbours`: where they were asked for."""
 
     report: Report
@@ -72,7 +72,7 @@ class _Prepared:
     told: Mapping[str, Any]
 
 
-def evaluate(model: Model, asked: Asked, progress: Progress | None = None) -> Evaluated:
+def evaluate(model: Model, asked: EvalOptions, progress: Advance | None = None) -> Evaluation:
     """Figures of a model's samples against a data set's pictures. UsageError or DataError before anything is drawn."""
     begun = time.perf_counter()
     ready, advance = _prepared(model, asked), progress or (lambda n: None)
@@ -82,33 +82,35 @@ def evaluate(model: Model, asked: Asked, progress: Progress | None = None) -> Ev
         advance(len(levels))
     near_ones = Neighbours(fake.pictures, fake.features) if asked.neighbours else None
     real = Observed(ready.count, ready.extractor)
-    for start in range(0, ready.count, BATCH):
-        levels = ready.batches.take(start, min(BATCH, ready.count - start), 0)["image"]
+    for start in range(0, ready.count, EVAL_BATCH):
+        levels = ready.batches.take(start, min(EVAL_BATCH, ready.count - start), 0)["image"]
         features = real.see(levels, ready.extractor)
         if near_ones:
             near_ones.see(levels, features)
         advance(len(levels))
-    labels = asking.labels(model.inputs, ready.extractor.classes, Rows(asked.seed, asked.samples))
+    labels = requests.draw_labels(
+        model.inputs, ready.extractor.classes, Rows(asked.seed, asked.samples)
+    )
     made = list(
         _figures(ready.groups, real, fake, ready.extractor, _protocol(model, asked, ready), labels)
     )
     report = Report(
-        model=model.name, weights=model.digest, figures=made, command=command(model, asked), machine=describe(model.device),
+        model=model.name, weights=model.digest, figures=made, command=build_command(model, asked), machine=describe(model.device),
         date=datetime.date.today().isoformat(), seconds=round(time.perf_counter() - begun, 1), version=VERSION,
         torch=str(torch.__version__),
     )  # fmt: skip
-    return Evaluated(report, near_ones)
+    return Evaluation(report, near_ones)
 
 
-def _prepared(model: Model, asked: Asked) -> _Prepared:
-    groups = chosen(asked.figures)
+def _prepared(model: Model, asked: EvalOptions) -> _Prepared:
+    groups = choose_figures(asked.figures)
     output = model.plugin.output(model.config)
     if not isinstance(output, Picture):
         raise UsageError(
             f"{model.name} makes {type(output).__name__.lower()}s; features are those of pictures"
         )
-    data = opened(asked)
-    extractor = extractors.find(asked.extractor, data.facts.name, model.device)
+    data = open_split(asked)
+    extractor = extractors.find_extractor(asked.extractor, data.facts.name, model.device)
     size = output.size or data.facts.size
     if size is None:
         raise UsageError(
@@ -118,21 +120,21 @@ def _prepared(model: Model, asked: Asked) -> _Prepared:
     batches = data.bind(Data({"image": picture}))
     count = batches.count if asked.real is None else asked.real
     _check(asked, count, batches.count, data.facts.name)
-    told = asking.captions(model.inputs, data, Rows(asked.seed, asked.samples))
+    told = requests.draw_captions(model.inputs, data, Rows(asked.seed, asked.samples))
     return _Prepared(groups, data, batches, count, picture, extractor, told)
 
 
-def _protocol(model: Model, asked: Asked, ready: _Prepared) -> Protocol:
+def _protocol(model: Model, asked: EvalOptions, ready: _Prepared) -> Protocol:
     size, extractor = ready.picture.size or 0, ready.extractor
     return Protocol(
         data=ready.data.facts.name, digest=ready.data.digest(), split=asked.split, real=ready.count, fake=asked.samples,
         channels=ready.picture.channels, size=size, resizer=extractor.resizes(size), extractor=extractor.name,
-        sha256=extractor.sha256, seed=asked.seed, precision=model.precision, inputs=asking.CAPTIONS if ready.told else DRAWN,
+        sha256=extractor.sha256, seed=asked.seed, precision=model.precision, inputs=requests.CAPTIONS if ready.told else DRAWN,
         ema=any(phase.ema for phase in model.gan.phases()),
     )  # fmt: skip
 
 
-def chosen(groups: Iterable[str]) -> tuple[str, ...]:
+def choose_figures(groups: Iterable[str]) -> tuple[str, ...]:
     """The groups of figures asked for, all if none; UsageError for an unknown one."""
     groups = tuple(groups) or tuple(figures.GROUPS)
     for name in groups:
@@ -143,7 +145,7 @@ def chosen(groups: Iterable[str]) -> tuple[str, ...]:
     return groups
 
 
-def opened(asked: Asked) -> DataSet:
+def open_split(asked: EvalOptions) -> DataSet:
     """The data set; DataError for a split that it has not."""
     if asked.split not in ("train", "test"):
         raise UsageError(f"--split {asked.split}: train or test")
@@ -156,7 +158,7 @@ def opened(asked: Asked) -> DataSet:
     return data
 
 
-def command(model: Model, asked: Asked) -> str:
+def build_command(model: Model, asked: EvalOptions) -> str:
     """What repeats it, without paths of this machine."""
     name = f"./{model.name}" if model.source and model.source.origin == "folder" else model.name
     data = Path(asked.data).name if Path(asked.data).exists() else asked.data
@@ -186,22 +188,22 @@ def command(model: Model, asked: Asked) -> str:
     )
 
 
-def _drawn(model: Model, asked: Asked, told: Mapping[str, Any]) -> Iterator[Tensor]:
+def _drawn(model: Model, asked: EvalOptions, told: Mapping[str, Any]) -> Iterator[Tensor]:
     """Samples as they would be saved, uint8 (n, channels, size, size). `told`: inputs that the seed cannot draw."""
     for part in model.stream(
-        asked.samples, seed=asked.seed, batch_size=asked.batch_size or BATCH, views=(), **told
+        asked.samples, seed=asked.seed, batch_size=asked.batch_size or EVAL_BATCH, views=(), **told
     ):
-        yield as_levels(part.tensor)
+        yield to_levels(part.tensor)
 
 
-def _check(asked: Asked, real: int, there: int, name: str) -> None:
-    if asked.samples < LEAST:
+def _check(asked: EvalOptions, real: int, there: int, name: str) -> None:
+    if asked.samples < LEAST_IMAGES:
         raise UsageError(
-            f"--samples {asked.samples}: at least {LEAST} are needed, and 10,000 make sense"
+            f"--samples {asked.samples}: at least {LEAST_IMAGES} are needed, and 10,000 make sense"
         )
-    if not LEAST <= real <= there:
+    if not LEAST_IMAGES <= real <= there:
         raise UsageError(
-            f"--real {real}: {name} has {there:,} pictures in the split {asked.split}; {LEAST} at least are needed"
+            f"--real {real}: {name} has {there:,} pictures in the split {asked.split}; {LEAST_IMAGES} at least are needed"
         )
 
 
