@@ -1,4 +1,4 @@
-"""Is what is installed whole, and does it fit together?"""
+"""Checks of the installed packages: are they complete, and do their versions match?"""
 
 from __future__ import annotations
 
@@ -8,183 +8,154 @@ from collections.abc import Iterator
 from importlib import import_module, metadata
 from importlib.util import find_spec
 
-from ganzoo.doctor import OURS, REINSTALL, Check, Finding, reason
+from ganzoo.doctor.findings import DISTRIBUTION, REINSTALL, Check, Finding, describe_error
 from ganzoo.version import VERSION
 
 VISION_AHEAD = 15
 """torch 2.x and torchvision 0.(x + 15) are built for each other."""
+INDEX = "https://download.pytorch.org/whl"
 
 
-def _python() -> Iterator[Finding]:
-    yield Finding(
-        "python",
-        "ok",
-        f"{platform.python_version()}, {platform.system()} {platform.machine()}, {sys.executable}",
-    )
+def check_python() -> Iterator[Finding]:
+    """Never fails: the versions are for bug reports."""
+    system = f"{platform.system()} {platform.machine()}"
+    yield Finding("python", "ok", f"{platform.python_version()}, {system}, {sys.executable}")
 
 
-def _ganzoo() -> Iterator[Finding]:
-    """Ours, and what may have been written over it: the index name belongs to somebody else's package."""
-    foreign, installed = _version("ganzoo"), _version(OURS)
+def check_ganzoo() -> Iterator[Finding]:
+    """Is ganzoo/ ours? The distribution named `ganzoo` on the index is another project's."""
+    foreign, installed = installed_version("ganzoo"), installed_version(DISTRIBUTION)
     if foreign:
-        words = f"another package, ganzoo {foreign}, is installed and overwrites ganzoo/__init__.py"
-        yield Finding("ganzoo", "FAIL", words, f"pip uninstall ganzoo, then {REINSTALL}")
+        detail = (
+            f"another package, ganzoo {foreign}, is installed and overwrites ganzoo/__init__.py"
+        )
+        yield Finding("ganzoo", "FAIL", detail, f"pip uninstall ganzoo, then {REINSTALL}")
     elif "load" not in getattr(sys.modules["ganzoo"], "__all__", ()):
         yield Finding("ganzoo", "FAIL", "ganzoo/__init__.py is missing or not ours", REINSTALL)
     elif installed is None:
-        words = f"{VERSION} runs from a folder and is not installed, so no plugin of it is found"
-        yield Finding("ganzoo", "warn", words, "pip install -e . in the checkout")
+        detail = f"{VERSION} runs from a folder but is not installed; its plugins are not found"
+        yield Finding("ganzoo", "warn", detail, "pip install -e . in the checkout")
     elif installed != VERSION:
-        words = f"the code is {VERSION}, the installed distribution says {installed}"
-        yield Finding(
-            "ganzoo",
-            "warn",
-            words,
-            f"install it again: pip install -e . in a checkout, else {REINSTALL}",
-        )
+        detail = f"the code is {VERSION}, the installed distribution is {installed}"
+        remedy = f"pip install -e . in a checkout, otherwise {REINSTALL}"
+        yield Finding("ganzoo", "warn", detail, remedy)
     else:
-        yield Finding("ganzoo", "ok", f"{OURS} {VERSION}")
+        yield Finding("ganzoo", "ok", f"{DISTRIBUTION} {VERSION}")
 
 
-def _requirements() -> Iterator[Finding]:
+def check_requirements() -> Iterator[Finding]:
+    """Are all dependencies installed, in versions that the metadata allow?"""
     from packaging.requirements import Requirement
 
-    wanted = [
-        Requirement(line) for line in (metadata.requires(OURS) or [] if _version(OURS) else [])
-    ]
-    wanted = [each for each in wanted if each.marker is None or each.marker.evaluate({"extra": ""})]
-    wrong = False
-    for each in wanted:
-        found = _version(each.name)
-        if found is None and each.name != "torch":  # it has its own check
-            wrong = True
-            yield Finding(
-                "requirements",
-                "FAIL",
-                f"{each.name} is missing",
-                f"pip install '{each.name}{each.specifier}'",
-            )
-        elif found and not each.specifier.contains(found, prereleases=True):
-            wrong = True
-            words = f"{each.name} is {found}, and {each.specifier} is asked for"
-            yield Finding(
-                "requirements", "warn", words, f"pip install '{each.name}{each.specifier}'"
-            )
-    if not wrong:
-        yield Finding("requirements", "ok", f"{len(wanted)} distributions, versions as asked for")
+    lines = (metadata.requires(DISTRIBUTION) or []) if installed_version(DISTRIBUTION) else []
+    requirements = [Requirement(line) for line in lines]
+    requirements = [r for r in requirements if r.marker is None or r.marker.evaluate({"extra": ""})]
+    problems = []
+    for requirement in requirements:
+        name, specifier = requirement.name, requirement.specifier
+        remedy = f"pip install '{name}{specifier}'"
+        version = installed_version(name)
+        if version is None and name != "torch":  # it has its own check
+            problems.append(Finding("requirements", "FAIL", f"{name} is missing", remedy))
+        elif version and not specifier.contains(version, prereleases=True):
+            detail = f"{name} is {version}; {specifier} is required"
+            problems.append(Finding("requirements", "warn", detail, remedy))
+    count = f"{len(requirements)} distributions, all in the required versions"
+    yield from problems or [Finding("requirements", "ok", count)]
 
 
-def _torch() -> Iterator[Finding]:
+def check_torch() -> Iterator[Finding]:
+    """Can torch be imported, and does it work with the installed numpy?"""
     again = "pip install --force-reinstall torch; pytorch.org names the build for this machine"
     try:
         torch = import_module("torch")
     except ModuleNotFoundError as error:
-        missing = error.name == "torch"
-        yield Finding(
-            "torch",
-            "FAIL",
-            "not installed" if missing else reason(error),
-            "pip install torch" if missing else again,
-        )
+        if error.name == "torch":
+            yield Finding("torch", "FAIL", "not installed", "pip install torch")
+        else:
+            yield Finding("torch", "FAIL", describe_error(error), again)
         return
-    except (
-        Exception
-    ) as error:  # ImportError or OSError of a library, or whatever a broken build raises
-        yield Finding("torch", "FAIL", f"does not start: {reason(error)}", again)
+    except Exception as error:  # a broken build may raise anything
+        yield Finding("torch", "FAIL", f"cannot be imported: {describe_error(error)}", again)
         return
     if not hasattr(torch, "__version__"):
         sys.modules.pop("torch")
-        yield Finding(
-            "torch",
-            "FAIL",
-            f"{torch.__file__ or torch.__path__} is imported instead of torch",
-            "rename or remove it",
-        )
+        detail = f"{torch.__file__ or torch.__path__} is imported instead of torch"
+        yield Finding("torch", "FAIL", detail, "rename or remove it")
         return
     cuda, hip = torch.version.cuda, getattr(torch.version, "hip", None)
-    build = (
-        f"built for CUDA {cuda}"
-        if cuda
-        else f"built for ROCm {hip}"
-        if hip
-        else "built for the CPU alone"
-    )
+    build = "built for the CPU only"
+    if cuda:
+        build = f"built for CUDA {cuda}"
+    elif hip:
+        build = f"built for ROCm {hip}"
     yield Finding("torch", "ok", f"{torch.__version__}, {build}")
     try:
         torch.zeros(1).numpy()
     except Exception as error:
-        yield Finding(
-            "numpy",
-            "FAIL",
-            f"does not fit torch: {reason(error)}",
-            "pip install --upgrade torch numpy",
-        )
+        detail = f"does not work with torch: {describe_error(error)}"
+        yield Finding("numpy", "FAIL", detail, "pip install --upgrade torch numpy")
 
 
-def _torchvision() -> Iterator[Finding]:
+def check_torchvision() -> Iterator[Finding]:
+    """Does torchvision, if installed, match torch?"""
     if find_spec("torchvision") is None:
-        yield Finding(
-            "torchvision", "ok", "not installed, and not needed but for ganzoo train --download"
-        )
+        detail = "not installed; only ganzoo train --download needs it"
+        yield Finding("torchvision", "ok", detail)
         return
     torch = sys.modules.get("torch")
     if torch is None:
-        yield Finding("torchvision", "warn", "not examined, since torch does not start")
+        yield Finding("torchvision", "warn", "not checked: torch cannot be imported")
         return
-    own, found = str(torch.__version__), _version("torchvision") or "of unknown version"
+    own, found = str(torch.__version__), installed_version("torchvision") or "of unknown version"
+    remedy = vision_remedy(own)
     try:
         found = str(import_module("torchvision").__version__)
-    except (
-        Exception
-    ) as error:  # a RuntimeError of missing operators, an ImportError or OSError of its library
-        words = f"{found} does not fit torch {own}: {reason(error)}"
-        yield Finding("torchvision", "FAIL", words, vision_remedy(own))
+    except Exception as error:  # missing operators or libraries raise several types
+        detail = f"{found} does not match torch {own}: {describe_error(error)}"
+        yield Finding("torchvision", "FAIL", detail, remedy)
         return
-    builds = {text.partition("+")[2] for text in (own, found)} - {""}
-    if vision_for(own) not in (None, _minor(found)) or len(builds) > 1:
+    builds = {version.partition("+")[2] for version in (own, found)} - {""}
+    if vision_for(own) not in (None, major_minor(found)) or len(builds) > 1:
         yield Finding(
-            "torchvision",
-            "warn",
-            f"{found} is built for another torch than {own}",
-            vision_remedy(own),
+            "torchvision", "warn", f"{found} is built for another torch than {own}", remedy
         )
     else:
         yield Finding("torchvision", "ok", found)
 
 
 def vision_for(torch: str) -> str | None:
-    """The torchvision, as 0.20, that is built for a torch 2.x; None where that is not known."""
-    major, minor = _minor(torch).split(".")
+    """The torchvision series, such as 0.20, built for a torch 2.x; None if unknown."""
+    major, minor = major_minor(torch).split(".")
     return f"0.{int(minor) + VISION_AHEAD}" if major == "2" and minor.isdigit() else None
 
 
 def vision_remedy(torch: str) -> str:
-    """How to get the torchvision of a torch, from the index of its build."""
-    wanted, build = vision_for(torch), torch.partition("+")[2]
-    index = (
-        f" --index-url https://download.pytorch.org/whl/{build}"
-        if build.startswith(("cpu", "cu", "rocm"))
-        else ""
-    )
-    pin = f"=={wanted}.*" if wanted else ""
-    return f"pip install --force-reinstall --no-deps 'torchvision{pin}'{index}, or pip uninstall torchvision"
+    """How to install the torchvision that matches a torch, from the index of its build."""
+    series, build = vision_for(torch), torch.partition("+")[2]
+    pin = f"=={series}.*" if series else ""
+    index = f" --index-url {INDEX}/{build}" if build.startswith(("cpu", "cu", "rocm")) else ""
+    install = f"pip install --force-reinstall --no-deps 'torchvision{pin}'{index}"
+    return f"{install}, or pip uninstall torchvision"
 
 
-def _minor(text: str) -> str:
-    return ".".join((*text.partition("+")[0].split("."), "?")[:2])
+def major_minor(version: str) -> str:
+    """The first two parts of a version; "?" for a missing one."""
+    return ".".join((*version.partition("+")[0].split("."), "?")[:2])
 
 
-def _version(distribution: str) -> str | None:
+def installed_version(distribution: str) -> str | None:
+    """Version of an installed distribution, or None."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return None
 
 
-CHECKS: dict[str, Check] = {
-    "python": _python,
-    "ganzoo": _ganzoo,
-    "requirements": _requirements,
-    "torch": _torch,
-    "torchvision": _torchvision,
+INSTALL_CHECKS: dict[str, Check] = {
+    "python": check_python,
+    "ganzoo": check_ganzoo,
+    "requirements": check_requirements,
+    "torch": check_torch,
+    "torchvision": check_torchvision,
 }

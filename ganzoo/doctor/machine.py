@@ -1,4 +1,4 @@
-"""What this machine offers: devices, places on disk, settings of the environment."""
+"""Checks of the machine: devices, disk space, cache, environment variables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganzoo.doctor import Check, Finding, reason
+from ganzoo.doctor.findings import Check, Finding, describe_error
 from ganzoo.errors import did_you_mean, near
 
 if TYPE_CHECKING:
@@ -18,94 +18,83 @@ if TYPE_CHECKING:
 
 VARIABLES = ("GANZOO_DATA", "GANZOO_DEBUG", "GANZOO_PLUGINS")
 ROOM = 2 * 10**9
-"""Free bytes below which a disk is called small."""
+"""Bytes; a disk with less free space gets a warning."""
 SHARED_MEMORY = Path("/dev/shm")
 SHARED_ROOM = 64 * 2**20
-OTHER_BUILD = "install the torch of pytorch.org for this GPU and driver, or give --device cpu"
+DRIVERS = ("/dev/nvidia0", "/dev/kfd")
+OTHER_BUILD = "install the torch of pytorch.org for this GPU and driver, or pass --device cpu"
+OTHER_HOME = "set HF_HOME to a writable folder"
 
 
-def _devices() -> Iterator[Finding]:
+def check_devices() -> Iterator[Finding]:
+    """CPU, GPUs, and what `--device auto` and `--precision auto` select."""
     torch = sys.modules.get("torch")
     if torch is None:
         return  # the check of torch says why
     from ganzoo.sampling.device import choose_device
 
-    cpu = torch.device("cpu")
-    facts = f"{torch.get_num_threads()} threads on {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}"
-    yield Finding(
-        "cpu",
-        "ok",
-        f"{facts}; {_precision(cpu, 'native avx512_bf16 or amx', 'no native avx512_bf16 or amx')}",
-    )
-    yield from _cuda()
+    threads = f"{torch.get_num_threads()} threads on {os.cpu_count()} cores"
+    capability = torch.backends.cpu.get_cpu_capability()
+    native = "native avx512_bf16 or amx"
+    precision = describe_precision(torch.device("cpu"), native, f"no {native}")
+    yield Finding("cpu", "ok", f"{threads}, {capability}; {precision}")
+    yield from check_cuda()
     if torch.backends.mps.is_available():
-        yield Finding("mps", "ok", _precision(torch.device("mps"), "", "bf16 is not native"))
-    else:
         yield Finding(
-            "mps",
-            "ok",
-            "none: no GPU of Apple here"
-            if sys.platform == "darwin"
-            else "none: not a machine of Apple",
+            "mps", "ok", describe_precision(torch.device("mps"), "", "bf16 is not native")
         )
-    yield Finding("device", "ok", f"--device auto takes {choose_device().type}")
+    elif sys.platform == "darwin":
+        yield Finding("mps", "ok", "none: no Apple GPU")
+    else:
+        yield Finding("mps", "ok", "none: not a Mac")
+    yield Finding("device", "ok", f"--device auto selects {choose_device().type}")
 
 
-def _cuda() -> Iterator[Finding]:
+def check_cuda() -> Iterator[Finding]:
+    """Every GPU that torch sees; if none, why. One operation is run on each."""
     import torch
 
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        there = torch.cuda.is_available()
-    if not there:
-        driver = shutil.which("nvidia-smi") or any(
-            map(os.path.exists, ("/dev/nvidia0", "/dev/kfd"))
-        )
-        why = (
-            str(said[0].message).splitlines()[0]
-            if said
-            else "its build does not fit"
-            if driver
-            else "no driver"
-        )
-        state, remedy = ("warn", OTHER_BUILD) if driver or said else ("ok", "")
-        yield Finding("cuda", state, f"torch sees none: {why}", remedy)  # type: ignore[arg-type]
+        available = torch.cuda.is_available()
+    if not available:
+        driver = shutil.which("nvidia-smi") or any(map(os.path.exists, DRIVERS))
+        if caught:
+            reason = str(caught[0].message).splitlines()[0]
+            yield Finding("cuda", "warn", f"torch finds no GPU: {reason}", OTHER_BUILD)
+        elif driver:
+            detail = "torch finds no GPU: its build does not match the driver"
+            yield Finding("cuda", "warn", detail, OTHER_BUILD)
+        else:
+            yield Finding("cuda", "ok", "torch finds no GPU: no driver")
         return
     for number in range(torch.cuda.device_count()):
-        yield _gpu(torch.device("cuda", number))
+        device = torch.device("cuda", number)
+        name = f"{device}, {torch.cuda.get_device_name(device)}"
+        try:
+            torch.ones(8, device=device).sum().item()
+            free, total = torch.cuda.mem_get_info(device)
+        except Exception as error:  # no kernel for it, a lost device, no free memory
+            yield Finding("cuda", "FAIL", f"{name}: {describe_error(error)}", OTHER_BUILD)
+            continue
+        major, minor = torch.cuda.get_device_capability(device)
+        capability = f"capability {major}.{minor}"
+        precision = describe_precision(device, capability, f"{capability}, bf16 needs 8.0")
+        memory = f"{format_gb(free)} of {format_gb(total)} free"
+        yield Finding("cuda", "ok", f"{name}, {memory}; {precision}")
 
 
-def _gpu(device: torch.device) -> Finding:
-    """A GPU, after one sum on it."""
-    import torch
-
-    name, major, minor = (
-        torch.cuda.get_device_name(device),
-        *torch.cuda.get_device_capability(device),
-    )
-    try:
-        torch.ones(8, device=device).sum().item()
-        free, whole = torch.cuda.mem_get_info(device)
-    except Exception as error:  # no kernel for it, a lost device, memory all taken
-        return Finding("cuda", "FAIL", f"{device}, {name}: {reason(error)}", OTHER_BUILD)
-    bf16 = _precision(
-        device, f"capability {major}.{minor}", f"capability {major}.{minor}, bf16 needs 8.0"
-    )
-    return Finding(
-        "cuda", "ok", f"{device}, {name}, {_gigabytes(free)} of {_gigabytes(whole)} free; {bf16}"
-    )
-
-
-def _precision(device: torch.device, native: str, otherwise: str) -> str:
-    """What --precision auto takes there, and why."""
+def describe_precision(device: torch.device, native: str, otherwise: str) -> str:
+    """What `--precision auto` selects on a device; `native`, `otherwise`: the reason if bf16, fp32."""
     from ganzoo.sampling.device import choose_precision
 
     if choose_precision("auto", device) == "bf16":
-        return f"auto: bf16 for pictures ({native}), fp32 for points and curves"
+        return f"auto: bf16 for images ({native}), fp32 for points and curves"
     return f"auto: fp32 ({otherwise})"
 
 
-def _cache() -> Iterator[Finding]:
+def check_cache() -> Iterator[Finding]:
+    """The Hub cache: readable, writable, without broken or unfinished models."""
     from ganzoo.zoo import cache
     from ganzoo.zoo.place import cache_folder
 
@@ -113,119 +102,103 @@ def _cache() -> Iterator[Finding]:
     try:
         models, unreadable = cache.scan()
     except OSError as error:
-        elsewhere = "set HF_HOME to a folder of yours"
-        yield Finding(
-            "cache",
-            "warn",
-            f"{folder}: {error.strerror or error}; nothing can be kept there",
-            elsewhere,
-        )
+        detail = f"{folder}: {error.strerror or error}; nothing can be cached there"
+        yield Finding("cache", "warn", detail, OTHER_HOME)
         return
-    held = f"{len(models)} ganzoo models, {_megabytes(sum(model.bytes for model in models))}"
-    place = f"{folder}, {held if folder.exists() else 'not there yet'}"
-    if not os.access(existing(folder), os.W_OK | os.X_OK):
-        yield Finding(
-            "cache", "warn", f"{place}; not yours to write", "set HF_HOME to a folder of yours"
-        )
+    content = "does not exist yet"
+    if folder.exists():
+        content = f"{len(models)} ganzoo models, {format_mb(sum(m.bytes for m in models))}"
+    detail = f"{folder}, {content}"
+    if not os.access(find_existing(folder), os.W_OK | os.X_OK):
+        yield Finding("cache", "warn", f"{detail}; not writable", OTHER_HOME)
     elif unreadable:
-        yield Finding(
-            "cache",
-            "warn",
-            f"{place}; cannot be read: {', '.join(unreadable)}",
-            "give yourself the right to read it",
-        )
+        detail += f"; cannot be read: {', '.join(unreadable)}"
+        yield Finding("cache", "warn", detail, "change the permissions")
     elif any(model.problem or model.unfinished for model in models):
-        yield Finding(
-            "cache",
-            "warn",
-            f"{place}; some are broken or unfinished",
-            "ganzoo cache list, ganzoo cache rm",
-        )
+        detail += "; some are broken or unfinished"
+        yield Finding("cache", "warn", detail, "ganzoo cache list, ganzoo cache rm")
     else:
-        yield Finding("cache", "ok", place)
+        yield Finding("cache", "ok", detail)
 
 
-def _network() -> Iterator[Finding]:
+def check_network() -> Iterator[Finding]:
+    """Whether models may be downloaded."""
     from ganzoo.zoo.place import is_offline
 
-    offline = "offline (HF_HUB_OFFLINE): only what came with the package or lies in the cache"
-    yield Finding(
-        "network",
-        "ok",
-        offline if is_offline() else "models may be fetched; HF_HUB_OFFLINE=1 forbids it",
-    )
+    detail = "models may be downloaded; HF_HUB_OFFLINE=1 forbids it"
+    if is_offline():
+        detail = "offline (HF_HUB_OFFLINE): only packaged and cached models"
+    yield Finding("network", "ok", detail)
 
 
-def _disk() -> Iterator[Finding]:
+def check_disk() -> Iterator[Finding]:
+    """Free space for the cache and in the working folder."""
     from ganzoo.zoo.place import cache_folder
 
-    yield room("cache", cache_folder())
-    yield room("working folder", Path.cwd())
+    yield check_room("cache", cache_folder())
+    yield check_room("working folder", Path.cwd())
 
 
-def room(what: str, folder: Path, least: int = ROOM) -> Finding:
-    """Free bytes where a folder lies or will lie."""
-    free = shutil.disk_usage(existing(folder)).free
+def check_room(name: str, folder: Path, least: int = ROOM) -> Finding:
+    """Free space on the disk of a folder, which need not exist yet."""
+    free = shutil.disk_usage(find_existing(folder)).free
     if free < least:
-        words = f"{what}: {_gigabytes(free)} free, less than {_gigabytes(least)}"
-        return Finding("disk", "warn", words, "free some; ganzoo cache list shows what models take")
-    return Finding("disk", "ok", f"{what}: {_gigabytes(free)} free")
+        detail = f"{name}: {format_gb(free)} free, less than {format_gb(least)}"
+        remedy = "free some space; ganzoo cache list shows the size of cached models"
+        return Finding("disk", "warn", detail, remedy)
+    return Finding("disk", "ok", f"{name}: {format_gb(free)} free")
 
 
-def existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that exists."""
+def find_existing(folder: Path) -> Path:
+    """The folder, or its nearest parent that exists."""
     folder = Path(os.path.abspath(folder))
-    return next(place for place in (folder, *folder.parents) if os.path.exists(place))
+    return next(parent for parent in (folder, *folder.parents) if os.path.exists(parent))
 
 
-def _shared_memory() -> Iterator[Finding]:
+def check_shared_memory() -> Iterator[Finding]:
+    """Space in /dev/shm, where there is one."""
     if not SHARED_MEMORY.is_dir():
         return
     free = shutil.disk_usage(SHARED_MEMORY).free
     if free < SHARED_ROOM:
-        words = f"{_megabytes(free)} free in {SHARED_MEMORY}; training on several GPUs needs more"
-        yield Finding("shared memory", "warn", words, "in a container: --shm-size=1g")
+        detail = f"{format_mb(free)} free in {SHARED_MEMORY}; training on several GPUs needs more"
+        yield Finding("shared memory", "warn", detail, "in a container: --shm-size=1g")
     else:
-        yield Finding("shared memory", "ok", f"{_gigabytes(free)} free")
+        yield Finding("shared memory", "ok", f"{format_gb(free)} free")
 
 
-def _environment() -> Iterator[Finding]:
-    given = {
-        name: value for name, value in sorted(os.environ.items()) if name.startswith("GANZOO_")
-    }
-    for name in given:
-        if name not in VARIABLES:
-            yield Finding(
-                "environment",
-                "warn",
-                f"{name} is not known{did_you_mean(near(name, VARIABLES)[:1])}",
-                f"unset {name}",
-            )
-    data = given.get("GANZOO_DATA")
+def check_environment() -> Iterator[Finding]:
+    """Variables named GANZOO_: are they known, and valid?"""
+    found = {name: os.environ[name] for name in sorted(os.environ) if name.startswith("GANZOO_")}
+    known = []
+    for name, value in found.items():
+        if name in VARIABLES:
+            known.append(f"{name}={value}")
+        else:
+            detail = f"{name} is not known{did_you_mean(near(name, VARIABLES)[:1])}"
+            yield Finding("environment", "warn", detail, f"unset {name}")
+    data = found.get("GANZOO_DATA")
     if data and not os.path.isdir(data):
-        yield Finding(
-            "environment",
-            "warn",
-            f"GANZOO_DATA={data} is no folder",
-            "set it to the folder of the data sets",
-        )
-    known = [f"{name}={value}" for name, value in given.items() if name in VARIABLES]
+        detail = f"GANZOO_DATA={data} is not a folder"
+        yield Finding("environment", "warn", detail, "set it to the folder of the data sets")
     yield Finding("environment", "ok", ", ".join(known) or "no GANZOO_ variable is set")
 
 
-def _gigabytes(count: int) -> str:
+def format_gb(count: int) -> str:
+    """Bytes as a number of GB."""
     return f"{count / 1e9:.1f} GB"
 
 
-def _megabytes(count: int) -> str:
+def format_mb(count: int) -> str:
+    """Bytes as a number of MB."""
     return f"{count / 1e6:.1f} MB"
 
 
-CHECKS: dict[str, Check] = {
-    "devices": _devices,
-    "cache": _cache,
-    "network": _network,
-    "disk": _disk,
-    "shared memory": _shared_memory,
-    "environment": _environment,
+MACHINE_CHECKS: dict[str, Check] = {
+    "devices": check_devices,
+    "cache": check_cache,
+    "network": check_network,
+    "disk": check_disk,
+    "shared memory": check_shared_memory,
+    "environment": check_environment,
 }

@@ -1,92 +1,73 @@
-"""Plugins that load, and weights that are what they should be."""
+"""Checks of plugins and of packaged weights."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from ganzoo.doctor import OURS, REINSTALL, Check, Finding
+from ganzoo.doctor.findings import DISTRIBUTION, REINSTALL, Check, Finding
 from ganzoo.errors import BrokenPlugin, GanzooError, PluginClash, did_you_mean, near
 
-if TYPE_CHECKING:
-    from ganzoo.zoo.manifest import Entry
 
-
-def _plugins() -> Iterator[Finding]:
+def check_plugins() -> Iterator[Finding]:
+    """Can every plugin be loaded, and does $GANZOO_PLUGINS name installed ones?"""
     from ganzoo.zoo import registry
 
-    whole = []
+    loaded = []
     for name in registry.names():
         try:
             registry.get(name)
         except BrokenPlugin as error:
-            own = error.distribution == OURS
-            again = (
-                REINSTALL
-                if own
-                else f"pip install --upgrade {error.distribution}, or pip uninstall {error.distribution}"
-            )
-            yield Finding("plugins", "FAIL", str(error), again)
+            owner = error.distribution
+            remedy = f"pip install --upgrade {owner}, or pip uninstall {owner}"
+            if owner == DISTRIBUTION:
+                remedy = REINSTALL
+            yield Finding("plugins", "FAIL", str(error), remedy)
         except PluginClash as error:
-            yield Finding(
-                "plugins",
-                "FAIL",
-                str(error),
-                f"pip uninstall {error.distributions[-1]}, or the other",
-            )
+            remedy = f"pip uninstall {error.distributions[-1]}, or the other"
+            yield Finding("plugins", "FAIL", str(error), remedy)
         else:
-            whole.append(name)
-    wanted = os.environ.get("GANZOO_PLUGINS")
-    for name in sorted(
-        {word.strip() for word in (wanted or "").split(",")} - set(registry.names()) - {""}
-    ):
-        words = f"GANZOO_PLUGINS names {name!r}, which is not installed{did_you_mean(near(name, registry.names()))}"
-        yield Finding("plugins", "warn", words, "mend or unset it")
-    if whole:
-        yield Finding("plugins", "ok", f"{len(whole)} load: {', '.join(whole)}")
+            loaded.append(name)
+    selected = os.environ.get("GANZOO_PLUGINS")
+    names = {name.strip() for name in (selected or "").split(",")} - {""}
+    for name in sorted(names.difference(registry.names())):
+        detail = f"GANZOO_PLUGINS names {name!r}, which is not installed"
+        detail += did_you_mean(near(name, registry.names()))
+        yield Finding("plugins", "warn", detail, "correct or unset it")
+    if loaded:
+        yield Finding("plugins", "ok", f"{len(loaded)} load: {', '.join(loaded)}")
     elif not registry.names():
-        yield Finding(
-            "plugins",
-            "warn",
-            "none is found",
-            "unset GANZOO_PLUGINS" if wanted is not None else REINSTALL,
-        )
+        remedy = REINSTALL if selected is None else "unset GANZOO_PLUGINS"
+        yield Finding("plugins", "warn", "none found", remedy)
 
 
-def _weights() -> Iterator[Finding]:
+def check_weights() -> Iterator[Finding]:
+    """Do the packaged weights have the sizes and hashes of the manifest?"""
     from ganzoo.zoo import manifest, proof
 
-    there, elsewhere, size = 0, 0, 0
+    intact, remote, size = 0, 0, 0
     for name, entry in manifest.models().items():
         folder = manifest.bundled(name)
+        remedy = f"pip install --force-reinstall --no-deps {entry.distribution}"
         if not folder.is_dir():
-            elsewhere += entry.revision is not None
             if entry.revision is None:
-                yield Finding(
-                    "weights",
-                    "FAIL",
-                    f"{name} did not come with its package and is not on the Hub",
-                    _again(entry),
-                )
+                detail = f"{name} did not come with its package and is not on the Hub"
+                yield Finding("weights", "FAIL", detail, remedy)
+            else:
+                remote += 1
             continue
         try:
             for file, expected in entry.files.items():
                 proof.check(folder / file, expected)
         except GanzooError as error:
-            yield Finding("weights", "FAIL", f"{name}: {error}", _again(entry))
+            yield Finding("weights", "FAIL", f"{name}: {error}", remedy)
         else:
-            there, size = there + 1, size + sum(file.bytes for file in entry.files.values())
-    fetched = f", {elsewhere} more to be fetched from the Hub" if elsewhere else ""
-    yield Finding(
-        "weights",
-        "ok",
-        f"{there} came with their packages, {size / 1e6:.1f} MB, hashes right{fetched}",
-    )
+            intact += 1
+            size += sum(file.bytes for file in entry.files.values())
+    detail = f"{intact} came with their packages, {size / 1e6:.1f} MB, hashes match"
+    if remote:
+        detail += f", {remote} more on the Hub"
+    yield Finding("weights", "ok", detail)
 
 
-def _again(entry: Entry) -> str:
-    return f"pip install --force-reinstall --no-deps {entry.distribution}"
-
-
-CHECKS: dict[str, Check] = {"plugins": _plugins, "weights": _weights}
+ZOO_CHECKS: dict[str, Check] = {"plugins": check_plugins, "weights": check_weights}

@@ -15,9 +15,10 @@ import msgspec
 import pytest
 
 import ganzoo as package
-from ganzoo.doctor import REINSTALL, examine
+from ganzoo.doctor import examine
+from ganzoo.doctor.findings import REINSTALL
 from ganzoo.doctor.install import vision_for, vision_remedy
-from ganzoo.doctor.machine import VARIABLES, existing, room
+from ganzoo.doctor.machine import VARIABLES, check_room, find_existing
 from ganzoo.version import VERSION
 from ganzoo.zoo import manifest
 from tests.cli.cached import Hub
@@ -122,17 +123,17 @@ def test_the_foreign_package_of_the_same_name(state: str, tmp_path: Path) -> Non
     [
         (
             "raise OSError('libcudart.so.12: cannot open shared object file')",
-            "does not start: OSError: libcudart",
+            "cannot be imported: OSError: libcudart",
             "--force-re",
         ),
         (
             "raise ImportError('DLL load failed\\nwhile importing _C')",
-            "does not start: ImportError: DLL load failed",
+            "cannot be imported: ImportError: DLL load failed",
             "--force-re",
         ),
         (
             "from torch import _C",
-            "does not start: ImportError: cannot import name '_C'",
+            "cannot be imported: ImportError: cannot import name '_C'",
             "--force-reinstall torch",
         ),
         (
@@ -172,7 +173,7 @@ def test_a_torch_that_does_not_start(
         (NMS, "FAIL", "operator torchvision::nms does not exist"),
         ("raise ImportError('undefined symbol')", "FAIL", "ImportError: undefined symbol"),
         ("__version__ = '0.5.0'", "warn", "0.5.0 is built for another torch than"),
-        (None, "ok", "not installed, and not needed but for ganzoo train --download"),
+        (None, "ok", "not installed; only ganzoo train --download needs it"),
     ],
     ids=["operators", "symbols", "another version", "none"],
 )
@@ -256,13 +257,16 @@ def test_the_cache_and_the_network(tmp_path: Path) -> None:
     assert "HF_HUB_OFFLINE=1 forbids it" in of(rows, "network")["detail"]
     (tmp_path / "file").write_text("x")
     rows = process(tmp_path, hide=("torch",), code=1, HF_HUB_CACHE=str(tmp_path / "file"))
-    assert "Not a directory; nothing can be kept there" in of(rows, "cache")["detail"]
+    assert "Not a directory; nothing can be cached there" in of(rows, "cache")["detail"]
 
 
 def test_a_small_disk_is_a_warning(tmp_path: Path) -> None:
     missing = tmp_path / "not" / "there"
-    assert existing(missing) == tmp_path
-    assert (room("cache", missing, least=1).state, room("cache", missing, least=10**18).state) == (
+    assert find_existing(missing) == tmp_path
+    assert (
+        check_room("cache", missing, least=1).state,
+        check_room("cache", missing, least=10**18).state,
+    ) == (
         "ok",
         "warn",
     )
@@ -276,7 +280,7 @@ def test_a_check_that_crashes_is_a_finding(tmp_path: Path) -> None:
     words = [sys.executable, "-c", script, "doctor"]
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "FAIL  disk            could not be examined: FileNotFoundError" in done.stdout
+    assert "FAIL  disk            check crashed: FileNotFoundError" in done.stdout
     assert "ok    weights" in done.stdout
     assert "failed, " in done.stderr
     assert "Traceback" not in done.stderr

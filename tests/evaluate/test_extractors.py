@@ -193,7 +193,7 @@ def test_all_named_sets_have_one() -> None:
 def test_a_reader_names_classes(
     monkeypatch: pytest.MonkeyPatch, learnt: Path, pictures: Path
 ) -> None:
-    monkeypatch.setattr(extractors, "FOLDER", learnt.parent)
+    monkeypatch.setattr(extractors, "PACKAGED", learnt.parent)
     read = extractors.build_class_reader("shapes", 1, CPU)
     assert read is not None
     levels = open_set(str(pictures)).bind(Data({"image": Picture(1, SIZE)})).take(0, 9, 0)["image"]
@@ -233,7 +233,7 @@ def wrong_weights(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Wrong)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setattr(inception, "URL", f"http://127.0.0.1:{server.server_port}/inception.pth")
+    monkeypatch.setattr(inception, "INCEPTION_URL", f"http://127.0.0.1:{server.server_port}/inception.pth")
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     yield
     server.shutdown()
