@@ -1,4 +1,4 @@
-"""`ganzoo bench`."""
+"""`ganzoo bench`: speed on this machine."""
 
 from __future__ import annotations
 
@@ -19,49 +19,38 @@ def bench(
     batch_size: Annotated[
         int | None, typer.Option(help="Default: 64 for sampling, the model's own for training.")
     ] = None,
-    phase: Annotated[str | None, typer.Option(help="Of training; default: the last.")] = None,
-    rounds: Annotated[int, typer.Option(help="How often both sides are timed.")] = 7,
+    phase: Annotated[str | None, typer.Option(help="Phase to train. Default: the last.")] = None,
+    rounds: Annotated[int, typer.Option(help="How often each side is timed.")] = 7,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """How fast a model samples and trains here, beside the textbook way (eager, float32, a plain loop)."""
+    """Time sampling and training beside the textbook way (eager, float32, a plain loop)."""
     for option, value in {"batch-size": batch_size, "rounds": rounds}.items():
         if value is not None and value < 1:
-            raise UsageError(f"--{option} {value}: at least 1 is needed")
+            raise UsageError(f"--{option} {value}: must be at least 1")
     chosen = manifest.chosen(name)
 
-    from ganzoo.doctor import speed as work
+    from ganzoo.doctor import speed
     from ganzoo.sampling.model import Model
 
     started()
     model = Model.load(chosen, device=device)
     results = [
-        work.sample(model, batch_size or 64, rounds),
-        work.train(model, batch_size, rounds, name=phase),
+        speed.time_sampling(model, batch_size or 64, rounds),
+        speed.time_training(model, batch_size, rounds, name=phase),
     ]
+    setup = speed.describe_setup(model)
     if as_json:
-        output.as_json(
-            {
-                "model": model.name,
-                "machine": work.machine(model),
-                "results": msgspec.to_builtins(results),
-            }
-        )
+        report = {"model": model.name, "machine": setup, "results": msgspec.to_builtins(results)}
+        output.as_json(report)
         return
-    output.say(f"{model.name} on {work.machine(model)}; rows a second, medians of {rounds} rounds")
-    output.table(
-        ["what", "textbook", "ganzoo", "ratio", "range"],
-        [
-            [
-                r.what,
-                f"{r.textbook:,.0f}",
-                f"{r.ganzoo:,.0f}",
-                f"{r.ratio:.2f}",
-                f"{r.low:.2f} to {r.high:.2f}",
-            ]
-            for r in results
-        ],
-    )
+    output.say(f"{model.name} on {setup}; items a second, medians of {rounds} rounds")
+    table = []
+    for result in results:
+        rates = [f"{result.textbook:,.0f}", f"{result.ganzoo:,.0f}"]
+        span = f"{result.low:.2f} to {result.high:.2f}"
+        table.append([result.what, *rates, f"{result.ratio:.2f}", span])
+    output.table(["what", "textbook", "ganzoo", "ratio", "range"], table)
 
 
 command = bench

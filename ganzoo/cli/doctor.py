@@ -1,4 +1,4 @@
-"""`ganzoo doctor`: what is wrong with this installation, and how to mend it."""
+"""`ganzoo doctor`: problems of this installation, and how to solve them."""
 
 from __future__ import annotations
 
@@ -8,34 +8,30 @@ import typer
 
 from ganzoo.cli import output
 
-WIDTH = 14
+CHECK_WIDTH = 14
 
 
 def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Examine the installation: one line a check, with a remedy where something is wrong; exit code 1 when a check fails."""
+    """Examine the installation: one line a check, with a remedy for each problem; exit code 1 when a check fails."""
     from ganzoo import doctor
 
-    found = []
+    counts = {"ok": 0, "warn": 0, "FAIL": 0}
+    rows = []
     for finding in doctor.examine():
-        found.append(finding)
-        if not as_json:
-            output.data(
-                f"{finding.state:<4}  {output.clean(finding.check):<{WIDTH}}  {output.clean(finding.detail)}"
-            )
-            if finding.remedy:
-                output.data(f"{'':<{WIDTH + 8}}{output.clean(finding.remedy)}")
-    failed, warned = (
-        sum(finding.state == state for finding in found) for state in ("FAIL", "warn")
-    )
+        counts[finding.state] += 1
+        if as_json:
+            rows.append(finding._asdict())
+            continue
+        check, detail = output.clean(finding.check), output.clean(finding.detail)
+        output.data(f"{finding.state:<4}  {check:<{CHECK_WIDTH}}  {detail}")
+        if finding.remedy:
+            output.data(f"{'':<{CHECK_WIDTH + 8}}{output.clean(finding.remedy)}")
+    failed, warnings = counts["FAIL"], counts["warn"]
     if as_json:
-        output.as_json(
-            {
-                "failed": failed,
-                "warnings": warned,
-                "checks": [finding._asdict() for finding in found],
-            }
-        )
+        output.as_json({"failed": failed, "warnings": warnings, "checks": rows})
+    elif failed or warnings:
+        output.say(f"{failed} failed, {warnings} warnings")
     else:
-        output.say(f"{failed} failed, {warned} warnings" if failed or warned else "nothing wrong")
+        output.say("no problems found")
     if failed:
         raise typer.Exit(1)

@@ -1,6 +1,6 @@
-"""How fast ganzoo is here, beside the textbook way: the same networks, eager, float32, contiguous, a plain loop.
+"""Speed of ganzoo beside the textbook way: the same networks, eager, float32, contiguous, a plain loop.
 
-Both run in turn, so that whatever else the machine does hits both; the ratio is the median of the rounds."""
+Both run in turn, so that other load on the machine affects both; the ratio is the median of the rounds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from ganzoo.errors import UsageError, did_you_mean, near
-from ganzoo.gan import GAN, Phase
 from ganzoo.inputs import Rows
 from ganzoo.pictures import images
 from ganzoo.sampling import samples
@@ -32,8 +31,8 @@ Work = Callable[[], None]
 
 
 @dataclasses.dataclass(frozen=True)
-class Result:
-    """Rates in rows a second; `low` and `high`: the range of the ratio over the rounds."""
+class Speed:
+    """Rates in samples or examples a second; `low`, `high`: range of the ratio over the rounds."""
 
     what: str
     textbook: float
@@ -43,8 +42,8 @@ class Result:
     high: float
 
 
-class Made:
-    """One batch of made-up examples, again and again: what is measured is the training."""
+class RepeatedBatch:
+    """One batch of synthetic examples, over and over: loading data is not measured."""
 
     count = 1024
 
@@ -55,71 +54,72 @@ class Made:
         return self.batch
 
 
-def machine(model: Model) -> str:
-    """What the figures belong to."""
+def describe_setup(model: Model) -> str:
+    """Device, precision and torch version, which the rates depend on."""
     return f"{describe(model.device)}, {model.precision}, torch {torch.__version__}"
 
 
-def sample(model: Model, batch: int, rounds: int) -> Result:
-    """From the seed to 8-bit pictures (or numbers) in memory."""
+def time_sampling(model: Model, batch: int, rounds: int) -> Speed:
+    """From the seed to 8-bit images (or numbers) in memory."""
     plain = model.plugin.build(model.config).eval().requires_grad_(False).to(model.device)
     rows = Rows(0, 4 * batch)
 
-    def feed() -> Iterator[dict[str, Tensor]]:
+    def draw_inputs() -> Iterator[dict[str, Tensor]]:
         for start in range(0, rows.count, batch):
             part = Rows(0, batch, start, rows.count)
             yield {name: spec.example(name, part) for name, spec in model.inputs.items()}
 
+    def convert(made: Tensor) -> None:
+        if isinstance(model.plugin.output(model.config), Picture):
+            images.to_uint8(made)
+        else:
+            made.float().cpu().numpy()
+
     def textbook() -> None:
         with torch.no_grad():
-            for inputs in feed():
-                made = plain.sample(
-                    {name: tensor.to(model.device) for name, tensor in inputs.items()}
-                )
-                _kept(model, samples.views(made)[samples.SAMPLE])
+            for inputs in draw_inputs():
+                moved = {name: tensor.to(model.device) for name, tensor in inputs.items()}
+                convert(samples.views(plain.sample(moved))[samples.SAMPLE])
 
     def ours() -> None:
-        for part in samples.parts(
-            model.fast, feed(), model.device, model.precision, (samples.SAMPLE,)
-        ):
-            _kept(model, part[samples.SAMPLE])
+        views = (samples.SAMPLE,)
+        for part in samples.parts(model.fast, draw_inputs(), model.device, model.precision, views):
+            convert(part[samples.SAMPLE])
 
-    return _compared("sampling", textbook, ours, rows.count, rounds)
+    return compare("sampling", textbook, ours, rows.count, rounds)
 
 
-def train(
+def time_training(
     model: Model, batch: int | None, rounds: int, steps: int = 4, name: str | None = None
-) -> Result:
-    """Steps of a phase, the last one unless named, on made-up data in memory. UsageError for a phase that there is not."""
+) -> Speed:
+    """Steps of the phase `name`, by default the last, on synthetic data. UsageError for an unknown phase."""
     plugin, config = model.plugin, model.config
     plain, gan = plugin.build(config).to(model.device), plugin.build(config)
-    phase = _phase(plain, name)
+    phases = {phase.name: phase for phase in plain.phases()}
+    if name is not None and name not in phases:
+        hint = did_you_mean(near(name, phases))
+        raise UsageError(f"--phase {name}: unknown{hint} (available: {', '.join(phases)})")
+    phase = phases[name] if name else list(phases.values())[-1]
     phase = dataclasses.replace(phase, steps=10**6, batch=batch or phase.batch)
-    data, engine = (
-        Made(plugin, config, phase.batch),
-        Engine(str(model.device), "auto", 0, plugin.output(config)),
-    )
-    moved = {
-        name: list(
-            dict.fromkeys(
-                p for net in player.networks for p in plain.get_submodule(net).parameters()
-            )
-        )
-        for name, player in phase.players.items()
-    }
-    optimizers = {
-        name: torch.optim.Adam(moved[name], player.lr, player.betas)
-        for name, player in phase.players.items()
-    }
+    data = RepeatedBatch(plugin, config, phase.batch)
+    engine = Engine(str(model.device), "auto", 0, plugin.output(config))
+    parameters: dict[str, list[Tensor]] = {}
+    optimizers = {}
+    for key, player in phase.players.items():
+        unique: dict[Tensor, None] = {}
+        for network in player.networks:
+            unique |= dict.fromkeys(plain.get_submodule(network).parameters())
+        parameters[key] = list(unique)
+        optimizers[key] = torch.optim.Adam(parameters[key], player.lr, player.betas)
     index = iter(range(10**6))
 
     def textbook() -> None:
         for _ in range(steps):
             for update in plain.losses(engine.batch(data.batch), engine.step(phase, next(index))):
                 optimizers[update.player].zero_grad()
-                torch.autograd.backward(update.loss, inputs=moved[update.player])
+                torch.autograd.backward(update.loss, inputs=parameters[update.player])
                 optimizers[update.player].step()
-        _wait(model.device)
+        synchronize(model.device)
 
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(gan, (phase,), data, engine, Path(folder), rhythm=Rhythm(0, 0, 0))
@@ -128,54 +128,33 @@ def train(
         def ours() -> None:
             for _ in range(steps):
                 trainer.step(buffer)
-            _wait(model.device)
+            synchronize(model.device)
 
+        what = f"training, {name}" if name else "training"
         try:
-            return _compared(
-                f"training, {name}" if name else "training",
-                textbook,
-                ours,
-                steps * phase.batch,
-                rounds,
-            )
+            return compare(what, textbook, ours, steps * phase.batch, rounds)
         finally:
             trainer.ahead.stop()
 
 
-def _phase(gan: GAN[Any], name: str | None) -> Phase:
-    phases = {phase.name: phase for phase in gan.phases()}
-    if name is not None and name not in phases:
-        raise UsageError(
-            f"--phase {name}: there is {', '.join(phases)}{did_you_mean(near(name, phases))}"
-        )
-    return phases[name] if name else list(phases.values())[-1]
-
-
-def _kept(model: Model, made: Tensor) -> None:
-    """Where a user's program takes over."""
-    if isinstance(model.plugin.output(model.config), Picture):
-        images.to_uint8(made)
-    else:
-        made.float().cpu().numpy()
-
-
-def _wait(device: torch.device) -> None:
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
 
 
-def _compared(what: str, textbook: Work, ours: Work, rows: int, rounds: int) -> Result:
+def compare(what: str, textbook: Work, ours: Work, rows: int, rounds: int) -> Speed:
+    """Time both in turn, after one call each to warm up. `rows`: samples or examples of one call."""
     textbook()
     ours()
-    times = [(_seconds(textbook), _seconds(ours)) for _ in range(rounds)]
-    ratios = [a / b for a, b in times]
-    rates = [rows / median(column) for column in zip(*times, strict=True)]
-    return Result(what, rates[0], rates[1], median(ratios), min(ratios), max(ratios))
-
-
-def _seconds(work: Work) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+    times: list[list[float]] = [[], []]
+    for _ in range(rounds):
+        for work, seconds in zip((textbook, ours), times, strict=True):
+            started = time.perf_counter()
+            work()
+            seconds.append(time.perf_counter() - started)
+    ratios = [a / b for a, b in zip(*times, strict=True)]
+    rates = [rows / median(seconds) for seconds in times]
+    return Speed(what, rates[0], rates[1], median(ratios), min(ratios), max(ratios))

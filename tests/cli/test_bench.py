@@ -37,7 +37,7 @@ def test_any_phase(ganzoo: Call, model: Any) -> None:
     done = json.loads(ganzoo("bench", where, "--phase", first, *common, "--json").stdout)
     assert [row["what"] for row in done["results"]] == ["sampling", f"training, {first}"]
     assert (
-        f"--phase x: there is {first}, "
+        f"--phase x: unknown (available: {first}, "
         in ganzoo("bench", where, "--phase", "x", *common, code=2).stderr
     )
 
@@ -59,4 +59,4 @@ def test_both_sides_sample_the_same(ganzoo: Call) -> None:
     inputs = {name: spec.draw(name, Rows(0, 4)) for name, spec in model.inputs.items()}
     quick = next(samples.parts(model.fast, [inputs], model.device, "fp32"))["sample"]
     assert torch.allclose(quick, model.gan.sample(inputs), atol=1e-4)  # type: ignore[arg-type]
-    assert speed.machine(model).startswith("cpu")
+    assert speed.describe_setup(model).startswith("cpu")

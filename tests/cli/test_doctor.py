@@ -88,7 +88,7 @@ def test_an_installation_that_is_well(ganzoo: Call) -> None:
     assert [line.split()[0] for line in shown.stdout.splitlines() if line[0] != " "] == [
         row["state"] for row in found
     ]
-    assert shown.stderr.endswith(("nothing wrong\n", " warnings\n"))
+    assert shown.stderr.endswith(("no problems found\n", " warnings\n"))
 
 
 @pytest.mark.parametrize("state", ["installed", "uninstalled again"])
