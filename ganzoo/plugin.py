@@ -1,4 +1,4 @@
-"""The record of an architecture: everything that can be known of it without importing torch."""
+"""A plugin: everything that can be known of an architecture without importing torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def keep(config: C, facts: Facts) -> C:
-    """The `adapt` of a plugin that takes nothing from the data."""
+    """The `adapt` of a plugin whose config does not depend on the data."""
     return config
 
 
@@ -26,7 +26,7 @@ def keep(config: C, facts: Facts) -> C:
 class Plugin(Generic[C]):
     """An architecture, announced under the entry-point group `ganzoo.plugins`.
 
-    The module that defines it must not import torch; `build` does that when it is called. A minimal plugin:
+    The module that defines it must not import torch; `build` does that. A minimal plugin:
 
         plugin = Plugin(
             name="mygan", summary="My GAN", paper="https://arxiv.org/abs/1406.2661",
@@ -39,29 +39,30 @@ class Plugin(Generic[C]):
     """
 
     name: str
-    """Equals the entry point's name."""
+    """Name of the entry point."""
     summary: str
     """One line for `ganzoo list`."""
     paper: str
     """A link."""
     config: type[C]
-    """Strict and frozen; every field has the paper's default."""
+    """Strict and frozen; every field defaults to the paper's value."""
     tiny: C
     """Builds in a second on a CPU; used by the conformance checks."""
     data: Callable[[C], Data]
-    """What one batch must hold."""
+    """What a batch holds."""
     inputs: Callable[[C], Mapping[str, Input]]
-    """What `sample` is fed, by name."""
+    """Inputs of `sample`, by name."""
     output: Callable[[C], Output]
-    """What `sample` gives."""
+    """What `sample` returns."""
     build: Callable[[C], GAN[Any]]
-    """Makes the networks; imports torch inside."""
+    """Builds the networks; imports torch inside."""
     presets: Mapping[str, C] = field(default_factory=dict)
-    """Named recipes; the docs page of the plugin cites each one's source."""
+    """Named recipes; the plugin's docs page cites the source of each."""
     adapt: Callable[[C, Facts], C] = keep
-    """Facts of the data -> configuration, once, before `build`; never when resuming or fine-tuning."""
+    """Fits the config to facts of the data, once, before `build`; not when resuming or fine-tuning."""
     manifest: Traversable | None = None
-    """A third party's own weights manifest (JSON, the schema of weights_manifest.json)."""
+    """Weights manifest of a third party (JSON, the schema of weights_manifest.json)."""
     legacy: Callable[[Mapping[str, Shapes]], Layout | None] | None = None
-    """Names and shapes of an old checkpoint's networks -> where they stand in these, for `ganzoo import`; None when they are
-    of no kind that it knows. Light; a module of its own, imported inside."""
+    """For `ganzoo import`: names and shapes of an old checkpoint -> where its tensors belong.
+
+    None if the checkpoint is of an unknown kind. Light; imported from a module of its own."""

@@ -176,7 +176,7 @@ def test_size_channels_and_classes_are_those_of_the_data(size: int | None, expec
 @pytest.mark.parametrize("check", testing.checks()[1:], ids=lambda check: check.__name__)
 def test_the_plain_one_conforms_too(check: Any) -> None:
     """`ganzoo check vae` looks at a conditional one."""
-    result = testing.outcome(check, replace(PLUGIN, tiny=small(False)))
+    result = testing.run_check(check, replace(PLUGIN, tiny=small(False)))
     assert result.passed, result.detail
 
 

@@ -36,7 +36,7 @@ def command(
             failed += 1
             continue
         for check in testing.checks():
-            result = testing.outcome(check, plugin)
+            result = testing.run_check(check, plugin)
             line = f"{'ok  ' if result.passed else 'FAIL'}  {name}  {result.name}"
             if not result.passed:
                 line += f": {output.clean(result.detail)}"

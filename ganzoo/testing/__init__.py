@@ -1,10 +1,10 @@
-"""Conformance: does an architecture keep the contract? The same checks for the project's plugins and for yours.
+"""Conformance checks: does an architecture keep the contract of a plugin?
 
     from ganzoo.testing import check_plugin
-    check_plugin("mygan")                            # raises Nonconforming, which lists what to change
+    check_plugin("mygan")    # raises Nonconforming, which lists what to change
 
-Each check is a plain function of a plugin's record that returns, or raises Nonconforming. They use the record's `tiny`
-configuration and made-up data, on the CPU.
+A check is a function of a plugin that returns or raises Nonconforming. Checks use the `tiny` config
+and synthetic data, on the CPU.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from ganzoo.testing.finding import Nonconforming as Nonconforming
 from ganzoo.zoo import registry
 
 Check = Callable[[Plugin[Any]], None]
-"""A conformance check; its name says what is kept."""
+"""A conformance check; its name says what must hold."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """How one check went. `detail`: what to change, empty when it passed."""
+    """Result of a check. `detail`: what to change; empty when it passed."""
 
     name: str
     passed: bool
@@ -59,34 +59,33 @@ def checks() -> tuple[Check, ...]:
     )
 
 
-def run(name: str) -> list[Result]:
-    """Every check of the plugin called `name`, whether or not others fail. Raises what `registry.get` raises."""
-    return examine(registry.get(name))
+def run_checks(name: str) -> list[Result]:
+    """Run every check of the plugin called `name`. Raises what `registry.get` raises."""
+    return check_record(registry.get(name))
 
 
-def examine(plugin: Plugin[Any]) -> list[Result]:
-    """Every check of a record."""
-    return [outcome(check, plugin) for check in checks()]
+def check_record(plugin: Plugin[Any]) -> list[Result]:
+    """Run every check of a plugin."""
+    return [run_check(check, plugin) for check in checks()]
 
 
-def outcome(check: Check, plugin: Plugin[Any]) -> Result:
-    """One check of one record, with torch's random state kept as it was."""
+def run_check(check: Check, plugin: Plugin[Any]) -> Result:
+    """Run one check; torch's random state is restored."""
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             check(plugin)
     except Nonconforming as error:
         return Result(check.__name__, False, str(error))
-    except Exception as error:  # whatever a stranger's code raises is this check's finding
+    except Exception as error:  # a plugin may raise anything
         return Result(check.__name__, False, f"{type(error).__name__}: {error}")
     return Result(check.__name__, True)
 
 
 def check_plugin(name: str) -> None:
-    """Raises Nonconforming, listing every failed check, unless the plugin called `name` keeps the whole contract."""
-    failed = [result for result in run(name) if not result.passed]
+    """Run every check of a plugin; raises Nonconforming, which lists the failed ones."""
+    failed = [result for result in run_checks(name) if not result.passed]
     if failed:
         lines = "".join(f"\n  {result.name}: {result.detail}" for result in failed)
-        raise Nonconforming(
-            f"plugin {name!r} breaks the contract in {len(failed)} of {len(checks())} checks:{lines}"
-        )
+        count = f"{len(failed)} of {len(checks())} checks"
+        raise Nonconforming(f"plugin {name!r} breaks the contract in {count}:{lines}")

@@ -1,4 +1,4 @@
-"""What a check finds, and the comparisons that checks share."""
+"""The error that checks raise, and comparisons that they share."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ from ganzoo.errors import GanzooError
 
 
 class Nonconforming(GanzooError, AssertionError):
-    """A plugin breaks the contract; the text says where and what to change."""
+    """A plugin breaks the contract; the message says where and what to change."""
 
 
-def must(kept: bool, otherwise: str) -> None:
-    if not kept:
-        raise Nonconforming(otherwise)
+def require(condition: bool, message: str) -> None:
+    """Raise Nonconforming unless the condition holds."""
+    if not condition:
+        raise Nonconforming(message)
 
 
-def few(names: Iterable[str]) -> str:
+def list_few(names: Iterable[str]) -> str:
+    """The first four names, and how many more there are."""
     listed = list(names)
     return ", ".join(listed[:4]) + (f" and {len(listed) - 4} more" if len(listed) > 4 else "")
 
 
-def same(a: Tensor, b: Tensor) -> bool:
-    """Bit for bit, NaN included."""
+def equal_bits(a: Tensor, b: Tensor) -> bool:
+    """Equal bit for bit, NaN included."""
     return (
         a.shape == b.shape
         and a.dtype == b.dtype
@@ -37,16 +39,18 @@ def same(a: Tensor, b: Tensor) -> bool:
     )
 
 
-def distance(a: Tensor, b: Tensor) -> float:
+def max_difference(a: Tensor, b: Tensor) -> float:
+    """Largest absolute difference; infinite for different shapes."""
     return float((a - b).abs().max()) if a.shape == b.shape else math.inf
 
 
-def copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def copy_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Detached copies."""
     return {name: tensor.detach().clone() for name, tensor in tensors.items()}
 
 
-def generators() -> tuple[Any, ...]:
-    """The state of every global random generator, comparable."""
+def read_generators() -> tuple[Any, ...]:
+    """State of every global random generator, comparable by ==."""
     kind, keys, *rest = np.random.get_state(legacy=True)
     return (
         torch.get_rng_state().numpy().tobytes(),

@@ -1,4 +1,4 @@
-"""Checks of what `build` makes: weights, names, phases, bytes."""
+"""Checks of what `build` returns: weights, names, phases."""
 
 from __future__ import annotations
 
@@ -10,101 +10,82 @@ import torch
 
 from ganzoo.plugin import Plugin
 from ganzoo.sampling.assembly import model_config
-from ganzoo.testing.finding import few, must, same
-from ganzoo.testing.synthetic import ROWS, built, inputs_of, sampled
+from ganzoo.testing.finding import equal_bits, list_few, require
+from ganzoo.testing.synthetic import CHECKED_ROWS, build_tiny, draw_inputs, draw_samples
 from ganzoo.zoo import weights
 
 
 def build_is_repeatable(plugin: Plugin[Any]) -> None:
-    """torch's seed decides the weights, the meta device costs no memory and has the same shapes, `config` is kept."""
-    first, second = built(plugin), built(plugin)
-    differ = [
-        name
-        for name, tensor in first.state_dict().items()
-        if not same(tensor, second.state_dict()[name])
-    ]
-    must(
-        not differ,
-        f"built twice under one seed, {few(differ)} differ; draw initial weights from torch's generator only",
-    )
-    must(
-        first.config == plugin.tiny,
-        "GAN.config is not what it was built from; call super().__init__(config)",
-    )
+    """torch's seed decides the weights; on the meta device no memory is used; `config` is kept."""
+    first, second = build_tiny(plugin), build_tiny(plugin)
+    state, again = first.state_dict(), second.state_dict()
+    differ = list_few(name for name in state if not equal_bits(state[name], again[name]))
+    hint = "draw initial weights from torch's generator only"
+    require(not differ, f"built twice under one seed, {differ} differ; {hint}")
+    hint = "call super().__init__(config)"
+    require(first.config == plugin.tiny, f"GAN.config is not what it was built from; {hint}")
     with torch.device("meta"):
         outline = plugin.build(plugin.tiny)
-    shapes = [
-        {name: tuple(tensor.shape) for name, tensor in gan.state_dict().items()}
-        for gan in (first, outline)
-    ]
-    must(shapes[0] == shapes[1], "built on the meta device, its tensors have other names or shapes")
-    real = [name for name, tensor in outline.named_parameters() if not tensor.is_meta]
-    must(
-        not real,
-        f"built on the meta device, {few(real)} take memory; let torch's current device decide",
-    )
+    expected = {name: tensor.shape for name, tensor in state.items()}
+    shapes = {name: tensor.shape for name, tensor in outline.state_dict().items()}
+    message = "built on the meta device, its tensors have other names or shapes"
+    require(shapes == expected, message)
+    real = list_few(name for name, tensor in outline.named_parameters() if not tensor.is_meta)
+    hint = "let torch's current device decide"
+    require(not real, f"built on the meta device, {real} take memory; {hint}")
 
 
 def state_names_are_plain(plugin: Plugin[Any]) -> None:
-    """What is learned belongs to a named child network, and no name carries a wrapper's prefix."""
-    gan = built(plugin)
+    """Parameters belong to named child networks; no name has the prefix of a wrapper."""
+    gan = build_tiny(plugin)
     wrapped = [name for name in gan.state_dict() if {"module", "_orig_mod"} & set(name.split("."))]
-    must(not wrapped, f"{few(wrapped)}: leave DataParallel and torch.compile to the core")
-    loose = [name for name, _ in gan.named_parameters(recurse=False)]
-    must(not loose, f"parameters {few(loose)} lie on the GAN itself; put them into a network")
+    hint = "leave DataParallel and torch.compile to the core"
+    require(not wrapped, f"{list_few(wrapped)}: {hint}")
+    loose = list_few(name for name, _ in gan.named_parameters(recurse=False))
+    require(not loose, f"parameters {loose} lie on the GAN itself; put them into a network")
 
 
 def phases_name_networks(plugin: Plugin[Any]) -> None:
-    """Phases have players, players and `ema` name networks, and each averaged network learns in some phase."""
-    gan = built(plugin)
+    """Phases have players; players and `ema` name networks; each averaged network learns."""
+    gan = build_tiny(plugin)
     children, phases = dict(gan.named_children()), gan.phases()
     known = f"(networks: {', '.join(children)})"
-    must(bool(phases), "phases() is empty")
-    must(len({phase.name for phase in phases}) == len(phases), "two phases have one name")
+    require(bool(phases), "phases() is empty")
+    require(len({phase.name for phase in phases}) == len(phases), "two phases have one name")
+    moved: set[str] = set()
     for phase in phases:
-        must(
-            phase.steps >= 1 and phase.batch >= 1 and 0 <= phase.ema < 1,
-            f"phase {phase.name!r}: steps, batch or ema out of range",
-        )
-        must(bool(phase.players), f"phase {phase.name!r} has no players")
+        where = f"phase {phase.name!r}"
+        valid = phase.steps >= 1 and phase.batch >= 1 and 0 <= phase.ema < 1
+        require(valid, f"{where}: steps, batch or ema out of range")
+        require(bool(phase.players), f"{where} has no players")
         for title, player in phase.players.items():
-            who = f"player {title!r} of phase {phase.name!r}"
-            must(bool(player.networks), f"{who} moves no network")
+            who = f"player {title!r} of {where}"
+            require(bool(player.networks), f"{who} moves no network")
+            moved.update(player.networks)
             for name in player.networks:
-                must(name in children, f"{who} names network {name!r}, which is no child {known}")
-                must(
-                    any(True for _ in children[name].parameters()),
-                    f"{who} names network {name!r}, which has no parameters",
+                require(
+                    name in children, f"{who} names network {name!r}, which is no child {known}"
                 )
-    must(
-        isinstance(gan.ema, tuple) and bool(gan.ema),
-        "ema is empty: name the networks that `sample` uses, as a tuple",
-    )
-    moved = {
-        name for phase in phases for player in phase.players.values() for name in player.networks
-    }
+                learns = any(True for _ in children[name].parameters())
+                require(learns, f"{who} names network {name!r}, which has no parameters")
+    hint = "name the networks that `sample` uses, as a tuple"
+    require(isinstance(gan.ema, tuple) and bool(gan.ema), f"ema is empty: {hint}")
     for name in gan.ema:
-        must(name in children, f"ema names network {name!r}, which is no child {known}")
+        require(name in children, f"ema names network {name!r}, which is no child {known}")
         learns = name in moved or not list(children[name].parameters())
-        must(learns, f"ema names network {name!r}, which no player of any phase moves")
+        require(learns, f"ema names network {name!r}, which no player of any phase moves")
 
 
 def weights_survive_a_round_trip(plugin: Plugin[Any]) -> None:
-    """The `ema` networks, saved and strictly loaded into a newly built GAN, are all that `sample` needs."""
-    gan, other = built(plugin, seed=0), built(plugin, seed=1)
+    """The `ema` networks, saved and strictly loaded into a new GAN, are all that `sample` needs."""
+    gan, other = build_tiny(plugin, seed=0), build_tiny(plugin, seed=1)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, weights.MODEL)
-        weights.save(
-            path,
-            weights.networks(gan, gan.ema),
-            weights.metadata(model_config(plugin, gan)),
-            half=False,
-        )
+        metadata = weights.metadata(model_config(plugin, gan))
+        weights.save(path, weights.networks(gan, gan.ema), metadata, half=False)
         weights.load(path, weights.networks(other, other.ema))
-    inputs = inputs_of(plugin, ROWS)
-    expected, actual = sampled(gan, inputs), sampled(other, inputs)
-    differ = [name for name in expected if not torch.equal(expected[name], actual[name])]
-    must(
-        not differ,
-        f"loaded from its weights file, {few(differ)} differ: `sample` uses state outside the networks {gan.ema}",
-    )
+    inputs = draw_inputs(plugin, CHECKED_ROWS)
+    expected, actual = draw_samples(gan, inputs), draw_samples(other, inputs)
+    differ = list_few(name for name in expected if not torch.equal(expected[name], actual[name]))
+    hint = f"`sample` uses state outside the networks {gan.ema}"
+    require(not differ, f"loaded from its weights file, {differ} differ: {hint}")

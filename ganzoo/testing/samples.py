@@ -13,142 +13,153 @@ from ganzoo.inputs import Text
 from ganzoo.plugin import Plugin
 from ganzoo.sampling.samples import SAMPLE
 from ganzoo.spec import Curve, Output, Picture, Points
-from ganzoo.testing.finding import Nonconforming, copies, distance, few, generators, must, same
-from ganzoo.testing.synthetic import ROWS, built, example, inputs_of, sampled
+from ganzoo.testing.finding import (
+    Nonconforming,
+    copy_tensors,
+    equal_bits,
+    list_few,
+    max_difference,
+    read_generators,
+    require,
+)
+from ganzoo.testing.synthetic import (
+    CHECKED_ROWS,
+    build_tiny,
+    draw_inputs,
+    draw_samples,
+    make_example,
+)
 
 
 def samples_are_as_declared(plugin: Plugin[Any]) -> None:
-    """Shape as `output` says, float, finite; images in [-1, 1]; views have one row a sample."""
-    made = sampled(built(plugin), inputs_of(plugin, ROWS))
-    must(SAMPLE in made, f"sample returns a mapping without {SAMPLE!r}, only {', '.join(made)}")
-    _declared(made[SAMPLE], plugin.output(plugin.tiny))
+    """Shape as `output` declares, float, finite; images in [-1, 1]; views have one row a sample."""
+    made = draw_samples(build_tiny(plugin), draw_inputs(plugin, CHECKED_ROWS))
+    require(SAMPLE in made, f"sample returns a mapping without {SAMPLE!r}, only {', '.join(made)}")
+    require_declared(made[SAMPLE], plugin.output(plugin.tiny))
     for name, view in made.items():
-        must(len(view) == ROWS, f"view {name!r} has {len(view)} rows for {ROWS} samples")
+        require(
+            len(view) == CHECKED_ROWS,
+            f"view {name!r} has {len(view)} rows for {CHECKED_ROWS} samples",
+        )
 
 
 def rows_are_independent(plugin: Plugin[Any]) -> None:
-    """A row comes out the same alone, among others, and in another order."""
-    gan, inputs = built(plugin), inputs_of(plugin, ROWS)
-    together = sampled(gan, inputs)
-    backwards = sampled(gan, {name: tensor.flip(0) for name, tensor in inputs.items()})
-    alone = [
-        sampled(gan, {name: tensor[row : row + 1] for name, tensor in inputs.items()})
-        for row in range(ROWS)
-    ]
+    """A sample does not depend on the others of its batch, nor on their order."""
+    gan, inputs = build_tiny(plugin), draw_inputs(plugin, CHECKED_ROWS)
+    together = draw_samples(gan, inputs)
+    backwards = draw_samples(gan, {name: tensor.flip(0) for name, tensor in inputs.items()})
+    alone = []
+    for row in range(CHECKED_ROWS):
+        one = {name: tensor[row : row + 1] for name, tensor in inputs.items()}
+        alone.append(draw_samples(gan, one))
     for name, tensor in together.items():
         far = max(
-            distance(tensor, backwards[name].flip(0)),
-            distance(tensor, torch.cat([one[name] for one in alone])),
+            max_difference(tensor, backwards[name].flip(0)),
+            max_difference(tensor, torch.cat([one[name] for one in alone])),
         )
-        limit = max(
-            1e-5, 1e-3 * float(tensor.std(dim=0).max())
-        )  # float32 kernels round by batch size
-        must(
-            far <= limit,
-            f"{name!r}: rows differ by {far:.2g} with the rows around them; let no layer mix rows in eval mode",
-        )
+        # float32 kernels round differently for each batch size
+        limit = max(1e-5, 1e-3 * float(tensor.std(dim=0).max()))
+        hint = "let no layer mix rows in eval mode"
+        message = f"{name!r}: rows differ by {far:.2g} with the rows around them; {hint}"
+        require(far <= limit, message)
 
 
 def sample_changes_nothing(plugin: Plugin[Any]) -> None:
-    """The same inputs give the same sample; neither the inputs, nor the state, nor any random generator is touched."""
-    gan, inputs = built(plugin), inputs_of(plugin, ROWS)
+    """Equal inputs give equal samples; inputs, state and random generators stay as they are."""
+    gan, inputs = build_tiny(plugin), draw_inputs(plugin, CHECKED_ROWS)
     kept = {name: tensor.clone() for name, tensor in inputs.items()}
-    state, drawn = copies(gan.state_dict()), generators()
-    first = sampled(gan, inputs)
-    must(
-        generators() == drawn,
+    state, drawn = copy_tensors(gan.state_dict()), read_generators()
+    first = draw_samples(gan, inputs)
+    require(
+        read_generators() == drawn,
         "sample draws from torch's, numpy's or Python's generator; make it an input",
     )
     altered = [name for name, tensor in inputs.items() if not torch.equal(kept[name], tensor)]
-    must(not altered, f"sample writes into its inputs {few(altered)}")
+    require(not altered, f"sample writes into its inputs {list_few(altered)}")
     torch.manual_seed(1)
-    second = sampled(gan, inputs)
+    second = draw_samples(gan, inputs)
     for name in first:
-        must(
+        require(
             torch.equal(first[name], second[name]),
             f"{name!r} differs for the same inputs; all randomness must be an input",
         )
-    touched = [name for name, tensor in gan.state_dict().items() if not same(tensor, state[name])]
-    must(not touched, f"sample changes {few(touched)}")
+    touched = [
+        name for name, tensor in gan.state_dict().items() if not equal_bits(tensor, state[name])
+    ]
+    require(not touched, f"sample changes {list_few(touched)}")
 
 
 def encode_gives_inputs(plugin: Plugin[Any]) -> None:
-    """Where there is an encoder: it returns inputs of `sample`, one row an image, and `sample` takes them; what it has to
-    be told beside, it asks for by an InputError."""
-    gan, output = built(plugin), plugin.output(plugin.tiny)
+    """`encode`, if defined, returns inputs that `sample` takes, one row an image.
+
+    It raises InputError for inputs that it needs and does not get."""
+    gan, output = build_tiny(plugin), plugin.output(plugin.tiny)
     if type(gan).encode is GAN.encode:
         return
-    inputs = inputs_of(plugin, ROWS)
-    images = torch.stack([example(output, row) for row in range(ROWS)])
+    inputs = draw_inputs(plugin, CHECKED_ROWS)
+    images = torch.stack([make_example(output, row) for row in range(CHECKED_ROWS)])
     with torch.no_grad():
         found = gan.encode(images, inputs)
-        _asks_for_what_it_needs(gan, images)
+        try:
+            gan.encode(images, {})
+        except InputError:
+            pass
+        except (LookupError, TypeError, AttributeError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            message = f"encode fails where nothing is known of the images ({reason})"
+            raise Nonconforming(f"{message}; raise InputError") from error
     foreign = sorted(set(found) - set(inputs))
-    must(
-        not foreign,
-        f"encode returns {few(foreign)}, which `sample` does not take (inputs: {', '.join(inputs)})",
-    )
+    known = f"(inputs: {', '.join(inputs)})"
+    message = f"encode returns {list_few(foreign)}, which `sample` does not take {known}"
+    require(not foreign, message)
     for name, tensor in found.items():
-        fits = tensor.shape == inputs[name].shape
-        must(
-            fits,
-            f"encode returns {name!r} of shape {list(tensor.shape)}, the input's is {list(inputs[name].shape)}",
-        )
-    _declared(sampled(gan, {**inputs, **found})[SAMPLE], output)
+        shape, expected = list(tensor.shape), list(inputs[name].shape)
+        message = f"encode returns {name!r} of shape {shape}, the input's is {expected}"
+        require(shape == expected, message)
+    require_declared(draw_samples(gan, {**inputs, **found})[SAMPLE], output)
 
 
 def meaning_stands_for_text(plugin: Plugin[Any]) -> None:
-    """Where there are vectors of sentences: one row a sentence, `sample` takes them in place of the sentence and gives the same,
-    and takes what lies between two."""
-    gan, inputs = built(plugin).eval(), inputs_of(plugin, ROWS)
+    """`meaning`, if defined, returns one text embedding a prompt.
+
+    `sample` gives the same for embedding and prompt, and takes the mean of two embeddings."""
+    gan, inputs = build_tiny(plugin).eval(), draw_inputs(plugin, CHECKED_ROWS)
     if type(gan).meaning is GAN.meaning:
         return
     texts = [name for name, spec in plugin.inputs(plugin.tiny).items() if isinstance(spec, Text)]
-    must(len(texts) == 1, f"`meaning` is of one Text input; there are {len(texts)}")
+    require(len(texts) == 1, f"`meaning` is of one Text input; there are {len(texts)}")
     with torch.no_grad():
         found = gan.meaning(inputs[texts[0]])
-    must(
-        found.ndim == 2 and len(found) == ROWS,
-        f"meaning returns shape {list(found.shape)} for {ROWS} sentences",
+    require(
+        found.ndim == 2 and len(found) == CHECKED_ROWS,
+        f"meaning returns shape {list(found.shape)} for {CHECKED_ROWS} sentences",
     )
     others = {name: tensor for name, tensor in inputs.items() if name != texts[0]}
-    far = distance(sampled(gan, inputs)[SAMPLE], sampled(gan, {**others, MEANING: found})[SAMPLE])
-    must(far <= 1e-5, f"samples of a sentence and of its vector differ by {far:.2g}")
-    _declared(
-        sampled(gan, {**others, MEANING: (found + found.flip(0)) / 2})[SAMPLE],
-        plugin.output(plugin.tiny),
-    )
+    expected = draw_samples(gan, inputs)[SAMPLE]
+    far = max_difference(expected, draw_samples(gan, {**others, MEANING: found})[SAMPLE])
+    require(far <= 1e-5, f"samples of a sentence and of its vector differ by {far:.2g}")
+    between = draw_samples(gan, {**others, MEANING: (found + found.flip(0)) / 2})[SAMPLE]
+    require_declared(between, plugin.output(plugin.tiny))
 
 
-def _asks_for_what_it_needs(gan: GAN[Any], images: Tensor) -> None:
-    try:
-        gan.encode(images, {})
-    except InputError:
-        return
-    except (LookupError, TypeError, AttributeError) as error:
-        told = f"{type(error).__name__}: {error}"
-        raise Nonconforming(
-            f"encode fails where nothing is known of the images ({told}); raise InputError"
-        ) from error
-
-
-def _declared(sample: Tensor, output: Output) -> None:
+def require_declared(sample: Tensor, output: Output) -> None:
+    """A sample has the declared shape and range."""
     match output:
         case Picture(channels, size):
-            expected: list[int | None] = [ROWS, channels, size, size]
+            expected: list[int | None] = [CHECKED_ROWS, channels, size, size]
         case Points(dims):
-            expected = [ROWS, dims]
+            expected = [CHECKED_ROWS, dims]
         case Curve(length):
-            expected = [ROWS, length]
+            expected = [CHECKED_ROWS, length]
     shape = list(sample.shape)
     fits = len(shape) == len(expected) and all(
         want in (None, have) for want, have in zip(expected, shape, strict=True)
     )
-    must(fits, f"sample has shape {shape}; `output` declares {expected}")
-    must(
+    require(fits, f"sample has shape {shape}; `output` declares {expected}")
+    require(
         sample.is_floating_point() and bool(torch.isfinite(sample).all()),
         f"samples are not finite floats ({sample.dtype})",
     )
     if isinstance(output, Picture):
         far = float(sample.abs().max())
-        must(far <= 1, f"images reach {far:.4g}; they must lie in [-1, 1] (end in tanh)")
+        require(far <= 1, f"images reach {far:.4g}; they must lie in [-1, 1] (end in tanh)")

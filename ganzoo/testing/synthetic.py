@@ -1,4 +1,4 @@
-"""Made-up data and built networks for checks."""
+"""Synthetic data and tiny models for checks."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ganzoo.plugin import Plugin
 from ganzoo.sampling.samples import precise, views
 from ganzoo.spec import Captions, Curve, Data, Embeddings, Facts, Field, Labels, Picture, Points
 
-ROWS = 5
-"""Rows of a checked sample."""
+CHECKED_ROWS = 5
+"""Samples that a check draws."""
 
 
 class Synthetic:
-    """Made-up examples of a plugin's fields; the one at a position is a function of (seed, position)."""
+    """Synthetic examples of a plugin's fields; each is a function of (seed, position)."""
 
     count = 64
 
@@ -30,12 +30,12 @@ class Synthetic:
         """`size` examples by field name."""
         places = [(seed + 1000 * (position + row)) % 2**63 for row in range(size)]
         return {
-            name: torch.stack([example(field, place + number) for place in places])
+            name: torch.stack([make_example(field, place + number) for place in places])
             for number, (name, field) in enumerate(self.fields.items())
         }
 
 
-def example(field: Field, seed: int) -> Tensor:
+def make_example(field: Field, seed: int) -> Tensor:
     """One example of a field, without the batch dimension."""
     rng = torch.Generator().manual_seed(seed)
     match field:
@@ -53,8 +53,8 @@ def example(field: Field, seed: int) -> Tensor:
             return torch.randn(size, generator=rng)
 
 
-def facts_of(data: Data) -> Facts:
-    """Facts of a set that holds exactly these fields."""
+def describe_data(data: Data) -> Facts:
+    """Facts of a data set with exactly these fields."""
     known: dict[str, Any] = {"kind": "images"}
     for field in data.fields.values():
         match field:
@@ -77,25 +77,28 @@ def facts_of(data: Data) -> Facts:
     return Facts(name="synthetic", count=Synthetic.count, domains=domains, **known)
 
 
-def built(plugin: Plugin[Any], seed: int = 0) -> GAN[Any]:
+def build_tiny(plugin: Plugin[Any], seed: int = 0) -> GAN[Any]:
+    """A model of the plugin's `tiny` config."""
     torch.manual_seed(seed)
     return plugin.build(plugin.tiny)
 
 
-def inputs_of(plugin: Plugin[Any], n: int) -> dict[str, Tensor]:
-    """Examples of every input; choices go round their options, so that each is tried."""
+def draw_inputs(plugin: Plugin[Any], n: int) -> dict[str, Tensor]:
+    """Examples of every input; a choice cycles through its options."""
     rows = Rows(0, n)
-    return {
-        name: torch.arange(n) % len(spec.options)
-        if isinstance(spec, Choice)
-        else spec.example(name, rows)
-        for name, spec in plugin.inputs(plugin.tiny).items()
-    }
+    found = {}
+    for name, spec in plugin.inputs(plugin.tiny).items():
+        if isinstance(spec, Choice):
+            found[name] = torch.arange(n) % len(spec.options)
+        else:
+            found[name] = spec.example(name, rows)
+    return found
 
 
-def sampled(
+def draw_samples(
     gan: GAN[Any], inputs: Mapping[str, Tensor], precision: str = "fp32"
 ) -> dict[str, Tensor]:
+    """Views of samples, in eval mode."""
     gan.eval()
     with torch.no_grad(), precise(torch.device("cpu"), precision):
         return dict(views(gan.sample(inputs)))

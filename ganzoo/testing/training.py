@@ -1,4 +1,4 @@
-"""Checks of `losses`, driven by the core's own engine and trainer."""
+"""Checks of `losses`, run by the same engine and trainer that train models."""
 
 from __future__ import annotations
 
@@ -14,102 +14,93 @@ from torch import Tensor, nn
 
 from ganzoo.gan import GAN, Phase, Update
 from ganzoo.plugin import Plugin
-from ganzoo.testing.finding import Nonconforming, copies, few, generators, must, same
-from ganzoo.testing.synthetic import ROWS, Synthetic, built, inputs_of, sampled
+from ganzoo.testing.finding import (
+    Nonconforming,
+    copy_tensors,
+    equal_bits,
+    list_few,
+    read_generators,
+    require,
+)
+from ganzoo.testing.synthetic import CHECKED_ROWS, Synthetic, build_tiny, draw_inputs, draw_samples
 from ganzoo.training.engine import Engine
 from ganzoo.training.loop import Rhythm, Trainer
 from ganzoo.training.optim import Mover
 
-MOST_STEPS = 12
-"""In so many steps every player of a phase must have moved at least once."""
+TURN_LIMIT = 12
+"""Steps in which every player of a phase must be updated at least once."""
 
 
 def only_the_player_moves(plugin: Plugin[Any]) -> None:
-    """In float32: `losses` itself changes no weights, every declared player plays, each of its networks learns."""
-    for phase, turns in _played(plugin, "fp32"):
+    """`losses` changes no weights itself; every player has updates, which move all its networks."""
+    for phase, turns in play_phases(plugin, "fp32"):
         for turn in turns:
-            must(
-                not turn.touched,
-                f"{turn.where}: `losses` changed weights of {few(turn.touched)}; yield a loss, the core moves them",
-            )
+            changed = f"`losses` changed weights of {list_few(turn.touched)}"
+            require(not turn.touched, f"{turn.where}: {changed}; yield a loss, the core moves them")
         for name, player in phase.players.items():
+            where = f"player {name!r} of phase {phase.name!r}"
             moved = [turn.moved for turn in turns if turn.player == name]
-            must(
-                bool(moved),
-                f"player {name!r} of phase {phase.name!r} has not played in {MOST_STEPS} steps",
-            )
-            idle = set(player.networks) - set().union(*moved)
-            must(
-                not idle,
-                f"player {name!r} of phase {phase.name!r}: its loss does not depend on {few(sorted(idle))}",
-            )
+            require(bool(moved), f"{where} has no update in {TURN_LIMIT} steps")
+            idle = list_few(sorted(set(player.networks) - set().union(*moved)))
+            require(not idle, f"{where}: its loss does not depend on {idle}")
 
 
 def losses_are_finite(plugin: Plugin[Any]) -> None:
-    """Each loss in float32 is a finite scalar of a declared player, and so is what it logs."""
-    for _, turns in _played(plugin, "fp32"):
-        _finite(turns)
+    """Losses and logged values are finite scalars in float32."""
+    for _, turns in play_phases(plugin, "fp32"):
+        require_finite(turns)
 
 
 def losses_draw_from_the_step(plugin: Plugin[Any]) -> None:
-    """`losses` leaves torch's, numpy's and Python's own generators alone (nn.Dropout excepted)."""
+    """`losses` uses no global random generator (nn.Dropout excepted)."""
     dropout = any(
-        isinstance(layer, nn.modules.dropout._DropoutNd) for layer in built(plugin).modules()
+        isinstance(layer, nn.modules.dropout._DropoutNd) for layer in build_tiny(plugin).modules()
     )
-    for _, turns in _played(plugin, "fp32"):
+    for _, turns in play_phases(plugin, "fp32"):
         for turn in turns:
-            must(
-                dropout or not turn.drew,
-                f"{turn.where}: randomness from outside; use step.noise, step.uniform or step.rng",
-            )
+            hint = "uses a global random generator; use step.noise, step.uniform or step.rng"
+            require(dropout or not turn.drew, f"{turn.where}: {hint}")
 
 
 def bf16_is_finite(plugin: Plugin[Any]) -> None:
-    """Under bf16 autocast losses are finite and computed in float32, samples are finite."""
-    for _, turns in _played(plugin, "bf16"):
-        _finite(turns)
+    """Under bf16 autocast losses are finite and computed in float32; samples are finite."""
+    for _, turns in play_phases(plugin, "bf16"):
+        require_finite(turns)
         for turn in turns:
-            must(
-                turn.loss.dtype == torch.float32,
-                f"{turn.where}: a loss in {turn.loss.dtype}; call .float() on outputs first",
-            )
-    made = sampled(built(plugin), inputs_of(plugin, ROWS), "bf16")
-    must(
-        all(bool(torch.isfinite(t.float()).all()) for t in made.values()),
-        "samples under bf16 are not finite",
-    )
+            hint = f"a loss in {turn.loss.dtype}; call .float() on outputs first"
+            require(turn.loss.dtype == torch.float32, f"{turn.where}: {hint}")
+    made = draw_samples(build_tiny(plugin), draw_inputs(plugin, CHECKED_ROWS), "bf16")
+    finite = all(bool(torch.isfinite(tensor.float()).all()) for tensor in made.values())
+    require(finite, "samples under bf16 are not finite")
 
 
 def a_restart_changes_nothing(plugin: Plugin[Any]) -> None:
-    """Training stopped half-way through any phase and resumed in new objects gives the bits of training in one go."""
+    """Training that stops inside a phase and resumes in new objects gives the same bits."""
     with tempfile.TemporaryDirectory() as folder:
-        straight = _trainer(plugin, Path(folder, "straight"), seed=0)
+        straight = build_trainer(plugin, Path(folder, "straight"), seed=0)
         straight.run()
-        expected, begun = _state(straight), 0
+        expected, done = collect_state(straight), 0
         for phase in straight.phases:
             stopped = Path(folder, phase.name)
-            _trainer(plugin, stopped, seed=0).run(until=begun + phase.steps // 2)
-            second = _trainer(plugin, stopped, seed=1)
+            build_trainer(plugin, stopped, seed=0).run(until=done + phase.steps // 2)
+            second = build_trainer(plugin, stopped, seed=1)
             second.resume()
             second.run()
-            actual = _state(second)
-            differ = [
-                name
-                for name in expected
-                if name not in actual or not same(expected[name], actual[name])
-            ]
+            actual = collect_state(second)
+            differ = []
+            for name, tensor in expected.items():
+                if name not in actual or not equal_bits(tensor, actual[name]):
+                    differ.append(name)
             where = f"after a restart in phase {phase.name!r}"
-            must(
-                not differ,
-                f"{where} {few(differ)} differ; keep what later steps need in registered buffers",
-            )
-            begun += phase.steps
+            hint = "keep what later steps need in registered buffers"
+            require(not differ, f"{where} {list_few(differ)} differ; {hint}")
+            done += phase.steps
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One update as the core made it. `touched`: networks that `losses` changed before it, `moved`: those the core moved
-    after; `drew`: whether `losses` used a global random generator."""
+    """One update. `touched`: networks that `losses` changed before it; `moved`: those that the
+    optimizer changed; `drew`: whether `losses` used a global random generator."""
 
     phase: str
     index: int
@@ -125,24 +116,24 @@ class Turn:
         return f"player {self.player!r} at step {self.index} of phase {self.phase!r}"
 
 
-def _played(plugin: Plugin[Any], precision: str) -> Iterator[tuple[Phase, list[Turn]]]:
-    """A few real steps of each phase: until every player has played, at least 2 and at most MOST_STEPS."""
+def play_phases(plugin: Plugin[Any], precision: str) -> Iterator[tuple[Phase, list[Turn]]]:
+    """Steps of each phase until every player has an update: at least 2, at most TURN_LIMIT."""
     engine = Engine("cpu", precision)
-    gan, batches = engine.place(built(plugin)), Synthetic(plugin.data(plugin.tiny))
+    gan, batches = engine.place(build_tiny(plugin)), Synthetic(plugin.data(plugin.tiny))
     for phase in gan.phases():
         moving = {name for player in phase.players.values() for name in player.networks}
         for name, child in gan.named_children():
             child.train(name in moving)
         movers = {name: Mover(gan, player, phase) for name, player in phase.players.items()}
         turns: list[Turn] = []
-        for index in range(min(phase.steps, MOST_STEPS)):
+        for index in range(min(phase.steps, TURN_LIMIT)):
             if index >= 2 and {turn.player for turn in turns} == set(movers):
                 break
-            turns += _step(gan, phase, index, movers, batches, engine)
+            turns += play_step(gan, phase, index, movers, batches, engine)
         yield phase, turns
 
 
-def _step(
+def play_step(
     gan: GAN[Any],
     phase: Phase,
     index: int,
@@ -150,99 +141,83 @@ def _step(
     batches: Synthetic,
     engine: Engine,
 ) -> Iterator[Turn]:
+    """One training step, with what each update changes."""
     step = engine.step(phase, index)
     size = min(phase.batch, 8)
     updates = engine.drive(gan.losses(engine.batch(batches.take(index * size, size, 0)), step))
     while True:
-        before, unused = copies(gan.state_dict()), generators()
+        before, unused = copy_tensors(gan.state_dict()), read_generators()
         update = next(updates, None)
         if update is None:
             return
-        drew, between = generators() != unused, copies(gan.state_dict())
-        _yielded(update, movers, f"step {index} of phase {phase.name!r}")
+        drew, between = read_generators() != unused, copy_tensors(gan.state_dict())
+        require_valid(update, movers, f"step {index} of phase {phase.name!r}")
+        mover = movers[update.player]
         try:
-            engine.move(movers[update.player], update.loss, index)
-            _marked_moved(movers[update.player])
+            engine.move(mover, update.loss, index)
+            for parameter in mover.parameters:
+                if parameter.grad is not None:
+                    # fused optimizers hide from autograd that the weights have moved
+                    torch.autograd.graph.increment_version(parameter)
         except RuntimeError as error:
-            raise Nonconforming(_explained(error, update.player, phase.name)) from error
-        touched, moved = _changed(gan, before, between), _changed(gan, between, gan.state_dict())
-        yield Turn(
-            phase.name, index, update.player, update.loss.detach(), update.log, touched, moved, drew
-        )
+            reason = f"backward failed ({str(error).splitlines()[0]})"
+            if "modified by an inplace operation" in reason:
+                reason = (
+                    "its loss was computed through weights that have moved since; "
+                    "compute it after the `yield` that moves them"
+                )
+            where = f"player {update.player!r} of phase {phase.name!r}"
+            raise Nonconforming(f"{where}: {reason}") from error
+        touched = list_changed(gan, before, between)
+        moved = list_changed(gan, between, gan.state_dict())
+        loss = update.loss.detach()
+        yield Turn(phase.name, index, update.player, loss, update.log, touched, moved, drew)
 
 
-def _marked_moved(mover: Mover) -> None:
-    """Fused optimizers move weights without telling autograd, so a loss through old weights would pass unnoticed."""
-    for parameter in mover.parameters:
-        if parameter.grad is not None:
-            torch.autograd.graph.increment_version(parameter)
+def require_valid(update: Update, movers: Iterable[str], where: str) -> None:
+    """An Update of a declared player, whose loss is a scalar that depends on weights."""
+    kind = type(update).__name__
+    require(isinstance(update, Update), f"{where}: losses yields a {kind}, not an Update")
+    players = ", ".join(movers)
+    known = update.player in movers
+    require(known, f"{where}: an update of {update.player!r}; its players are {players}")
+    loss, where = update.loss, f"{where}: the loss of {update.player!r}"
+    require(loss.ndim == 0, f"{where} has shape {list(loss.shape)}; reduce it to a scalar")
+    require(loss.requires_grad, f"{where} depends on no weights")
 
 
-def _yielded(update: Update, movers: Iterable[str], where: str) -> None:
-    must(
-        isinstance(update, Update),
-        f"{where}: losses yields a {type(update).__name__}, not an Update",
-    )
-    must(
-        update.player in movers,
-        f"{where}: an update of {update.player!r}; its players are {', '.join(movers)}",
-    )
-    must(
-        update.loss.ndim == 0,
-        f"{where}: the loss of {update.player!r} has shape {list(update.loss.shape)}; reduce it to a scalar",
-    )
-    must(update.loss.requires_grad, f"{where}: the loss of {update.player!r} depends on no weights")
-
-
-def _explained(error: RuntimeError, player: str, phase: str) -> str:
-    text = str(error).splitlines()[0]
-    if "modified by an inplace operation" in text:
-        return (
-            f"player {player!r} of phase {phase!r}: its loss was computed through weights that have moved since; "
-            "compute it after the `yield` that moves them"
-        )
-    return f"player {player!r} of phase {phase!r}: backward failed ({text})"
-
-
-def _changed(
+def list_changed(
     gan: GAN[Any], before: Mapping[str, Tensor], after: Mapping[str, Tensor]
 ) -> tuple[str, ...]:
-    """Networks of which a parameter (not a buffer) differs."""
-    names = [name for name, _ in gan.named_parameters() if not same(before[name], after[name])]
+    """Networks with a parameter (not a buffer) that differs."""
+    names = [
+        name for name, _ in gan.named_parameters() if not equal_bits(before[name], after[name])
+    ]
     return tuple(dict.fromkeys(name.partition(".")[0] for name in names))
 
 
-def _finite(turns: Iterable[Turn]) -> None:
+def require_finite(turns: Iterable[Turn]) -> None:
+    """Losses and logged values are finite scalars."""
     for turn in turns:
-        must(
-            math.isfinite(float(turn.loss)),
-            f"{turn.where}: the loss is {float(turn.loss)} on made-up data",
-        )
+        loss = float(turn.loss)
+        require(math.isfinite(loss), f"{turn.where}: the loss is {loss} on synthetic data")
         for key, value in turn.log.items():
-            must(
-                value.numel() == 1 and math.isfinite(float(value.detach())),
-                f"{turn.where}: logs {key!r}, which is no finite scalar",
-            )
+            finite = value.numel() == 1 and math.isfinite(float(value.detach()))
+            require(finite, f"{turn.where}: logs {key!r}, which is not a finite scalar")
 
 
-def _trainer(plugin: Plugin[Any], folder: Path, seed: int) -> Trainer:
-    """The core's own trainer over four steps of each phase."""
+def build_trainer(plugin: Plugin[Any], folder: Path, seed: int) -> Trainer:
+    """A trainer over four steps of each phase."""
     folder.mkdir(exist_ok=True)
-    gan = built(plugin, seed)
+    gan = build_tiny(plugin, seed)
     phases = tuple(replace(phase, steps=4, batch=min(phase.batch, 8)) for phase in gan.phases())
     rhythm = Rhythm(log=0, sample=0, checkpoint=0)
-    return Trainer(
-        gan,
-        phases,
-        Synthetic(plugin.data(plugin.tiny)),
-        Engine("cpu", "fp32"),
-        folder,
-        rhythm=rhythm,
-    )
+    data, engine = Synthetic(plugin.data(plugin.tiny)), Engine("cpu", "fp32")
+    return Trainer(gan, phases, data, engine, folder, rhythm=rhythm)
 
 
-def _state(trainer: Trainer) -> dict[str, Tensor]:
-    """Everything a trainer holds: live weights and buffers, averages, moments."""
+def collect_state(trainer: Trainer) -> dict[str, Tensor]:
+    """Weights, buffers, averages and moments of a trainer."""
     found = dict(trainer.gan.state_dict())
     found |= {f"average of {name}": tensor for name, tensor in trainer.average.state().items()}
     for player, mover in trainer.movers.items():

@@ -233,7 +233,9 @@ def wrong_weights(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Wrong)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setattr(inception, "INCEPTION_URL", f"http://127.0.0.1:{server.server_port}/inception.pth")
+    monkeypatch.setattr(
+        inception, "INCEPTION_URL", f"http://127.0.0.1:{server.server_port}/inception.pth"
+    )
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     yield
     server.shutdown()
