@@ -59,7 +59,7 @@ def once(model: str, source: Path, device: str, precision: str) -> dict[str, flo
     loaded = ganzoo.load(model, device=device, precision=precision)
     loaded.translate(Image.new("RGB", (64, 64)))
     started = time.perf_counter()
-    photographs.save(loaded.translate(source), source.with_name("made.jpg"))
+    photographs.save_photograph(loaded.translate(source), source.with_name("made.jpg"))
     seconds = time.perf_counter() - started
     return {"seconds": seconds, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 

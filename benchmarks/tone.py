@@ -24,22 +24,22 @@ from ganzoo.inputs import Choice
 from ganzoo.photographs import photograph
 
 SQUARE = 128
-usual = photograph.cut
+usual = photograph.choose_tiling
 
 
 def at_once(spec: Any) -> Any:
-    return dataclasses.replace(usual(spec), most=1 << 62)
+    return dataclasses.replace(usual(spec), at_once=1 << 62)
 
 
 def made(
-    model: Model, picture: Image.Image, inputs: dict[str, str], cut: Any
+    model: Model, picture: Image.Image, inputs: dict[str, str], tiling: Any
 ) -> NDArray[np.float64]:
     """Means of squares (rows, columns, 3)."""
-    photograph.cut = cut
+    photograph.choose_tiling = tiling
     try:
         levels = np.asarray(model.translate(picture, **inputs), np.float64)
     finally:
-        photograph.cut = usual
+        photograph.choose_tiling = usual
     rows, columns = (side // SQUARE for side in levels.shape[:2])
     squares = levels[: rows * SQUARE, : columns * SQUARE].reshape(rows, SQUARE, columns, SQUARE, -1)
     means: NDArray[np.float64] = squares.mean(axis=(1, 3))
@@ -60,7 +60,7 @@ def main() -> None:
         (round(photo.width * asked.times), round(photo.height * asked.times)),
         Image.Resampling.LANCZOS,
     )
-    if usual(photograph.required(model)[1]).at_once(picture.height, picture.width):
+    if usual(photograph.require_image_input(model)[1]).fits_at_once(picture.height, picture.width):
         parser.error(
             f"{picture.width} x {picture.height} pixels go through at once, with nothing to compare; raise --times"
         )

@@ -56,7 +56,7 @@ class Model(model.Model):
 
         if direction:
             inputs["direction"] = direction
-        return photograph.applied(self, image, inputs, show=show)
+        return photograph.translate_image(self, image, inputs, show=show)
 
     def colorize(self, image: Any, **options: Any) -> Image.Image:
         """Color a photograph; the same as `translate`."""

@@ -1,7 +1,12 @@
-"""sRGB levels and linear light: `ganzoo.nn.colour` under its short path."""
+"""sRGB and linear light: `ganzoo.nn.srgb` under a short path.
+
+`decoded` and `encoded` are the former names of `srgb_to_linear` and `linear_to_srgb`."""
 
 from __future__ import annotations
 
-from ganzoo.nn.colour import decoded, encoded
+from ganzoo.nn.srgb import linear_to_srgb, srgb_to_linear
 
-__all__ = ["decoded", "encoded"]
+decoded = srgb_to_linear
+encoded = linear_to_srgb
+
+__all__ = ["decoded", "encoded", "linear_to_srgb", "srgb_to_linear"]

@@ -20,7 +20,7 @@ from ganzoo.gan import Step, Update
 from ganzoo.nn import bce, generator_loss
 from ganzoo.photographs import photograph as photographs
 from ganzoo.photographs import tiles
-from ganzoo.photographs.tiles import Cut
+from ganzoo.photographs.tiles import Tiling
 from ganzoo.pictures import images
 from ganzoo.spec import Facts
 from ganzoo.training.run import train
@@ -150,8 +150,11 @@ def test_lightness_stays_where_tiles_meet() -> None:
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
             layer.weight.data *= 30
     spec: Any = registry.get("colorizer").inputs(gan.config)["image"]
-    photograph, cut = pictures(200, 1, 301), Cut(spec.multiple, spec.halo, most=1 << 14, side=100)
-    made = tiles.through(
+    photograph, cut = (
+        pictures(200, 1, 301),
+        Tiling(spec.multiple, spec.halo, at_once=1 << 14, side=100),
+    )
+    made = tiles.run_tiled(
         lambda tile: gan.sample({"image": tile}), images.to_uint8(photograph)[0], cut
     )["sample"]
     asked, found = (
@@ -225,12 +228,12 @@ def test_an_overview_gives_a_large_picture_the_colours_of_its_reduced_copy() -> 
 
 def test_a_model_with_an_overview_is_never_given_tiles() -> None:
     cuts = [
-        photographs.cut(
+        photographs.choose_tiling(
             registry.get("colorizer").inputs(built(**SMALL, overview=whole).config)["image"]  # type: ignore[arg-type]
         )
         for whole in (False, True)
     ]
-    assert [cut.at_once(4000, 6000) for cut in cuts] == [False, True]
+    assert [cut.fits_at_once(4000, 6000) for cut in cuts] == [False, True]
 
 
 def test_strips_of_rows_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

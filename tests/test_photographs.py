@@ -21,7 +21,7 @@ from ganzoo.api import Model
 from ganzoo.errors import InputError, UsageError
 from ganzoo.inputs import Image as ImageInput
 from ganzoo.photographs import photograph
-from ganzoo.photographs.tiles import Cut
+from ganzoo.photographs.tiles import Tiling
 from ganzoo.pictures import images
 from ganzoo.sampling.assembly import model_config
 from ganzoo.zoo import weights
@@ -146,7 +146,7 @@ CONVERTED: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 @pytest.mark.parametrize("mode", CONVERTED)
 def test_colours_of_every_kind(colours: Image.Image, mode: str) -> None:
-    photo = photograph.read(CONVERTED[mode](colours), 3)
+    photo = photograph.read_photograph(CONVERTED[mode](colours), 3)
     assert photo.levels.shape == (30, 41, 3)
     assert abs(photo.levels.astype(int) - np.asarray(colours)).mean() < 4
     assert (photo.alpha, photo.profile) == (None, None)
@@ -167,7 +167,7 @@ def test_grey_of_every_kind(tmp_path: Path, mode: str, channels: int) -> None:
         )
     else:
         image = Image.fromarray(grey).convert(mode)
-    levels = photograph.read(image, channels).levels
+    levels = photograph.read_photograph(image, channels).levels
     assert levels.shape == (16, 16, channels)
     expected = np.asarray(image.convert("L")) if mode == "1" else grey
     assert (levels == expected[..., None]).all()
@@ -176,7 +176,7 @@ def test_grey_of_every_kind(tmp_path: Path, mode: str, channels: int) -> None:
 def test_sixteen_bits_of_colour(tmp_path: Path) -> None:
     levels = toned.photograph(9, 7)
     png_of_16_bits(tmp_path / "deep.png", levels.astype(np.uint16) * 257)
-    assert (photograph.read(tmp_path / "deep.png", 3).levels == levels).all()
+    assert (photograph.read_photograph(tmp_path / "deep.png", 3).levels == levels).all()
 
 
 @pytest.mark.parametrize("turn", range(1, 9))
@@ -188,9 +188,9 @@ def test_the_result_is_upright_and_has_no_tag(
     colours.save(tmp_path / "x.jpg", exif=exif, quality=100)
     with Image.open(tmp_path / "x.jpg") as image:
         shown = np.asarray(ImageOps.exif_transpose(image))
-    assert (photograph.read(tmp_path / "x.jpg", 3).levels == shown).all()
+    assert (photograph.read_photograph(tmp_path / "x.jpg", 3).levels == shown).all()
     made = model("toned").translate(tmp_path / "x.jpg")
-    photograph.save(made, tmp_path / "y.jpg")
+    photograph.save_photograph(made, tmp_path / "y.jpg")
     with Image.open(tmp_path / "y.jpg") as image:
         assert image.size == shown.shape[1::-1]
         assert not image.getexif()
@@ -199,14 +199,14 @@ def test_the_result_is_upright_and_has_no_tag(
 def test_a_wide_profile_is_left_and_come_back_to(tmp_path: Path, colours: Image.Image) -> None:
     wide = profile()
     colours.save(tmp_path / "x.png", icc_profile=wide)
-    photo = photograph.read(tmp_path / "x.png", 3)
+    photo = photograph.read_photograph(tmp_path / "x.png", 3)
     own, srgb = ImageCms.ImageCmsProfile(io.BytesIO(wide)), ImageCms.createProfile("sRGB")
     expected = ImageCms.profileToProfile(colours, own, srgb, renderingIntent=1)  # type: ignore[arg-type]
     assert expected is not None
     assert abs(photo.levels.astype(int) - np.asarray(expected)).max() <= 2, "the network sees sRGB"
     assert abs(photo.levels.astype(int) - np.asarray(colours)).max() > 8, "which is something else"
     for name in ("y.png", "y.jpg", "y.webp", "y.tif"):
-        photograph.save(photo.finished([photo.levels]), tmp_path / name)
+        photograph.save_photograph(photo.assemble([photo.levels]), tmp_path / name)
         with Image.open(tmp_path / name) as back:
             assert back.info["icc_profile"] == wide
             inside = (photo.levels > 0).all(-1) & (photo.levels < 255).all(
@@ -223,8 +223,8 @@ def test_a_wide_profile_is_left_and_come_back_to(tmp_path: Path, colours: Image.
 def test_srgb_s_own_profile_is_kept_and_changes_nothing(colours: Image.Image) -> None:
     plain = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     colours.info["icc_profile"] = plain
-    photo = photograph.read(colours, 3)
-    made = photo.finished([photo.levels])
+    photo = photograph.read_photograph(colours, 3)
+    made = photo.assemble([photo.levels])
     assert (np.asarray(made) == np.asarray(colours)).all()
     assert made.info["icc_profile"] == plain
 
@@ -234,14 +234,14 @@ def test_srgb_s_own_profile_is_kept_and_changes_nothing(colours: Image.Image) ->
 )
 def test_a_broken_profile_is_left_out(colours: Image.Image, broken: bytes) -> None:
     colours.info["icc_profile"] = broken
-    photo = photograph.read(colours, 3)
+    photo = photograph.read_photograph(colours, 3)
     assert (photo.levels == np.asarray(colours)).all()
-    assert "icc_profile" not in photo.finished([photo.levels]).info
+    assert "icc_profile" not in photo.assemble([photo.levels]).info
 
 
 def test_a_grey_profile_takes_no_colour_away(colours: Image.Image) -> None:
     colours.info["icc_profile"] = grey_profile()
-    photo = photograph.read(colours, 3)
+    photo = photograph.read_photograph(colours, 3)
     assert (photo.levels == np.asarray(colours)).all()
     assert photo.profile is None
 
@@ -253,15 +253,15 @@ def test_a_grey_profile_counts_beside_transparency(colours: Image.Image) -> None
     clear.putalpha(128)
     clear.info["icc_profile"] = grey_profile()
     assert clear.mode == "LA"
-    expected = photograph.read(plain, 3).levels
+    expected = photograph.read_photograph(plain, 3).levels
     assert (expected != np.asarray(plain.convert("RGB"))).any()
-    assert (photograph.read(clear, 3).levels == expected).all()
+    assert (photograph.read_photograph(clear, 3).levels == expected).all()
 
 
 def test_sixteen_bits_are_rounded_and_keep_what_is_transparent(tmp_path: Path) -> None:
     levels = np.array([[0, 128, 129, 65534], [65535, 32768, 300, 301]], dtype=np.uint16)
     Image.fromarray(levels).save(tmp_path / "deep.png", transparency=300)
-    photo = photograph.read(tmp_path / "deep.png", 1)
+    photo = photograph.read_photograph(tmp_path / "deep.png", 1)
     assert photo.levels[..., 0].tolist() == [[0, 0, 1, 255], [255, 128, 255, 1]], (
         "white where nothing shows"
     )
@@ -272,28 +272,28 @@ def test_sixteen_bits_are_rounded_and_keep_what_is_transparent(tmp_path: Path) -
 def test_levels_of_32_bits_and_broken_files_from_pil_are_refused(tmp_path: Path) -> None:
     Image.fromarray(np.full((4, 4), 70_000, dtype=np.int32)).save(tmp_path / "deep.tif")
     with pytest.raises(InputError, match="more than 16 bits"):
-        photograph.read(tmp_path / "deep.tif", 3)
+        photograph.read_photograph(tmp_path / "deep.tif", 3)
     with pytest.raises(InputError, match="more than 16 bits"):
         images.read_inputs([tmp_path / "deep.tif"], ImageInput(3), "image")
     Image.new("RGB", (64, 64), "red").save(tmp_path / "x.jpg")
     (tmp_path / "cut.jpg").write_bytes((tmp_path / "x.jpg").read_bytes()[:-60])
-    with pytest.raises(InputError, match="not a picture that can be read"):
-        photograph.read(Image.open(tmp_path / "cut.jpg"), 3)
+    with pytest.raises(InputError, match="not a (readable image|picture that can be read)"):
+        photograph.read_photograph(Image.open(tmp_path / "cut.jpg"), 3)
 
 
 def test_transparency_is_put_back(tmp_path: Path, colours: Image.Image, model: Any) -> None:
     alpha = np.zeros((30, 41), np.uint8)
     alpha[:, 10:], alpha[:, 20:] = 128, 255
     colours.putalpha(Image.fromarray(alpha))
-    photo = photograph.read(colours, 3)
+    photo = photograph.read_photograph(colours, 3)
     assert (photo.levels[:, :10] == 255).all(), "where nothing shows the network sees white"
     assert (photo.levels[:, 10:] == np.asarray(colours)[:, 10:, :3]).all()
     made = model("toned").translate(colours)
     for name in ("y.png", "y.webp", "y.tif"):
-        photograph.save(made, tmp_path / name)
+        photograph.save_photograph(made, tmp_path / name)
         with Image.open(tmp_path / name) as image:
             assert (np.asarray(image.convert("RGBA").getchannel("A")) == alpha).all(), name
-    photograph.save(made, tmp_path / "y.jpg")
+    photograph.save_photograph(made, tmp_path / "y.jpg")
     with Image.open(tmp_path / "y.jpg") as image:
         assert np.asarray(image)[:, :8].min() > 250, "JPEG has none: on white"
 
@@ -301,7 +301,7 @@ def test_transparency_is_put_back(tmp_path: Path, colours: Image.Image, model: A
 def test_a_palette_s_transparency(colours: Image.Image) -> None:
     flat = colours.quantize(8)
     flat.info["transparency"] = 3
-    photo = photograph.read(flat, 3)
+    photo = photograph.read_photograph(flat, 3)
     assert photo.alpha is not None
     assert ((photo.alpha == 0) == (np.asarray(flat) == 3)).all()
 
@@ -318,7 +318,7 @@ def test_what_is_no_picture(tmp_path: Path, colours: Image.Image) -> None:
         "gone.jpg": "no file",
     }.items():
         with pytest.raises(InputError, match=words) as caught:
-            photograph.read(tmp_path / name, 3)
+            photograph.read_photograph(tmp_path / name, 3)
         assert "\n" not in str(caught.value)
 
 
@@ -378,8 +378,8 @@ def test_in_tiles_and_at_once(monkeypatch: pytest.MonkeyPatch, model: Any) -> No
     whole = np.asarray(model("toned").translate(image, show="cycle")).astype(int)
     monkeypatch.setattr(
         photograph,
-        "cut",
-        lambda spec: Cut(spec.multiple, spec.halo, most=1 << 15, side=192),
+        "choose_tiling",
+        lambda spec: Tiling(spec.multiple, spec.halo, at_once=1 << 15, side=192),
     )
     tiled = np.asarray(model("toned").translate(image, show="cycle")).astype(int)
     assert abs(whole - tiled).mean() < 3
@@ -390,7 +390,7 @@ def test_a_model_without_photographs_says_so(model: Any, colours: Image.Image) -
     fixed = model("toned")
     fixed.plugin = replace(fixed.plugin, inputs=lambda config: {"image": ImageInput(3, size=32)})
     for method in ("translate", "colorize"):
-        with pytest.raises(UsageError, match="takes no picture"):
+        with pytest.raises(UsageError, match="takes no image"):
             getattr(model("tiny_class"), method)(colours)
-        with pytest.raises(UsageError, match="takes pictures of one size only; use sample"):
+        with pytest.raises(UsageError, match="takes images of one size only; use sample"):
             getattr(fixed, method)(colours)

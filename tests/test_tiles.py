@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganzoo.nn.colour import decoded, encoded
+from ganzoo.nn.srgb import linear_to_srgb, srgb_to_linear
 from ganzoo.photographs import allocation, tiles
-from ganzoo.photographs.norms import Norms, _moments
-from ganzoo.photographs.tiles import Cut
+from ganzoo.photographs.norms import InstanceNormMode, measure_moments
+from ganzoo.photographs.tiles import Tiling
 from ganzoo.pictures import images
 from tests.toned import HALO, MULTIPLE, network, photograph
 
-CUT = Cut(MULTIPLE, HALO, most=1 << 16, side=256, copy=1 << 16)
+TILING = Tiling(MULTIPLE, HALO, at_once=1 << 16, side=256, copy_pixels=1 << 16)
 HEIGHT, WIDTH = 402, 598
 Levels = NDArray[np.uint8]
 
@@ -35,12 +35,12 @@ def runs(net: nn.Module) -> Callable[[Tensor], Mapping[str, Tensor]]:
     return lambda tile: {"sample": net(tile)}
 
 
-def naive(net: nn.Module, levels: Levels, cut: Cut) -> Levels:
+def naive(net: nn.Module, levels: Levels, tiling: Tiling) -> Levels:
     """Each tile by its own statistics, cut hard: what the tests below must tell from the real thing."""
     out = np.zeros_like(levels)
-    for row in tiles.spans(levels.shape[0], cut):
-        for column in tiles.spans(levels.shape[1], cut):
-            tile = tiles._tile(levels, row, column)
+    for row in tiles.plan_spans(levels.shape[0], tiling):
+        for column in tiles.plan_spans(levels.shape[1], tiling):
+            tile = tiles._cut_tile(levels, row, column)
             made = images.to_uint8(net(tile))[0]
             view = out[row.start : row.start + row.size, column.start : column.start + column.size]
             view[:] = made[: view.shape[0], : view.shape[1]]
@@ -62,9 +62,11 @@ def picture() -> Levels:
 def made(net: nn.Module, picture: Levels) -> dict[str, NDArray[Any]]:
     """The picture at once, in tiles, and in tiles done badly."""
     with torch.inference_mode():
-        whole = tiles.through(runs(net), picture, Cut(MULTIPLE, HALO, most=1 << 30))["sample"]
-        tiled = tiles.through(runs(net), picture, CUT)["sample"]
-        found = {"whole": whole, "tiled": tiled, "naive": naive(net, picture, CUT)}
+        whole = tiles.run_tiled(runs(net), picture, Tiling(MULTIPLE, HALO, at_once=1 << 30))[
+            "sample"
+        ]
+        tiled = tiles.run_tiled(runs(net), picture, TILING)["sample"]
+        found = {"whole": whole, "tiled": tiled, "naive": naive(net, picture, TILING)}
     return {name: levels.astype(int) for name, levels in found.items()}
 
 
@@ -78,8 +80,8 @@ def tone(a: NDArray[Any], b: NDArray[Any]) -> float:
                 ].mean((0, 1))
             ).max()
         )
-        for row in tiles.spans(HEIGHT, CUT)
-        for column in tiles.spans(WIDTH, CUT)
+        for row in tiles.plan_spans(HEIGHT, TILING)
+        for column in tiles.plan_spans(WIDTH, TILING)
     )
 
 
@@ -94,7 +96,7 @@ def seam(levels: NDArray[Any]) -> float:
             steps[:, : steps.shape[1] // 40 * 40].reshape(len(steps), -1, 40, 3).mean(axis=2)
         )
         steepness = abs(stretches).mean(axis=(1, 2))
-        parts = tiles.spans(length, CUT)
+        parts = tiles.plan_spans(length, TILING)
         lines = sorted(
             {part.start - 1 for part in parts[1:]}
             | {part.start + part.size - 1 for part in parts[:-1]}
@@ -122,9 +124,12 @@ def test_with_the_same_statistics_tiles_are_the_whole(
     net: nn.Module, picture: Levels, made: dict[str, NDArray[Any]]
 ) -> None:
     """What is dropped and blended of the tiles' borders costs nothing that is seen."""
-    with torch.inference_mode(), Norms(tiles.statistics(runs(net), picture, CUT)):
+    with (
+        torch.inference_mode(),
+        InstanceNormMode(tiles.estimate_moments(runs(net), picture, TILING)),
+    ):
         whole = images.to_uint8(
-            net(tiles._float(np.pad(picture, ((0, 2), (0, 2), (0, 0)), "symmetric")))
+            net(tiles._to_input(np.pad(picture, ((0, 2), (0, 2), (0, 0)), "symmetric")))
         )[0]
     assert abs(whole[:HEIGHT, :WIDTH].astype(int) - made["tiled"]).max() <= 2
 
@@ -136,16 +141,16 @@ def test_lightness_survives_where_tiles_of_other_colours_meet() -> None:
     def coloured(tile: Tensor) -> dict[str, Tensor]:
         light = torch.rand(3, generator=drawn) ** 4
         light = light * 0.06 / (light @ weights)
-        return {"sample": (2 * encoded(light) - 1)[None, :, None, None].expand_as(tile)}
+        return {"sample": (2 * linear_to_srgb(light) - 1)[None, :, None, None].expand_as(tile)}
 
-    made = tiles.through(
-        coloured, np.zeros((200, 301, 3), np.uint8), Cut(1, 8, most=4096, side=100)
+    made = tiles.run_tiled(
+        coloured, np.zeros((200, 301, 3), np.uint8), Tiling(1, 8, at_once=4096, side=100)
     )["sample"]
-    luminance = decoded(torch.from_numpy(made) / 255) @ weights
+    luminance = srgb_to_linear(torch.from_numpy(made) / 255) @ weights
     assert len(np.unique(made.reshape(-1, 3), axis=0)) > 500
     assert float((luminance - 0.06).abs().max()) < 0.003, "rounded to 8 bits"
     blended = (made[:, :-40].astype(float) + made[:, 40:]) / 2
-    flat = decoded(torch.from_numpy(blended).float() / 255) @ weights
+    flat = srgb_to_linear(torch.from_numpy(blended).float() / 255) @ weights
     assert float((flat - 0.06).abs().max()) > 0.01, "the measure sees what blending of levels does"
 
 
@@ -153,16 +158,16 @@ def test_lightness_survives_where_tiles_of_other_colours_meet() -> None:
 def test_strips_lie_along_the_shorter_side(
     size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    widest, strips = [0], tiles._strips
+    widest, strips = [0], tiles._run_row
 
     def seen(*args: Any) -> Any:
         made = strips(*args)
         widest[0] = max(widest[0], made["sample"].shape[1])
         return made
 
-    monkeypatch.setattr(tiles, "_strips", seen)
+    monkeypatch.setattr(tiles, "_run_row", seen)
     levels = photograph(*size)
-    made = tiles.through(same, levels, Cut(8, 3, most=4096, side=64))["sample"]
+    made = tiles.run_tiled(same, levels, Tiling(8, 3, at_once=4096, side=64))["sample"]
     assert (made == levels).all()
     assert made.flags["C_CONTIGUOUS"]
     assert widest[0] < 200
@@ -172,15 +177,15 @@ def test_strips_lie_along_the_shorter_side(
     "size", [(1, 1), (1, 700), (700, 1), (3, 5), (33, 31), (402, 598), (129, 640)]
 )
 @pytest.mark.parametrize(
-    "cut",
+    "tiling",
     [
-        Cut(most=4096, side=64),
-        Cut(8, 3, 4096, 64),
-        Cut(32, 200, 4096, 128),
-        Cut(16, 90, 1 << 30, 64),
+        Tiling(at_once=4096, side=64),
+        Tiling(8, 3, 4096, 64),
+        Tiling(32, 200, 4096, 128),
+        Tiling(16, 90, 1 << 30, 64),
     ],
 )
-def test_any_size_comes_back_as_it_was(size: tuple[int, int], cut: Cut) -> None:
+def test_any_size_comes_back_as_it_was(size: tuple[int, int], tiling: Tiling) -> None:
     levels, seen = photograph(*size), []
 
     def run(tile: Tensor) -> dict[str, Tensor]:
@@ -188,25 +193,31 @@ def test_any_size_comes_back_as_it_was(size: tuple[int, int], cut: Cut) -> None:
         return {"sample": tile, "grey": tile.mean(1, keepdim=True)}
 
     done: list[int] = []
-    found = tiles.through(run, levels, cut, done.append)
+    found = tiles.run_tiled(run, levels, tiling, done.append)
     assert (found["sample"] == levels).all()
     assert found["grey"].shape == (*size, 1)
-    assert sum(done) == tiles.count(*size, cut)
+    assert sum(done) == tiles.count_tiles(*size, tiling)
     assert all(
-        h % cut.multiple == w % cut.multiple == 0 and min(h, w) >= tiles.LEAST for h, w in seen
+        h % tiling.multiple == w % tiling.multiple == 0 and min(h, w) >= tiles.SHORTEST_SIDE
+        for h, w in seen
     )
-    side = max(cut.side, 2 * cut.up(2 * tiles.MARGIN + tiles.RAMP))
-    assert all(h * w <= max(cut.most, side**2) for h, w in seen), (
+    side = max(tiling.side, 2 * tiling.round_up(2 * tiles.MARGIN + tiles.RAMP))
+    assert all(h * w <= max(tiling.at_once, side**2) for h, w in seen), (
         "no more at a time than was asked for"
     )
 
 
 @pytest.mark.parametrize("length", [*range(1, 200, 7), 511, 512, 513, 1000, 6000, 20_001])
 def test_shares_add_up(length: int) -> None:
-    for cut in (Cut(), Cut(4, 90, side=192), Cut(256, 400, side=512), Cut(8, 2, side=160)):
-        parts, total = tiles.spans(length, cut), np.zeros(cut.fitted(length))
+    for tiling in (
+        Tiling(),
+        Tiling(4, 90, side=192),
+        Tiling(256, 400, side=512),
+        Tiling(8, 2, side=160),
+    ):
+        parts, total = tiles.plan_spans(length, tiling), np.zeros(tiling.pad_length(length))
         for part in parts:
-            assert part.start % cut.multiple == part.size % cut.multiple == 0
+            assert part.start % tiling.multiple == part.size % tiling.multiple == 0
             total[part.start : part.start + part.size] += part.weights
             assert part.size == parts[0].size
         assert np.allclose(total, 1, atol=1e-6)
@@ -227,8 +238,8 @@ def test_each_call_of_a_layer_has_statistics_of_its_own(picture: Levels) -> None
             "returned": torch.tanh(norm(0.2 - 3 * tile.clamp(min=-0.2))),
         }
 
-    at_once = tiles.through(run, picture, Cut(most=1 << 30))
-    tiled = tiles.through(run, picture, Cut(most=1 << 16, side=160))
+    at_once = tiles.run_tiled(run, picture, Tiling(at_once=1 << 30))
+    tiled = tiles.run_tiled(run, picture, Tiling(at_once=1 << 16, side=160))
     for name, levels in at_once.items():
         assert abs(levels.astype(int) - tiled[name]).max() <= 2, name
 
@@ -241,10 +252,10 @@ def test_affine_and_half_precision(picture: Levels) -> None:
             nn.init.uniform_(module.weight, 0.5, 1.5)
             nn.init.uniform_(module.bias, -0.3, 0.3)
     with torch.autocast("cpu", torch.bfloat16):
-        whole = tiles.through(runs(net), picture, Cut(MULTIPLE, HALO, most=1 << 30))[
+        whole = tiles.run_tiled(runs(net), picture, Tiling(MULTIPLE, HALO, at_once=1 << 30))[
             "sample"
         ].astype(int)
-        tiled = tiles.through(runs(net), picture, CUT)["sample"].astype(int)
+        tiled = tiles.run_tiled(runs(net), picture, TILING)["sample"].astype(int)
     assert tone(whole, tiled) <= 2
 
 
@@ -256,7 +267,7 @@ def test_moments(shape: tuple[int, ...], dtype: torch.dtype) -> None:
     offset = torch.tensor([0.0, 1, -30, 1000, 0]).view(1, 5, *[1] * (len(shape) - 2))
     maps = (torch.randn(shape) + offset).to(dtype)
     maps[:, 4] = 0.25
-    mean, variance = _moments(maps)
+    mean, variance = measure_moments(maps)
     true = torch.var_mean(maps.double(), dim=(0, *range(2, maps.ndim)), correction=0)
     assert torch.allclose(mean.double(), true[1], rtol=1e-6, atol=1e-6)
     assert torch.allclose(variance.double(), true[0], rtol=1e-4, atol=1e-7)
@@ -276,11 +287,11 @@ def test_freed_memory_is_kept_between_tiles_alone(
         return {"sample": tile}
 
     with pytest.raises(ValueError, match="enough"):
-        tiles.through(run, picture, CUT)
+        tiles.run_tiled(run, picture, TILING)
     assert inside == [0, 1, 1, 1]  # first comes a copy of the whole picture
     assert told == [1, -1]
     inside.clear()
-    tiles.through(run, picture[:64, :64], CUT)
+    tiles.run_tiled(run, picture[:64, :64], TILING)
     assert inside == [0]
 
 
@@ -291,17 +302,17 @@ def test_a_network_without_instance_norm_needs_one_look(picture: Levels) -> None
         seen.append(tile.shape[2] * tile.shape[3])
         return {"sample": tile}
 
-    tiles.through(run, picture, CUT)
-    assert len(seen) == 1 + tiles.count(HEIGHT, WIDTH, CUT)
-    assert 0.9 < seen[0] / (CUT.copy // tiles.FACTOR) < 1.1
+    tiles.run_tiled(run, picture, TILING)
+    assert len(seen) == 1 + tiles.count_tiles(HEIGHT, WIDTH, TILING)
+    assert 0.9 < seen[0] / (TILING.copy_pixels // tiles.COPY_RATIO) < 1.1
 
 
 def test_norms_with_running_statistics_are_left_alone(picture: Levels) -> None:
     norm = nn.InstanceNorm2d(3, track_running_stats=True).eval()
     norm.running_mean = torch.tensor([0.5, 0.0, -0.5])
-    whole = tiles.through(runs(norm), picture, Cut(most=1 << 30))["sample"]
+    whole = tiles.run_tiled(runs(norm), picture, Tiling(at_once=1 << 30))["sample"]
     assert (
-        tiles.through(runs(norm), picture, Cut(most=1 << 16, side=160))["sample"] == whole
+        tiles.run_tiled(runs(norm), picture, Tiling(at_once=1 << 16, side=160))["sample"] == whole
     ).all()
 
 
@@ -317,7 +328,7 @@ def test_the_networks_are_as_they_were_whatever_happens(net: nn.Module, picture:
         return {"sample": net(part)}
 
     with pytest.raises(MemoryError):
-        tiles.through(breaks, picture, CUT)
+        tiles.run_tiled(breaks, picture, TILING)
     assert torch.equal(net(tile), before)
     assert F.instance_norm(tile).mean().abs() < 1e-5
 
@@ -333,8 +344,8 @@ def test_another_number_of_calls_on_a_tile_is_an_error(picture: Levels, extra: i
             tile = norm(tile)
         return {"sample": tile}
 
-    with pytest.raises(RuntimeError, match="calls of instance norm on a tile"):
-        tiles.through(run, picture, CUT)
+    with pytest.raises(RuntimeError, match="a tile makes .*calls of instance norm"):
+        tiles.run_tiled(run, picture, TILING)
 
 
 MEMORY = """
@@ -345,10 +356,10 @@ import torch
 from ganzoo.photographs import photograph, tiles
 from tests.toned import HALO, MULTIPLE, network
 torch.set_num_threads(1)
-photo = photograph.read(sys.argv[1], 3)
+photo = photograph.read_photograph(sys.argv[1], 3)
 net = network(32).eval().requires_grad_(False)
-made = tiles.through(lambda tile: {"sample": net(tile), "returned": net(tile)}, photo.levels, tiles.Cut(MULTIPLE, HALO))
-photograph.save(photo.finished([made["sample"]]), photograph.Path(sys.argv[2]))
+made = tiles.run_tiled(lambda tile: {"sample": net(tile), "returned": net(tile)}, photo.levels, tiles.Tiling(MULTIPLE, HALO))
+photograph.save_photograph(photo.assemble([made["sample"]]), photograph.Path(sys.argv[2]))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

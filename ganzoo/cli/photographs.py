@@ -44,7 +44,7 @@ def takes_photographs(model: Model, target: Path, inputs: Mapping[str, Any], n: 
     for several samples of a folder."""
     from ganzoo.photographs import photograph as photographs
 
-    taken = photographs.taken(model.inputs, model.plugin.output(model.config))
+    taken = photographs.find_image_input(model.inputs, model.plugin.output(model.config))
     if taken is None or taken[0] != IMAGE or IMAGE not in inputs:
         return False
     is_format = target.suffix.lower() in photographs.FORMATS
@@ -80,13 +80,13 @@ def translate_photographs(
     jobs = plan_jobs(_paths(inputs), out, force)
     others = {name: value for name, value in inputs.items() if name != IMAGE}
     seed = _choose_seed(model, others) if seed is None else seed
-    _, spec = photographs.required(model)
+    _, spec = photographs.require_image_input(model)
     alone = len(jobs) == 1
     failures = []
     with _progress("images", len(jobs)) as advance:
         for job in jobs:
             try:
-                photograph = photographs.read(job.source, spec.channels, IMAGE)
+                photograph = photographs.read_photograph(job.source, spec.channels, IMAGE)
                 photographs.check_format(job.target, photograph, show)
             except UsageError as error:
                 if alone:
@@ -188,15 +188,15 @@ def _translate(
     from ganzoo.photographs import photograph as photographs
     from ganzoo.photographs import tiles
 
-    _, spec = photographs.required(model)
-    count = tiles.count(*photograph.size, photographs.cut(spec)) if bar else 1
+    _, spec = photographs.require_image_input(model)
+    count = tiles.count_tiles(*photograph.size, photographs.choose_tiling(spec)) if bar else 1
     with _progress("tiles", count) as advance:
-        result = photographs.developed(
+        result = photographs.translate(
             model, photograph, inputs, show=show, seed=seed, progress=advance
         )
-    origin = photographs.origin(model, job.source, inputs, show=show, seed=seed)
+    origin = photographs.describe_origin(model, job.source, inputs, show=show, seed=seed)
     try:
-        photographs.save(result, job.target, origin)
+        photographs.save_photograph(result, job.target, origin)
     except OSError as error:
         raise GanzooError(f"cannot write {job.target} ({error.strerror or error})") from None
 

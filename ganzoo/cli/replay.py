@@ -117,10 +117,10 @@ def _write(model: Model, told: Origin, inputs: dict[str, Any], target: Path, for
     from ganzoo.photographs import photograph
     from ganzoo.pictures import images
 
-    taken = photograph.taken(model.inputs, model.plugin.output(model.config))
+    taken = photograph.find_image_input(model.inputs, model.plugin.output(model.config))
     if taken and taken[0] in inputs and (told.n, told.row) == (1, 0):
         others = {name: value for name, value in inputs.items() if name != taken[0]}
-        made = photograph.applied(
+        made = photograph.translate_image(
             model, Path(inputs[taken[0]][0]), others, show=told.view, seed=told.seed
         )
         images.save_png(made, target, told.png_text())

@@ -1,1 +1,1 @@
-"""Photographs of any size through an image-to-image model, in tiles."""
+"""Photographs of any size through image-to-image models."""

@@ -1,9 +1,10 @@
-"""A picture of any size through a network in bounded memory: overlapping tiles, blended as light.
+"""Run an image of any size through a network in bounded memory: overlapping tiles, blended in linear light.
 
-sRGB's levels are no measure of light: two colours of one lightness have a mean of that lightness only as light.
+Blending is linear in light and not in sRGB levels: two colours of one luminance then blend to the same
+luminance.
 
-Instance norm divides by what it sees, so that a tile by itself would come out in another tone than as a part of its picture.
-Its statistics are therefore fixed before the first tile, from reduced copies of the whole picture.
+Instance norm divides by the statistics of its input, so a tile alone would get another tone than as a
+part of its image. The statistics are therefore fixed first, from reduced copies of the whole image.
 """
 
 from __future__ import annotations
@@ -18,58 +19,59 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ganzoo.nn.colour import decoded, encoded
+from ganzoo.nn.srgb import linear_to_srgb, srgb_to_linear
 from ganzoo.photographs import allocation
-from ganzoo.photographs.norms import Moments, Norms
+from ganzoo.photographs.norms import InstanceNormMode, Moments
 from ganzoo.pictures import images
 
-MOST = 1 << 20
-"""Pixels of a picture that goes through a network at once."""
-SIDE = 864
-"""Of a tile, at most; its pixels are fewer than MOST, for a large picture takes room beside it."""
+PIXELS_AT_ONCE = 1 << 20
+"""Largest image that goes through a network whole."""
+TILE_SIDE = 864
+"""Largest side of a tile. It has fewer pixels than PIXELS_AT_ONCE: a large image takes memory beside it."""
 MARGIN, RAMP = 16, 64
-"""Pixels: of a tile's border that are dropped at most, and over which a tile passes into the next one. What lies further off
-in the receptive field has little weight."""
-LEAST = 32
-"""Pixels of a side: smaller pictures are mirrored to it, for a deep layer would see a single place of them."""
-COPY = 5 << 18
-"""Pixels of the larger of the two reduced copies, at most; no tile is in memory beside it."""
-FACTOR = 4
-"""Between the areas of the two."""
-ROWS = 64
-"""Of pixels that become levels at a time."""
+"""Pixels of a tile's border that are dropped at most, and over which one tile blends into the next.
+The receptive field reaches further, with little weight."""
+SHORTEST_SIDE = 32
+"""Smaller images are mirrored to this side; otherwise a deep layer would see a single pixel of them."""
+COPY_PIXELS = 5 << 18
+"""Size of the larger of the two reduced copies. No tile is in memory at the same time."""
+COPY_RATIO = 4
+"""Ratio of the areas of the two copies."""
+STRIP_ROWS = 64
+"""Rows converted to 8 bits at a time."""
 
 Levels = NDArray[np.uint8]
 Run = Callable[[Tensor], Mapping[str, Tensor]]
-"""(1, channels, height, width) in [-1, 1], sides multiples of `Cut.multiple` -> maps of this height and width by name."""
+"""(1, channels, height, width) in [-1, 1], sides multiples of `Tiling.multiple` -> maps of this height
+and width by name."""
 
 
 @dataclass(frozen=True)
-class Cut:
-    """How pictures are cut: `multiple` and `halo` are the network's (see `ganzoo.inputs.Image`), `most`, `side` and `copy` as
-    above."""
+class Tiling:
+    """How images are cut. `multiple` and `halo` belong to the network, see `ganzoo.inputs.Image`."""
 
     multiple: int = 1
     halo: int = 0
-    most: int = MOST
-    side: int = SIDE
-    copy: int = COPY
+    at_once: int = PIXELS_AT_ONCE
+    side: int = TILE_SIDE
+    copy_pixels: int = COPY_PIXELS
 
-    def fitted(self, length: int) -> int:
-        """The least length that a network takes."""
-        return self.up(max(length, LEAST))
-
-    def up(self, length: float) -> int:
+    def round_up(self, length: float) -> int:
+        """The next multiple."""
         return math.ceil(length / self.multiple) * self.multiple
 
-    def at_once(self, height: int, width: int) -> bool:
-        """Whether a picture is small enough to stay whole."""
-        return self.fitted(height) * self.fitted(width) <= self.most
+    def pad_length(self, length: int) -> int:
+        """The shortest side that the network takes for an image side of `length`."""
+        return self.round_up(max(length, SHORTEST_SIDE))
+
+    def fits_at_once(self, height: int, width: int) -> bool:
+        """Whether the image goes through the network whole."""
+        return self.pad_length(height) * self.pad_length(width) <= self.at_once
 
 
 @dataclass(frozen=True)
 class Span:
-    """A tile along one axis. `weights`: its share in each of its pixels; those of all tiles add up to 1."""
+    """A tile along one axis. `weights`: its share of each pixel; those of all tiles sum to 1."""
 
     start: int
     weights: NDArray[np.float32]
@@ -79,124 +81,121 @@ class Span:
         return len(self.weights)
 
 
-def count(height: int, width: int, cut: Cut) -> int:
-    """Tiles of a picture."""
-    return 1 if cut.at_once(height, width) else len(spans(height, cut)) * len(spans(width, cut))
+def count_tiles(height: int, width: int, tiling: Tiling) -> int:
+    if tiling.fits_at_once(height, width):
+        return 1
+    return len(plan_spans(height, tiling)) * len(plan_spans(width, tiling))
 
 
 @torch.inference_mode()
-def through(
-    run: Run, levels: Levels, cut: Cut, progress: Callable[[int], None] | None = None
+def run_tiled(
+    run: Run, levels: Levels, tiling: Tiling, progress: Callable[[int], None] | None = None
 ) -> dict[str, Levels]:
-    """`levels` (height, width, channels) through `run`: its maps as 8-bit pictures of the same size.
+    """The maps that `run` makes of an image (height, width, channels), as 8-bit images of its size.
 
-    `progress` is told of each tile."""
+    `progress` is called after each tile."""
     height, width = levels.shape[:2]
-    if cut.at_once(height, width):
-        made = run(
-            _tile(
-                levels,
-                *(Span(0, np.ones(cut.fitted(side), np.float32)) for side in (height, width)),
-            )
-        )
+    if tiling.fits_at_once(height, width):
+        row = Span(0, np.ones(tiling.pad_length(height), np.float32))
+        column = Span(0, np.ones(tiling.pad_length(width), np.float32))
+        result = run(_cut_tile(levels, row, column))
         if progress:
             progress(1)
-        return {name: _levels(maps[0, :, :height, :width]) for name, maps in made.items()}
-    fixed = statistics(run, levels, cut)
-    with allocation.kept():  # from here on: maps of one size follow each other, and those of the copies would stay among them
-        return _tiled(run, levels, fixed, cut, progress)
-
-
-def _tiled(
-    run: Run, levels: Levels, fixed: Moments, cut: Cut, progress: Callable[[int], None] | None
-) -> dict[str, Levels]:
-    height, width = levels.shape[:2]
+        return {name: _to_levels(maps[0, :, :height, :width]) for name, maps in result.items()}
+    moments = estimate_moments(run, levels, tiling)
     wide = width > height
 
-    def one(tile: Tensor) -> Mapping[str, Tensor]:
-        with Norms(fixed) as norms:
-            made = run(tile.mT.contiguous() if wide else tile)
-        norms.check()
-        return {name: maps.mT for name, maps in made.items()} if wide else made
+    def run_tile(tile: Tensor) -> Mapping[str, Tensor]:
+        with InstanceNormMode(moments) as norms:
+            result = run(tile.mT.contiguous() if wide else tile)
+        norms.check_calls()
+        return {name: maps.mT for name, maps in result.items()} if wide else result
 
-    if not wide:
-        return _blended(one, levels, spans(height, cut), spans(width, cut), progress)
-    turned = _blended(one, levels.swapaxes(0, 1), spans(width, cut), spans(height, cut), progress)
-    return {name: np.ascontiguousarray(whole.swapaxes(0, 1)) for name, whole in turned.items()}
+    if wide:
+        levels = levels.swapaxes(0, 1)
+    down = plan_spans(levels.shape[0], tiling)
+    across = plan_spans(levels.shape[1], tiling)
+    with allocation.kept():  # not before: the maps of the reduced copies would be kept as well
+        results = _blend_tiles(run_tile, levels, down, across, progress)
+    if wide:
+        results = {
+            name: np.ascontiguousarray(result.swapaxes(0, 1)) for name, result in results.items()
+        }
+    return results
 
 
-def spans(length: int, cut: Cut) -> list[Span]:
-    """Tiles of equal size along one axis, as small as their number allows. They begin at multiples, as the network's strides
-    need it, and reach over the end of the picture where it is no multiple."""
-    whole = cut.fitted(length)
-    overlap = cut.up(2 * min(cut.halo, MARGIN) + RAMP)
-    side = max(cut.up(cut.side), 2 * overlap)
+def plan_spans(length: int, tiling: Tiling) -> list[Span]:
+    """Cut an axis into tiles of equal size, as small as their number allows.
+
+    Tiles start at multiples, for the network's strides. The last one may reach beyond the image."""
+    whole = tiling.pad_length(length)
+    overlap = tiling.round_up(2 * min(tiling.halo, MARGIN) + RAMP)
+    side = max(tiling.round_up(tiling.side), 2 * overlap)
     n = max(1, math.ceil((whole - overlap) / (side - overlap)))
-    size = min(whole, cut.up((whole + (n - 1) * overlap) / n))
-    starts = [
-        (whole - size) * place // max(1, n - 1) // cut.multiple * cut.multiple for place in range(n)
-    ]
-    margin = min(cut.halo, (overlap - RAMP) // 2)
-    raw = [
-        _window(size, margin, overlap - 2 * margin, start > 0, start + size < whole)
-        for start in starts
-    ]
-    total = np.zeros(whole, np.float32)
-    for start, window in zip(starts, raw, strict=True):
-        total[start : start + size] += window
-    return [
-        Span(start, window / total[start : start + size])
-        for start, window in zip(starts, raw, strict=True)
-    ]
+    size = min(whole, tiling.round_up((whole + (n - 1) * overlap) / n))
+    margin = min(tiling.halo, (overlap - RAMP) // 2)
 
-
-def _window(size: int, margin: int, ramp: int, before: bool, after: bool) -> NDArray[np.float32]:
-    """0 over `margin`, a cosine's rise over `ramp`, then 1; only at the ends that have a neighbour."""
-    from_edge = (np.arange(size) + 0.5 - margin) / ramp
+    # 0 over the margin, then half a cosine up to 1
+    from_edge = (np.arange(size) + 0.5 - margin) / (overlap - 2 * margin)
     rise = 0.5 - 0.5 * np.cos(np.pi * from_edge.clip(0, 1))
-    window = np.ones(size, np.float32)
-    return (window * (rise if before else 1) * (rise[::-1] if after else 1)).astype(np.float32)
+    starts, windows = [], []
+    total = np.zeros(whole, np.float32)
+    for place in range(n):
+        start = (whole - size) * place // max(1, n - 1) // tiling.multiple * tiling.multiple
+        before = rise if start > 0 else 1
+        after = rise[::-1] if start + size < whole else 1
+        window = (np.ones(size, np.float32) * before * after).astype(np.float32)
+        total[start : start + size] += window
+        starts.append(start)
+        windows.append(window)
+    spans = []
+    for start, window in zip(starts, windows, strict=True):
+        spans.append(Span(start, window / total[start : start + size]))
+    return spans
 
 
-def _blended(
+def _blend_tiles(
     run: Run,
     levels: Levels,
     down: Sequence[Span],
     across: Sequence[Span],
     progress: Callable[[int], None] | None,
 ) -> dict[str, Levels]:
-    """Row by row of tiles: what no later tile touches becomes 8-bit at once, so that floats are never more than two rows, which
-    are as long as the shorter side of the picture."""
+    """Blend row by row of tiles.
+
+    Pixels that no later tile touches become 8-bit at once: there are never more than two rows of
+    floats, and rows run along the shorter side of the image."""
     height, width = levels.shape[:2]
     ends = [*(row.start for row in down[1:]), height]
-    out: dict[str, Levels] = {}
-    left: dict[str, NDArray[np.float32]] = {}
+    results: dict[str, Levels] = {}
+    pending: dict[str, NDArray[np.float32]] = {}
     for row, end in zip(down, ends, strict=True):
-        for name, strip in _strips(run, levels, row, across, progress).items():
-            if name in left:
-                strip[: len(left[name])] += left[name]
-            done = out.setdefault(name, np.empty((height, width, strip.shape[2]), np.uint8))
-            done[row.start : end] = _levels(
-                torch.from_numpy(strip[: end - row.start, :width]).permute(2, 0, 1), _seen
-            )
-            left[name] = strip[end - row.start :].copy()
-    return out
+        for name, strip in _run_row(run, levels, row, across, progress).items():
+            if name in pending:
+                strip[: len(pending[name])] += pending[name]
+            result = results.setdefault(name, np.empty((height, width, strip.shape[2]), np.uint8))
+            light = torch.from_numpy(strip[: end - row.start, :width]).permute(2, 0, 1)
+            result[row.start : end] = _to_levels(light, is_linear=True)
+            pending[name] = strip[end - row.start :].copy()
+    return results
 
 
-def _strips(
+def _run_row(
     run: Run,
     levels: Levels,
     row: Span,
     across: Sequence[Span],
     progress: Callable[[int], None] | None,
 ) -> dict[str, NDArray[np.float32]]:
-    """A row of tiles as one strip of light for each map, weighted along both axes."""
+    """A row of tiles as one strip of linear light for each map, weighted along both axes."""
+    length = across[-1].start + across[-1].size
     strips: dict[str, NDArray[np.float32]] = {}
     for column in across:
-        for name, maps in run(_tile(levels, row, column)).items():
-            values = _light(maps[0]).permute(1, 2, 0).cpu().numpy()
-            whole = (row.size, across[-1].start + column.size, values.shape[2])
-            strip = strips.setdefault(name, np.zeros(whole, np.float32))
+        for name, maps in run(_cut_tile(levels, row, column)).items():
+            light = srgb_to_linear((maps[0].float().clamp(-1, 1) + 1) / 2)
+            values = light.permute(1, 2, 0).cpu().numpy()
+            shape = (row.size, length, values.shape[2])
+            strip = strips.setdefault(name, np.zeros(shape, np.float32))
             strip[:, column.start : column.start + column.size] += values * column.weights[:, None]
         if progress:
             progress(1)
@@ -205,78 +204,65 @@ def _strips(
     return strips
 
 
-def _tile(levels: Levels, row: Span, column: Span) -> Tensor:
-    """What is beyond the picture is its mirror image."""
+def _cut_tile(levels: Levels, row: Span, column: Span) -> Tensor:
+    """One tile in [-1, 1]; mirrored where it reaches beyond the image."""
     part = levels[row.start : row.start + row.size, column.start : column.start + column.size]
     beyond = ((0, row.size - part.shape[0]), (0, column.size - part.shape[1]), (0, 0))
-    return _float(np.pad(part, beyond, mode="symmetric"))
+    return _to_input(np.pad(part, beyond, mode="symmetric"))
 
 
-def _float(levels: Levels) -> Tensor:
+def _to_input(levels: Levels) -> Tensor:
     return images.to_float(torch.from_numpy(np.ascontiguousarray(levels)).permute(2, 0, 1))[None]
 
 
-def _light(maps: Tensor) -> Tensor:
-    """[-1, 1] -> light in [0, 1], float32."""
-    return decoded((maps.float().clamp(-1, 1) + 1) / 2)
+def _to_levels(maps: Tensor, *, is_linear: bool = False) -> Levels:
+    """(channels, height, width) in [-1, 1], or linear light in [0, 1], as 8-bit levels.
 
-
-def _seen(light: Tensor) -> Tensor:
-    """The inverse of `_light`."""
-    return 2 * encoded(light.clamp(0, 1)) - 1
-
-
-def _levels(maps: Tensor, seen: Callable[[Tensor], Tensor] = lambda part: part) -> Levels:
-    """(channels, height, width), which `seen` brings to [-1, 1], as levels; some rows at a time, for a photograph's floats are
-    many."""
+    A few rows at a time: a photograph in floats is large."""
     channels, height, width = maps.shape
-    made = np.empty((height, width, channels), np.uint8)
-    for start in range(0, height, ROWS):
-        made[start : start + ROWS] = images.to_uint8(seen(maps[None, :, start : start + ROWS]))[0]
-    return made
+    levels = np.empty((height, width, channels), np.uint8)
+    for start in range(0, height, STRIP_ROWS):
+        part = maps[None, :, start : start + STRIP_ROWS]
+        if is_linear:
+            part = 2 * linear_to_srgb(part.clamp(0, 1)) - 1
+        levels[start : start + STRIP_ROWS] = images.to_uint8(part)[0]
+    return levels
 
 
-def statistics(run: Run, levels: Levels, cut: Cut) -> Moments:
-    """What instance norm would see of the whole picture, from two reduced copies.
+def estimate_moments(run: Run, levels: Levels, tiling: Tiling) -> Moments:
+    """Statistics that instance norm would see of the whole image, from two reduced copies.
 
-    A border's share of the pixels, and an edge's, falls as 1 / side of the picture, and so does most of the difference between
-    a reduced copy's statistics and the picture's; the line through the two copies' is drawn on to the picture's size."""
+    The share of border and edge pixels falls as 1 / side, and with it most of the difference between
+    the statistics of a copy and of the image: the line through the two copies is extended to the size
+    of the image. Variances are extended on a logarithmic scale, at most by a factor of e."""
     pixels = levels.shape[0] * levels.shape[1]
-    most = min(cut.copy, pixels // 2)
-    far, small = _recorded(run, levels, most // FACTOR, cut)
+    most = min(tiling.copy_pixels, pixels // 2)
+    far, small = _record_copy(run, levels, most // COPY_RATIO, tiling)
     if not small:  # a network without instance norm
         return []
-    near, large = _recorded(run, levels, most, cut)
+    near, large = _record_copy(run, levels, most, tiling)
     beyond = (near - 1 / math.sqrt(pixels)) / (far - near) if far > near else 0.0
-    return [_extended(a, b, beyond) for a, b in zip(small, large, strict=True)]
+    moments = []
+    for (mean, variance), (small_mean, small_variance) in zip(large, small, strict=True):
+        ratio = (variance / small_variance.clamp(min=1e-12)).clamp(min=1e-12).log()
+        extended = variance * (beyond * ratio).clamp(-1, 1).exp()
+        moments.append((mean + beyond * (mean - small_mean), extended))
+    return moments
 
 
-def _recorded(run: Run, levels: Levels, pixels: int, cut: Cut) -> tuple[float, Moments]:
-    """1 / side of a copy of so many pixels, and the statistics of it."""
-    height, width = _reduced(levels.shape[0], levels.shape[1], pixels, cut)
-    copy = np.array(images.picture(levels).resize((width, height), Image.Resampling.LANCZOS))
-    with Norms() as norms:
-        run(_float(copy.reshape(height, width, -1)))
-    return 1 / math.sqrt(height * width), norms.seen
-
-
-def _reduced(height: int, width: int, pixels: int, cut: Cut) -> tuple[int, int]:
-    """Sides of a reduced copy: multiples, and about `pixels` for however long a strip."""
-    scale = math.sqrt(pixels / (height * width))
-    low, wide = (
-        max(cut.fitted(1), round(side * scale / cut.multiple) * cut.multiple)
-        for side in (height, width)
+def _record_copy(run: Run, levels: Levels, pixels: int, tiling: Tiling) -> tuple[float, Moments]:
+    """1 / side of a reduced copy of about `pixels` (also of a long strip), and its statistics."""
+    scale = math.sqrt(pixels / (levels.shape[0] * levels.shape[1]))
+    shortest = tiling.pad_length(1)
+    multiple = tiling.multiple
+    height = max(shortest, round(levels.shape[0] * scale / multiple) * multiple)
+    width = max(shortest, round(levels.shape[1] * scale / multiple) * multiple)
+    most = max(pixels, shortest**2)
+    height, width = (
+        max(shortest, min(height, tiling.round_up(most // width))),
+        max(shortest, min(width, tiling.round_up(most // height))),
     )
-    fits = cut.fitted(1), max(pixels, cut.fitted(1) ** 2)
-    return max(fits[0], min(low, cut.up(fits[1] // wide))), max(
-        fits[0], min(wide, cut.up(fits[1] // low))
-    )
-
-
-def _extended(
-    small: tuple[Tensor, Tensor], large: tuple[Tensor, Tensor], beyond: float
-) -> tuple[Tensor, Tensor]:
-    """Variances on a logarithmic scale, where they stay positive, and no further than by a factor of e."""
-    mean = large[0] + beyond * (large[0] - small[0])
-    ratio = (large[1] / small[1].clamp(min=1e-12)).clamp(min=1e-12).log()
-    return mean, large[1] * (beyond * ratio).clamp(-1, 1).exp()
+    copy = images.picture(levels).resize((width, height), Image.Resampling.LANCZOS)
+    with InstanceNormMode() as norms:
+        run(_to_input(np.array(copy).reshape(height, width, -1)))
+    return 1 / math.sqrt(height * width), norms.recorded

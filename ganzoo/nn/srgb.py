@@ -1,4 +1,4 @@
-"""sRGB as light, and back (IEC 61966-2-1): differentiable, and of any shape."""
+"""Conversion between sRGB and linear light (IEC 61966-2-1): differentiable, for tensors of any shape."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import torch
 from torch import Tensor
 
 
-def decoded(levels: Tensor) -> Tensor:
-    """sRGB's levels in [0, 1] -> light, in [0, 1]."""
+def srgb_to_linear(levels: Tensor) -> Tensor:
+    """sRGB levels in [0, 1] -> linear light in [0, 1]."""
     return torch.where(
         levels <= 0.04045, levels / 12.92, ((levels.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4
     )
 
 
-def encoded(light: Tensor) -> Tensor:
-    """The inverse of `decoded`."""
+def linear_to_srgb(light: Tensor) -> Tensor:
+    """Linear light in [0, 1] -> sRGB levels in [0, 1]."""
     return torch.where(
         light <= 0.0031308, 12.92 * light, 1.055 * light.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
     )
