@@ -31,7 +31,7 @@ from torch.nn import functional as F
 
 import ganzoo
 from ganzoo.data import files
-from ganzoo.data.images import decode
+from ganzoo.data.images import decode_image
 from ganzoo.evaluate.kernel import kernel_distance
 from ganzoo.pictures.images import to_float
 from ganzoo.training import record
@@ -122,12 +122,12 @@ def nearest(images: Tensor, known: Tensor) -> float:
     return float(float(least.median()) / both.shape[1] ** 0.5 * 127.5)
 
 
-def loaded(entries: Iterable[files.Entry], channels: int, size: int) -> Tensor:
-    levels = np.stack([decode(entry, channels, size) for entry in entries])
+def loaded(entries: Iterable[files.DataFile], channels: int, size: int) -> Tensor:
+    levels = np.stack([decode_image(entry, channels, size) for entry in entries])
     return to_float(torch.from_numpy(levels).permute(0, 3, 1, 2).contiguous())
 
 
-def written(entries: list[files.Entry], folder: Path) -> Path:
+def written(entries: list[files.DataFile], folder: Path) -> Path:
     """The pictures to be trained on, as a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for entry in entries:
@@ -197,7 +197,11 @@ def main() -> None:
     recorded = weights.read_config(source.pull(asked.parent, training=True).folder)
     channels, size = recorded.config["channels"], recorded.config["size"]
     everything = sorted(
-        (entry for entry in files.entries(asked.data) if entry.path.name not in files.LISTS),
+        (
+            entry
+            for entry in files.list_files(asked.data)
+            if entry.path.name not in files.CAPTION_LISTS
+        ),
         key=lambda e: e.name,
     )
     order = np.random.default_rng(asked.seed).permutation(len(everything))

@@ -69,7 +69,13 @@ LIGHT = {"ganzoo"} | {
             "version",
         ),
         *(
+            "data.celeba",
+            "data.cifar10",
+            "data.files",
+            "data.mnist",
+            "data.named",
             "data.spec",
+            "data.synthetic",
             "evaluate.protocol",
             "release.golden",
             "release.upload",
@@ -98,6 +104,7 @@ OWNERS = {
 MODULES = (
     "colour",
     "config",
+    "data.named",
     "data.spec",
     "errors",
     "gan",

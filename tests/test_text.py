@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from ganzoo.data.captions import captions
+from ganzoo.data.captions import caption_taker
 from ganzoo.data.order import chances, choices
 from ganzoo.errors import InputError
 from ganzoo.inputs import Rows, Text
@@ -235,7 +235,7 @@ def test_ways_to_spell() -> None:
 
 def test_a_share_of_the_words_is_spelt() -> None:
     chosen = np.zeros(2000, dtype=np.int64)
-    take = captions(
+    take = caption_taker(
         Captions(SHADES, 16, 0.3),
         Facts(name="x", kind="images", count=1, sentences=(("red hair",),)),
     )
@@ -254,7 +254,7 @@ def test_a_share_of_the_words_is_spelt() -> None:
 
 
 def test_what_is_drawn_hangs_on_seed_and_place_alone() -> None:
-    take = captions(Captions(SHADES, 16, 0.5), facts())
+    take = caption_taker(Captions(SHADES, 16, 0.5), facts())
     chosen = np.arange(3000) % 3
     whole = take(chosen, 0, 1).numpy()
     for start, size in ((0, 7), (1020, 9), (1023, 1), (500, 2100)):
@@ -263,14 +263,14 @@ def test_what_is_drawn_hangs_on_seed_and_place_alone() -> None:
         ).all()
     assert (take(chosen, 0, 2).numpy() != whole).any()
     assert (take(chosen, 0, 1).numpy() == whole).all(), "nothing is written into what is kept"
-    never = captions(Captions(SHADES, 16), facts())(chosen, 0, 1).numpy()
+    never = caption_taker(Captions(SHADES, 16), facts())(chosen, 0, 1).numpy()
     assert {tuple(row) for row in never} == {
         tuple(encode(text, SHADES, 16)) for text in facts().captions()
     }
 
 
 def test_spelling_is_cut_to_the_length() -> None:
-    take = captions(Captions(SHADES, 5, 1.0), facts())
+    take = caption_taker(Captions(SHADES, 5, 1.0), facts())
     rows = take(np.arange(300) % 3, 0, 1)
     assert rows.shape == (300, 5)
     assert int((rows == PAD).any(dim=1).sum()) < 300

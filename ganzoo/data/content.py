@@ -1,4 +1,4 @@
-"""What data sets hold, and the tensors that a plugin's fields take from it."""
+"""What a data set holds, and the tensors that it gives for the fields of a plugin."""
 
 from __future__ import annotations
 
@@ -11,33 +11,61 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganzoo.data.batches import Taker
-from ganzoo.data.captions import captions
-from ganzoo.data.embeddings import Vectors
-from ganzoo.data.images import Pictures, Stored
-from ganzoo.data.order import coins
+from ganzoo.data.captions import caption_taker
+from ganzoo.data.embeddings import EmbeddingTable
+from ganzoo.data.images import ArrayImages, FileImages
+from ganzoo.data.order import flips
 from ganzoo.errors import ConfigError, DataError
 from ganzoo.spec import Captions, Curve, Embeddings, Facts, Field, Labels, Picture, Points
 
 
 class Content:
-    """What a set holds, by domain ("" where there is one)."""
+    """Examples of a data set, by domain ("" if there is only one)."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
 
     def count(self, domain: str) -> int:
         """Examples of a domain."""
         raise NotImplementedError
 
     def digest(self) -> str:
+        """sha256 over all examples."""
         raise NotImplementedError
 
-    def taker(self, field: Field, facts: Facts, domain: str, key: str) -> Taker:
-        """What gives the field's tensor for some examples; DataError when the set has no such thing."""
+    def taker(self, field: Field, domain: str, key: str) -> Taker:
+        """A function that gives the field's tensor. DataError if the set has no such thing,
+        ConfigError if its shape differs; `key` is the field's name."""
         raise NotImplementedError
 
+    def describe_lack(self, key: str, field: Field) -> DataError:
+        """The error for a field that the data set cannot fill."""
+        facts = self.facts
+        names = {
+            Picture: "images",
+            Points: "points",
+            Curve: "curves",
+            Labels: "labels",
+            Captions: "captions",
+            Embeddings: "text embeddings",
+        }
+        optional = {
+            "labels": facts.classes,
+            "captions": facts.sentences,
+            "text embeddings": facts.embedding,
+        }
+        has = [facts.kind, *(name for name, value in optional.items() if value)]
+        return DataError(
+            f"the plugin asks for {names[type(field)]} (as {key!r}), "
+            f"data set {facts.name!r} holds {', '.join(has)}"
+        )
 
-class Values(Content):
-    """Points or curves in memory."""
 
-    def __init__(self, values: NDArray[np.float32]) -> None:
+class ValueContent(Content):
+    """Points or curves in memory, float32 (n, dims)."""
+
+    def __init__(self, values: NDArray[np.float32], facts: Facts) -> None:
+        super().__init__(facts)
         self.values = values
 
     def count(self, domain: str) -> int:
@@ -46,43 +74,41 @@ class Values(Content):
     def digest(self) -> str:
         return hashlib.sha256(self.values.tobytes()).hexdigest()
 
-    def taker(self, field: Field, facts: Facts, domain: str, key: str) -> Taker:
-        wanted = (
-            field.dims
-            if isinstance(field, Points)
-            else field.length
-            if isinstance(field, Curve)
-            else None
-        )
-        if wanted is None or (facts.kind == "points") != isinstance(field, Points):
-            raise _lacks(facts, key, field)
-        if wanted != facts.dims:
+    def taker(self, field: Field, domain: str, key: str) -> Taker:
+        if isinstance(field, Points) and self.facts.kind == "points":
+            dims = field.dims
+        elif isinstance(field, Curve) and self.facts.kind == "curves":
+            dims = field.length
+        else:
+            raise self.describe_lack(key, field)
+        if dims != self.facts.dims:
             raise ConfigError(
                 key,
-                f"the configuration asks for {wanted} values, data set {facts.name!r} has {facts.dims}",
+                f"the config asks for {dims} values, "
+                f"data set {self.facts.name!r} has {self.facts.dims}",
             )
         values = torch.from_numpy(self.values)
         return lambda chosen, position, seed: values[torch.from_numpy(chosen)]
 
 
-class Gallery(Content):
-    """Pictures by domain, with labels, captions and vectors where there are any. `load` decodes a domain for a Picture field."""
+class ImageContent(Content):
+    """Images by domain, with labels, captions and text embeddings if there are any.
+
+    `load` gives the images of a domain in the shape of a field.
+    """
 
     def __init__(
         self,
+        facts: Facts,
         counts: Mapping[str, int],
-        load: Callable[[Picture, str], Pictures | Stored],
+        load: Callable[[Picture, str], FileImages | ArrayImages],
         digest: Callable[[], str],
         labels: NDArray[np.int64] | None = None,
-        vectors: Vectors | None = None,
+        embeddings: EmbeddingTable | None = None,
     ) -> None:
-        self.counts, self.load, self._digest, self.labels, self.vectors = (
-            counts,
-            load,
-            digest,
-            labels,
-            vectors,
-        )
+        super().__init__(facts)
+        self.counts, self.load, self._digest = counts, load, digest
+        self.labels, self.embeddings = labels, embeddings
 
     def count(self, domain: str) -> int:
         return self.counts[domain]
@@ -90,74 +116,50 @@ class Gallery(Content):
     def digest(self) -> str:
         return self._digest()
 
-    def taker(self, field: Field, facts: Facts, domain: str, key: str) -> Taker:
+    def taker(self, field: Field, domain: str, key: str) -> Taker:
+        facts = self.facts
         if domain not in self.counts:
-            there = (
-                f"domains {', '.join(facts.domains)}"
-                if facts.domains
-                else "no domains (folders trainA and trainB make them)"
-            )
-            raise DataError(f"domain {domain!r} is asked for, data set {facts.name!r} has {there}")
+            has = "no domains (folders trainA and trainB make them)"
+            if facts.domains:
+                has = f"domains {', '.join(facts.domains)}"
+            raise DataError(f"domain {domain!r} is requested, data set {facts.name!r} has {has}")
         if isinstance(field, Picture):
-            if field.channels not in (1, 3):
+            return self._image_taker(field, domain, key)
+        if isinstance(field, Labels) and self.labels is not None:
+            if field.classes != len(facts.classes):
                 raise ConfigError(
                     key,
-                    f"the configuration asks for {field.channels} channels; pictures have 1 (grey) or 3",
+                    f"the config asks for {field.classes} classes, "
+                    f"data set {facts.name!r} has {len(facts.classes)}",
                 )
-            pictures = self.load(field, domain)
-            return (
-                _mirroring(pictures, self.counts[domain], domain)
-                if field.flip
-                else lambda chosen, place, seed: pictures.take(chosen)
-            )
-        if isinstance(field, Labels) and self.labels is not None:
-            return self._labels(field, facts, key)
+            labels = torch.from_numpy(self.labels)
+            return lambda chosen, position, seed: labels[torch.from_numpy(chosen)]
         if isinstance(field, Captions) and facts.sentences:
-            return captions(field, facts)
-        if isinstance(field, Embeddings) and self.vectors:
-            if field.size != self.vectors.size:
-                there = f"data set {facts.name!r} has vectors of {self.vectors.size}"
+            return caption_taker(field, facts)
+        if isinstance(field, Embeddings) and self.embeddings:
+            if field.size != self.embeddings.size:
                 raise ConfigError(
-                    key, f"the configuration asks for {field.size} numbers of a sentence, {there}"
+                    key,
+                    f"the config asks for {field.size} numbers in a text embedding, "
+                    f"data set {facts.name!r} has vectors of {self.embeddings.size}",
                 )
-            return self.vectors.taker()
-        raise _lacks(facts, key, field)
+            return self.embeddings.taker()
+        raise self.describe_lack(key, field)
 
-    def _labels(self, field: Labels, facts: Facts, key: str) -> Taker:
-        if field.classes != len(facts.classes):
+    def _image_taker(self, field: Picture, domain: str, key: str) -> Taker:
+        if field.channels not in (1, 3):
             raise ConfigError(
-                key,
-                f"the configuration asks for {field.classes} classes, data set {facts.name!r} has {len(facts.classes)}",
+                key, f"the config asks for {field.channels} channels; images have 1 (grey) or 3"
             )
-        labels = torch.from_numpy(np.asarray(self.labels))
-        return lambda chosen, position, seed: labels[torch.from_numpy(chosen)]
+        images = self.load(field, domain)
+        if not field.flip:
+            return lambda chosen, position, seed: images.take(chosen)
 
+        def take_flipped(chosen: NDArray[np.int64], position: int, seed: int) -> Tensor:
+            taken = images.take(chosen)
+            count = self.counts[domain]
+            mirrored = torch.from_numpy(flips(position, len(chosen), count, seed, domain))
+            taken[mirrored] = taken[mirrored].flip(3)
+            return taken
 
-def _mirroring(pictures: Pictures | Stored, count: int, domain: str) -> Taker:
-    def take(chosen: NDArray[np.int64], position: int, seed: int) -> Tensor:
-        images = pictures.take(chosen)
-        mirrored = torch.from_numpy(coins(position, len(chosen), count, seed, domain))
-        images[mirrored] = images[mirrored].flip(3)
-        return images
-
-    return take
-
-
-def _lacks(facts: Facts, key: str, field: Field) -> DataError:
-    names = {
-        Picture: "pictures",
-        Points: "points",
-        Curve: "curves",
-        Labels: "labels",
-        Captions: "captions",
-    }
-    wanted = names.get(type(field), "embeddings of captions")
-    there = {
-        "labels": facts.classes,
-        "captions": facts.sentences,
-        "embeddings of captions": facts.embedding,
-    }
-    has = [facts.kind, *(name for name, some in there.items() if some)]
-    return DataError(
-        f"the plugin asks for {wanted} (as {key!r}), data set {facts.name!r} holds {', '.join(has)}"
-    )
+        return take_flipped

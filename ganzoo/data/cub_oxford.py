@@ -1,143 +1,152 @@
-"""The two sets that papers on text to picture use, as they come: CUB-200-2011 (Wah et al. 2011) and Oxford-102 (Nilsback and
-Zisserman 2008), with the sentences of Reed et al. 2016 (arXiv 1605.05395) in a folder `text_c10` or `text`, a file a picture."""
+"""CUB-200-2011 (Wah et al. 2011) and Oxford-102 (Nilsback and Zisserman 2008) as distributed.
+
+Captions are those of Reed et al. 2016 (arXiv 1605.05395), in a folder `text_c10` or `text`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from ganzoo.data.files import Entry, is_picture, is_sentences
-from ganzoo.data.layout import Arranged
+from ganzoo.data.files import Box, DataFile, is_caption_file, is_image
+from ganzoo.data.layout import Layout
 from ganzoo.errors import DataError
 
 LIST, BOXES, SPLIT = "images.txt", "bounding_boxes.txt", "train_test_split.txt"
-BESIDE = 0.75
-"""Half a side of what is cut out of a bird's picture, in larger sides of its box."""
-FAR = 1e6
-"""Pixels that no box reaches."""
-Key = Callable[[PurePosixPath], str]
+REACH = 0.75
+"""Half-width of the crop, as a multiple of the box's longer side."""
+FARTHEST = 1e6
+"""Bound for the coordinates of a box, in pixels."""
 
 
-def benchmark(found: Sequence[Entry], split: str) -> Arranged | None:
-    """A set that is recognised by its files; None where it is neither of them."""
-    pictures = [entry for entry in found if is_picture(entry.path)]
-    texts = [entry for entry in found if is_sentences(entry.path)]
-    for entry in found:
-        home = entry.path.parent / "images"
-        if entry.path.name == LIST and (birds := [p for p in pictures if home in p.path.parents]):
-            return _birds(entry, found, birds, texts, split)
+def arrange_cub_oxford(files: Sequence[DataFile], split: str) -> Layout | None:
+    """The layout of a set that is recognised by its files as CUB or Oxford-102, else None."""
+    images = [file for file in files if is_image(file.path)]
+    captions = [file for file in files if is_caption_file(file.path)]
+    for file in files:
+        folder = file.path.parent / "images"
+        if file.path.name == LIST and (birds := [i for i in images if folder in i.path.parents]):
+            tables = {
+                table.path.name: table
+                for table in files
+                if table.path.parent == file.path.parent and table.path.name in (BOXES, SPLIT)
+            }
+            return _arrange_birds(file, tables, birds, captions, split)
     flowers = [
-        p for p in pictures if p.path.parent.name == "jpg" and p.path.name.startswith("image_")
+        image
+        for image in images
+        if image.path.parent.name == "jpg" and image.path.name.startswith("image_")
     ]
-    return _flowers(flowers, texts) if flowers and texts else None
+    return _arrange_flowers(flowers, captions) if flowers and captions else None
 
 
-def _birds(
-    listed: Entry, found: Sequence[Entry], pictures: list[Entry], texts: list[Entry], split: str
-) -> Arranged:
-    """Classes are folders. A picture of the other split is left out; each of this one is cut to its bird."""
-    root = listed.path.parent
-    beside = {
-        entry.path.name: entry
-        for entry in found
-        if entry.path.parent == root and entry.path.name in (BOXES, SPLIT)
-    }
-    classes = tuple(sorted({picture.path.parent.name for picture in pictures}))
-    places = {row[1]: row[0] for row in _rows(listed, 2)}
-    numbers = {
-        picture: places.get(picture.path.relative_to(root / "images").as_posix())
-        for picture in pictures
-    }
-    _check(
-        {picture: number is not None for picture, number in numbers.items()},
-        f"do not stand in {listed.shown}",
-    )
-    if SPLIT in beside:
-        part = {row[0] for row in _rows(beside[SPLIT], 2) if (row[1] == "1") == (split == "train")}
-        pictures = [picture for picture in pictures if numbers[picture] in part]
-    labels = [classes.index(picture.path.parent.name) for picture in pictures]
-    if BOXES in beside:
-        boxes = {row[0]: row[1:] for row in _rows(beside[BOXES], 5)}
-        _check(
-            {picture: numbers[picture] in boxes for picture in pictures},
-            f"have no box in {beside[BOXES].shown}",
+def _arrange_birds(
+    listed: DataFile,
+    tables: Mapping[str, DataFile],
+    images: list[DataFile],
+    captions: list[DataFile],
+    split: str,
+) -> Layout:
+    """Classes are folders. Only images of the split are kept, each cropped to its bird."""
+    classes = tuple(sorted({image.path.parent.name for image in images}))
+    ids = {name: number for number, name in _read_table(listed, 2)}
+    folder = listed.path.parent / "images"
+    numbers = [ids.get(image.path.relative_to(folder).as_posix(), "") for image in images]
+    _check_each(images, numbers, f"do not stand in {listed.shown}")
+    numbered = list(zip(numbers, images, strict=True))
+    if SPLIT in tables:
+        part = {
+            number
+            for number, flag in _read_table(tables[SPLIT], 2)
+            if (flag == "1") == (split == "train")
+        }
+        numbered = [(number, image) for number, image in numbered if number in part]
+    if BOXES in tables:
+        boxes = {number: box for number, *box in _read_table(tables[BOXES], 5)}
+        shown = tables[BOXES].shown
+        _check_each(
+            [image for _, image in numbered],
+            [number in boxes for number, _ in numbered],
+            f"have no box in {shown}",
         )
-        pictures = [
-            replace(p, box=_box(boxes[str(numbers[p])], f"{beside[BOXES].shown}: {p.path.name}"))
-            for p in pictures
+        numbered = [
+            (number, image.crop(_parse_box(boxes[number], f"{shown}: {image.path.name}")))
+            for number, image in numbered
         ]
-    return Arranged(
-        {"": pictures}, labels, classes, [listed, *beside.values(), *texts], _told(texts, _of_class)
+    images = [image for _, image in numbered]
+    labels = [classes.index(image.path.parent.name) for image in images]
+    reader = _caption_reader(captions, lambda path: f"{path.parent.name}/{path.stem}")
+    return Layout({"": images}, labels, classes, [listed, *tables.values(), *captions], reader)
+
+
+def _arrange_flowers(images: list[DataFile], captions: list[DataFile]) -> Layout:
+    """Classes are the folders of the captions."""
+    folders = {file.path.stem: file.path.parent.name for file in captions}
+    _check_each(
+        images,
+        [image.path.stem in folders for image in images],
+        f"have no captions in {captions[0].path.parts[-3]}",
     )
+    classes = tuple(sorted(set(folders.values())))
+    labels = [classes.index(folders[image.path.stem]) for image in images]
+    reader = _caption_reader(captions, lambda path: path.stem)
+    return Layout({"": images}, labels, classes, captions, reader)
 
 
-def _flowers(pictures: list[Entry], texts: list[Entry]) -> Arranged:
-    """Classes are the folders of the sentences."""
-    homes = {text.path.stem: text.path.parent.name for text in texts}
-    _check(
-        {picture: picture.path.stem in homes for picture in pictures},
-        f"have no sentences in {texts[0].path.parts[-3]}",
-    )
-    classes = tuple(sorted(set(homes.values())))
-    labels = [classes.index(homes[picture.path.stem]) for picture in pictures]
-    return Arranged({"": pictures}, labels, classes, texts, _told(texts, lambda path: path.stem))
+def _caption_reader(
+    files: Sequence[DataFile], key: Callable[[PurePosixPath], str]
+) -> Callable[[Sequence[DataFile]], list[list[str]]]:
+    """Reads the captions of images: the lines of the file with the same `key`."""
+    by_key = {key(file.path): file for file in files}
 
-
-def _of_class(path: PurePosixPath) -> str:
-    return f"{path.parent.name}/{path.stem}"
-
-
-def _told(texts: Sequence[Entry], key: Key) -> Callable[[Sequence[Entry]], list[list[str]]]:
-    """What gives the sentences of pictures: the lines of the file that `key` leads to."""
-    files = {key(text.path): text for text in texts}
-
-    def told(pictures: Sequence[Entry]) -> list[list[str]]:
-        if not files:
+    def read_captions(images: Sequence[DataFile]) -> list[list[str]]:
+        if not by_key:
             return []
-        found = {picture: _lines(files.get(key(picture.path))) for picture in pictures}
-        _check(
-            {picture: bool(lines) for picture, lines in found.items()},
-            f"have no sentences in {texts[0].path.parts[-3]}",
-        )
-        return list(found.values())
+        found = []
+        for image in images:
+            file = by_key.get(key(image.path))
+            found.append(_read_lines(file) if file else [])
+        _check_each(images, found, f"have no captions in {files[0].path.parts[-3]}")
+        return found
 
-    return told
+    return read_captions
 
 
-def _check(fits: dict[Entry, bool], problem: str) -> None:
-    """DataError that names the first picture of which something is missing."""
-    lacking = [picture.shown for picture, good in fits.items() if not good]
+def _check_each(images: Sequence[DataFile], values: Sequence[object], problem: str) -> None:
+    """DataError that names the first image whose value is empty."""
+    lacking = [image.shown for image, value in zip(images, values, strict=True) if not value]
     if lacking:
-        raise DataError(f"{len(lacking)} pictures {problem}, the first is {lacking[0]}")
+        raise DataError(f"{len(lacking)} images {problem}, the first is {lacking[0]}")
 
 
-def _lines(entry: Entry | None) -> list[str]:
-    lines = entry.read().decode("utf-8", "replace").splitlines() if entry else []
+def _read_lines(file: DataFile) -> list[str]:
+    lines = file.read().decode("utf-8", "replace").splitlines()
     return [line.strip() for line in lines if line.strip()]
 
 
-def _rows(entry: Entry, width: int) -> list[list[str]]:
-    """The words of each line."""
-    rows = [line.split() for line in _lines(entry)]
+def _read_table(file: DataFile, columns: int) -> list[list[str]]:
+    """Rows of words, `columns` in each."""
+    rows = [line.split() for line in _read_lines(file)]
     for number, row in enumerate(rows, start=1):
-        if len(row) != width:
+        if len(row) != columns:
             raise DataError(
-                f"{entry.shown}: row {number} has {len(row)} words where {width} are due"
+                f"{file.shown}: row {number} has {len(row)} words where {columns} are due"
             )
     return rows
 
 
-def _box(row: Sequence[str], where: str) -> tuple[int, int, int, int]:
-    """The square around a bird, in pixels, borders of the picture not yet minded: left, top, right, bottom. As the code of Zhang
-    et al. 2017 cuts it: from the middle of the box, 0.75 times its larger side each way."""
+def _parse_box(row: Sequence[str], where: str) -> Box:
+    """The square crop around a bird, which may reach beyond the image.
+
+    As in the code of Zhang et al. 2017: from the middle of the box, 0.75 times its longer side in
+    each direction."""
     try:
         left, top, width, height = numbers = [float(word) for word in row]
     except ValueError:
         raise DataError(f"{where}: its box is not four numbers") from None
-    if not all(abs(number) < FAR for number in numbers) or min(width, height) < 2:
+    if not all(abs(number) < FARTHEST for number in numbers) or min(width, height) < 2:
         raise DataError(
             f"{where}: its box, {' '.join(row)}, is no left, top, width and height in pixels"
         )
-    x, y, reach = int(left + width / 2), int(top + height / 2), int(max(width, height) * BESIDE)
+    x, y = int(left + width / 2), int(top + height / 2)
+    reach = int(max(width, height) * REACH)
     return x - reach, y - reach, x + reach, y + reach

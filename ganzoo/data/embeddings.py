@@ -1,8 +1,8 @@
-"""Vectors of sentences that some other encoder made, kept beside the pictures, and which of a picture's is drawn."""
+"""Text embeddings that another encoder made, kept beside the images."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -13,24 +13,24 @@ from safetensors.torch import load
 from torch import Tensor
 
 from ganzoo.data.batches import Taker
-from ganzoo.data.files import MEMBER_LIMIT, VECTORS, Entry
-from ganzoo.data.layout import attached
-from ganzoo.data.order import picker
+from ganzoo.data.files import EMBEDDINGS, MEMBER_LIMIT, DataFile
+from ganzoo.data.layout import match_images
+from ganzoo.data.order import group_picker
 from ganzoo.errors import DataError
 
 FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
 
-class Vectors:
-    """Of each picture at least one, float32 (size,)."""
+class EmbeddingTable:
+    """Text embeddings of each image, float32 (size,), at least one an image."""
 
     def __init__(self, groups: Sequence[Sequence[NDArray[np.float32]]]) -> None:
-        self.pick = picker(np.asarray([len(group) for group in groups], dtype=np.int64))
+        self.pick = group_picker(np.asarray([len(group) for group in groups], dtype=np.int64))
         self.table = np.stack([vector for group in groups for vector in group])
         self.size = int(self.table.shape[1])
 
     def taker(self) -> Taker:
-        """What gives one vector for each picture, float32 (n, size)."""
+        """Draws one embedding for each image, float32 (n, size)."""
 
         def take(chosen: NDArray[np.int64], position: int, seed: int) -> Tensor:
             return torch.from_numpy(self.table[self.pick(chosen, position, seed)])
@@ -38,52 +38,47 @@ class Vectors:
         return take
 
 
-def vectors(found: Sequence[Entry], pictures: Sequence[Entry]) -> Vectors | None:
-    """Those of the files called embeddings.safetensors, which name pictures as lists of captions do; None where there is none.
+def list_embeddings(files: Sequence[DataFile]) -> list[DataFile]:
+    """The embedding files of a set."""
+    return [file for file in files if file.path.name == EMBEDDINGS]
 
-    DataError for a file that is none, vectors of several sizes, or a picture without any."""
-    files = lists(found) if pictures else []
-    told = [
-        (entry.path.parent, PurePosixPath(name), rows)
-        for entry in files
-        for name, rows in _rows(entry)
-    ]
-    if not told:
+
+def read_embeddings(files: Sequence[DataFile], images: Sequence[DataFile]) -> EmbeddingTable | None:
+    """Embeddings of all images, which files name as caption lists do; None if there are none.
+
+    DataError for a file in another format, several sizes, or an image without an embedding.
+    """
+    rows: list[tuple[PurePosixPath, PurePosixPath, list[NDArray[np.float32]]]] = []
+    if images:
+        for file in list_embeddings(files):
+            for name, vectors in _read_vectors(file):
+                rows.append((file.path.parent, PurePosixPath(name), vectors))
+    if not rows:
         return None
-    sizes = sorted({row.shape[0] for _, _, rows in told for row in rows})
+    sizes = sorted({vector.shape[0] for _, _, vectors in rows for vector in vectors})
     if len(sizes) != 1:
+        shown = list_embeddings(files)[0].shown
         raise DataError(
-            f"{files[0].shown}: vectors of {' and '.join(map(str, sizes[:2]))} numbers; one size is needed"
+            f"{shown}: vectors of {sizes[0]} and {sizes[1]} numbers; all must have one size"
         )
-    return Vectors(attached(told, pictures, f"vector in {VECTORS}"))
+    return EmbeddingTable(match_images(rows, images, f"vector in {EMBEDDINGS}"))
 
 
-def lists(found: Sequence[Entry]) -> list[Entry]:
-    """The files that hold vectors."""
-    return [entry for entry in found if entry.path.name == VECTORS]
-
-
-def _rows(entry: Entry) -> list[tuple[str, list[NDArray[np.float32]]]]:
-    """The vectors of a file by picture."""
-    if entry.size > MEMBER_LIMIT:
-        raise DataError(
-            f"{entry.shown} has {entry.size:,} bytes; at most {MEMBER_LIMIT:,} are read"
-        )
+def _read_vectors(file: DataFile) -> Iterator[tuple[str, list[NDArray[np.float32]]]]:
+    """Names of images and the vectors of each."""
+    if file.size > MEMBER_LIMIT:
+        raise DataError(f"{file.shown} has {file.size:,} bytes; at most {MEMBER_LIMIT:,} are read")
     try:
-        tensors = load(entry.read())
+        tensors = load(file.read())
     except (SafetensorError, ValueError, KeyError) as error:
-        raise DataError(f"{entry.shown} is not a safetensors file of floats ({error})") from None
-    found = []
+        raise DataError(f"{file.shown} is not a safetensors file of floats ({error})") from None
     for name, tensor in sorted(tensors.items()):
-        vectors = (
-            tensor.float()
-            if tensor.dtype in FLOATS and tensor.ndim in (1, 2) and tensor.numel()
-            else None
-        )
-        if vectors is None or not vectors.isfinite().all():
+        fits = tensor.dtype in FLOATS and tensor.ndim in (1, 2) and tensor.numel() > 0
+        vectors = tensor.float() if fits else tensor
+        if not fits or not vectors.isfinite().all():
             shape = " x ".join(map(str, tensor.shape))
             raise DataError(
-                f"{entry.shown}: {name!r} is {shape} of {tensor.dtype}, expected finite floats, a row a sentence"
+                f"{file.shown}: {name!r} is {shape} of {tensor.dtype}, "
+                "expected finite floats, one row for each caption"
             )
-        found.append((name, list(vectors.reshape(-1, vectors.shape[-1]).numpy())))
-    return found
+        yield name, list(vectors.reshape(-1, vectors.shape[-1]).numpy())

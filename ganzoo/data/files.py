@@ -1,181 +1,205 @@
-"""Files of a data set, in folders or archives, without unpacking anything to disk."""
+"""Files of a data set in a folder or an archive. Nothing is unpacked to disk."""
 
 from __future__ import annotations
 
+import copy
 import gzip
 import hashlib
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO
 
 from ganzoo.errors import DataError
 
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom in pixels."""
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 CAPTIONS = "captions.jsonl"
-LISTS = (CAPTIONS, "metadata.jsonl", "metadata.csv")
-VECTORS = "embeddings.safetensors"
-TABLES = ("images.txt", "bounding_boxes.txt", "train_test_split.txt")
-"""Of CUB-200-2011."""
-SENTENCES = ("text", "text_c10")
-"""Folders of a folder for each class, with a .txt for each picture."""
+CAPTION_LISTS = (CAPTIONS, "metadata.jsonl", "metadata.csv")
+EMBEDDINGS = "embeddings.safetensors"
+CUB_TABLES = ("images.txt", "bounding_boxes.txt", "train_test_split.txt")
+CAPTION_FOLDERS = ("text", "text_c10")
+"""Folders that hold CLASS/NAME.txt, the captions of image NAME."""
 MEMBER_LIMIT, TOTAL_LIMIT, RATIO_LIMIT = 512 << 20, 64 << 30, 200
+"""Largest member and largest archive, unpacked, in bytes; highest compression ratio."""
 SLACK = 32 << 20
-"""Bytes up to which no ratio is suspicious."""
+"""Bytes below which any ratio is accepted."""
+PEEK_LIMIT = 2 << 20
+"""Bytes of the largest file that `DataFile.peek` keeps."""
 GZIP = b"\x1f\x8b"
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One file: its place inside the set (posix, relative), its size, how to read it, what to call it in an error.
+class DataFile:
+    """One file of a data set.
 
-    `box`: of a picture, what part of it counts: left, top, right, bottom in pixels; what lies outside of it is cut off."""
+    `name` is its posix path inside the set, `shown` its name in error messages. Of an image with
+    a `box`, only that part is used. The sha256 is taken from the first read, so that a file whose
+    content is used and hashed is read once.
+    """
 
-    name: str
-    size: int
-    read: Callable[[], bytes]
-    shown: str
-    box: tuple[int, int, int, int] | None = None
+    __slots__ = ("_kept", "_load", "_sha256", "box", "name", "path", "shown", "size")
 
-    @property
-    def path(self) -> PurePosixPath:
-        return PurePosixPath(self.name)
+    def __init__(self, name: str, size: int, load: Callable[[], bytes], shown: str) -> None:
+        self.name, self.size, self.shown = name, size, shown
+        self.path = PurePosixPath(name)
+        self.box: Box | None = None
+        self._load = load
+        self._kept: bytes | None = None
+        self._sha256: bytes | None = None
+
+    def read(self) -> bytes:
+        """The content. DataError for an archive member that is damaged."""
+        content = self._load() if self._kept is None else self._kept
+        self._kept = None
+        if self._sha256 is None:
+            self._sha256 = hashlib.sha256(content).digest()
+        return content
+
+    def peek(self) -> bytes:
+        """The content, kept for the next `read` unless it is large."""
+        content = self.read()
+        if len(content) <= PEEK_LIMIT:
+            self._kept = content
+        return content
+
+    def sha256(self) -> bytes:
+        """Digest of the content; reads the file unless it was read before."""
+        if self._sha256 is None:
+            self.read()
+        return self._sha256 or b""
+
+    def crop(self, box: Box) -> DataFile:
+        """The same image, of which only `box` is used."""
+        cropped = copy.copy(self)
+        cropped.box = box
+        return cropped
 
 
 def is_archive(path: Path) -> bool:
-    """By its name."""
     return path.name.lower().endswith(ARCHIVES)
 
 
-def is_picture(path: PurePosixPath) -> bool:
-    """By its name."""
-    return path.suffix.lower() in PICTURES
+def is_image(path: PurePosixPath) -> bool:
+    return path.suffix.lower() in IMAGES
 
 
-def is_sentences(path: PurePosixPath) -> bool:
-    """By its name and place: text_c10/CLASS/NAME.txt."""
-    return path.suffix == ".txt" and len(path.parts) > 2 and path.parts[-3] in SENTENCES
+def is_caption_file(path: PurePosixPath) -> bool:
+    """Whether the path is like text_c10/CLASS/NAME.txt."""
+    return path.suffix == ".txt" and len(path.parts) > 2 and path.parts[-3] in CAPTION_FOLDERS
 
 
-def entries(path: Path) -> list[Entry]:
-    """Pictures, and what may be said of them, of a folder or an archive, sorted by name. DataError when it cannot be read."""
+def is_used(path: PurePosixPath) -> bool:
+    """Whether a data set may use this file: images, captions, embeddings, tables; none hidden."""
+    if any(part.startswith((".", "__MACOSX")) for part in path.parts):
+        return False
+    by_name = path.name in (*CAPTION_LISTS, *CUB_TABLES, EMBEDDINGS)
+    return by_name or is_image(path) or is_caption_file(path)
+
+
+def list_files(path: Path) -> list[DataFile]:
+    """Files of a folder or an archive that a data set uses, sorted by name.
+
+    Raises DataError if the archive cannot be read or would unpack to too much.
+    """
     if path.is_dir():
-        found = list(_folder(path))
+        found = [
+            DataFile(
+                member.relative_to(path).as_posix(),
+                member.stat().st_size,
+                member.read_bytes,
+                str(member),
+            )
+            for member in path.rglob("*")
+            if member.is_file()
+        ]
     elif not path.exists():
         raise DataError(f"no folder or archive {path}")
     elif path.is_file() and zipfile.is_zipfile(path):
-        found = list(_zip(path))
+        found = list(_list_zip(path))
     elif path.is_file() and is_archive(path) and path.suffix.lower() != ".zip":
-        found = list(_tar(path))
+        found = list(_list_tar(path))
     else:
         raise DataError(
             f"{path} is no folder and no archive that can be read ({', '.join(ARCHIVES)})"
         )
-    return sorted((entry for entry in found if _wanted(entry.path)), key=lambda entry: entry.name)
+    return sorted((file for file in found if is_used(file.path)), key=lambda file: file.name)
 
 
-def beside(archive: Path) -> list[Entry]:
-    """Lists of captions in the archive's folder."""
-    places = [archive.parent / name for name in LISTS]
+def list_captions_beside(archive: Path) -> list[DataFile]:
+    """Caption lists in the folder of an archive."""
+    paths = [archive.parent / name for name in CAPTION_LISTS]
     return [
-        Entry(place.name, place.stat().st_size, place.read_bytes, str(place))
-        for place in places
-        if place.is_file()
+        DataFile(path.name, path.stat().st_size, path.read_bytes, str(path))
+        for path in paths
+        if path.is_file()
     ]
 
 
-def digest(found: list[Entry]) -> str:
-    """sha256 over names and bytes, in order of the names; where the set lies does not enter."""
+def digest_files(files: Sequence[DataFile]) -> str:
+    """sha256 over names and contents, sorted by name; independent of where the set lies."""
     total = hashlib.sha256()
-    for entry in sorted(found, key=lambda entry: entry.name):
-        total.update(
-            f"{entry.name}\0".encode(errors="surrogateescape")
-            + hashlib.sha256(entry.read()).digest()
-        )
+    for file in sorted(files, key=lambda file: file.name):
+        total.update(f"{file.name}\0".encode(errors="surrogateescape") + file.sha256())
     return total.hexdigest()
 
 
-def _wanted(path: PurePosixPath) -> bool:
-    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-    return not hidden and (
-        is_picture(path) or is_sentences(path) or path.name in (*LISTS, *TABLES, VECTORS)
-    )
-
-
-def _folder(root: Path) -> Iterator[Entry]:
-    for path in root.rglob("*"):
-        if path.is_file():
-            yield Entry(
-                path.relative_to(root).as_posix(), path.stat().st_size, path.read_bytes, str(path)
-            )
-
-
-def _zip(path: Path) -> Iterator[Entry]:
+def _list_zip(path: Path) -> Iterator[DataFile]:
     try:
         archive = zipfile.ZipFile(path)
         members = [info for info in archive.infolist() if not info.is_dir()]
     except (zipfile.BadZipFile, OSError) as error:
         raise DataError(f"{path} cannot be read ({error})") from None
-    _bounded(path, [(info.filename, info.file_size, info.compress_size) for info in members])
     for info in members:
-        yield Entry(
-            _inside(path, info.filename),
-            info.file_size,
-            _zip_reader(archive, info, path),
-            f"{path.name}:{info.filename}",
-        )
+        _check_size(path, info.filename, info.file_size, info.compress_size)
+    if sum(info.file_size for info in members) > TOTAL_LIMIT:
+        raise DataError(f"{path} would unpack to more than {TOTAL_LIMIT >> 30} GiB; refused")
+    for info in members:
+        shown = f"{path.name}:{info.filename}"
+        load = _zip_loader(archive, info, shown)
+        yield DataFile(_inside(path, info.filename), info.file_size, load, shown)
 
 
-def _zip_reader(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> Callable[[], bytes]:
-    def read() -> bytes:
+def _zip_loader(archive: zipfile.ZipFile, info: zipfile.ZipInfo, shown: str) -> Callable[[], bytes]:
+    def load() -> bytes:
         try:
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise NotImplementedError(
-                    "it is not packed by deflate, which is the only method that is read"
-                )
+                raise NotImplementedError("only stored and deflated members are supported")
             with archive.open(info) as file:
-                return file.read(
-                    info.file_size + 1
-                )  # without a bound, one that lies about its size is unpacked in full
-        except (
-            zipfile.BadZipFile,
-            OSError,
-            RuntimeError,
-            NotImplementedError,
-            EOFError,
-            zlib.error,
-        ) as error:
-            raise DataError(f"{path.name}:{info.filename} cannot be read ({error})") from None
+                # bounded: a member whose header understates its size would be unpacked in full
+                return file.read(info.file_size + 1)
+        except (zipfile.BadZipFile, OSError, RuntimeError, EOFError, zlib.error) as error:
+            raise DataError(f"{shown} cannot be read ({error})") from None
 
-    return read
+    return load
 
 
-def _tar(path: Path) -> Iterator[Entry]:
-    """A tar has no index, and a compressed one no random access: its wanted members are read into memory once."""
+def _list_tar(path: Path) -> Iterator[DataFile]:
+    """Members are read into memory: a tar has no index, a compressed one no random access."""
     packed, total = path.stat().st_size, 0
     try:
-        with _unpacked(path) as file, tarfile.TarFile(fileobj=file) as archive:  # type: ignore[arg-type]
+        with _unpack(path) as file, tarfile.TarFile(fileobj=file) as archive:  # type: ignore[arg-type]
             for member in archive:
                 name = _inside(path, member.name)
                 if not member.isfile():
                     continue
                 total += member.size
-                _bounded(path, [(member.name, member.size, member.size), ("", total, packed)])
-                if _wanted(PurePosixPath(name)) and (content := archive.extractfile(member)):
-                    yield Entry(
-                        name, member.size, _kept(content.read()), f"{path.name}:{member.name}"
-                    )
+                _check_size(path, member.name, member.size, member.size)
+                _check_size(path, "", total, packed)
+                if is_used(PurePosixPath(name)) and (stream := archive.extractfile(member)):
+                    content = stream.read()
+                    load = lambda content=content: content  # noqa: E731
+                    yield DataFile(name, member.size, load, f"{path.name}:{member.name}")
     except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(f"{path} cannot be read ({error})") from None
 
 
 @contextmanager
-def _unpacked(path: Path) -> Iterator[Bounded]:
+def _unpack(path: Path) -> Iterator[BoundedFile]:
     """The bytes of a tar, gzipped or not."""
     size = path.stat().st_size
     with path.open("rb") as raw:
@@ -183,13 +207,14 @@ def _unpacked(path: Path) -> Iterator[Bounded]:
         raw.seek(0)
         if packed:
             with gzip.GzipFile(fileobj=raw) as file:
-                yield Bounded(file, path, min(TOTAL_LIMIT, RATIO_LIMIT * size + SLACK))  # type: ignore[arg-type]
+                limit = min(TOTAL_LIMIT, RATIO_LIMIT * size + SLACK)
+                yield BoundedFile(file, path, limit)  # type: ignore[arg-type]
         else:
-            yield Bounded(raw, path, size + SLACK)
+            yield BoundedFile(raw, path, size + SLACK)
 
 
-class Bounded:
-    """A file of which no more than `limit` bytes are read: the size in a tar's header, which may lie, is asked for at once."""
+class BoundedFile:
+    """A file that refuses reads beyond `limit`: a tar header may claim any size."""
 
     def __init__(self, file: BinaryIO, path: Path, limit: int) -> None:
         self.file, self.path, self.limit = file, path, limit
@@ -210,23 +235,17 @@ class Bounded:
             )
 
 
-def _kept(content: bytes) -> Callable[[], bytes]:
-    return lambda: content
-
-
 def _inside(archive: Path, name: str) -> str:
+    """A member's name as a relative posix path. DataError if it leads out of the archive."""
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or PureWindowsPath(name).drive:
         raise DataError(f"{archive} holds {name!r}, which points outside of it; refused")
     return path.as_posix()
 
 
-def _bounded(archive: Path, sizes: list[tuple[str, int, int]]) -> None:
-    for name, size, packed in sizes:
-        limit = MEMBER_LIMIT if name else TOTAL_LIMIT
-        if size > limit or (size > SLACK and size > RATIO_LIMIT * max(1, packed)):
-            raise DataError(
-                f"{archive} would unpack to {size:,} bytes{f' in {name!r}' if name else ''}: too much; refused"
-            )
-    if sum(size for _, size, _ in sizes) > TOTAL_LIMIT:
-        raise DataError(f"{archive} would unpack to more than {TOTAL_LIMIT >> 30} GiB; refused")
+def _check_size(archive: Path, member: str, size: int, packed: int) -> None:
+    """DataError for a member, or a whole archive if `member` is empty, that unpacks to too much."""
+    limit = MEMBER_LIMIT if member else TOTAL_LIMIT
+    if size > limit or (size > SLACK and size > RATIO_LIMIT * max(1, packed)):
+        where = f" in {member!r}" if member else ""
+        raise DataError(f"{archive} would unpack to {size:,} bytes{where}: too much; refused")

@@ -1,4 +1,4 @@
-"""What the folders and lists of a picture set mean: domains, splits, classes, captions."""
+"""What the folders and caption lists of an image set mean: domains, splits, classes, captions."""
 
 from __future__ import annotations
 
@@ -10,139 +10,152 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
-from ganzoo.data.files import CAPTIONS, Entry, is_picture
+from ganzoo.data.files import CAPTIONS, DataFile, is_image
 from ganzoo.errors import DataError
 from ganzoo.text import is_utf8
 
 T = TypeVar("T")
-NAME = "file_name"
-"""The field of a list that names the picture."""
-TEXTS = ("text", "caption", "captions")
-"""Those that say what it shows; the first counts."""
+NAME_FIELD = "file_name"
+CAPTION_FIELDS = ("text", "caption", "captions")
+"""Fields that may hold an image's captions; the first one present is used."""
 
 
 @dataclass(frozen=True)
-class Arranged:
-    """What a set's files mean: pictures by domain ("" where there is one), labels in their order, class names, the files that say
-    so, and what gives the captions of some pictures, none where there are none."""
+class Layout:
+    """How the files of an image set are used.
 
-    domains: dict[str, list[Entry]]
+    `domains`: images by domain, "" if there is only one. `labels`: indices into `classes`, in the
+    order of `domains[""]`. `tables`: other files that enter the digest. `read_captions` returns the
+    captions of each of some images, or [] if the set has none.
+    """
+
+    domains: dict[str, list[DataFile]]
     labels: list[int]
     classes: tuple[str, ...]
-    lists: list[Entry]
-    captions: Callable[[Sequence[Entry]], list[list[str]]]
+    tables: list[DataFile]
+    read_captions: Callable[[Sequence[DataFile]], list[list[str]]]
 
 
-def arranged(found: Sequence[Entry], lists: list[Entry], split: str) -> Arranged:
-    """By folders, with captions from `lists`."""
-    domains, labels, classes = layout([entry for entry in found if is_picture(entry.path)], split)
-    return Arranged(domains, labels, classes, lists, lambda pictures: sentences(lists, pictures))
+def arrange_by_folder(
+    files: Sequence[DataFile], caption_lists: list[DataFile], split: str
+) -> Layout:
+    """Domains (trainA, trainB), else a folder for each class, else all images in one group.
 
+    Folders `train` and `test` select a split. A folder around everything is ignored.
+    """
 
-def layout(
-    found: list[Entry], split: str
-) -> tuple[dict[str, list[Entry]], list[int], tuple[str, ...]]:
-    """Domains (trainA, trainB), else classes (one folder each), else a plain heap; a common outer folder is looked through."""
-    parts = {entry: list(entry.path.parts) for entry in found}
-    while (
-        found
-        and all(len(p) > 1 for p in parts.values())
-        and len({p[0] for p in parts.values()}) == 1
-    ):
-        parts = {entry: p[1:] for entry, p in parts.items()}
-    for letter in ("A", "B"):
-        if not any(p[0] == f"{split}{letter}" for p in parts.values()):
-            break
-    else:
-        return (
-            {
-                letter: [e for e in found if parts[e][0] == f"{split}{letter}"]
-                for letter in ("A", "B")
-            },
-            [],
-            (),
-        )
+    def read_captions(images: Sequence[DataFile]) -> list[list[str]]:
+        return list_captions(caption_lists, images)
+
+    images = [file for file in files if is_image(file.path)]
+    parts = {file: list(file.path.parts) for file in images}
+    while len({p[0] for p in parts.values()}) == 1 and all(len(p) > 1 for p in parts.values()):
+        parts = {file: p[1:] for file, p in parts.items()}
+
+    domains: dict[str, list[DataFile]] = {
+        letter: [file for file in images if parts[file][0] == f"{split}{letter}"]
+        for letter in ("A", "B")
+    }
+    if all(domains.values()):
+        return Layout(domains, [], (), caption_lists, read_captions)
+
     if any(p[0] in ("train", "test") and len(p) > 1 for p in parts.values()):
-        found = [entry for entry in found if parts[entry][0] == split]
-        parts = {entry: parts[entry][1:] for entry in found}
+        images = [file for file in images if parts[file][0] == split]
+        parts = {file: parts[file][1:] for file in images}
+
+    labels: list[int] = []
+    classes: tuple[str, ...] = ()
     folders = sorted({p[0] for p in parts.values() if len(p) > 1})
     if len(folders) > 1 and all(len(p) == 2 for p in parts.values()):
         for name in folders:
             if not is_utf8(name):
-                raise DataError(
-                    f"the folder {name!r}, which names a class, is not spelt in UTF-8; rename it"
-                )
-        return {"": found}, [folders.index(parts[entry][0]) for entry in found], tuple(folders)
-    return {"": found}, [], ()
+                raise DataError(f"the class folder {name!r} is not named in UTF-8; rename it")
+        classes = tuple(folders)
+        labels = [folders.index(parts[file][0]) for file in images]
+    return Layout({"": images}, labels, classes, caption_lists, read_captions)
 
 
-def sentences(lists: Sequence[Entry], pictures: Sequence[Entry]) -> list[list[str]]:
-    """Captions in the order of the pictures; every picture must have one as soon as there is a list.
-
-    A picture is found by its path, seen from the list's folder; else by the longest end of it that is listed once."""
-    told = [(entry.path.parent, *row) for entry in lists for row in _listed(entry)]
-    if not any(texts for _, _, texts in told):
+def list_captions(lists: Sequence[DataFile], images: Sequence[DataFile]) -> list[list[str]]:
+    """Captions of each image, from caption lists; [] if these hold no captions at all."""
+    rows = [(file.path.parent, *row) for file in lists for row in _read_captions(file)]
+    if not any(captions for _, _, captions in rows):
         return []
-    return attached(told, pictures, f"caption in {lists[0].path.name}")
+    return match_images(rows, images, f"caption in {lists[0].path.name}")
 
 
-def attached(
-    told: Iterable[tuple[PurePosixPath, PurePosixPath, list[T]]],
-    pictures: Sequence[Entry],
+def match_images(
+    rows: Iterable[tuple[PurePosixPath, PurePosixPath, list[T]]],
+    images: Sequence[DataFile],
     what: str,
 ) -> list[list[T]]:
-    """What is `told` of each picture: the folder of the list, the picture as the list names it, and what is said of it.
+    """Values of each image, from rows of (folder of the list, image as listed, values).
 
-    DataError where nothing is told of a picture; `what` is lacking then."""
+    An image matches a row by its path as seen from the list's folder, else by the longest end of
+    its path that is listed exactly once. DataError names an image without a value (`what`).
+    """
     known: dict[str, list[T]] = {}
-    ends: dict[str, set[str]] = {}
-    for folder, file, said in told:
-        path = (folder / file).as_posix()
-        known.setdefault(path, []).extend(said)
-        for name in (path, file.as_posix(), file.name):
-            ends.setdefault(name, set()).add(path)
-    found = _found([entry.path for entry in pictures], known, ends)
-    without = [entry.shown for entry, said in zip(pictures, found, strict=True) if not said]
-    if without:
-        raise DataError(f"{len(without)} pictures have no {what}, the first is {without[0]}")
+    endings: dict[str, set[str]] = {}
+    for folder, listed, values in rows:
+        path = (folder / listed).as_posix()
+        known.setdefault(path, []).extend(values)
+        for name in (path, listed.as_posix(), listed.name):
+            endings.setdefault(name, set()).add(path)
+    matches = _match_paths([file.path for file in images], known, endings)
+    found = [known[matches[file.path]] if file.path in matches else [] for file in images]
+    missing = [file.shown for file, values in zip(images, found, strict=True) if not values]
+    if missing:
+        raise DataError(f"{len(missing)} images have no {what}, the first is {missing[0]}")
     return found
 
 
-def _found(
-    pictures: Sequence[PurePosixPath], known: Mapping[str, list[T]], ends: Mapping[str, set[str]]
-) -> list[list[T]]:
-    """Whole paths first, then ends that are shorter and shorter; what one of more parts has taken is no longer there."""
-    told: dict[PurePosixPath, str] = {}
-    for start in range(max((len(picture.parts) for picture in pictures), default=0)):
-        taken = set(told.values())
-        for picture in [one for one in pictures if one not in told]:
-            name = "/".join(picture.parts[start:])
-            places = ({name} if name in known else ends.get(name, set())) - taken
-            if len(places) == 1:
-                told[picture] = next(iter(places))
-    return [known[told[picture]] if picture in told else [] for picture in pictures]
+def _match_paths(
+    images: Sequence[PurePosixPath],
+    known: Mapping[str, object],
+    endings: Mapping[str, set[str]],
+) -> dict[PurePosixPath, str]:
+    """Listed path of each image. Full paths first, then ever shorter ends, each path once."""
+    matches: dict[PurePosixPath, str] = {}
+    for start in range(max((len(image.parts) for image in images), default=0)):
+        taken = set(matches.values())
+        for image in images:
+            if image in matches:
+                continue
+            name = "/".join(image.parts[start:])
+            candidates = ({name} if name in known else endings.get(name, set())) - taken
+            if len(candidates) == 1:
+                matches[image] = candidates.pop()
+    return matches
 
 
-def _listed(entry: Entry) -> Iterator[tuple[PurePosixPath, list[str]]]:
-    """Pictures and their captions; none where it is a table of something else, as a metadata.csv may be."""
-    rows = list(_rows(entry))
-    if entry.path.name == CAPTIONS or not all(
-        isinstance(row, dict) and not {NAME, *TEXTS} & row.keys() for _, row in rows
-    ):
-        yield from (_caption(row, where) for where, row in rows)
+def _read_captions(file: DataFile) -> Iterator[tuple[PurePosixPath, list[str]]]:
+    """Images and captions of one list. A metadata file without our fields holds none."""
+    rows = list(_read_rows(file))
+    ours = {NAME_FIELD, *CAPTION_FIELDS}
+    foreign = all(isinstance(row, dict) and not ours & row.keys() for _, row in rows)
+    if foreign and file.path.name != CAPTIONS:
+        return
+    for where, row in rows:
+        try:
+            text: Any = next((row[field] for field in CAPTION_FIELDS if field in row), [])
+            captions = [part.strip() for part in ([text] if isinstance(text, str) else text)]
+            image = PurePosixPath(str(row[NAME_FIELD]))
+        except (KeyError, TypeError, AttributeError):
+            raise DataError(
+                f'{where} is not a line like {{"file_name": "1.png", "text": ["a red bird"]}}'
+            ) from None
+        yield image, [caption for caption in captions if caption]
 
 
-def _rows(entry: Entry) -> Iterator[tuple[str, Any]]:
-    """Where each stands and what it is: a line of JSON each, or of a table with a head."""
-    content = entry.read().decode("utf-8-sig", "replace")
-    if entry.path.suffix == ".csv":
+def _read_rows(file: DataFile) -> Iterator[tuple[str, Any]]:
+    """(location, row) for each line of JSON or row of a table; the row is None if not JSON."""
+    content = file.read().decode("utf-8-sig", "replace")
+    if file.path.suffix == ".csv":
         try:
             table = list(csv.DictReader(io.StringIO(content)))
         except csv.Error as error:
-            raise DataError(f"{entry.shown} is not a table ({error})") from None
-        yield from (
-            (f"{entry.shown}, row {number}", row) for number, row in enumerate(table, start=2)
-        )
+            raise DataError(f"{file.shown} is not a table ({error})") from None
+        for number, cells in enumerate(table, start=2):
+            yield f"{file.shown}, row {number}", cells
         return
     for number, line in enumerate(content.split("\n"), start=1):
         if line.strip():
@@ -150,15 +163,4 @@ def _rows(entry: Entry) -> Iterator[tuple[str, Any]]:
                 row: Any = json.loads(line)
             except (ValueError, RecursionError):
                 row = None
-            yield f"{entry.shown}:{number}", row
-
-
-def _caption(row: Any, where: str) -> tuple[PurePosixPath, list[str]]:
-    try:
-        text: Any = next((row[field] for field in TEXTS if field in row), [])
-        texts = [part.strip() for part in ([text] if isinstance(text, str) else text)]
-        return PurePosixPath(str(row[NAME])), [part for part in texts if part]
-    except (KeyError, TypeError, AttributeError):
-        raise DataError(
-            f'{where} is not a line like {{"file_name": "1.png", "text": ["a red bird"]}}'
-        ) from None
+            yield f"{file.shown}:{number}", row

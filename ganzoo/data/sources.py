@@ -1,46 +1,70 @@
-"""Data sets by name, folder or archive, and the batches that training takes from them."""
+"""Data sets by name, folder or archive."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ganzoo.data import embeddings, files, named, synthetic
 from ganzoo.data.batches import Batches
-from ganzoo.data.content import Content, Gallery, Values
-from ganzoo.data.cub_oxford import benchmark
-from ganzoo.data.images import Pictures, Stored, common_size
-from ganzoo.data.layout import Arranged, arranged
+from ganzoo.data.content import Content, ImageContent, ValueContent
+from ganzoo.data.cub_oxford import arrange_cub_oxford
+from ganzoo.data.embeddings import list_embeddings, read_embeddings
+from ganzoo.data.files import (
+    CAPTION_LISTS,
+    IMAGES,
+    DataFile,
+    digest_files,
+    list_captions_beside,
+    list_files,
+)
+from ganzoo.data.images import ArrayImages, FileImages, probe_size
+from ganzoo.data.layout import Layout, arrange_by_folder
+from ganzoo.data.named import (
+    ImageArrays,
+    ImageFiles,
+    NamedSet,
+    Request,
+    ValueArrays,
+    default_root,
+    find_named_set,
+    list_names,
+    read_examples,
+)
 from ganzoo.errors import DataError, UsageError, did_you_mean, near
 from ganzoo.spec import Data, Facts
 from ganzoo.text import is_utf8
 
-OWN = "unknown: your own data"
+OWN_LICENCE = "unknown: your own data"
 
 
 class DataSet:
-    """A data set that is found but not yet decoded. `licence` and `source`: its terms and its home."""
+    """A data set that is found but not decoded yet.
 
-    def __init__(self, facts: Facts, content: Content, licence: str, source: str) -> None:
-        self.facts, self.content, self.licence, self.source = facts, content, licence, source
+    `licence`: terms of use; `source`: home page, empty for the user's own data."""
+
+    def __init__(self, content: Content, licence: str, source: str) -> None:
+        self.content, self.licence, self.source = content, licence, source
+        self.facts = content.facts
         self._digest: str | None = None
 
     def digest(self) -> str:
-        """sha256 over names and bytes of its files (or over generated numbers), independent of where they lie."""
+        """sha256 over names and contents of its files, or over its numbers.
+
+        Independent of where the files lie."""
         if self._digest is None:
             self._digest = self.content.digest()
         return self._digest
 
     def bind(self, data: Data) -> Batches:
-        """Batches as a plugin asks for them. DataError or ConfigError, naming both sides, where the set cannot give that."""
+        """Batches of the fields that a plugin asks for. DataError or ConfigError, naming both
+        sides, if the set cannot give them."""
         domains = {key: key if data.unpaired else "" for key in data.fields}
         takers = {
-            key: self.content.taker(field, self.facts, domains[key], key)
-            for key, field in data.fields.items()
+            key: self.content.taker(field, domains[key], key) for key, field in data.fields.items()
         }
         counts = {key: self.content.count(domain) for key, domain in domains.items()}
         return Batches(takers, domains, counts)
@@ -55,107 +79,125 @@ def open_set(
     download: bool = False,
     seed: int = 0,
 ) -> DataSet:
-    """A named set, a folder or an archive. `only`: one class of it; `root`: where named sets lie; `seed`: of made-up data.
+    """Open a named set, a folder or an archive.
+
+    `root`: folder of the named sets. `only`: a class, by name or number. `seed`: of generated sets.
 
     Raises DataError or UsageError that say what is looked for and what to do.
     """
-    if name in synthetic.SETS:
-        if only is not None:
-            raise UsageError(f"--only {only}: data set {name!r} has no classes")
-        values, facts = synthetic.SETS[name](seed)
-        return DataSet(facts, Values(values), synthetic.LICENCE, "generated")
-    if name in named.SETS:
-        return _named(name, (root or named.default_root()).expanduser(), only, split, download)
-    path = Path(name).expanduser()
-    if not path.exists():
-        known = [*synthetic.SETS, *named.SETS]
-        raise DataError(
-            f"no data set, folder or archive {name!r}{did_you_mean(near(name, known))} (sets: {', '.join(known)})"
-        )
-    if not is_utf8(os.path.abspath(path)):
-        raise DataError(
-            f"{name!r}: its path is not spelt in UTF-8, and cannot stand in a run's record; rename it"
-        )
-    return _gallery([path], Path(os.path.abspath(path)).name, OWN, "", only, split)
+    found = find_named_set(name)
+    if found is None:
+        path = Path(name).expanduser()
+        if not path.exists():
+            known = list_names()
+            raise DataError(
+                f"no data set, folder or archive {name!r}{did_you_mean(near(name, known))} "
+                f"(sets: {', '.join(known)})"
+            )
+        absolute = Path(os.path.abspath(path))
+        if not is_utf8(str(absolute)):
+            raise DataError(
+                f"{name!r}: its path is not UTF-8, and cannot stand in the record of a run; "
+                "rename it"
+            )
+        return DataSet(_open_files([path], absolute.name, None, only, split), OWN_LICENCE, "")
+    request = Request(root=(root or default_root()).expanduser(), split=split, seed=seed)
+    examples = read_examples(found, request, download)
+    content: Content
+    match examples:
+        case ImageFiles():
+            content = _open_files(examples.paths, name, found, only, split)
+        case ImageArrays():
+            content = _open_images(examples, found, only)
+        case ValueArrays():
+            content = _open_values(examples, found, only)
+        case _:
+            raise DataError(
+                f"data set {name!r} is broken: its reader returned a {type(examples).__name__}, "
+                "not ImageArrays, ImageFiles or ValueArrays"
+            )
+    return DataSet(content, found.licence, found.source)
 
 
-def _named(name: str, root: Path, only: str | None, split: str, download: bool) -> DataSet:
-    found = named.SETS[name]
-    stored = _stored(name, root, split)
-    if stored is None and not named.places(name, root) and download:
-        named.download(name, root)
-        stored = _stored(name, root, split)
-    if stored is not None:
-        return _in_memory(name, *stored, only)
-    places = named.places(name, root)
-    if name in ("mnist", "fashion-mnist") or not places:
-        raise named.missing(name, root)
-    return _gallery(places, name, found.licence, found.source, only, split)
-
-
-def _stored(
-    name: str, root: Path, split: str
-) -> tuple[list[Path], NDArray[np.uint8], NDArray[np.int64]] | None:
-    if name == "cifar10":
-        return named.cifar_batches(root, split)
-    return named.idx_pair(name, root, split) if name != "celeba" else None
-
-
-def _in_memory(
-    name: str,
-    paths: list[Path],
-    levels: NDArray[np.uint8],
-    labels: NDArray[np.int64],
-    only: str | None,
-) -> DataSet:
-    found = named.SETS[name]
-    classes = found.classes
+def _open_values(examples: ValueArrays, found: NamedSet, only: str | None) -> ValueContent:
     if only is not None:
-        chosen = _class_number(only, classes, name)
-        levels, labels, classes = (
-            levels[labels == chosen],
-            np.zeros(int((labels == chosen).sum()), dtype=np.int64),
-            (classes[chosen],),
-        )
+        raise UsageError(f"--only {only}: data set {found.name!r} has no classes")
+    values = np.asarray(examples.values, dtype=np.float32)
+    if values.ndim != 2:
+        raise DataError(f"data set {found.name!r} is broken: its values are not (n, dims)")
     facts = Facts(
-        name=name,
+        name=found.name,
+        kind=examples.kind,
+        count=len(values),
+        dims=values.shape[1],
+        low=examples.low,
+        high=examples.high,
+    )
+    return ValueContent(values, facts)
+
+
+def _open_images(examples: ImageArrays, found: NamedSet, only: str | None) -> ImageContent:
+    """Images in memory, of one class if `only` is given."""
+    levels, labels, classes = examples.images, examples.labels, found.classes
+    if levels.dtype != np.uint8 or levels.ndim != 4 or levels.shape[3] not in (1, 3):
+        shape = " x ".join(map(str, levels.shape))
+        raise DataError(
+            f"data set {found.name!r} is broken: its images are {shape} of {levels.dtype}, "
+            "not n x height x width x (1 or 3) of uint8"
+        )
+    if labels is not None:
+        labels = np.asarray(labels, dtype=np.int64)
+        if labels.shape != levels.shape[:1] or not np.isin(labels, range(len(classes))).all():
+            raise DataError(
+                f"data set {found.name!r} is broken: its labels are not one number for each "
+                f"image, from 0 to {len(classes) - 1}"
+            )
+    if only is not None:
+        number = _find_class(only, classes if labels is not None else (), found)
+        levels, classes = levels[labels == number], (classes[number],)
+        labels = np.zeros(len(levels), dtype=np.int64)
+    count, height, width, channels = levels.shape
+    facts = Facts(
+        name=found.name,
         kind="images",
-        count=len(levels),
-        channels=levels.shape[-1],
-        size=levels.shape[1],
+        count=count,
+        channels=channels,
+        size=height if height == width else None,
         classes=classes,
     )
 
     def digest() -> str:
-        total = hashlib.sha256()
-        for path in paths:
-            total.update(f"{path.name.removesuffix('.gz')}\0".encode())
-        return hashlib.sha256(total.digest() + levels.tobytes() + labels.tobytes()).hexdigest()
+        names = hashlib.sha256()
+        for path in examples.files:
+            names.update(f"{path.name.removesuffix('.gz')}\0".encode())
+        content = names.digest() + levels.tobytes()
+        if labels is not None:
+            content += labels.tobytes()
+        return hashlib.sha256(content).hexdigest()
 
-    content = Gallery({"": len(levels)}, lambda spec, domain: Stored(levels, spec), digest, labels)
-    return DataSet(facts, content, found.licence, found.source)
+    return ImageContent(
+        facts, {"": count}, lambda spec, domain: ArrayImages(levels, spec), digest, labels
+    )
 
 
-def _gallery(
-    places: list[Path], name: str, licence: str, source: str, only: str | None, split: str
-) -> DataSet:
-    found = [entry for place in places for entry in files.entries(place)]
-    there = _arranged(found, places, split)
-    domains, labels, classes = there.domains, there.labels, there.classes
-    if name in named.SETS and not named.SETS[name].classes:
-        classes = ()  # folders of a set that has no classes are only folders
+def _open_files(
+    paths: Sequence[Path], name: str, found: NamedSet | None, only: str | None, split: str
+) -> ImageContent:
+    """Images in folders or archives, of one class if `only` is given."""
+    listed = [file for path in paths for file in list_files(path)]
+    layout = _find_layout(listed, paths, split)
+    domains, labels, classes = layout.domains, layout.labels, layout.classes
+    if found and not found.classes:
+        classes = ()  # the set has none: its folders mean nothing
     if not any(domains.values()):
-        raise DataError(
-            f"{name} holds no pictures ({', '.join(files.PICTURES)}) for the split {split!r}"
-        )
+        raise DataError(f"{name} holds no images ({', '.join(IMAGES)}) for the split {split!r}")
     if only is not None:
-        number = _class_number(only, classes, name)
-        domains = {
-            "": [entry for entry, label in zip(domains[""], labels, strict=True) if label == number]
-        }
-        labels, classes = [0] * len(domains[""]), (classes[number],)
-    vectors = embeddings.vectors(found, domains.get("", []))
-    channels, size = common_size([entry for part in domains.values() for entry in part])
+        number = _find_class(only, classes, found, name)
+        chosen = [file for file, label in zip(domains[""], labels, strict=True) if label == number]
+        domains, labels, classes = {"": chosen}, [0] * len(chosen), (classes[number],)
+    embeddings = read_embeddings(listed, domains.get("", []))
+    files = [file for part in domains.values() for file in part]
+    channels, size = probe_size(files)
     facts = Facts(
         name=name,
         kind="images",
@@ -164,36 +206,40 @@ def _gallery(
         size=size,
         classes=classes,
         domains=tuple(domain for domain in domains if domain),
-        sentences=there.captions(domains.get("", [])),
-        embedding=vectors.size if vectors else None,
+        sentences=layout.read_captions(domains.get("", [])),
+        embedding=embeddings.size if embeddings else None,
     )
-    content = Gallery(
+    return ImageContent(
+        facts,
         {domain: len(part) for domain, part in domains.items()},
-        lambda spec, domain: Pictures(domains[domain], spec),
-        lambda: files.digest(
-            [e for part in domains.values() for e in part] + there.lists + embeddings.lists(found)
-        ),
+        lambda spec, domain: FileImages(domains[domain], spec),
+        lambda: digest_files([*files, *layout.tables, *list_embeddings(listed)]),
         np.asarray(labels, dtype=np.int64) if classes else None,
-        vectors,
+        embeddings,
     )
-    return DataSet(facts, content, licence, source)
 
 
-def _arranged(found: list[files.Entry], places: list[Path], split: str) -> Arranged:
-    lists = [entry for entry in found if entry.path.name in files.LISTS]
-    if not lists and len(places) == 1 and places[0].is_file():
-        lists = files.beside(places[0])
-    return (None if lists else benchmark(found, split)) or arranged(found, lists, split)
+def _find_layout(files: list[DataFile], paths: Sequence[Path], split: str) -> Layout:
+    """By folders if there is a caption list, in the set or beside its archive; else as CUB or
+    Oxford-102 if it is one of them."""
+    lists = [file for file in files if file.path.name in CAPTION_LISTS]
+    if not lists and len(paths) == 1 and paths[0].is_file():
+        lists = list_captions_beside(paths[0])
+    known = None if lists else arrange_cub_oxford(files, split)
+    return known or arrange_by_folder(files, lists, split)
 
 
-def _class_number(only: str, classes: tuple[str, ...], name: str) -> int:
-    wanted = named.ALIASES.get(only, only)
+def _find_class(only: str, classes: tuple[str, ...], found: NamedSet | None, name: str = "") -> int:
+    """Label of a class that is given by name or number. UsageError if there is no such class."""
+    name = found.name if found else name
+    if not classes:
+        raise UsageError(f"--only {only}: data set {name!r} has no classes")
+    wanted = found.aliases.get(only, only) if found else only
     if wanted in classes:
         return classes.index(wanted)
     if wanted.isdecimal() and int(wanted) < len(classes):
         return int(wanted)
-    if not classes:
-        raise UsageError(f"--only {only}: data set {name!r} has no classes")
     raise UsageError(
-        f"--only {only}: {name!r} has no such class{did_you_mean(near(wanted, classes))} ({', '.join(classes)})"
+        f"--only {only}: {name!r} has no such class{did_you_mean(near(wanted, classes))} "
+        f"({', '.join(classes)})"
     )

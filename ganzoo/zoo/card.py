@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from ganzoo.config import convert
+from ganzoo.data.named import find_named_set
 from ganzoo.inputs import Choice, Image, Input
 from ganzoo.zoo import registry
 from ganzoo.zoo.manifest import Entry
@@ -29,12 +30,6 @@ LICENCES = (
     "unknown",
 )
 ESCAPES = {"&": "&amp;", "<": "&lt;", "|": "\\|", "](": "]&#40;", "`": "'"}
-HUB_SETS = {
-    "mnist": "ylecun/mnist",
-    "fashion-mnist": "zalando-datasets/fashion_mnist",
-    "cifar10": "uoft-cs/cifar10",
-}
-"""Data sets that the Hub has under a name of its own."""
 
 
 def render(name: str, entry: Entry) -> str:
@@ -158,7 +153,8 @@ def _front(name: str, entry: Entry) -> list[str]:
     data = entry.data.name if entry.data else None
     lines = ["---", "library_name: ganzoo", f"pipeline_tag: {task}", *licence, "tags:"]
     lines += [f"- {tag}" for tag in ("gan", entry.plugin, "safetensors")]
-    lines += ["datasets:", f"- {HUB_SETS[data]}"] if data in HUB_SETS else []
+    known = find_named_set(data) if data else None
+    lines += ["datasets:", f"- {known.hub}"] if known and known.hub else []
     if entry.parent and entry.parent.repository:
         lines += [f"base_model: {entry.parent.repository}", "base_model_relation: finetune"]
     return [*lines, *_index(name, entry, task), "---", ""]

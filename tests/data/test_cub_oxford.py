@@ -164,20 +164,20 @@ def holding(end: str, content: bytes) -> Callable[[Files], Files]:
     [
         (
             without("_0002_1027.txt"),
-            "1 pictures have no sentences in text_c10, the first is .*_0002_1027.png",
+            "1 images have no captions in text_c10, the first is .*_0002_1027.png",
         ),
         (
             holding("_0002_1027.txt", b" \n"),
-            "have no sentences in text_c10, the first is .*_0002_1027.png",
+            "have no captions in text_c10, the first is .*_0002_1027.png",
         ),
         (
             holding("images.txt", b"1 x/y.png\n"),
-            "4 pictures do not stand in .*images.txt, the first is .*.png",
+            "4 images do not stand in .*images.txt, the first is .*.png",
         ),
         (holding("images.txt", b"1\n"), "images.txt: row 1 has 1 words where 2 are due"),
         (
             holding("boxes.txt", b"1 0 0 9 9\n"),
-            "2 pictures have no box in .*bounding_boxes.txt, the first is",
+            "2 images have no box in .*bounding_boxes.txt, the first is",
         ),
         (
             holding("boxes.txt", b"1 a b c d\n3 0 0 9 9\n4 0 0 9 9\n"),
@@ -193,11 +193,11 @@ def holding(end: str, content: bytes) -> Callable[[Files], Files]:
         ),
         (
             holding("boxes.txt", b"1 900 0 9 9\n3 0 0 9 9\n4 0 0 9 9\n"),
-            "0046_18.png is not a picture .*its box lies outside",
+            "0046_18.png is not an image .*its box lies outside",
         ),
         (
             holding("split.txt", b"1 0\n2 0\n3 0\n4 0\n"),
-            "holds no pictures .* for the split 'train'",
+            "holds no images .* for the split 'train'",
         ),
     ],
 )
@@ -233,11 +233,11 @@ def test_flowers(wrap: Callable[[Path, Files], Path], tmp_path: Path) -> None:
 
 def test_a_flower_without_sentences(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match="1 pictures have no sentences in text_c10, the first is .*image_00002.jpg"
+        DataError, match="1 images have no captions in text_c10, the first is .*image_00002.jpg"
     ):
         open_set(str(tree(tmp_path, without("2.txt")(flowers()))))
     with pytest.raises(
-        DataError, match="have no sentences in text_c10, the first is .*image_00002.jpg"
+        DataError, match="have no captions in text_c10, the first is .*image_00002.jpg"
     ):
         open_set(str(tree(tmp_path / "empty", holding("2.txt", b"")(flowers()))))
     heap = {name: content for name, content in flowers().items() if name.startswith("jpg")}
@@ -298,7 +298,7 @@ def test_a_name_that_is_listed_twice_is_no_guess(tmp_path: Path) -> None:
         "captions.jsonl": listed(("a/0.png", "one"), ("b/0.png", "other")),
     }
     with pytest.raises(
-        DataError, match="1 pictures have no caption in captions.jsonl, the first is .*new/0.png"
+        DataError, match="1 images have no caption in captions.jsonl, the first is .*new/0.png"
     ):
         open_set(str(tree(tmp_path, files)))
     files["captions.jsonl"] = listed(("a/0.png", "one"), ("a/0.png", "another"))
@@ -312,6 +312,6 @@ def test_a_caption_of_another_picture_is_not_taken(tmp_path: Path) -> None:
     files = {f"{folder}0.png": photograph(0) for folder in ("", "b/", "new/")}
     files["captions.jsonl"] = listed(("0.png", "one"), ("b/0.png", "other"))
     with pytest.raises(
-        DataError, match="1 pictures have no caption in captions.jsonl, the first is .*new/0.png"
+        DataError, match="1 images have no caption in captions.jsonl, the first is .*new/0.png"
     ):
         open_set(str(tree(tmp_path, files)))

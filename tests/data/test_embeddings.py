@@ -98,7 +98,7 @@ def test_a_picture_without_any(tmp_path: Path) -> None:
     place = held(tmp_path / "data")
     Image.new("RGB", (16, 16)).save(place / "more.png")
     with pytest.raises(
-        DataError, match="1 pictures have no vector in embeddings.safetensors, the first is"
+        DataError, match="1 images have no vector in embeddings.safetensors, the first is"
     ):
         open_set(str(place))
 
@@ -120,10 +120,8 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
 
 def test_what_a_plugin_asks_for_and_the_data_lack(tmp_path: Path) -> None:
     with pytest.raises(
-        ConfigError, match="5 numbers of a sentence, data set 'data' has vectors of 3"
+        ConfigError, match="5 numbers in a text embedding, data set 'data' has vectors of 3"
     ):
         open_set(str(held(tmp_path / "data"))).bind(Data({"vector": Embeddings(5)}))
-    with pytest.raises(
-        DataError, match="asks for embeddings of captions .* holds images, captions"
-    ):
+    with pytest.raises(DataError, match="asks for text embeddings .* holds images, captions"):
         open_set(str(shapes(tmp_path / "told", 4))).bind(Data({"vector": Embeddings(3)}))

@@ -16,8 +16,10 @@ import pytest
 import torch
 from PIL import Image
 
-from ganzoo.data import files, named
-from ganzoo.data.images import Pictures, decode
+from ganzoo.data import files
+from ganzoo.data.cifar10 import cifar10
+from ganzoo.data.images import FileImages, decode_image
+from ganzoo.data.mnist import mnist as mnist_set
 from ganzoo.data.order import choices, indices
 from ganzoo.data.sources import open_set
 from ganzoo.errors import ConfigError, DataError, UsageError
@@ -214,7 +216,7 @@ def test_a_table_of_something_else_has_no_captions(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('["", " "]', "1 pictures have no caption"),
+        ('["", " "]', "1 images have no caption"),
         ("[null]", "is not a line like"),
         ("[{}]", "is not a line like"),
         ("null", "is not a line like"),
@@ -249,7 +251,7 @@ def test_a_picture_without_caption_is_an_error(tmp_path: Path) -> None:
             "captions.jsonl": b'{"file_name": "0.png", "text": "x"}\n',
         },
     )
-    with pytest.raises(DataError, match="1 pictures have no caption.*1.png"):
+    with pytest.raises(DataError, match="1 images have no caption.*1.png"):
         open_set(str(tmp_path))
     (tmp_path / "captions.jsonl").write_text("nonsense\n")
     with pytest.raises(DataError, match=r"captions.jsonl:1 is not a line like"):
@@ -262,21 +264,21 @@ def test_both_ways_of_decoding_give_the_same_bytes(tmp_path: Path) -> None:
         Image.fromarray(rng.integers(0, 255, (40 + i, 60, 3), dtype=np.uint8)).save(
             tmp_path / f"{i}.jpg"
         )
-    entries = files.entries(tmp_path)
+    entries = files.list_files(tmp_path)
     chosen = np.array([3, 0, 3, 4])
     kept, lazy = (
-        Pictures(entries, Picture(3, 16), in_memory=kind).take(chosen) for kind in (True, False)
+        FileImages(entries, Picture(3, 16), in_memory=kind).take(chosen) for kind in (True, False)
     )
     assert torch.equal(kept, lazy)
     assert kept.shape == (4, 3, 16, 16)
 
 
-def entry(content: bytes, name: str = "x.png") -> files.Entry:
-    return files.Entry(name, len(content), lambda: content, name)
+def entry(content: bytes, name: str = "x.png") -> files.DataFile:
+    return files.DataFile(name, len(content), lambda: content, name)
 
 
 def test_kinds_of_pictures() -> None:
-    def saved(image: Image.Image, kind: str = "PNG", **extra: object) -> files.Entry:
+    def saved(image: Image.Image, kind: str = "PNG", **extra: object) -> files.DataFile:
         buffer = io.BytesIO()
         image.save(buffer, kind, **extra)
         return entry(buffer.getvalue())
@@ -285,19 +287,20 @@ def test_kinds_of_pictures() -> None:
     half.paste("white", (0, 0, 4, 4))
     exif = Image.Exif()
     exif[0x0112] = 3
-    assert decode(saved(half, "JPEG", exif=exif, quality=95), 1, 4)[0].max() < 128, (
+    assert decode_image(saved(half, "JPEG", exif=exif, quality=95), 1, 4)[0].max() < 128, (
         "EXIF turns the white half down"
     )
-    assert (decode(saved(Image.new("RGBA", (4, 4), (255, 0, 0, 0))), 3, 4) == 255).all(), (
+    assert (decode_image(saved(Image.new("RGBA", (4, 4), (255, 0, 0, 0))), 3, 4) == 255).all(), (
         "transparent is white"
     )
     assert (
-        decode(saved(Image.fromarray(np.full((4, 4), 257 * 100, dtype=np.uint16))), 1, 4) == 100
+        decode_image(saved(Image.fromarray(np.full((4, 4), 257 * 100, dtype=np.uint16))), 1, 4)
+        == 100
     ).all()
-    assert decode(saved(Image.new("P", (4, 4), 3)), 3, 4).shape == (4, 4, 3)
+    assert decode_image(saved(Image.new("P", (4, 4), 3)), 3, 4).shape == (4, 4, 3)
     wide = Image.new("L", (12, 4), 0)
     wide.paste(255, (4, 0, 8, 4))
-    assert (decode(saved(wide), 1, 4) == 255).all(), "the centre is kept"
+    assert (decode_image(saved(wide), 1, 4) == 255).all(), "the centre is kept"
 
 
 @pytest.mark.parametrize("packed", [True, False])
@@ -305,7 +308,7 @@ def test_kinds_of_pictures() -> None:
 def test_mnist_layouts(folder: str, packed: bool, tmp_path: Path) -> None:
     data = open_set("mnist", root=mnist(tmp_path / "mnist-data", folder or ".", packed=packed))
     assert (data.facts.count, data.facts.size, data.facts.channels) == (20, 28, 1)
-    assert data.facts.classes == named.DIGITS
+    assert data.facts.classes == mnist_set.classes
     image = data.bind(Data({"image": Picture(1, 28)})).take(0, 20, 0)["image"]
     assert sorted(int(i.sum()) for i in image) == sorted(
         (np.arange(20 * 784) % 251).reshape(20, 784).sum(1).tolist()
@@ -331,7 +334,7 @@ def test_cifar_layouts(tmp_path: Path) -> None:
     assert (data.facts.count, data.facts.classes) == (2, ("airplane",))
     contents = {
         f"cifar10/train/{name}/{i}.png": png(i, (32, 32), "RGB")
-        for name in named.CIFAR10
+        for name in cifar10.classes
         for i in range(2)
     }
     (tmp_path / "tar" / "cifar10-jpg").mkdir(parents=True)
@@ -342,7 +345,7 @@ def test_cifar_layouts(tmp_path: Path) -> None:
             20,
             32,
             3,
-            named.CIFAR10,
+            cifar10.classes,
         )
 
 
@@ -372,7 +375,7 @@ def test_made_up_sets(name: str, field: Points | Curve) -> None:
     assert data.digest() == open_set(name).digest() != open_set(name, seed=1).digest()
     with pytest.raises(ConfigError, match="asks for 3 values"):
         data.bind(Data({"real": Points(3) if isinstance(field, Points) else Curve(3)}))
-    with pytest.raises(DataError, match="asks for pictures.*holds (points|curves)"):
+    with pytest.raises(DataError, match="asks for images.*holds (points|curves)"):
         data.bind(IMAGE)
 
 
@@ -387,15 +390,15 @@ def test_a_configuration_that_the_data_contradict(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "text"),
     [
-        (lambda p: tree(p / "x", {"a.txt": b"hello"}), "holds no pictures"),
-        (lambda p: tree(p / "x", {"a.jpg": b"hello"}), r"a\.jpg is not a picture"),
+        (lambda p: tree(p / "x", {"a.txt": b"hello"}), "holds no images"),
+        (lambda p: tree(p / "x", {"a.jpg": b"hello"}), r"a\.jpg is not an image"),
         (
             lambda p: tree(p / "x", {"a.png": png(1), "b.png": png(1)[:40]}),
-            r"b\.png is not a picture.*mend or remove",
+            r"b\.png is not an image.*mend or remove",
         ),
         (
             lambda p: zipped(p / "x.zip", {"a.png": png(1), "b.png": b"no"}),
-            r"x\.zip:b\.png is not a picture",
+            r"x\.zip:b\.png is not an image",
         ),
         (lambda p: zipped(p / "x.zip", {"../a.png": png(1)}), "points outside.*refused"),
         (lambda p: tarred(p / "x.tar.gz", {"/etc/a.png": png(1)}), "points outside.*refused"),
@@ -427,7 +430,7 @@ def test_a_cut_idx_file(tmp_path: Path) -> None:
 
 
 def test_near_names_of_sets() -> None:
-    with pytest.raises(DataError, match=r"did you mean mnist.*sets: sine"):
+    with pytest.raises(DataError, match=r"did you mean mnist.*sets: celeba, cifar10"):
         open_set("minst")
 
 

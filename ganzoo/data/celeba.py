@@ -1,0 +1,20 @@
+"""CelebA (Liu et al. 2015), as image files. Light: no torch, no numpy."""
+
+from __future__ import annotations
+
+from ganzoo.data.named import ImageFiles, NamedSet, Request, find_image_files
+
+
+def read_celeba(request: Request) -> ImageFiles | None:
+    folders = ("celeba", "celeba-64", "img_align_celeba", "CelebA")
+    return find_image_files(request.root, folders, ("celeba", "img_align_celeba"))
+
+
+celeba = NamedSet(
+    name="celeba",
+    licence="non-commercial research only (CelebA agreement)",
+    source="https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
+    read=read_celeba,
+    files="img_align_celeba.zip, img_align_celeba/*.jpg or celeba*.zip, in celeba/; get it from "
+    "the page of CelebA after reading its agreement",
+)
