@@ -47,7 +47,7 @@ def flips(position: int, size: int, count: int, seed: int, domain: str = "") -> 
 
 @lru_cache(maxsize=16)
 def _block(seed: int, block: int, name: str, width: int) -> NDArray[np.float32]:
-    return make_make_generator(seed, block, name).random((BLOCK, width), dtype=np.float32)
+    return make_generator(seed, block, name).random((BLOCK, width), dtype=np.float32)
 
 
 def _uniform(position: int, size: int, seed: int, name: str, width: int) -> NDArray[np.float32]:
