@@ -81,7 +81,7 @@ def inline_commands(text: str) -> list[list[str]]:
     return [shlex.split(line.replace("...", "")) for line in found]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def group() -> Any:
     cli.register(cli.COMMANDS)
     return typer.main.get_command(cli.app)
