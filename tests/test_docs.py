@@ -142,6 +142,8 @@ def run_page(path: Path, folder: Path, verbs: set[str]) -> tuple[int, int]:
         done = CliRunner().invoke(cli.app, [*words, *short])
         assert done.exit_code == 0, f"ganzoo {shlex.join(words)}: {done.output}"
         ran += 1
+    for written in folder.glob("*.png"):  # Python saves under the same names
+        written.unlink()
     namespace: dict[str, Any] = {"__name__": "page"}
     blocks = [block for block in fenced(text) if is_whole(block)]
     for block in blocks:
