@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import tarfile
@@ -265,3 +266,48 @@ def test_constraints_and_hooks_agree() -> None:
     ]
     pinned = {name.lower().replace("_", "-") for name in pins}
     assert {re.split(r"[<>=\[]", name)[0].lower() for name in wanted} - pinned == set()
+
+
+LOWEST = re.compile(r"(?P<name>[A-Za-z0-9_-]+)>=(?P<version>[\d.]+)")
+CPU_INDEX = "download.pytorch.org"
+
+
+def lowest() -> list[str]:
+    """Every direct dependency at the lowest version that is allowed."""
+    matches = [LOWEST.match(line) for line in PROJECT["dependencies"]]
+    return [f"{match['name']}=={match['version']}" for match in matches if match]
+
+
+def test_every_dependency_has_a_lowest_version() -> None:
+    assert len(lowest()) == len(PROJECT["dependencies"])
+    assert "torch==2.5" in lowest()
+
+
+@pytest.mark.slow
+def test_the_lowest_versions_sample(wheel: Path, tmp_path: Path) -> None:
+    """Takes 3 GB of the index where it has torch with CUDA alone."""
+    venv.create(tmp_path / "venv", with_pip=True)
+    tools = tmp_path / "venv" / "bin"
+    try:
+        socket.getaddrinfo(CPU_INDEX, 443)
+        index = ["--extra-index-url", f"https://{CPU_INDEX}/whl/cpu"]
+    except OSError:
+        index = []
+    pip = [tools / "python", "-m", "pip", "install", "--quiet", *index, wheel, *lowest()]
+    done = subprocess.run(
+        [str(part) for part in pip], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    if "No matching distribution" in done.stderr or "ConnectionError" in done.stderr:
+        pytest.skip("the index has not all of the lowest versions")
+    assert done.returncode == 0, done.stderr
+    for words in (
+        ["--help"],
+        ["sample", "--help"],
+        ["verify", manifest.official().default],
+        ["sample", "-n", "4", "--seed", "3", "-o", "x.png"],
+        ["sample", "-n", "4", "--seed", "3", "-o", "x.npz"],
+        ["train", "vanilla", "--data", "sine", "--steps", "4", "--out", "run"],
+    ):
+        run(tools / "ganzoo", *words, cwd=tmp_path)
+    with zipfile.ZipFile(tmp_path / "x.npz") as arrays:
+        assert sorted(arrays.namelist()) == ["sample.npy", "seed.npy"]
