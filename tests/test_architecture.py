@@ -114,6 +114,7 @@ MODULES = (
     "nn",
     "plugin",
     "pool",
+    "spec",
     "text",
 )
 PUBLIC = {f"ganzoo.{name}" for name in MODULES}
