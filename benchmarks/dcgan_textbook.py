@@ -28,7 +28,8 @@ from ganzoo.pictures import images
 from ganzoo.sampling import bulk
 from ganzoo.spec import Data, Picture
 from ganzoo.training.engine import Engine
-from ganzoo.training.loop import Rhythm, Trainer
+from ganzoo.training.loop import Trainer
+from ganzoo.training.recipe import Recipe
 from ganzoo.zoo.registry import get
 
 BATCH = 64
@@ -144,7 +145,14 @@ def trainers(
     engine = Engine("auto", "auto", 0, plugin.output(config))
     torch.manual_seed(0)
     gan = plugin.build(config)
-    trainer = Trainer(gan, gan.phases(), batches, engine, folder, rhythm=Rhythm(0, 0, 0))
+    trainer = Trainer(
+        gan,
+        gan.phases(),
+        batches,
+        engine,
+        folder,
+        recipe=Recipe(log_every=0, sample_every=0, checkpoint_every=0),
+    )
     from ganzoo.training import log
 
     buffer = log.Buffer()

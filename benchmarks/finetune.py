@@ -164,7 +164,7 @@ def run(name: str, make: Callable[[Path], Path], asked: argparse.Namespace) -> P
     """The run's folder; trained unless it is there, finished, with as many steps."""
     folder: Path = asked.out / name
     if (folder / record.RUN).exists():
-        found, _ = record.read(folder)
+        found, _ = record.read_run(folder)
         if found.done and set(found.phases.values()) == {asked.steps}:
             return folder
     return make(folder)
@@ -269,7 +269,7 @@ def main() -> None:
         begun = time.perf_counter()
         folder = run(name, make, asked)
         print(f"{name}: {time.perf_counter() - begun:.0f} s", flush=True)
-        rows[name] = measured(folder.absolute(), record.read(folder)[0].seconds)
+        rows[name] = measured(folder.absolute(), record.read_run(folder)[0].seconds)
 
     print(f"\n{'':>26} {'KID':>10} {'+-':>8} {'nearest':>8} {'minutes':>8}")
     for name, (value, error, distance, minutes) in rows.items():

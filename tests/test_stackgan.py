@@ -30,7 +30,8 @@ from ganzoo.text import PAD, UNKNOWN
 from ganzoo.training import artifacts
 from ganzoo.training.engine import Engine
 from ganzoo.training.log import read_rows
-from ganzoo.training.loop import Rhythm, Trainer
+from ganzoo.training.loop import Trainer
+from ganzoo.training.recipe import Recipe
 from ganzoo.training.run import train
 from ganzoo.zoo import registry
 from ganzoo_stackgan.model import found, judgement, matching_loss, same, unlike
@@ -373,14 +374,14 @@ def test_the_penalty_is_of_pictures_with_their_sentences() -> None:
 
 def trainer(folder: Path) -> Trainer:
     gan = built()
-    rhythm = Rhythm(log=0, sample=0, checkpoint=0)
+    recipe = Recipe(log_every=0, sample_every=0, checkpoint_every=0)
     return Trainer(
         gan,
         gan.phases(),
         Synthetic(PLUGIN.data(gan.config)),
         Engine("cpu", "fp32"),
         folder,
-        rhythm=rhythm,
+        recipe=recipe,
     )
 
 

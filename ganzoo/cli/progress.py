@@ -24,7 +24,7 @@ HIDDEN = ("step", "phase", "index", "images_per_second")
 @contextmanager
 def reporter() -> Iterator[Reporter]:
     """A reporter for this terminal; of several processes only the first talks."""
-    if not first():
+    if not is_first():
         from ganzoo.training.log import Silent
 
         yield Silent()
@@ -37,7 +37,7 @@ def reporter() -> Iterator[Reporter]:
         yield bar
 
 
-def first() -> bool:
+def is_first() -> bool:
     """Whether this is the only process of a run, or the first of several: torchrun and accelerate number them in RANK."""
     return os.environ.get("RANK", "0") == "0"
 

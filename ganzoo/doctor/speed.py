@@ -25,7 +25,8 @@ from ganzoo.spec import Picture
 from ganzoo.testing.synthetic import Synthetic
 from ganzoo.training.engine import Engine
 from ganzoo.training.log import Buffer
-from ganzoo.training.loop import Rhythm, Trainer
+from ganzoo.training.loop import Trainer
+from ganzoo.training.recipe import Recipe
 
 Work = Callable[[], None]
 
@@ -122,7 +123,14 @@ def time_training(
         synchronize(model.device)
 
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(gan, (phase,), data, engine, Path(folder), rhythm=Rhythm(0, 0, 0))
+        trainer = Trainer(
+            gan,
+            (phase,),
+            data,
+            engine,
+            Path(folder),
+            recipe=Recipe(log_every=0, sample_every=0, checkpoint_every=0),
+        )
         buffer = Buffer()
 
         def ours() -> None:

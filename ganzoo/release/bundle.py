@@ -23,7 +23,7 @@ def add(run: Path, name: str, story: Story, *, fine_tune: bool = False) -> Entry
     """Copy a finished run into the checkout's weights/<name>/, with config, card, sample sheet and golden rows, and write
     its manifest entry. `fine_tune`: keep training.safetensors.
     """
-    plugin = record.read(run)[0].plugin  # official weights come from `ganzoo train` alone
+    plugin = record.read_run(run)[0].plugin  # official weights come from `ganzoo train` alone
     if not re.match(manifest.NAME, name) or not manifest.may_be_called(name, plugin):
         raise UsageError(
             f"{name!r}: weights are named {plugin}-<tag>, or after one of its presets, <preset>-<tag>"

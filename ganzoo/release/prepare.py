@@ -157,7 +157,7 @@ def manifest_name(done: Published) -> str:
 def _run(source: Path) -> Run | None:
     if not (source / record.RUN).exists():
         return None
-    run, _ = record.read(source)
+    run, _ = record.read_run(source)
     if not run.done:
         raise RunError(f"{source} is not finished; ganzoo train --resume --out {source}")
     return run

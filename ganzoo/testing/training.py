@@ -24,8 +24,9 @@ from ganzoo.testing.finding import (
 )
 from ganzoo.testing.synthetic import CHECKED_ROWS, Synthetic, build_tiny, draw_inputs, draw_samples
 from ganzoo.training.engine import Engine
-from ganzoo.training.loop import Rhythm, Trainer
+from ganzoo.training.loop import Trainer
 from ganzoo.training.optim import Mover
+from ganzoo.training.recipe import Recipe
 
 TURN_LIMIT = 12
 """Steps in which every player of a phase must be updated at least once."""
@@ -211,9 +212,9 @@ def build_trainer(plugin: Plugin[Any], folder: Path, seed: int) -> Trainer:
     folder.mkdir(exist_ok=True)
     gan = build_tiny(plugin, seed)
     phases = tuple(replace(phase, steps=4, batch=min(phase.batch, 8)) for phase in gan.phases())
-    rhythm = Rhythm(log=0, sample=0, checkpoint=0)
+    recipe = Recipe(log_every=0, sample_every=0, checkpoint_every=0)
     data, engine = Synthetic(plugin.data(plugin.tiny)), Engine("cpu", "fp32")
-    return Trainer(gan, phases, data, engine, folder, rhythm=rhythm)
+    return Trainer(gan, phases, data, engine, folder, recipe=recipe)
 
 
 def collect_state(trainer: Trainer) -> dict[str, Tensor]:

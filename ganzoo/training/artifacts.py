@@ -92,7 +92,7 @@ class Artifacts:
         self._save(weights.TRAINING, weights.networks(self.gan, rest), self.gan)
         self._pictures()
 
-    def settled(self, names: Sequence[str]) -> None:
+    def settle(self, names: Sequence[str]) -> None:
         """BatchNorm of networks that have just taken their averaged weights re-estimated, for later phases build on them."""
         self._reestimate(
             self.gan,

@@ -46,7 +46,7 @@ def cutout(images: Tensor, draws: Tensor) -> Tensor:
 TRANSFORMS: dict[str, Transform] = {"color": color, "translation": translation, "cutout": cutout}
 
 
-def parse(names: str | Iterable[str]) -> tuple[str, ...]:
+def parse_transforms(names: str | Iterable[str]) -> tuple[str, ...]:
     """The names of "color,translation", in their order. UsageError for one that is not known."""
     found = [name.strip() for name in (names.split(",") if isinstance(names, str) else names)]
     for name in found:
@@ -65,7 +65,7 @@ class Augment:
     networks were called in training, and never with a picture."""
 
     def __init__(self, networks: Iterable[nn.Module], names: Iterable[str]) -> None:
-        self.transforms = [TRANSFORMS[name] for name in parse(names)]
+        self.transforms = [TRANSFORMS[name] for name in parse_transforms(names)]
         self.called = self.reached = False
         for network in networks if self.transforms else ():
             network.register_forward_pre_hook(self._hook, with_kwargs=True)

@@ -22,7 +22,7 @@ def stop(gan: GAN[Any]) -> None:
         network._compiled_call_impl = None
 
 
-def note(error: Exception) -> str:
+def explain(error: Exception) -> str:
     """Why a run goes on without; one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
     return f"torch.compile cannot do this training, which goes on without it ({type(error).__name__}: {lines[0][:LONGEST]})"

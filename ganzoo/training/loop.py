@@ -1,10 +1,9 @@
-"""The training loop: phases, steps, events. What it moves is the plugin's; how, the engine's."""
+"""The training loop: phases, steps, events. The plugin says what moves, the engine how."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,37 +17,30 @@ from ganzoo.training.ahead import Ahead, Batches
 from ganzoo.training.augment import Augment
 from ganzoo.training.ema import Average
 from ganzoo.training.engine import Engine
-from ganzoo.training.freeze import Frozen, critics
+from ganzoo.training.freeze import Frozen, find_discriminators
 from ganzoo.training.health import Health
 from ganzoo.training.optim import Mover
+from ganzoo.training.recipe import Recipe
 
 
 class Events(Protocol):
-    """What happens beside the steps, with the averaged weights at hand."""
+    """What happens beside the steps, given the averaged weights."""
 
     def sample(self, average: Average, step: int, phase: Phase) -> Tensor | None:
-        """Samples of fixed inputs, which are drawn on the way; None where there are none to judge."""
+        """Draw samples of fixed inputs; return them, or None where they are not to be judged."""
 
-    def settled(self, names: Sequence[str]) -> None:
-        """These networks have their final weights, and later phases build on them."""
+    def settle(self, names: Sequence[str]) -> None:
+        """Called when these networks have their final weights, which later phases build on."""
 
-    def export(self, average: Average, step: int) -> None: ...
-
-
-@dataclass(frozen=True)
-class Rhythm:
-    """Every how many steps (of the whole run) to log, to draw samples, to write a checkpoint. 0: only at the end."""
-
-    log: int = 50
-    sample: int = 500
-    checkpoint: int = 500
+    def export(self, average: Average, step: int) -> None:
+        """Write the model as it stands."""
 
 
 class Trainer:
-    """Trains a GAN on `batches` through all `phases`, restartable from `folder`'s checkpoint at any step.
+    """Trains a GAN on `batches` through all `phases`; restarts from the checkpoint in `folder`.
 
-    `compile`: torch.compile of the networks, where it can; `freeze`: layers of each critic that do not move; `augment`:
-    what is done to the pictures that critics see."""
+    `recipe`: the options that act on steps, such as augment, freeze or log_every.
+    """
 
     def __init__(
         self,
@@ -57,29 +49,19 @@ class Trainer:
         batches: Batches,
         engine: Engine,
         folder: Path,
+        recipe: Recipe | None = None,
         *,
-        rhythm: Rhythm = Rhythm(),
         reporter: log.Reporter | None = None,
         events: Events | None = None,
         health: Health | None = None,
         stop_on_collapse: bool = False,
-        compile: bool = False,
-        freeze: int = 0,
-        augment: tuple[str, ...] = (),
     ) -> None:
-        self.gan, self.phases, self.batches, self.engine = (
-            engine.place(gan),
-            phases,
-            batches,
-            engine,
-        )
-        self.folder, self.rhythm, self.events = folder, rhythm, events
-        self.health, self.stop_on_collapse, self.compile = (
-            health or Health(),
-            stop_on_collapse,
-            compile,
-        )
-        self.frozen, self.augment = Frozen(gan, freeze), Augment(critics(gan).values(), augment)
+        self.gan, self.phases, self.batches = engine.place(gan), phases, batches
+        self.engine, self.folder, self.events = engine, folder, events
+        self.recipe = recipe = recipe or Recipe()
+        self.health, self.stop_on_collapse = health or Health(), stop_on_collapse
+        self.frozen = Frozen(gan, recipe.freeze)
+        self.augment = Augment(find_discriminators(gan).values(), recipe.augment)
         folder.mkdir(parents=True, exist_ok=True)
         self.reporter: log.Reporter = reporter or log.Silent()
         self.ahead = Ahead(batches, pin=engine.device.type == "cuda")
@@ -91,22 +73,25 @@ class Trainer:
 
     @property
     def done(self) -> int:
-        """Steps of the whole run that are done."""
+        """Finished steps of the whole run."""
         return sum(phase.steps for phase in self.phases[: self.phase]) + self.index
 
     def run(self, until: int | None = None) -> None:
-        """Train to the end, or until `until` steps of the whole run are done; a checkpoint is written there."""
+        """Train to the end, or until `until` steps of the whole run are done, then checkpoint."""
         bound = self.total if until is None else min(until, self.total)
         try:
-            if not (self.compile and self._run_compiled(bound)):
+            if not (self.recipe.compile and self._run_compiled(bound)):
                 self._run(bound)
         finally:
             self.ahead.stop()
             self.ahead = Ahead(self.batches, pin=self.ahead.pin)
 
     def _run_compiled(self, until: int) -> bool:
-        """Whether it went well. Double backward fails at its first use, which may be late and in the middle of a step: then
-        everything is as the last checkpoint has it, and the networks are eager."""
+        """Run with compiled networks; return False where the compiler failed.
+
+        Double backward fails at its first use, which may be late and in the middle of a step. Then
+        everything goes back to the last checkpoint, with eager networks.
+        """
         if self.done == 0:
             self.save()
         try:
@@ -114,9 +99,9 @@ class Trainer:
             self._run(until)
         except (GanzooError, OSError):
             raise
-        except Exception as error:  # what is no fault of the compiler comes again without it
+        except Exception as error:  # an error that is not the compiler's comes again without it
             compiled.stop(self.gan)
-            self.reporter.note(compiled.note(error))
+            self.reporter.note(compiled.explain(error))
             self.resume()
             return False
         return True
@@ -131,36 +116,38 @@ class Trainer:
                 self._next_phase()
             self.step(buffer)
             done, last = self.done, self.done == until
-            saves = last or _due(done, self.rhythm.checkpoint)
-            if saves or self.index == self.phases[self.phase].steps or _due(done, self.rhythm.log):
+            ends = self.index == self.phases[self.phase].steps
+            saves = last or _is_due(done, self.recipe.checkpoint_every)
+            if saves or ends or _is_due(done, self.recipe.log_every):
                 self._log(buffer, time.perf_counter() - started, done - since)
                 started, since = time.perf_counter(), done
-            if last or _due(done, self.rhythm.sample):
+            if last or _is_due(done, self.recipe.sample_every):
                 self._sample()
             if saves:
                 self.save()
 
     def save(self) -> None:
-        """Write the checkpoint and the model as it stands (the main process alone)."""
+        """Write the checkpoint and the model as it stands, from the main process."""
         if self.engine.main:
             groups: dict[str, Mapping[str, Tensor]] = {
                 "gan": self.gan.state_dict(),
                 "ema": self.average.state(),
             }
-            groups |= {f"optim/{name}": mover.state() for name, mover in self.movers.items()}
+            for name, mover in self.movers.items():
+                groups[f"optim/{name}"] = mover.state()
             if self.events:
                 self.events.export(self.average, self.done)
-            checkpoint.write(
-                self.folder, checkpoint.here(self.phase, self.index, self.engine.machine), groups
-            )
+            here = checkpoint.describe_position(self.phase, self.index, self.engine.machine)
+            checkpoint.write_checkpoint(self.folder, here, groups)
         self.engine.wait()
 
     def resume(self) -> None:
-        """Back to the checkpoint in the run folder. RunError when there is none, WeightsError when it does not fit."""
-        position, groups = checkpoint.read(self.folder)
+        """Return to the folder's checkpoint. RunError when there is none or it does not fit."""
+        position, groups = checkpoint.read_checkpoint(self.folder)
         if position.phase >= len(self.phases):
             raise RunError(
-                f"{self.folder}: its checkpoint stands in phase {position.phase + 1} of {len(self.phases)}"
+                f"{self.folder}: its checkpoint is in phase {position.phase + 1} "
+                f"of {len(self.phases)}"
             )
         self._begin(position.phase)
         self.index = position.index
@@ -168,17 +155,17 @@ class Trainer:
         _restore(self.average.state(), groups.get("ema", {}), self.folder)
         for name, mover in self.movers.items():
             mover.restore(groups.get(f"optim/{name}", {}))
-        warning = checkpoint.changed(position, self.engine.machine)
+        warning = checkpoint.compare_machines(position, self.engine.machine)
         if warning:
             self.reporter.note(warning)
         if self.engine.main:
             log.cut_rows(self.folder, self.done)
 
     def _begin(self, number: int) -> None:
-        """Optimizers, modes and averages of phase `number`, from the live weights."""
+        """Set up optimizers, modes and averages of phase `number` from the live weights."""
         self.phase, self.index = number, 0
         phase = self.phases[number]
-        moved = {network for player in phase.players.values() for network in player.networks}
+        moved = _list_networks([phase])
         for name, child in self.gan.named_children():
             child.train(name in moved)
         self.frozen.hold()
@@ -186,22 +173,16 @@ class Trainer:
             name: Mover(self.gan, player, phase, self.frozen.parameters)
             for name, player in phase.players.items()
         }
-        self.average = Average(
-            self.gan, [name for name in self.gan.ema if name in moved], phase.ema
-        )
+        averaged = [name for name in self.gan.ema if name in moved]
+        self.average = Average(self.gan, averaged, phase.ema)
 
     def _next_phase(self) -> None:
-        """At a phase's end, averaged networks that no later phase moves take their averaged weights."""
-        later = {
-            n
-            for phase in self.phases[self.phase + 1 :]
-            for player in phase.players.values()
-            for n in player.networks
-        }
+        """Begin the next phase. Averaged networks that no later phase moves take their averages."""
+        later = _list_networks(self.phases[self.phase + 1 :])
         final = [name for name in self.average.shadows if name not in later]
         self.average.settle(final)
         if self.events:
-            self.events.settled(final)
+            self.events.settle(final)
         self.health.begin()
         self._begin(self.phase + 1)
         self._announce()
@@ -211,17 +192,13 @@ class Trainer:
         self.reporter.phase(phase.name, phase.steps, self.index)
 
     def step(self, buffer: log.Buffer) -> None:
-        """One step; its losses go into `buffer`."""
+        """Train one step; its losses go into `buffer`."""
         phase, engine = self.phases[self.phase], self.engine
         step = engine.step(phase, self.index)
-        position = (self.index * engine.world + engine.rank) * phase.batch
-        taken = self.ahead.take(
-            position,
-            phase.batch,
-            derive_seed(engine.seed, phase.name, "data"),
-            engine.world * phase.batch,
-        )
-        batch = engine.batch(taken)
+        size = phase.batch
+        position = (self.index * engine.world + engine.rank) * size
+        seed = derive_seed(engine.seed, phase.name, "data")
+        batch = engine.batch(self.ahead.take(position, size, seed, engine.world * size))
         for update in engine.drive(self.gan.losses(batch, step)):
             engine.move(self.movers[update.player], update.loss, self.index)
             buffer.add(self.index, f"loss/{update.player}", update.loss)
@@ -229,7 +206,7 @@ class Trainer:
                 buffer.add(self.index, key, value)
         if self.augment.missed:
             raise UsageError(
-                "--augment: no network that judges is called with pictures (n, channels, height, width)"
+                "--augment: no discriminator is called with images (n, channels, height, width)"
             )
         self.average.update(self.index)
         self.index += 1
@@ -251,10 +228,14 @@ class Trainer:
             self._warn(self.health.row(row))
 
     def _sample(self) -> None:
-        """Collapsed when asked to stop there: the checkpoint is written first. All processes stop together."""
+        """Draw samples. When asked to stop on collapse: checkpoint, then raise Collapsed.
+
+        All processes stop together.
+        """
         if self.events and self.engine.main:
-            made = self.events.sample(self.average, self.done, self.phases[self.phase])
-            self._warn(self.health.samples(made) if made is not None else [])
+            samples = self.events.sample(self.average, self.done, self.phases[self.phase])
+            if samples is not None:
+                self._warn(self.health.samples(samples))
         if self.stop_on_collapse and self.engine.any(self.health.collapsed):
             self.save()
             raise Collapsed(self.done)
@@ -264,7 +245,13 @@ class Trainer:
             self.reporter.note(f"warning: step {self.done:,}: {text}")
 
 
-def _due(done: int, every: int) -> bool:
+def _list_networks(phases: Sequence[Phase]) -> set[str]:
+    """Names of the networks that these phases move."""
+    players = [player for phase in phases for player in phase.players.values()]
+    return {network for player in players for network in player.networks}
+
+
+def _is_due(done: int, every: int) -> bool:
     return every > 0 and done % every == 0
 
 

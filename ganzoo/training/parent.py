@@ -39,7 +39,7 @@ class Start:
         )
 
     @property
-    def exact(self) -> str | None:
+    def pinned(self) -> str | None:
         """A repository of the Hub with its commit, so that the recorded command begins from the same weights."""
         pulled = self.pulled
         return (
@@ -48,7 +48,7 @@ class Start:
             else None
         )
 
-    def configured(self, settings: Mapping[str, Any]) -> Any:
+    def override_config(self, settings: Mapping[str, Any]) -> Any:
         """The parent's configuration with some settings changed. ConfigError where they change a shape: the first that does
         so by itself is named."""
         changed, parent = override(self.config, settings), _shapes(self.plugin, self.config)
@@ -62,7 +62,7 @@ class Start:
             self._compare(parent, changed, "--set")
         return changed
 
-    def check(self, facts: Facts) -> None:
+    def check_channels(self, facts: Facts) -> None:
         """ConfigError where the pictures have another number of channels than the parent's."""
         for key, field in self.plugin.data(self.config).fields.items():
             if (
@@ -97,7 +97,7 @@ class Start:
             )
 
 
-def find(model: str, *, fresh: bool) -> Start:
+def find_parent(model: str, *, fresh: bool) -> Start:
     """The parent called `model`. WeightsError when networks are missing, unless they are to start `fresh`."""
     pulled = source.pull(model, training=True)
     recorded = weights.read_config(pulled.folder)

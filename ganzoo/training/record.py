@@ -1,4 +1,8 @@
-"""run.json: how a run was made, in words that may be published; local.json: where its data lie, which may not."""
+"""The records of a run folder.
+
+run.json tells how a run was made and may be published; local.json holds paths of this machine and
+may not.
+"""
 
 from __future__ import annotations
 
@@ -14,54 +18,29 @@ from ganzoo import files
 from ganzoo.errors import OutputExists, RunError, UsageError
 from ganzoo.files import Record, write_json
 from ganzoo.text import is_utf8
+from ganzoo.training.recipe import Count, Fixed
 from ganzoo.zoo.manifest import DataSet, Parent
 
 RUN, LOCAL = "run.json", "local.json"
-LIMIT = 1_000_000
-"""Bytes of either."""
+LARGEST_RECORD = 1_000_000
+"""Bytes."""
+Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
-class Recipe(Record, frozen=True, kw_only=True):
-    """What the user may ask of a run. None: the plugin's or the project's default. `model`, `fresh` and `freeze` are of
-    fine-tuning: the parent, whether networks that it lacks start anew, and layers of the critics that do not move."""
+class Run(Fixed, frozen=True, kw_only=True):
+    """run.json. `phases`: steps of each; `batch`: batch size of each; `seconds`: training time.
 
-    plugin: str | None = None
-    model: str | None = None
-    data: str | None = None
-    data_root: str | None = None
-    only: str | None = None
-    preset: str | None = None
-    config: dict[str, Any] = {}
-    steps: int | None = None
-    epochs: float | None = None
-    batch_size: int | None = None
-    seed: int | None = None
-    device: str | None = None
-    precision: str | None = None
-    log_every: int | None = None
-    sample_every: int | None = None
-    checkpoint_every: int | None = None
-    compile: bool | None = None
-    augment: list[str] | None = None
-    freeze: int | None = None
-    fresh: bool | None = None
-
-
-class Run(Record, frozen=True, kw_only=True):
-    """run.json. `steps` and `batch` by phase; `seconds`: of training so far, all sittings together; `done`: finished;
-    `parent`: of a fine-tuning."""
+    `done`: finished; `parent`: the model that a fine-tuning started from.
+    """
 
     format: int = 1
     plugin: str
     data: DataSet
-    only: str | None = None
-    preset: str | None = None
     settings: dict[str, Any] = {}
-    phases: dict[str, Annotated[int, msgspec.Meta(ge=1)]]
-    batch: dict[str, Annotated[int, msgspec.Meta(ge=1)]]
-    seed: int
+    phases: dict[str, Positive]
+    batch: dict[str, Positive]
     precision: str
-    rhythm: dict[Literal["log", "sample", "checkpoint"], Annotated[int, msgspec.Meta(ge=0)]]
+    rhythm: dict[Literal["log", "sample", "checkpoint"], Count]
     machine: str
     torch: str
     version: str
@@ -70,129 +49,76 @@ class Run(Record, frozen=True, kw_only=True):
     parameters: dict[str, int]
     seconds: float = 0.0
     done: bool = False
-    compile: bool = False
-    augment: list[str] = []
-    freeze: Annotated[int, msgspec.Meta(ge=0)] = 0
     parent: Parent | None = None
 
 
 class Local(Record, frozen=True, kw_only=True):
-    """local.json: paths of this machine, for --resume; never published."""
+    """local.json: where the data are, for --resume."""
 
     data: str
     data_root: str | None = None
 
 
-def merged(recipe: Recipe, toml: dict[str, Any], where: str) -> Recipe:
-    """A run.toml's keys, each overridden by what the command line gave."""
-    from ganzoo.config import convert
+def extend_command(text: str, steps: int, lengths: Iterable[int]) -> str:
+    """The command of a run that resumes with more steps.
 
-    given = {
-        key: value for key, value in msgspec.to_builtins(recipe).items() if value not in (None, {})
-    }
-    config = given.pop("config", {})
-    asked = convert({**toml, **given}, Recipe, where)
-    return msgspec.structs.replace(asked, config={**asked.config, **config})
-
-
-def command(recipe: Recipe, data: str, out: str) -> str:
-    """The command line that repeats a run, without paths of the machine it ran on."""
-    begin = (
-        ["finetune", _named(recipe.model)]
-        if recipe.model is not None
-        else ["train", str(recipe.plugin)]
-    )
-    words = ["ganzoo", *begin, "--data", data]
-    options = {
-        "only": recipe.only,
-        "preset": recipe.preset,
-        "freeze": recipe.freeze or None,
-        "augment": ",".join(recipe.augment or ()) or None,
-        "steps": recipe.steps,
-        "epochs": recipe.epochs,
-        "batch-size": recipe.batch_size,
-        "precision": recipe.precision,
-        "sample-every": recipe.sample_every,
-    }
-    words += [
-        part
-        for key, value in options.items()
-        if value is not None
-        for part in (f"--{key}", str(value).removesuffix(".0"))
-    ]
-    words += [
-        part for key, value in recipe.config.items() for part in ("--set", f"{key}={_text(value)}")
-    ]
-    words += [f"--{name}" for name in ("fresh", "compile") if getattr(recipe, name)]
-    return shlex.join([*words, "--seed", str(recipe.seed or 0), "--out", out])
-
-
-def extended(text: str, steps: int, lengths: Iterable[int]) -> str:
-    """The command of a run that was made longer. Where phases that were over keep other `lengths`, no single one says it, and
-    what went on with the run stands behind what began it."""
+    `lengths`: steps of its phases. Where finished phases keep another length, a second command
+    that resumes the run follows the first.
+    """
     words = shlex.split(text)
     if set(lengths) != {steps}:
-        return f"{text} && {shlex.join(['ganzoo', 'train', '--resume', '--steps', str(steps), *words[-2:]])}"
-    for option in ("--steps", "--epochs"):
-        if option in words:
-            place = words.index(option)
+        resume = ["ganzoo", "train", "--resume", "--steps", str(steps), *words[-2:]]
+        return f"{text} && {shlex.join(resume)}"
+    for name in ("--steps", "--epochs"):
+        if name in words:
+            place = words.index(name)
             del words[place : place + 2]
     return shlex.join([*words[:5], "--steps", str(steps), *words[5:]])
 
 
-def check_room(folder: Path, force: bool) -> None:
-    """OutputExists where something stands in a new run's way; by `force` an old run may go, and nothing else ever.
+def check_folder(folder: Path, force: bool) -> None:
+    """Refuse a folder that cannot hold a new run; `force` allows an old run, which is replaced.
 
-    UsageError for a name that could not stand in its record."""
+    Raises OutputExists, or UsageError for a name that run.json cannot hold.
+    """
     if not is_utf8(folder.name):
         raise UsageError(
-            f"--out {str(folder)!r}: the name is not spelt in UTF-8, and cannot stand in the run's record"
+            f"--out {str(folder)!r}: the name is not UTF-8, and run.json cannot hold it"
         )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         if not force:
             raise OutputExists(
-                folder, "go on with it by --resume, choose another --out, or replace it by --force"
+                folder, "continue it with --resume, choose another --out, or replace it by --force"
             )
         if not (folder / RUN).exists():
             raise RunError(f"{folder} exists and is not a run folder; choose another --out")
 
 
-def make_room(folder: Path) -> None:
-    """An empty folder. One that is there stays, as a link or a mounted volume may, and loses what it holds."""
+def empty_folder(folder: Path) -> None:
+    """Create the folder, or delete what it holds: the folder itself may be a link or a mount."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.iterdir():
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
     except OSError as error:
-        raise RunError(f"{folder} cannot be made ({error.strerror})") from None
+        raise RunError(f"{folder} cannot be created ({error.strerror})") from None
 
 
-def read(folder: Path) -> tuple[Run, Local]:
-    """Both records of a run folder; RunError when it is not one."""
+def read_run(folder: Path) -> tuple[Run, Local]:
+    """Both records of a run folder. Raises RunError when it is not one."""
     try:
-        run = files.decode(files.read(folder / RUN, LIMIT), Run)
-        return run, files.decode(files.read(folder / LOCAL, LIMIT), Local)
+        run = files.decode(files.read(folder / RUN, LARGEST_RECORD), Run)
+        return run, files.decode(files.read(folder / LOCAL, LARGEST_RECORD), Local)
     except FileNotFoundError as error:
-        raise RunError(
-            f"{folder} is not a run folder ({Path(error.filename).name} is missing)"
-        ) from None
+        missing = Path(error.filename).name
+        raise RunError(f"{folder} is not a run folder ({missing} is missing)") from None
     except (OSError, msgspec.DecodeError) as error:
         raise RunError(f"{folder}: its record cannot be read ({error})") from None
 
 
-def write(folder: Path, run: Run, local: Local | None = None) -> None:
-    """Write run.json, and local.json where given."""
+def write_run(folder: Path, run: Run) -> None:
+    """Write run.json."""
     write_json(folder / RUN, run)
-    if local is not None:
-        write_json(folder / LOCAL, local)
-
-
-def _named(model: str) -> str:
-    """A model as it was asked for; of a folder only its name, as a path that begins where the command is given."""
-    from ganzoo.zoo.place import expanded, is_path
-
-    return f"./{expanded(model).resolve().name}" if is_path(model) else model
-
-
-def _text(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

@@ -167,7 +167,11 @@ def test_sample_takes_labels_by_name_number_and_set(
             "not of the form name=value",
         ),
         (["train", "vanilla", "--data", "sine", "--preset", "sin"], 2, "did you mean sine"),
-        (["train", "vanilla", "--data", "sine", "--steps", "0"], 2, "more than 0"),
+        (
+            ["train", "vanilla", "--data", "sine", "--steps", "0"],
+            2,
+            "--steps 0: Expected `int` >= 1",
+        ),
         (
             ["train", "vanilla", "--data", "sine", "--steps", "5", "--epochs", "2"],
             2,

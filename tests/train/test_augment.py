@@ -11,9 +11,18 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ganzoo.errors import UsageError
-from ganzoo.training.augment import DRAWS, TRANSFORMS, Augment, color, cutout, parse, translation
+from ganzoo.training.augment import (
+    DRAWS,
+    TRANSFORMS,
+    Augment,
+    color,
+    cutout,
+    parse_transforms,
+    translation,
+)
 from ganzoo.training.engine import Engine
 from ganzoo.training.loop import Trainer
+from ganzoo.training.recipe import Recipe
 from ganzoo.zoo import registry
 from tests.train.test_loop import Noise
 
@@ -113,11 +122,11 @@ def test_cutout_turns_a_window_grey() -> None:
 
 
 def test_names() -> None:
-    assert parse("color, cutout,color") == ("color", "cutout")
-    assert parse(["translation"]) == ("translation",)
-    assert parse(()) == ()
+    assert parse_transforms("color, cutout,color") == ("color", "cutout")
+    assert parse_transforms(["translation"]) == ("translation",)
+    assert parse_transforms(()) == ()
     with pytest.raises(UsageError, match="no augmentation 'colour'; did you mean color"):
-        parse("colour")
+        parse_transforms("colour")
 
 
 class Seen(nn.Module):
@@ -176,7 +185,7 @@ def test_networks_that_see_no_pictures_are_an_error(tmp_path: Path) -> None:
         "device": "cpu",
         "out": tmp_path / "run",
     }
-    with pytest.raises(UsageError, match="--augment: 'vanilla' learns from no pictures here"):
+    with pytest.raises(UsageError, match="--augment: 'vanilla' does not train on images here"):
         train("vanilla", "sine", augment="color", **options)
     assert not (tmp_path / "run").exists()
 
@@ -190,9 +199,9 @@ def test_plugins_without_a_critic_are_an_error(tmp_path: Path) -> None:
     for shade in range(4):
         Image.new("L", (8, 8), 60 * shade).save(data / f"{shade}.png")
     parent = train("tiny_vae", str(data), out=tmp_path / "parent", **options)
-    with pytest.raises(UsageError, match="--augment: 'tiny_vae' has no critic"):
+    with pytest.raises(UsageError, match="--augment: 'tiny_vae' has no discriminator"):
         train("tiny_vae", str(data), out=tmp_path / "run", augment="color", **options)
-    with pytest.raises(UsageError, match="--freeze: 'tiny_vae' has no critic"):
+    with pytest.raises(UsageError, match="--freeze: 'tiny_vae' has no discriminator"):
         finetune(parent, str(data), out=tmp_path / "run", freeze=1, **options)
     assert not (tmp_path / "run").exists()
 
@@ -202,9 +211,7 @@ def test_critics_that_take_no_pictures_are_an_error(tmp_path: Path) -> None:
     plugin = registry.get("vanilla")
     gan = plugin.build(plugin.tiny)
     gan.discriminator.register_forward_pre_hook(lambda network, args: (args[0].flatten(1),))
-    with pytest.raises(
-        UsageError, match="--augment: no network that judges is called with pictures"
-    ):
+    with pytest.raises(UsageError, match="--augment: no discriminator is called with images"):
         Trainer(
-            gan, gan.phases(), Noise(), Engine("cpu", "fp32"), tmp_path, augment=("color",)
+            gan, gan.phases(), Noise(), Engine("cpu", "fp32"), tmp_path, Recipe(augment=["color"])
         ).run()

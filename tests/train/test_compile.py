@@ -16,7 +16,8 @@ from ganzoo.training import compiled
 from ganzoo.training.checkpoint import CHECKPOINT
 from ganzoo.training.engine import Engine
 from ganzoo.training.log import Silent, read_rows
-from ganzoo.training.loop import Rhythm, Trainer
+from ganzoo.training.loop import Trainer
+from ganzoo.training.recipe import Recipe
 from ganzoo.training.run import train
 from ganzoo.zoo import registry
 from tests.train.test_loop import Noise
@@ -81,9 +82,7 @@ def test_a_gradient_penalty_goes_on_without(tmp_path: Path) -> None:
         "sample_every": 0,
     }
     eager = train("tiny_curve", "sinusoids", out=tmp_path / "eager", **options)
-    fast = train(
-        "tiny_curve", "sinusoids", out=tmp_path / "fast", compile=True, reporter=notes, **options
-    )
+    fast = train("tiny_curve", "sinusoids", out=tmp_path / "fast", compile=True, reporter=notes)
     assert len(notes.texts) == 1
     assert "double backward" in notes.texts[0]
     expected, found = load_file(eager / CHECKPOINT), load_file(fast / CHECKPOINT)
@@ -128,10 +127,10 @@ def test_what_fails_late_goes_back_to_the_last_checkpoint(
         torch.manual_seed(1)
         gan = plugin.build(plugin.tiny)
         gan.discriminator = Late(gan.discriminator)  # type: ignore[arg-type]
-        rhythm = Rhythm(1, 0, every)
+        recipe = Recipe(log_every=1, sample_every=0, checkpoint_every=every, **options)
         phases = gan.phases()
         Trainer(
-            gan, phases, Noise(), Engine("cpu", "fp32"), tmp_path / name, rhythm=rhythm, reporter=notes, **options
+            gan, phases, Noise(), Engine("cpu", "fp32"), tmp_path / name, recipe=recipe, reporter=notes
         ).run(until=4)  # fmt: skip
         return notes
 

@@ -20,7 +20,7 @@ from ganzoo.gan import GAN
 from ganzoo.nn import spectral
 from ganzoo.training.augment import TRANSFORMS
 from ganzoo.training.checkpoint import CHECKPOINT
-from ganzoo.training.freeze import Frozen, critics, layers
+from ganzoo.training.freeze import Frozen, find_discriminators, list_layers
 from ganzoo.training.loop import Trainer
 from ganzoo.training.run import finetune, train
 from ganzoo.zoo import registry, weights
@@ -171,7 +171,7 @@ def test_a_restart_with_everything_changes_no_bit(home: Path, tmp_path: Path) ->
         "ganzoo finetune ./parent --data faces --steps 4 --freeze 1"
     )
     for asked, text in (
-        ({"augment": "color"}, "begun with augment color,translation,cutout"),
+        ({"augment": "color"}, "has augment color,translation,cutout"),
         ({"compile": True}, "compile False"),
     ):
         with pytest.raises(RunError, match=text):
@@ -228,7 +228,7 @@ def test_what_a_run_says_of_its_parent(home: Path, tmp_path: Path) -> None:
             UsageError,
             "'discriminator' has 3 layers with weights; at most 2 can be frozen",
         ),
-        ({"freeze": -1}, UsageError, "--freeze -1: 0 or more"),
+        ({"freeze": -1}, UsageError, "--freeze -1: Expected `int` >= 0"),
         ({"augment": "colour"}, UsageError, "did you mean color"),
         ({"data": None}, UsageError, "--data is needed"),
         ({"model": None}, UsageError, "a model and --data are needed"),
@@ -318,10 +318,10 @@ def test_layers_begin_at_matrices_and_kernels() -> None:
         nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.LeakyReLU(), nn.Sequential(nn.Conv2d(2, 2, 3, bias=False), nn.PReLU(2)),
         nn.Flatten(), nn.Linear(8, 1),
     )  # fmt: skip
-    kinds = [[type(module).__name__ for module in layer] for layer in layers(network)]
+    kinds = [[type(module).__name__ for module in layer] for layer in list_layers(network)]
     assert kinds == [["Conv2d", "BatchNorm2d"], ["Conv2d", "PReLU"], ["Linear"]]
     plain = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Conv2d(2, 1, 3))
-    assert [len(layer) for layer in layers(spectral(plain))] == [2, 1]
+    assert [len(layer) for layer in list_layers(spectral(plain))] == [2, 1]
 
 
 def test_frozen_spectral_layers_stand_still_and_batches_still_normalise() -> None:
@@ -331,7 +331,7 @@ def test_frozen_spectral_layers_stand_still_and_batches_still_normalise() -> Non
     )
     gan.discriminator[0].weight  # noqa: B018  the first access orders the buffers
     frozen = Frozen(gan, 1)
-    assert critics(gan) == {"discriminator": gan.discriminator}
+    assert find_discriminators(gan) == {"discriminator": gan.discriminator}
     before = {key: value.clone() for key, value in gan.discriminator.state_dict().items()}
     gan.discriminator.train()
     frozen.hold()

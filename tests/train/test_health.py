@@ -11,7 +11,7 @@ import torch
 from ganzoo.errors import Collapsed
 from ganzoo.pictures import images
 from ganzoo.sampling.model import Model
-from ganzoo.training.checkpoint import position
+from ganzoo.training.checkpoint import read_position
 from ganzoo.training.health import FIRST, ROWS, Health
 from ganzoo.training.log import Silent
 from ganzoo.training.run import train
@@ -104,9 +104,9 @@ def test_a_run_that_collapses_is_stopped(tmp_path: Path) -> None:
             **options,
         )
     assert stopped.value.step < 60
-    assert position(tmp_path / "stopped").index == stopped.value.step
+    assert read_position(tmp_path / "stopped").index == stopped.value.step
     train(out=tmp_path / "stopped", resume=True)
-    assert position(tmp_path / "stopped").index == 60
+    assert read_position(tmp_path / "stopped").index == 60
 
 
 def test_samples_of_one_class() -> None:

@@ -28,8 +28,9 @@ from ganzoo.training.checkpoint import CHECKPOINT
 from ganzoo.training.ema import Average
 from ganzoo.training.engine import Engine
 from ganzoo.training.log import Buffer, append_row, cut_rows, read_rows
-from ganzoo.training.loop import Rhythm, Trainer
+from ganzoo.training.loop import Trainer
 from ganzoo.training.optim import Mover, linear
+from ganzoo.training.recipe import Recipe
 from ganzoo.zoo import registry
 
 
@@ -55,7 +56,12 @@ def trainer(
     gan = plugin.build(config)
     phases = tuple(dataclasses.replace(phase, steps=steps) for phase in gan.phases())
     return Trainer(
-        gan, phases, Noise(), Engine("cpu", precision, seed), folder, rhythm=Rhythm(2, 0, 0)
+        gan,
+        phases,
+        Noise(),
+        Engine("cpu", precision, seed),
+        folder,
+        recipe=Recipe(log_every=2, sample_every=0, checkpoint_every=0),
     )
 
 
@@ -181,7 +187,12 @@ def test_phases_freeze_and_settle(tmp_path: Path) -> None:
 def test_nan_names_the_step_and_keeps_the_checkpoint(tmp_path: Path) -> None:
     pair = Pair(Toy())
     made = Trainer(
-        pair, pair.phases(), Noise(), Engine("cpu", "fp32"), tmp_path, rhythm=Rhythm(1, 0, 1)
+        pair,
+        pair.phases(),
+        Noise(),
+        Engine("cpu", "fp32"),
+        tmp_path,
+        recipe=Recipe(log_every=1, sample_every=0, checkpoint_every=1),
     )
     pair.poison = 2
     with pytest.raises(NonFiniteLoss) as caught:

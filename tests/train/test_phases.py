@@ -18,7 +18,8 @@ from ganzoo.sampling.model import Model
 from ganzoo.training.artifacts import ESTIMATE_BATCHES, ESTIMATE_SIZE, Artifacts
 from ganzoo.training.ema import Average
 from ganzoo.training.engine import Engine
-from ganzoo.training.loop import Rhythm, Trainer
+from ganzoo.training.loop import Trainer
+from ganzoo.training.recipe import Recipe
 from ganzoo.training.run import train
 from ganzoo.zoo import registry
 from tests.shapes import shapes
@@ -48,8 +49,8 @@ class Watched(Artifacts):
 
     means: list[Tensor]
 
-    def settled(self, names: Sequence[str]) -> None:
-        super().settled(names)
+    def settle(self, names: Sequence[str]) -> None:
+        super().settle(names)
         if "stage1" in names:
             self.means = [norm.running_mean.clone() for norm in norms(self.gan.stage1)]
 
@@ -73,7 +74,7 @@ def test_norms_of_networks_that_read_sentences_are_estimated_anew(
         batches,
         engine,
         tmp_path / "run",
-        rhythm=Rhythm(0, 0, 0),
+        recipe=Recipe(log_every=0, sample_every=0, checkpoint_every=0),
         events=artifacts,
     )
     trainer.run()

@@ -17,7 +17,8 @@ from pathlib import Path
 from safetensors.torch import save_file
 from ganzoo.zoo import registry
 from ganzoo.training.engine import Engine
-from ganzoo.training.loop import Rhythm, Trainer
+from ganzoo.training.loop import Trainer
+from ganzoo.training.recipe import Recipe
 
 class Stream:
     count = 64
@@ -32,7 +33,7 @@ torch.manual_seed(0)
 gan = plugin.build(config)
 engine = Engine("cpu", "fp32", 3)
 phases = tuple(dataclasses.replace(phase, steps=5, batch=8) for phase in gan.phases())
-trainer = Trainer(gan, phases, Stream(), engine, Path(sys.argv[1]), rhythm=Rhythm(5, 0, 0))
+trainer = Trainer(gan, phases, Stream(), engine, Path(sys.argv[1]), recipe=Recipe(log_every=5, sample_every=0, checkpoint_every=0))
 trainer.run()
 save_file({k: v.contiguous() for k, v in gan.state_dict().items()}, Path(sys.argv[1]) / f"rank{engine.rank}.safetensors")
 print(engine.rank, engine.world)
