@@ -52,7 +52,7 @@ BEGUN: dict[str, Callable[..., Path]] = {
         ganzoo.train,
         "dcgan",
         PICTURES,
-        settings={"width": "4", "latent": "4", "ema": "0.9", **RATES},
+        settings={"width": "4", "latent": "4", "hidden": "0", "ema": "0.9", **RATES},
         augment="color,translation",
     ),
 }
