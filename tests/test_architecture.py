@@ -66,6 +66,7 @@ LIGHT = {"ganzoo"} | {
             "sampling",
             "spec",
             "text",
+            "training",
             "version",
         ),
         *(
@@ -81,6 +82,7 @@ LIGHT = {"ganzoo"} | {
             "release.upload",
             "sampling.origin",
             "sampling.shards",
+            "training.recipe",
         ),
     )
 }
