@@ -26,6 +26,7 @@ from torch.nn import functional as F
 import ganzoo
 from ganzoo.data.sources import open_set
 from ganzoo.evaluate import extractors, figures
+from ganzoo.evaluate.evidence import Evidence
 from ganzoo.evaluate.network import to_levels
 from ganzoo.evaluate.observed import Observed
 from ganzoo.pictures import images
@@ -152,7 +153,8 @@ def table(asked: argparse.Namespace) -> list[dict[str, Any]]:
     real = observed(known.small, extractor)
 
     def row(name: str, shown: Told, captions: list[str]) -> dict[str, Any]:
-        (fid,) = figures.measure_frechet(real, observed(shown, extractor), extractor, None)
+        evidence = Evidence(real=real, fake=observed(shown, extractor), extractor=extractor)
+        (fid,) = figures.measure_frechet(evidence)
         pictures = to_float(shown.pictures)
         found = {
             "run": name,

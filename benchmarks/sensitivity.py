@@ -17,8 +17,10 @@ from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
 from ganzoo.data.sources import open_set
-from ganzoo.evaluate import extractors, figures
+from ganzoo.evaluate import extractors
+from ganzoo.evaluate.evidence import Evidence
 from ganzoo.evaluate.extractors import Extractor
+from ganzoo.evaluate.groups import GROUPS
 from ganzoo.evaluate.observed import Observed
 from ganzoo.spec import Data, Picture
 
@@ -72,12 +74,11 @@ def main() -> None:
             batches.take(asked.pictures, asked.pictures, 0)["image"], extractor
         ).items():
             fake = seen(levels, extractor)
-            drafts = [
-                draft
-                for group in ("fid", "kid", "balls")
-                for draft in figures.GROUPS[group](real, fake, extractor, None)
-            ]
-            values = {draft.name: draft.value for draft in drafts}
+            evidence = Evidence(real=real, fake=fake, extractor=extractor)
+            values = {}
+            for group in ("fid", "kid", "prdc"):
+                for draft in GROUPS[group].load()(evidence):
+                    values[draft.name] = draft.value
             print(
                 f"{label:>16}" + "".join(f"{values[column]:11.4f}" for column in SHOWN), flush=True
             )

@@ -77,6 +77,7 @@ LIGHT = {"ganzoo"} | {
             "data.named",
             "data.spec",
             "data.synthetic",
+            "evaluate.groups",
             "evaluate.protocol",
             "release.golden",
             "release.upload",

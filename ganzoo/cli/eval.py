@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,10 +12,11 @@ import typer
 from ganzoo.cli import output, started
 from ganzoo.cli import train as of_train
 from ganzoo.errors import OutputExists, UsageError
+from ganzoo.evaluate.groups import GROUPS
 
 if TYPE_CHECKING:
     from ganzoo.evaluate.evaluation import EvalOptions, Evaluation
-    from ganzoo.evaluate.protocol import Report
+    from ganzoo.evaluate.protocol import Figure, FigurePair, Report
     from ganzoo.sampling.model import Model
 
 NEIGHBOURS = "neighbours.png"
@@ -29,83 +31,81 @@ def evaluate(
     data: of_train.Data = None,
     data_root: of_train.DataRoot = None,
     split: Annotated[
-        str, typer.Option(help="The pictures to compare with: train or test.")
+        str, typer.Option(help="Real images to compare with: train or test.")
     ] = "train",
     samples: Annotated[
-        int,
-        typer.Option("--samples", "-n", help="How many are drawn; published figures take 50,000."),
+        int, typer.Option("--samples", "-n", help="Number of samples; papers use 50,000.")
     ] = 10_000,
     real: Annotated[
-        int | None, typer.Option(help="How many pictures of the split. Default: all.")
+        int | None, typer.Option(help="Number of images of the split. Default: all.")
     ] = None,
     extractor: Annotated[
         str | None, typer.Option(help="A name, a file, or inception. Default: the data set's own.")
     ] = None,
-    figures: Annotated[
-        str, typer.Option(help="Some of fid,kid,balls,is,classes,msssim. Default: all.")
-    ] = "",
-    seed: Annotated[int, typer.Option(help="Of the first sample.")] = 0,
+    figures: Annotated[str, typer.Option(help=f"Some of {','.join(GROUPS)}. Default: all.")] = "",
+    seed: Annotated[int, typer.Option(help="Seed of the first sample.")] = 0,
     batch_size: Annotated[int | None, typer.Option(help="Samples at a time. Default: 250.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="Of the generator: fp32, bf16 or auto.")] = "fp32",
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="The report, as JSON. Default: in a run's folder."),
+        typer.Option("--out", "-o", help="Report to write, JSON. Default: in a run's folder."),
     ] = None,
     metrics: Annotated[
-        Path | None, typer.Option(help="The figures as `ganzoo manifest add --metrics` takes them.")
+        Path | None, typer.Option(help="File to write for `ganzoo manifest add --metrics`.")
     ] = None,
     neighbours: Annotated[
         Path | None,
-        typer.Option(
-            help="A PNG of samples beside the nearest real pictures. Default: in a run's folder."
-        ),
+        typer.Option(help="PNG of samples beside the nearest real images. Default: as for --out."),
     ] = None,
-    compare: Annotated[bool, typer.Option("--compare", help="Two of them side by side.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    compare: Annotated[bool, typer.Option("--compare", help="Compare two models.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure samples against a data set: FID, KID, precision, recall and more, each with its protocol and 95 % interval."""
-    if len(names) != (2 if compare else 1):
-        raise UsageError(
-            "--compare takes two models or reports"
-            if compare
-            else "one model is evaluated; --compare takes two"
-        )
+    """Measure samples against real images: Frechet distance, precision, recall and more, with 95 % intervals."""
+    if compare and len(names) != 2:
+        raise UsageError("--compare takes two models or reports")
+    if not compare and len(names) != 1:
+        raise UsageError("give one model, or two with --compare")
     if compare and (out or metrics or neighbours):
         raise UsageError("--compare writes no files; evaluate each model with --out first")
     for path in (out, metrics, neighbours):
         if path is not None and path.exists() and not force:
             raise OutputExists(path)
 
-    def asked() -> EvalOptions:
+    def build_options() -> EvalOptions:
         from ganzoo.evaluate.evaluation import EvalOptions
 
         if data is None:
-            raise UsageError(
-                "--data is needed: what the samples are compared with (mnist, cifar10, a folder ...)"
-            )
+            example = "mnist, cifar10, a folder ..."
+            raise UsageError(f"--data is required: real images to compare with ({example})")
         return EvalOptions(
-            data=data, root=data_root, split=split, samples=samples, real=real, extractor=extractor, seed=seed,
-            batch_size=batch_size, figures=tuple(filter(None, figures.split(","))),
-        )  # fmt: skip
-
-    if compare:
-        first, second = (
-            _told(name, data is None) or _compared(name, asked(), device, precision)
-            for name in names
+            data=data,
+            root=data_root,
+            split=split,
+            samples=samples,
+            real=real,
+            extractor=extractor,
+            seed=seed,
+            batch_size=batch_size,
+            figures=tuple(filter(None, figures.split(","))),
         )
-        _beside(first, second, as_json)
+
+    if not compare:
+        paths = {"out": out, "metrics": metrics, "neighbours": neighbours}
+        show_report(evaluate_model(names[0], build_options(), device, precision, paths), as_json)
         return
-    files = {"out": out, "metrics": metrics, "neighbours": neighbours}
-    report = _written(names[0], asked(), device, precision, files)
-    _show(report, as_json)
+    reports = []
+    for name in names:
+        report = find_report(name, data is None)
+        reports.append(report or reuse_or_measure(name, build_options(), device, precision))
+    show_comparison(reports[0], reports[1], as_json)
 
 
 command = evaluate
 
 
-def _loaded(name: str, device: str, precision: str) -> tuple[Model, Path | None]:
+def load_model(name: str, device: str, precision: str) -> tuple[Model, Path | None]:
     """A model, and its folder if it is a run."""
     from ganzoo.sampling.model import Model
     from ganzoo.training import record
@@ -116,63 +116,59 @@ def _loaded(name: str, device: str, precision: str) -> tuple[Model, Path | None]
     return model, folder if folder is not None and (folder / record.RUN).exists() else None
 
 
-def _measured(model: Model, asked: EvalOptions) -> Evaluation:
+def measure(model: Model, options: EvalOptions) -> Evaluation:
+    """Evaluate with a progress bar on a terminal."""
     from ganzoo.cli.progress import counter
     from ganzoo.evaluate import evaluation
 
-    advance, stop = (
-        counter(f"{model.name}: pictures", None) if sys.stderr.isatty() else (None, lambda: None)
-    )
+    if not sys.stderr.isatty():
+        return evaluation.evaluate(model, options)
+    advance, stop = counter(f"{model.name}: images", None)
     try:
-        return evaluation.evaluate(model, asked, advance)
+        return evaluation.evaluate(model, options, advance)
     finally:
         stop()
 
 
-def _written(
-    name: str, asked: EvalOptions, device: str, precision: str, files: dict[str, Path | None]
+def evaluate_model(
+    name: str, options: EvalOptions, device: str, precision: str, paths: dict[str, Path | None]
 ) -> Report:
-    """One model, and the files that are asked for; of a run, some in its folder."""
-    import dataclasses
-
+    """Evaluate a model and write the requested files; those of a run go into its folder by default."""
     from ganzoo.evaluate import protocol
     from ganzoo.files import write_json
     from ganzoo.pictures.images import save_png
 
-    model, run = _loaded(name, device, precision)
-    wanted = {kind: path for kind, path in files.items() if path is not None}
+    model, run = load_model(name, device, precision)
+    out, metrics, neighbours = paths["out"], paths["metrics"], paths["neighbours"]
     if run is not None:
-        own = {"out": run / protocol.REPORT} | (
-            {"neighbours": run / NEIGHBOURS} if asked.split == "train" else {}
-        )
-        wanted = own | wanted
-    done = _measured(model, dataclasses.replace(asked, neighbours="neighbours" in wanted))
-    if path := wanted.get("out"):
-        protocol.write_report(path, done.report)
-    if path := wanted.get("metrics"):
-        write_json(path, done.report.metrics())
-    if (path := wanted.get("neighbours")) and done.neighbours:
-        save_png(done.neighbours.picture(), path)
-    return done.report
+        out = out or run / protocol.REPORT
+        if options.split == "train":
+            neighbours = neighbours or run / NEIGHBOURS
+    found = measure(model, dataclasses.replace(options, neighbours=neighbours is not None))
+    if out:
+        protocol.write_report(out, found.report)
+    if metrics:
+        write_json(metrics, found.report.metrics())
+    if neighbours and found.neighbours:
+        save_png(found.neighbours.picture(), neighbours)
+    return found.report
 
 
-def _compared(name: str, asked: EvalOptions, device: str, precision: str) -> Report:
-    """Measured now, unless a run's folder holds just that; nothing is written."""
+def reuse_or_measure(name: str, options: EvalOptions, device: str, precision: str) -> Report:
+    """The report in a run's folder if it has these options and weights, else a new one; writes nothing."""
     from ganzoo.evaluate import evaluation, protocol
 
-    model, run = _loaded(name, device, precision)
+    model, run = load_model(name, device, precision)
     if run is not None and (run / protocol.REPORT).is_file():
         report = protocol.read_report(run)
-        if (report.weights, report.command) == (
-            model.digest,
-            evaluation.build_command(model, asked),
-        ):
+        same_command = report.command == evaluation.build_command(model, options)
+        if same_command and report.weights == model.digest:
             return report
-    return _measured(model, asked).report
+    return measure(model, options).report
 
 
-def _told(name: str, alone: bool) -> Report | None:
-    """A report's file; or, `alone`, without data to measure it with, what a run's folder holds of its present weights."""
+def find_report(name: str, without_data: bool) -> Report | None:
+    """Read a report file; without data to measure with, also the report of a run's present weights."""
     from ganzoo.evaluate import protocol
     from ganzoo.files import sha256
     from ganzoo.zoo import weights
@@ -180,110 +176,102 @@ def _told(name: str, alone: bool) -> Report | None:
     path = Path(name)
     if path.suffix == ".json":
         return protocol.read_report(path)
-    if not alone or not (path / protocol.REPORT).is_file():
+    if not without_data or not (path / protocol.REPORT).is_file():
         return None
     report = protocol.read_report(path)
-    if (path / weights.MODEL).is_file() and sha256(path / weights.MODEL) != report.weights:
-        raise UsageError(
-            f"{path / protocol.REPORT} is of other weights than lie there now; give --data to measure them"
-        )
+    file = path / weights.MODEL
+    if file.is_file() and sha256(file) != report.weights:
+        reason = "belongs to other weights than the folder holds"
+        raise UsageError(f"{path / protocol.REPORT} {reason}; pass --data to measure them")
     return report
 
 
-def _warn(report: Report, of: str = "") -> None:
-    for warning in dict.fromkeys(
-        f"{figure.name}: {text}" for figure in report.figures for text in figure.warnings
-    ):
-        output.say(f"warning: {of}{warning}")
+def print_warnings(report: Report, prefix: str = "") -> None:
+    """Each warning once."""
+    texts = {
+        f"{figure.title}: {text}": None for figure in report.figures for text in figure.warnings
+    }
+    for text in texts:
+        output.say(f"warning: {prefix}{text}")
 
 
-def _show(report: Report, as_json: bool) -> None:
-    _warn(report)
+def show_report(report: Report, as_json: bool) -> None:
+    """Table of figures on stdout; protocol, warnings and shares by class on stderr."""
+    print_warnings(report)
     if as_json:
         output.as_json(report)
         return
-    for figure in report.figures[:1]:
-        output.say(f"{report.model}: {figure.protocol.words()}; {report.seconds:.0f} s")
-    output.table(
-        ["figure", "value", "95 % interval", "spread", "of"],
-        [_row(figure) for figure in report.figures],
-    )
+    if report.figures:
+        protocol = report.figures[0].protocol.words()
+        output.say(f"{report.model}: {protocol}; {report.seconds:.0f} s")
+    table = []
     for figure in report.figures:
-        if (
-            figure.shares and figure.name != "smallest class share"
-        ):  # which has the same shares as the largest
-            shares = ", ".join(
-                f"{name} {100 * share:.1f} %" for name, share in figure.shares.items()
-            )
-            output.say(
-                f"{'class accuracy' if figure.name == 'class accuracy' else 'class shares'}: {shares}"
-            )
+        spread = "-" if figure.spread is None else format_value(figure.spread)
+        interval = f"{format_value(figure.low)} to {format_value(figure.high)}"
+        counts = []
+        if figure.protocol.fake:
+            counts.append(f"{figure.protocol.fake:,} samples")
+        if figure.protocol.real:
+            counts.append(f"{figure.protocol.real:,} real")
+        row = [figure.title, format_value(figure.value), interval, spread, ", ".join(counts)]
+        table.append(row)
+    output.table(["figure", "value", "95 % interval", "spread", "of"], table)
+    for figure in report.figures:
+        # the largest class share has the same shares as the smallest
+        if figure.shares and figure.name != "smallest class share":
+            title = "class shares" if figure.name == "largest class share" else figure.name
+            shares = [f"{name} {100 * share:.1f} %" for name, share in figure.shares.items()]
+            output.say(f"{title}: {', '.join(shares)}")
 
 
-def _beside(first: Report, second: Report, as_json: bool) -> None:
-    """Both, figure by figure; UsageError where no figure of one may be compared with the other's."""
+def show_comparison(first: Report, second: Report, as_json: bool) -> None:
+    """Table of both, figure by figure; UsageError if the protocols of all figures differ."""
     from ganzoo.evaluate import protocol
 
-    found = protocol.pair_figures(first, second)
-    if not found:
+    pairs = protocol.pair_figures(first, second)
+    if not pairs:
         raise UsageError(f"{first.model} and {second.model} have no figure in common")
-    alike = [pair for pair in found if not pair.unlike]
-    if not alike:
-        raise UsageError(
-            f"{first.model} and {second.model} were measured otherwise: {'; '.join(found[0].unlike)}"
-        )
+    comparable = [pair for pair in pairs if not pair.unlike]
+    if not comparable:
+        reasons = "; ".join(pairs[0].unlike)
+        raise UsageError(f"{first.model} and {second.model} were measured differently: {reasons}")
     for report in (first, second):
-        _warn(report, f"{report.model}: ")
+        print_warnings(report, f"{report.model}: ")
     if as_json:
-        output.as_json([{**_fields(pair), "apart": pair.apart} for pair in found])
+        rows: list[dict[str, Any]] = []
+        for pair in pairs:
+            row: dict[str, Any] = {"name": pair.name}
+            if not pair.unlike:
+                row |= {"first": pair.first, "second": pair.second}
+            rows.append({**row, "unlike": list(pair.unlike), "apart": pair.apart})
+        output.as_json(rows)
         return
-    rows = [
-        [
-            pair.name,
-            _with(pair.first),
-            _with(pair.second),
-            _verdict(pair, first.model, second.model),
-        ]
-        for pair in alike
-    ]
-    output.table(["figure", first.model, second.model, "verdict"], rows)
-    for pair in found:
+    table = []
+    for pair in comparable:
+        columns = [format_interval(figure) for figure in (pair.first, pair.second)]
+        table.append([pair.first.title, *columns, judge_pair(pair, first.model, second.model)])
+    output.table(["figure", first.model, second.model, "verdict"], table)
+    for pair in pairs:
         if pair.unlike:
-            output.say(f"{pair.name} is not compared: {'; '.join(pair.unlike)}")
+            output.say(f"{pair.first.title} is not compared: {'; '.join(pair.unlike)}")
 
 
-def _fields(pair: Any) -> dict[str, Any]:
-    if pair.unlike:
-        return {"name": pair.name, "unlike": list(pair.unlike)}
-    return {"name": pair.name, "first": pair.first, "second": pair.second, "unlike": []}
-
-
-def _verdict(pair: Any, first: str, second: str) -> str:
-    """Whose figure is better, where the intervals do not meet."""
+def judge_pair(pair: FigurePair, first: str, second: str) -> str:
+    """Which model is better, if the intervals do not overlap."""
     if not pair.apart:
-        return "intervals meet"
+        return "intervals overlap"
     if pair.first.better == "level":
         return "apart"
-    return f"{first if (pair.first.value < pair.second.value) == (pair.first.better == 'low') else second} is better"
+    first_is_lower = pair.first.value < pair.second.value
+    return f"{first if first_is_lower == (pair.first.better == 'low') else second} is better"
 
 
-def _row(figure: Any) -> list[str]:
-    interval = f"{_number(figure.low)} to {_number(figure.high)}"
-    return [figure.name, _number(figure.value), interval, _spread(figure.spread), _counted(figure)]
+def format_interval(figure: Figure) -> str:
+    """Value, and interval in brackets."""
+    interval = f"{format_value(figure.low)} to {format_value(figure.high)}"
+    return f"{format_value(figure.value)} ({interval})"
 
 
-def _with(figure: Any) -> str:
-    return f"{_number(figure.value)} ({_number(figure.low)} to {_number(figure.high)})"
-
-
-def _number(value: float) -> str:
+def format_value(value: float) -> str:
+    """Four decimals below 10, else two."""
     return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}"
-
-
-def _spread(value: float | None) -> str:
-    return "-" if value is None else _number(value)
-
-
-def _counted(figure: Any) -> str:
-    counted = {"samples": figure.protocol.fake, "real": figure.protocol.real}
-    return ", ".join(f"{number:,} {kind}" for kind, number in counted.items() if number)

@@ -1,4 +1,4 @@
-"""`ganzoo extractor`: the small networks that `ganzoo eval` measures in."""
+"""`ganzoo extractor`: the small networks whose features `ganzoo eval` uses."""
 
 from __future__ import annotations
 
@@ -13,31 +13,29 @@ from ganzoo.errors import OutputExists, UsageError
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="List and train the small networks in whose features samples are measured.",
+    help="List and train feature extractors, the networks that `ganzoo eval` measures with.",
 )
 
 
 @app.command("list")
-def list_(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """The extractors that came with ganzoo; their files are hashed."""
+def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List the packaged extractors, with verified hashes, and the names of other packages' ones."""
+    from ganzoo import extensions
     from ganzoo.evaluate import extractors
 
     found = [extractors.read_verified(path) for path in extractors.list_packaged().values()]
     if as_json:
         output.as_json(found)
         return
-    rows = [
-        [
-            one.name,
-            one.data.name,
-            one.task,
-            f"{100 * one.accuracy:.2f} %",
-            one.sha256[:12],
-            one.tested,
-        ]
-        for one in found
-    ]
-    output.table(["name", "data", "learnt", "right", "sha256", "of"], rows)
+    table = []
+    for record in found:
+        accuracy = f"{100 * record.accuracy:.2f} %"
+        row = [record.name, record.data.name, record.task, accuracy, record.sha256[:12]]
+        table.append([*row, record.tested])
+    for name, points in extensions.find(extractors.EXTRACTOR_POINTS).items():
+        owners = ", ".join(extensions.identify(point)[0] for point in points)
+        table.append([name, "-", "-", "-", "-", f"from {owners}"])
+    output.table(["name", "data", "task", "accuracy", "sha256", "tested on"], table)
 
 
 @app.command()
@@ -45,36 +43,31 @@ def train(
     data: of_train.Data = None,
     data_root: of_train.DataRoot = None,
     task: Annotated[
-        str | None,
-        typer.Option(help="classes or rotation. Default: classes where there are labels."),
+        str | None, typer.Option(help="classes or rotation. Default: classes if there are labels.")
     ] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the data.")] = 6,
-    seed: Annotated[int, typer.Option(help="Of weights and order.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of weights and order.")] = 0,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            help="A .safetensors file. Default: <data>-<task>.safetensors, or -features where no task is given.",
-        ),
+        typer.Option("--out", "-o", help="File to write. Default: DATA-TASK.safetensors."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Train one on a data set's train split and test it on the rest; prints its file. `ganzoo eval --extractor FILE` uses it."""
+    """Train an extractor on the train split of a data set; prints its file for `ganzoo eval --extractor`."""
     if data is None:
-        raise UsageError("--data is needed: a named set, a folder or an archive of pictures")
+        raise UsageError("--data is required: a named set, or a folder or archive of images")
     if epochs < 1:
-        raise UsageError(f"--epochs {epochs}: at least 1 is needed")
+        raise UsageError(f"--epochs {epochs}: must be at least 1")
 
-    from ganzoo.evaluate import extractor_training
+    from ganzoo.evaluate.extractor_training import train_extractor
 
     started()
     path = out or Path(f"{Path(data).name.partition('.')[0]}-{task or 'features'}.safetensors")
     if path.exists() and not force:
         raise OutputExists(path)
-    made = extractor_training.train_extractor(
+    record = train_extractor(
         data,
         path,
         root=data_root,
@@ -82,10 +75,11 @@ def train(
         epochs=epochs,
         seed=seed,
         device=device,
-        told=output.say,
+        tell=output.say,
     )
     if as_json:
-        output.as_json(made)
+        output.as_json(record)
         return
-    output.say(f"{100 * made.accuracy:.2f} % right of {made.tested}; sha256 {made.sha256[:12]}")
+    result = f"{100 * record.accuracy:.2f} % of {record.tested} correct"
+    output.say(f"{result}; sha256 {record.sha256[:12]}")
     output.data(str(path))

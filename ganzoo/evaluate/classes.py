@@ -1,4 +1,4 @@
-"""What a classifier reads in the samples: Inception score (Salimans et al. 2016), class shares, agreement with what was asked."""
+"""Sums for the Inception score (Salimans et al. 2016) and for class shares."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Scores:
         self.total = torch.zeros(classes, dtype=torch.float64)
 
     def add(self, logits: Tensor) -> None:
-        """More logits, (n, classes)."""
+        """Add logits, (n, classes)."""
         logs = logits.double().log_softmax(1)
         chances = logs.exp()
         self.certain += float((chances * logs).sum())
@@ -24,11 +24,11 @@ class Scores:
         self.count += len(logits)
 
     def inception(self) -> float:
-        """exp of the mean divergence of p(y|x) from p(y): from 1 to the number of classes."""
+        """exp of the mean divergence of p(y|x) from p(y), between 1 and the number of classes."""
         mean = self.total / self.count
         return math.exp(self.certain / self.count - float(torch.special.xlogy(mean, mean).sum()))
 
 
 def one_hot(read: Tensor, classes: int) -> Tensor:
-    """Class numbers (n,) as rows (n, classes), whose mean is the shares."""
+    """Class numbers (n,) -> rows (n, classes), whose mean is the class shares."""
     return torch.nn.functional.one_hot(read, classes).double()

@@ -1,27 +1,26 @@
-"""One evaluation: samples and real pictures pass once, in batches; figures are made of what was kept of them."""
+"""Evaluate a model: samples and real images pass once, in batches; figures come from what was kept."""
 
 from __future__ import annotations
 
 import datetime
 import shlex
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor
 
-from ganzoo.data.batches import Batches
 from ganzoo.data.sources import DataSet, open_set
-from ganzoo.errors import DataError, UsageError, did_you_mean, near
-from ganzoo.evaluate import extractors, figures, requests
-from ganzoo.evaluate.extractors import Extractor, require_pictures
+from ganzoo.errors import DataError, UsageError
+from ganzoo.evaluate import extractors, requests
+from ganzoo.evaluate.evidence import Evidence
+from ganzoo.evaluate.extractors import require_pictures
+from ganzoo.evaluate.groups import select_groups
 from ganzoo.evaluate.neighbours import Neighbours
 from ganzoo.evaluate.network import to_levels
 from ganzoo.evaluate.observed import Observed
-from ganzoo.evaluate.protocol import DRAWN, Figure, Protocol, Report
+from ganzoo.evaluate.protocol import DRAWN, Protocol, Report
 from ganzoo.inputs import Rows
 from ganzoo.sampling.device import describe
 from ganzoo.sampling.model import Model
@@ -30,14 +29,14 @@ from ganzoo.version import VERSION
 
 EVAL_BATCH = 250
 LEAST_IMAGES = 100
-"""Pictures of either kind."""
+"""Fewest samples, and fewest real images."""
 Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvalOptions:
-    """What the user wants measured. `real`: how many pictures of the split, None for all; `figures`: groups of
-    `figures.GROUPS`; `neighbours`: whether to look for the nearest real pictures."""
+    """What to measure. `real`: number of images of the split, None for all; `figures`: names of groups,
+    all if empty; `neighbours`: whether to find the nearest real images."""
 
     data: str
     root: Path | None = None
@@ -53,168 +52,119 @@ class EvalOptions:
 
 @dataclass
 class Evaluation:
-    """`neighbours`: where they were asked for."""
+    """Report of an evaluation, and the nearest real images if requested."""
 
     report: Report
-    neighbours: Neighbours | None = field(default=None)
+    neighbours: Neighbours | None = None
 
 
-@dataclass(frozen=True)
-class _Prepared:
-    """What can be measured, before anything is drawn. `count`: real pictures; `told`: inputs that the seed cannot draw."""
+def evaluate(model: Model, options: EvalOptions, progress: Advance | None = None) -> Evaluation:
+    """Measure a model's samples against the images of a data set.
 
-    groups: tuple[str, ...]
-    data: DataSet
-    batches: Batches
-    count: int
-    picture: Picture
-    extractor: Extractor
-    told: Mapping[str, Any]
-
-
-def evaluate(model: Model, asked: EvalOptions, progress: Advance | None = None) -> Evaluation:
-    """Figures of a model's samples against a data set's pictures. UsageError or DataError before anything is drawn."""
-    begun = time.perf_counter()
-    ready, advance = _prepared(model, asked), progress or (lambda n: None)
-    fake = Observed(asked.samples, ready.extractor)
-    for levels in _drawn(model, asked, ready.told):
-        fake.see(levels, ready.extractor)
-        advance(len(levels))
-    near_ones = Neighbours(fake.pictures, fake.features) if asked.neighbours else None
-    real = Observed(ready.count, ready.extractor)
-    for start in range(0, ready.count, EVAL_BATCH):
-        levels = ready.batches.take(start, min(EVAL_BATCH, ready.count - start), 0)["image"]
-        features = real.see(levels, ready.extractor)
-        if near_ones:
-            near_ones.see(levels, features)
-        advance(len(levels))
-    labels = requests.draw_labels(
-        model.inputs, ready.extractor.classes, Rows(asked.seed, asked.samples)
-    )
-    made = list(
-        _figures(ready.groups, real, fake, ready.extractor, _protocol(model, asked, ready), labels)
-    )
-    report = Report(
-        model=model.name, weights=model.digest, figures=made, command=build_command(model, asked), machine=describe(model.device),
-        date=datetime.date.today().isoformat(), seconds=round(time.perf_counter() - begun, 1), version=VERSION,
-        torch=str(torch.__version__),
-    )  # fmt: skip
-    return Evaluation(report, near_ones)
-
-
-def _prepared(model: Model, asked: EvalOptions) -> _Prepared:
-    groups = choose_figures(asked.figures)
+    Raises UsageError or DataError before anything is drawn."""
+    started = time.perf_counter()
+    advance = progress or (lambda count: None)
+    groups = select_groups(options.figures)
     output = model.plugin.output(model.config)
     if not isinstance(output, Picture):
-        raise UsageError(
-            f"{model.name} makes {type(output).__name__.lower()}s; features are those of pictures"
-        )
-    data = open_split(asked)
-    extractor = extractors.find_extractor(asked.extractor, data.facts.name, model.device)
+        kind = type(output).__name__.lower()
+        raise UsageError(f"{model.name} makes {kind}s; figures need a model that makes images")
+    data = open_split(options)
+    extractor = extractors.find_extractor(options.extractor, data.facts.name, model.device)
     size = output.size or data.facts.size
     if size is None:
-        raise UsageError(
-            f"neither {model.name} nor {data.facts.name} has one size of pictures; figures need one"
-        )
-    picture = Picture(output.channels, size)
-    batches = data.bind(Data({"image": picture}))
-    count = batches.count if asked.real is None else asked.real
-    _check(asked, count, batches.count, data.facts.name)
-    told = requests.draw_captions(model.inputs, data, Rows(asked.seed, asked.samples))
-    return _Prepared(groups, data, batches, count, picture, extractor, told)
+        raise UsageError(f"neither {model.name} nor {data.facts.name} has a fixed image size")
+    batches = data.bind(Data({"image": Picture(output.channels, size)}))
+    count = batches.count if options.real is None else options.real
+    if options.samples < LEAST_IMAGES:
+        advice = f"at least {LEAST_IMAGES} are needed, 10,000 are advised"
+        raise UsageError(f"--samples {options.samples}: {advice}")
+    if not LEAST_IMAGES <= count <= batches.count:
+        there = f"{data.facts.name} has {batches.count:,} images in the split {options.split}"
+        raise UsageError(f"--real {count}: {there}; at least {LEAST_IMAGES} are needed")
+    rows = Rows(options.seed, options.samples)
+    captions = requests.draw_captions(model.inputs, data, rows)
 
+    fake = Observed(options.samples, extractor)
+    batch = options.batch_size or EVAL_BATCH
+    for part in model.stream(
+        options.samples, seed=options.seed, batch_size=batch, views=(), **captions
+    ):
+        levels = to_levels(part.tensor)
+        fake.see(levels, extractor)
+        advance(len(levels))
+    nearest = Neighbours(fake.pictures, fake.features) if options.neighbours else None
+    real = Observed(count, extractor)
+    for start in range(0, count, EVAL_BATCH):
+        levels = batches.take(start, min(EVAL_BATCH, count - start), 0)["image"]
+        features = real.see(levels, extractor)
+        if nearest:
+            nearest.see(levels, features)
+        advance(len(levels))
 
-def _protocol(model: Model, asked: EvalOptions, ready: _Prepared) -> Protocol:
-    size, extractor = ready.picture.size or 0, ready.extractor
-    return Protocol(
-        data=ready.data.facts.name, digest=ready.data.digest(), split=asked.split, real=ready.count, fake=asked.samples,
-        channels=ready.picture.channels, size=size, resizer=extractor.resizes(size), extractor=extractor.name,
-        sha256=extractor.sha256, seed=asked.seed, precision=model.precision, inputs=requests.CAPTIONS if ready.told else DRAWN,
+    protocol = Protocol(
+        data=data.facts.name,
+        digest=data.digest(),
+        split=options.split,
+        real=count,
+        fake=options.samples,
+        channels=output.channels,
+        size=size,
+        resizer=extractor.resizes(size),
+        extractor=extractor.name,
+        sha256=extractor.sha256,
+        seed=options.seed,
+        precision=model.precision,
+        inputs=requests.CAPTIONS if captions else DRAWN,
         ema=any(phase.ema for phase in model.gan.phases()),
-    )  # fmt: skip
+    )
+    labels = requests.draw_labels(model.inputs, extractor.classes, rows)
+    evidence = Evidence(
+        real=real, fake=fake, extractor=extractor, labels=labels, model=model, rows=rows
+    )
+    figures = []
+    for group in groups.values():
+        measure = group.load()
+        figures += [draft.complete(protocol) for draft in measure(evidence)]
+    report = Report(
+        model=model.name,
+        weights=model.digest,
+        figures=figures,
+        command=build_command(model, options),
+        machine=describe(model.device),
+        date=datetime.date.today().isoformat(),
+        seconds=round(time.perf_counter() - started, 1),
+        version=VERSION,
+        torch=str(torch.__version__),
+    )
+    return Evaluation(report, nearest)
 
 
-def choose_figures(groups: Iterable[str]) -> tuple[str, ...]:
-    """The groups of figures asked for, all if none; UsageError for an unknown one."""
-    groups = tuple(groups) or tuple(figures.GROUPS)
-    for name in groups:
-        if name not in figures.GROUPS:
-            raise UsageError(
-                f"--figures {name}: none of {', '.join(figures.GROUPS)}{did_you_mean(near(name, figures.GROUPS))}"
-            )
-    return groups
-
-
-def open_split(asked: EvalOptions) -> DataSet:
-    """The data set; DataError for a split that it has not."""
-    if asked.split not in ("train", "test"):
-        raise UsageError(f"--split {asked.split}: train or test")
-    data = open_set(asked.data, root=asked.root, split=asked.split)
-    require_pictures(data.facts.kind, data.facts.name)
-    if asked.split == "test" and data.digest() == open_set(asked.data, root=asked.root).digest():
-        raise DataError(
-            f"{data.facts.name} has no test split; its pictures are all of the split train"
-        )
+def open_split(options: EvalOptions) -> DataSet:
+    """Open the split of a data set; DataError if it does not exist."""
+    if options.split not in ("train", "test"):
+        raise UsageError(f"--split {options.split}: must be train or test")
+    data = open_set(options.data, root=options.root, split=options.split)
+    name = data.facts.name
+    require_pictures(data.facts.kind, name)
+    if options.split == "test":
+        train = open_set(options.data, root=options.root)
+        if data.digest() == train.digest():
+            raise DataError(f"{name} has no test split; all its images belong to the train split")
     return data
 
 
-def build_command(model: Model, asked: EvalOptions) -> str:
-    """What repeats it, without paths of this machine."""
-    name = f"./{model.name}" if model.source and model.source.origin == "folder" else model.name
-    data = Path(asked.data).name if Path(asked.data).exists() else asked.data
-    extractor = Path(asked.extractor).name if asked.extractor else None
-    options = {
-        "extractor": extractor,
-        "real": asked.real,
-        "split": asked.split if asked.split != "train" else None,
-    }
-    words = ["ganzoo", "eval", name, "--data", data]
-    words += [
-        part
-        for key, value in options.items()
-        if value is not None
-        for part in (f"--{key}", str(value))
-    ]
-    return shlex.join(
-        [
-            *words,
-            "--samples",
-            str(asked.samples),
-            "--precision",
-            model.precision,
-            "--seed",
-            str(asked.seed),
-        ]
-    )
-
-
-def _drawn(model: Model, asked: EvalOptions, told: Mapping[str, Any]) -> Iterator[Tensor]:
-    """Samples as they would be saved, uint8 (n, channels, size, size). `told`: inputs that the seed cannot draw."""
-    for part in model.stream(
-        asked.samples, seed=asked.seed, batch_size=asked.batch_size or EVAL_BATCH, views=(), **told
-    ):
-        yield to_levels(part.tensor)
-
-
-def _check(asked: EvalOptions, real: int, there: int, name: str) -> None:
-    if asked.samples < LEAST_IMAGES:
-        raise UsageError(
-            f"--samples {asked.samples}: at least {LEAST_IMAGES} are needed, and 10,000 make sense"
-        )
-    if not LEAST_IMAGES <= real <= there:
-        raise UsageError(
-            f"--real {real}: {name} has {there:,} pictures in the split {asked.split}; {LEAST_IMAGES} at least are needed"
-        )
-
-
-def _figures(
-    groups: tuple[str, ...],
-    real: Observed,
-    fake: Observed,
-    extractor: Extractor,
-    protocol: Protocol,
-    asked: Tensor | None,
-) -> Iterator[Figure]:
-    for group in groups:
-        for draft in figures.GROUPS[group](real, fake, extractor, asked):
-            yield draft.figure(protocol)
+def build_command(model: Model, options: EvalOptions) -> str:
+    """The command that repeats an evaluation, without paths of this machine."""
+    is_folder = model.source is not None and model.source.origin == "folder"
+    data = Path(options.data).name if Path(options.data).exists() else options.data
+    words = ["ganzoo", "eval", f"./{model.name}" if is_folder else model.name, "--data", data]
+    if options.extractor:
+        words += ["--extractor", Path(options.extractor).name]
+    if options.real is not None:
+        words += ["--real", str(options.real)]
+    if options.split != "train":
+        words += ["--split", options.split]
+    words += ["--samples", str(options.samples), "--precision", model.precision]
+    words += ["--seed", str(options.seed)]
+    return shlex.join(words)

@@ -1,5 +1,6 @@
-"""Training an extractor on the train split of a data set: to tell classes, or by how many quarters a picture is turned
-(Gidaris et al. 2018) where there are none."""
+"""Train an extractor on the train split of a data set.
+
+It learns to predict classes, or rotations by quarter turns (Gidaris et al. 2018) if there are none."""
 
 from __future__ import annotations
 
@@ -18,12 +19,11 @@ from torch.nn import functional as F
 
 from ganzoo import files
 from ganzoo.data.batches import Batches
-from ganzoo.data.order import permutation
+from ganzoo.data.order import make_generator, permutation
 from ganzoo.data.sources import DataSet, open_set
 from ganzoo.errors import DataError, UsageError
 from ganzoo.evaluate.extractors import ExtractorRecord, OwnExtractor, Task, require_pictures
 from ganzoo.evaluate.network import Network
-from ganzoo.inputs.streams import make_generator
 from ganzoo.pictures import images
 from ganzoo.sampling import samples
 from ganzoo.sampling.device import choose_device, choose_precision, describe
@@ -31,145 +31,154 @@ from ganzoo.spec import Data, Labels, Picture
 from ganzoo.version import VERSION
 from ganzoo.zoo import manifest, weights
 
-TRAIN_BATCH, LEAST, RATE, SIDES, SHIFT = 128, 16, 3e-3, (8, 64), 3
-"""Examples a step, in small sets fewer; LEAST of them; the highest rate; least and greatest side; pixels of a random shift."""
+TRAIN_BATCH, LEAST_BATCH = 128, 16
+"""Examples per step: the usual number, and the least for small sets."""
+PEAK_RATE = 3e-3
+SIDES = (8, 64)
+"""Smallest and largest image side."""
+SHIFT = 3
+"""Largest random shift, in pixels."""
 HELD_OUT = 10
-"""Where a set has no test split, one picture in so many is not learnt from."""
+"""Without a test split, one image in ten is held out."""
 SCALED = 10_000
-"""Pictures over which features get mean 0 and deviation 1."""
-Told = Callable[[str], None]
+"""Images over which features are normalised."""
 
 
 @dataclass
 class Examples:
-    """Pictures to learn from or to be tested on: rows of a data set."""
+    """Rows of a data set, to train or to test on."""
 
     batches: Batches
     rows: NDArray[np.int64]
 
     def take(self, rows: NDArray[np.int64]) -> dict[str, Tensor]:
+        """A batch of these rows."""
         return {key: taker(rows, 0, 0) for key, taker in self.batches.takers.items()}
 
     def parts(self, most: int | None = None) -> Iterator[dict[str, Tensor]]:
-        """In order, a batch at a time."""
-        rows = self.rows[:most]
-        return (
-            self.take(rows[begin : begin + 2 * TRAIN_BATCH])
-            for begin in range(0, len(rows), 2 * TRAIN_BATCH)
-        )
+        """All rows in order, or the first `most`, in batches."""
+        rows, size = self.rows[:most], 2 * TRAIN_BATCH
+        for start in range(0, len(rows), size):
+            yield self.take(rows[start : start + size])
 
 
 def train_extractor(
-    data: str, out: Path, *, root: Path | None = None, task: str | None = None, epochs: int = 6, seed: int = 0,
-    device: str = "auto", told: Told = lambda text: None,
-) -> ExtractorRecord:  # fmt: skip
-    """Learn on a set's train split, test on its test split, and write `out` (.safetensors) with its record beside it.
+    data: str,
+    out: Path,
+    *,
+    root: Path | None = None,
+    task: str | None = None,
+    epochs: int = 6,
+    seed: int = 0,
+    device: str = "auto",
+    tell: Callable[[str], None] = lambda text: None,
+) -> ExtractorRecord:
+    """Train on the train split, test on the test split, write `out` (.safetensors) and its record.
 
-    `task`: classes or rotation; None: classes where the set has labels. The same seed gives the same file on the same machine."""
+    `task`: classes or rotation; by default classes if the data have labels. The same seed gives the
+    same file on the same machine."""
     if out.suffix != ".safetensors":
-        raise UsageError(f"{out}: an extractor is a .safetensors file")
+        raise UsageError(f"{out}: the file of an extractor ends in .safetensors")
     source = open_set(data, root=root)
-    chosen = _task(source, task)
-    size, where = _side(source), choose_device(device)
-    learnt, tested, words = split_examples(source, data, root, size, chosen)
-    told(
-        f"{source.facts.name}: {len(learnt.rows):,} pictures of {size} pixels to learn {chosen} from, tested on {words}"
-    )
+    name, classes = source.facts.name, source.facts.classes
+    require_pictures(source.facts.kind, name)
+    if task not in (None, "classes", "rotation"):
+        raise UsageError(f"--task {task}: must be classes or rotation")
+    if task == "classes" and not classes:
+        raise UsageError(f"--task classes: {name!r} has no labels; rotation needs none")
+    chosen: Task = "classes" if classes and task != "rotation" else "rotation"
+    size, where = min(SIDES[1], max(SIDES[0], source.facts.size or SIDES[1])), choose_device(device)
+    learnt, tested, description = split_examples(source, data, root, size, chosen)
+    count = f"{len(learnt.rows):,} images of {size} pixels"
+    tell(f"{name}: training on {count} to predict {chosen}, testing on {description}")
+    outputs = len(classes) if chosen == "classes" else 4
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         precision = choose_precision("auto", where)
-        network = _learn(
-            learnt,
-            source,
-            size,
-            chosen,
-            epochs=epochs,
-            seed=seed,
-            device=where,
-            precision=precision,
-            told=told,
-        )
-        _scale(network, learnt, where)
+        network = Network(source.facts.channels or 3, size, outputs).to(where)
+        network.to(memory_format=torch.channels_last)
+        fit_network(network, learnt, epochs, seed, where, precision, tell)
+        normalise_features(network, learnt, where)
+
+    words = ["ganzoo", "extractor", "train", "--data", data if source.source else name]
+    words += ["--task", task] if task else []
+    words += ["--epochs", str(epochs), "--seed", str(seed), "--out", out.name]
     with files.replacing(out) as temporary:
-        # entries of a header come in any order, and equal files are to be equal bytes: so it has none
+        # a header's entries have no fixed order, and equal networks should give equal bytes: no header
         weights.save(temporary, network.state_dict(), {})
-        weights.load(
-            temporary, network.state_dict()
-        )  # what is tested is what is written, in float16
-        lesson = ExtractorRecord(
-            name=out.stem, task=chosen, channels=source.facts.channels or 3, size=size, tested=words,
-            classes=list(source.facts.classes if chosen == "classes" else ()),
+        # test what is written, in float16
+        weights.load(temporary, network.state_dict())
+        record = ExtractorRecord(
+            name=out.stem,
+            task=chosen,
+            channels=source.facts.channels or 3,
+            size=size,
+            tested=description,
+            classes=list(classes if chosen == "classes" else ()),
             data=manifest.DataSet(
-                name=source.facts.name, count=source.facts.count, digest=source.digest(), licence=source.licence,
+                name=name,
+                count=source.facts.count,
+                digest=source.digest(),
+                licence=source.licence,
                 source=source.source,
             ),
-            accuracy=0.0, epochs=epochs, seed=seed, precision=precision, machine=describe(where),
-            command=_command(source, data, task, epochs, seed, out), date=datetime.date.today().isoformat(), version=VERSION,
-            torch=str(torch.__version__), sha256=files.sha256(temporary),
-        )  # fmt: skip
-        lesson = msgspec.structs.replace(
-            lesson,
-            accuracy=round(measure_accuracy(OwnExtractor(lesson, network, where), tested), 4),
+            accuracy=0.0,
+            epochs=epochs,
+            seed=seed,
+            precision=precision,
+            machine=describe(where),
+            command=shlex.join(words),
+            date=datetime.date.today().isoformat(),
+            version=VERSION,
+            torch=str(torch.__version__),
+            sha256=files.sha256(temporary),
         )
-        files.write_json(out.with_suffix(".json"), lesson)
-    return lesson
+        accuracy = measure_accuracy(OwnExtractor(record, network, where), tested)
+        record = msgspec.structs.replace(record, accuracy=round(accuracy, 4))
+        files.write_json(out.with_suffix(".json"), record)
+    return record
 
 
 def measure_accuracy(extractor: OwnExtractor, tested: Examples) -> float:
-    """Share of right answers; of rotations, over all four turns of every picture."""
+    """Share of correct predictions; for rotations, over all four turns of every image."""
     right = total = 0
     for batch in tested.parts():
+        pictures = batch["image"]
         if extractor.classes:
-            asked = [(batch["image"], batch["label"])]
+            pairs = [(pictures, batch["label"])]
         else:
-            asked = [
-                (batch["image"].rot90(k, (2, 3)), torch.full((len(batch["image"]),), k))
-                for k in range(4)
-            ]
-        for pictures, answer in asked:
-            right += int((extractor(pictures)[1].argmax(1) == answer).sum())
+            turns = range(4)
+            pairs = [(pictures.rot90(k, (2, 3)), torch.full((len(pictures),), k)) for k in turns]
+        for turned, answer in pairs:
+            right += int((extractor(turned)[1].argmax(1) == answer).sum())
             total += len(answer)
     return right / total
-
-
-def _task(source: DataSet, task: str | None) -> Task:
-    require_pictures(source.facts.kind, source.facts.name)
-    if task not in (None, "classes", "rotation"):
-        raise UsageError(f"--task {task}: classes or rotation")
-    if task == "classes" and not source.facts.classes:
-        raise UsageError(
-            f"--task classes: {source.facts.name!r} has no labels; rotation needs none"
-        )
-    return "classes" if source.facts.classes and task != "rotation" else "rotation"
-
-
-def _side(source: DataSet) -> int:
-    return min(SIDES[1], max(SIDES[0], source.facts.size or SIDES[1]))
 
 
 def split_examples(
     source: DataSet, data: str, root: Path | None, size: int, task: str
 ) -> tuple[Examples, Examples, str]:
-    """What to learn from, what to test on, and the latter in words. Every tenth picture is held out of a set without a split."""
-    learnt = _bound(source, size, task)
+    """Examples to train on, to test on, and the latter in words; every tenth is held out if need be."""
+    learnt = bind_examples(source, size, task)
     try:
         other = open_set(data, root=root, split="test")
         if other.digest() != source.digest():
-            tested = _bound(other, size, task)
-            return learnt, tested, f"the {len(tested.rows):,} pictures of the test split"
+            tested = bind_examples(other, size, task)
+            return learnt, tested, f"the {len(tested.rows):,} images of the test split"
     except DataError:
         pass
     order = permutation(0, 0, "held-out", len(learnt.rows))
     held = len(order) // HELD_OUT
     if held < 1:
-        raise DataError(
-            f"{source.facts.name!r} has {len(order)} pictures; at least {HELD_OUT} are needed"
-        )
-    words = f"{held:,} pictures held out, as there is no test split"
-    return Examples(learnt.batches, order[held:]), Examples(learnt.batches, order[:held]), words
+        count = f"{source.facts.name!r} has {len(order)} images"
+        raise DataError(f"{count}; at least {HELD_OUT} are needed")
+    description = f"{held:,} images held out, since there is no test split"
+    train, test = Examples(learnt.batches, order[held:]), Examples(learnt.batches, order[:held])
+    return train, test, description
 
 
-def _bound(source: DataSet, size: int, task: str) -> Examples:
+def bind_examples(source: DataSet, size: int, task: str) -> Examples:
+    """All images of a data set, with labels if the task needs them."""
     fields: dict[str, Picture | Labels] = {"image": Picture(source.facts.channels or 3, size)}
     if task == "classes":
         fields["label"] = Labels(len(source.facts.classes))
@@ -177,36 +186,28 @@ def _bound(source: DataSet, size: int, task: str) -> Examples:
     return Examples(batches, np.arange(batches.count))
 
 
-def _learn(
+def fit_network(
+    network: Network,
     learnt: Examples,
-    source: DataSet,
-    size: int,
-    task: str,
     epochs: int,
     seed: int,
     device: torch.device,
     precision: str,
-    told: Told,
-) -> Network:
-    outputs = len(source.facts.classes) if task == "classes" else 4
-    network = (
-        Network(source.facts.channels or 3, size, outputs)
-        .to(device)
-        .to(memory_format=torch.channels_last)
-    )
+    tell: Callable[[str], None],
+) -> None:
+    """AdamW with one cycle of the learning rate; the network ends in eval mode."""
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=1e-2)
-    batch = min(TRAIN_BATCH, max(LEAST, len(learnt.rows) // 20), len(learnt.rows))
+    batch = min(TRAIN_BATCH, max(LEAST_BATCH, len(learnt.rows) // 20), len(learnt.rows))
     steps = len(learnt.rows) // batch
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, RATE, total_steps=max(2, epochs * steps)
+        optimizer, PEAK_RATE, total_steps=max(2, epochs * steps)
     )
     for epoch in range(epochs):
         stream, total = make_generator(seed, epoch, "lessons"), torch.zeros((), device=device)
         order = stream.permutation(learnt.rows)
         for step in range(steps):
-            pictures, answer = _varied(
-                learnt.take(order[step * batch : (step + 1) * batch]), stream
-            )
+            rows = order[step * batch : (step + 1) * batch]
+            pictures, answer = augment(learnt.take(rows), stream)
             with samples.precise(device, precision):
                 logits = network(images.to_float(pictures.to(device)))[1]
             loss = F.cross_entropy(logits.float(), answer.to(device))
@@ -215,13 +216,14 @@ def _learn(
             optimizer.step()
             schedule.step()
             total += loss.detach()
-        told(f"epoch {epoch + 1} of {epochs}: loss {float(total) / steps:.4f}")
+        tell(f"epoch {epoch + 1} of {epochs}: loss {float(total) / steps:.4f}")
     network.eval()
-    return network
 
 
-def _varied(batch: dict[str, Tensor], stream: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Pictures shifted by some pixels, coloured ones mirrored by chance, and the answers; without labels, turned."""
+def augment(batch: dict[str, Tensor], stream: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Shift images, mirror coloured ones at random, and rotate those without labels.
+
+    Returns images and answers: labels, or numbers of quarter turns."""
     pictures = batch["image"]
     if pictures.shape[1] == 3:
         mirrored = torch.from_numpy(stream.integers(2, size=len(pictures)).astype(bool))
@@ -232,27 +234,15 @@ def _varied(batch: dict[str, Tensor], stream: np.random.Generator) -> tuple[Tens
     if "label" in batch:
         return pictures, batch["label"]
     turns = torch.from_numpy(stream.integers(4, size=len(pictures)))
-    turned = torch.stack(
-        [picture.rot90(int(k), (1, 2)) for picture, k in zip(pictures, turns, strict=True)]
-    )
-    return turned, turns
+    turned = [picture.rot90(int(k), (1, 2)) for picture, k in zip(pictures, turns, strict=True)]
+    return torch.stack(turned), turns
 
 
 @torch.inference_mode()
-def _scale(network: Network, learnt: Examples, device: torch.device) -> None:
-    """Mean and deviation of the raw features; a feature that never moves is left as it is."""
-    raw = torch.cat(
-        [network.raw(images.to_float(part["image"].to(device))) for part in learnt.parts(SCALED)]
-    )
+def normalise_features(network: Network, learnt: Examples, device: torch.device) -> None:
+    """Set mean and deviation of the raw features; constant features keep their scale."""
+    parts = [images.to_float(part["image"].to(device)) for part in learnt.parts(SCALED)]
+    raw = torch.cat([network.raw(part) for part in parts])
     deviation = raw.std(0)
     network.mean.copy_(raw.mean(0))
     network.deviation.copy_(torch.where(deviation > 1e-6, deviation, 1.0))
-
-
-def _command(
-    source: DataSet, data: str, task: str | None, epochs: int, seed: int, out: Path
-) -> str:
-    """Without paths of this machine."""
-    name = data if source.source else source.facts.name  # only named sets have a source
-    words = ["ganzoo", "extractor", "train", "--data", name, *(["--task", task] if task else [])]
-    return shlex.join([*words, "--epochs", str(epochs), "--seed", str(seed), "--out", out.name])

@@ -1,4 +1,4 @@
-"""Extractors by name: our own, one for each data set, their records and hashes; the Inception network as an extra."""
+"""Feature extractors: ours, one for each named data set; Inception; and those of other packages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 import torch
 from torch import Tensor
 
-from ganzoo import files
+from ganzoo import extensions, files
 from ganzoo.errors import DataError, HashMismatch, UsageError, WeightsError, did_you_mean, near
 from ganzoo.evaluate.network import Network, describe_resize, fit_images, to_levels, without_tf32
 from ganzoo.files import Record
@@ -18,6 +18,8 @@ from ganzoo.zoo import manifest, weights
 from ganzoo.zoo.manifest import DataSet
 
 INCEPTION = "inception"
+EXTRACTOR_POINTS = "ganzoo.extractors"
+"""Entry-point group: name -> function of a torch.device that returns an Extractor."""
 PACKAGED = Path(__file__).parent / "extractors"
 Task = Literal["classes", "rotation"]
 RECORD_LIMIT = 100_000
@@ -25,8 +27,10 @@ RECORD_LIMIT = 100_000
 
 
 class ExtractorRecord(Record, frozen=True, kw_only=True):
-    """<name>.json beside <name>.safetensors. `task`: what was learnt: classes, or by how many quarters a picture is turned;
-    `accuracy`: share that is right of `tested`, pictures that were not learnt from."""
+    """Content of <name>.json beside <name>.safetensors.
+
+    `task`: what was trained, class or rotation; `accuracy`: share of correct predictions on `tested`,
+    images that were not used for training."""
 
     format: int = 1
     name: str
@@ -49,8 +53,8 @@ class ExtractorRecord(Record, frozen=True, kw_only=True):
 
 
 class Extractor(Protocol):
-    """Gives features. `dims`: of one; `classes`: of the logits, () where they mean no class; `resizes`: from a side of so many
-    pixels, in words."""
+    """Computes features of images. `dims`: of a feature; `outputs`: number of logits; `classes`: their
+    names, () if they are no classes; `scores`: whether an Inception score makes sense."""
 
     name: str
     sha256: str
@@ -59,33 +63,31 @@ class Extractor(Protocol):
     classes: tuple[str, ...]
     scores: bool
 
-    def resizes(self, side: int) -> str: ...
+    def resizes(self, side: int) -> str:
+        """How images of `side` pixels are resized, in words."""
 
     def __call__(self, levels: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures uint8 (n, channels, size, size) -> features (n, dims) and logits (n, outputs), float32 on the CPU."""
+        """Images uint8 (n, channels, size, size) -> features (n, dims) and logits (n, outputs), float32
+        on the CPU."""
 
 
 class OwnExtractor:
     """One of our networks, in float32 on `device`."""
 
-    def __init__(self, lesson: ExtractorRecord, network: Network, device: torch.device) -> None:
-        self.lesson, self.network, self.device = (
-            lesson,
-            network.eval().requires_grad_(False).to(device),
-            device,
-        )
-        self.name, self.sha256, self.dims = lesson.name, lesson.sha256, len(network.mean)
-        self.classes, self.scores = tuple(lesson.classes), bool(lesson.classes)
+    def __init__(self, record: ExtractorRecord, network: Network, device: torch.device) -> None:
+        self.record, self.device = record, device
+        self.network = network.eval().requires_grad_(False).to(device)
+        self.name, self.sha256, self.dims = record.name, record.sha256, len(network.mean)
+        self.classes, self.scores = tuple(record.classes), bool(record.classes)
         self.outputs = network.head.out_features
 
     def resizes(self, side: int) -> str:
-        return describe_resize(side, self.lesson.size)
+        return describe_resize(side, self.record.size)
 
     def __call__(self, levels: Tensor) -> tuple[Tensor, Tensor]:
         with without_tf32():
-            features, logits = self.network(
-                fit_images(levels.to(self.device), self.lesson.channels, self.lesson.size)
-            )
+            images = fit_images(levels.to(self.device), self.record.channels, self.record.size)
+            features, logits = self.network(images)
         return features.cpu(), logits.cpu()
 
 
@@ -95,50 +97,49 @@ def list_packaged() -> dict[str, Path]:
 
 
 def read_record(path: Path) -> ExtractorRecord:
-    """The record beside an extractor's file, which is not looked at."""
+    """Read the record beside an extractor's file; the file itself is not read."""
     beside = path.with_suffix(".json")
     try:
         return files.decode(files.read(beside, RECORD_LIMIT), ExtractorRecord)
     except OSError as error:
-        raise WeightsError(
-            error.filename or path, f"cannot be read ({error.strerror}); an extractor is two files"
-        ) from None
+        reason = f"cannot be read ({error.strerror}); an extractor is two files"
+        raise WeightsError(error.filename or path, reason) from None
     except msgspec.DecodeError as error:
-        raise WeightsError(beside, f"not the record of an extractor ({error})") from None
+        raise WeightsError(beside, f"is not the record of an extractor ({error})") from None
 
 
 def read_verified(path: Path) -> ExtractorRecord:
-    """The record beside an extractor's file, whose hash is checked."""
-    lesson = read_record(path)
+    """Read the record beside an extractor's file, and check the file's hash."""
+    record = read_record(path)
     try:
         actual = files.sha256(path)
     except OSError as error:
-        raise WeightsError(
-            path, f"cannot be read ({error.strerror}); an extractor is two files"
-        ) from None
-    if actual != lesson.sha256:
-        raise HashMismatch(path, lesson.sha256, actual, path.with_suffix(".json").name)
-    return lesson
+        reason = f"cannot be read ({error.strerror}); an extractor is two files"
+        raise WeightsError(path, reason) from None
+    if actual != record.sha256:
+        raise HashMismatch(path, record.sha256, actual, path.with_suffix(".json").name)
+    return record
 
 
 def load_extractor(path: Path, device: torch.device) -> OwnExtractor:
-    """An extractor from its file and the record beside it."""
-    lesson = read_verified(path)
+    """Load an extractor from its file and the record beside it."""
+    record = read_verified(path)
     with torch.random.fork_rng(devices=[]):
-        network = Network(lesson.channels, lesson.size, len(lesson.classes) or 4)
+        network = Network(record.channels, record.size, len(record.classes) or 4)
     weights.load(path, network.state_dict())
-    return OwnExtractor(lesson, network, device)
+    return OwnExtractor(record, network, device)
 
 
 def find_for_data(data: str) -> Path | None:
-    """The file of the extractor that was learnt on a data set."""
-    return next(
-        (path for path in list_packaged().values() if read_record(path).data.name == data), None
-    )
+    """File of the packaged extractor that was trained on a data set."""
+    for path in list_packaged().values():
+        if read_record(path).data.name == data:
+            return path
+    return None
 
 
 def find_extractor(name: str | None, data: str, device: torch.device) -> Extractor:
-    """By name, by file, "inception", or (None) the one of a data set. UsageError where there is none."""
+    """Load an extractor by name or file; None: the one trained on `data`. UsageError if unknown."""
     if name == INCEPTION:
         from ganzoo.evaluate.inception import Inception
 
@@ -146,35 +147,45 @@ def find_extractor(name: str | None, data: str, device: torch.device) -> Extract
     if name is None:
         path = find_for_data(data)
         if path is None:
-            raise UsageError(
-                f"no extractor was learnt on {data!r}; make one by `ganzoo extractor train` and give its file to --extractor"
-            )
+            hint = "train one with `ganzoo extractor train` and pass its file to --extractor"
+            raise UsageError(f"no extractor was trained on {data!r}; {hint}")
         return load_extractor(path, device)
-    if name in list_packaged():
-        return load_extractor(list_packaged()[name], device)
+    packaged, points = list_packaged(), extensions.find(EXTRACTOR_POINTS)
+    if name in packaged:
+        return load_extractor(packaged[name], device)
+    if name in points:
+        build: Callable[[torch.device], Extractor] = extensions.load(points[name], object)  # type: ignore[assignment]
+        return build(device)
     if not Path(name).is_file():
-        known = [*list_packaged(), INCEPTION]
-        raise UsageError(
-            f"no extractor {name!r}{did_you_mean(near(name, known))} ({', '.join(known)}, or a .safetensors file)"
-        )
+        known = [*packaged, INCEPTION, *points]
+        hint = did_you_mean(near(name, known))
+        available = f"{', '.join(known)}, or a .safetensors file"
+        raise UsageError(f"no extractor {name!r}{hint} ({available})")
     return load_extractor(Path(name), device)
 
 
 def build_class_reader(
     data: str, channels: int, device: torch.device
 ) -> Callable[[Tensor], list[str]] | None:
-    """Names the classes of images (n, channels, size, size) in [-1, 1]; None where no extractor knows those of the data."""
+    """A function that predicts class names of images (n, channels, size, size) in [-1, 1].
+
+    None if no packaged extractor knows the classes of the data set."""
     path = find_for_data(data)
-    lesson = read_record(path) if path else None
-    if path is None or lesson is None or not lesson.classes or lesson.channels < channels:
+    if path is None:
+        return None
+    record = read_record(path)
+    if not record.classes or record.channels < channels:
         return None
     extractor = load_extractor(path, device)
-    return lambda made: [
-        extractor.classes[number] for number in extractor(to_levels(made))[1].argmax(1).tolist()
-    ]
+
+    def read(images: Tensor) -> list[str]:
+        logits = extractor(to_levels(images))[1]
+        return [extractor.classes[number] for number in logits.argmax(1).tolist()]
+
+    return read
 
 
 def require_pictures(kind: str, name: str) -> None:
-    """DataError for points and curves."""
+    """DataError unless the data are images."""
     if kind != "images":
-        raise DataError(f"{name!r} holds {kind}; features are those of pictures")
+        raise DataError(f"{name!r} holds {kind}; features need images")

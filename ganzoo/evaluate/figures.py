@@ -1,200 +1,162 @@
-"""The figures: what each is made of, its interval, and when there are too few pictures for it."""
+"""Figures of samples against real images: values, intervals, and warnings for too few images."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
-
-import msgspec
-import torch
-from torch import Tensor
+from collections.abc import Iterator
 
 from ganzoo.evaluate import kernel, prdc, similarity
 from ganzoo.evaluate.classes import one_hot
-from ganzoo.evaluate.extractors import Extractor
+from ganzoo.evaluate.evidence import Draft, Evidence, warn_few
 from ganzoo.evaluate.moments import frechet_distance, matrix_root, merge_moments
-from ganzoo.evaluate.observed import Observed
-from ganzoo.evaluate.protocol import Figure, Protocol
 from ganzoo.evaluate.resampling import PARTS, Interval, bootstrap, jackknife, summarize_parts
 
 FEW_PER_DIMENSION = 20
-"""Below so many samples a dimension of the features, the Frechet distance is mostly the error of the covariance."""
+"""Samples per feature dimension below which the Frechet distance is dominated by covariance error."""
 FEW = 1000
-FEW_BALLS = 5000
+FEW_PRDC = 5000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Draft:
-    """A figure without the protocol that is common to all. `real`, `fake`: pictures, where not all that passed enter;
-    `bare`: no extractor had a part in it."""
-
-    name: str
-    value: float
-    interval: Interval
-    spread: float | None = None
-    better: Literal["low", "high", "level"] = "low"
-    settings: Mapping[str, int | str] = field(default_factory=dict)
-    shares: Mapping[str, float] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-    real: int | None = None
-    fake: int | None = None
-    bare: bool = False
-
-    def figure(self, common: Protocol) -> Figure:
-        """With its protocol."""
-        own = msgspec.structs.replace(
-            common,
-            settings=dict(self.settings),
-            real=common.real if self.real is None else self.real,
-            fake=common.fake if self.fake is None else self.fake,
-            **({"extractor": "none", "sha256": "", "resizer": "none"} if self.bare else {}),
-        )
-        return Figure(
-            name=self.name, value=self.value, low=self.interval.low, high=self.interval.high, spread=self.spread,
-            better=self.better, shares=dict(self.shares), warnings=list(self.warnings), protocol=own,
-        )  # fmt: skip
-
-
-def measure_frechet(
-    real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | None
-) -> Iterator[Draft]:
-    """Jackknife over parts of the samples; the real pictures are the measure and are not resampled."""
+def measure_frechet(evidence: Evidence) -> Iterator[Draft]:
+    """Frechet distance; interval by jackknife over parts of the samples, real images held fixed."""
+    real, fake = evidence.real, evidence.fake
     reference = merge_moments(real.parts)
     half = matrix_root(reference.covariance)
     value = frechet_distance(reference, merge_moments(fake.parts), half)
-    without = [
-        frechet_distance(reference, merge_moments(fake.parts[:i] + fake.parts[i + 1 :]), half)
-        for i in range(PARTS)
-    ]
+    without = []
+    for i in range(PARTS):
+        rest = merge_moments(fake.parts[:i] + fake.parts[i + 1 :])
+        without.append(frechet_distance(reference, rest, half))
     interval = jackknife(value, without)
-    few = _few(
-        min(real.count, fake.count), FEW_PER_DIMENSION * extractor.dims, "FID of fewer is too high"
-    )
+    enough = FEW_PER_DIMENSION * evidence.extractor.dims
     yield Draft(
         name="FID",
         value=value,
         interval=Interval(max(0.0, interval.low), interval.high),
-        warnings=few,
+        warnings=warn_few(min(real.count, fake.count), enough, "with fewer, the value is too high"),
     )
 
 
-def measure_kernel(
-    real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | None
-) -> Iterator[Draft]:
-    """Mean of disjoint parts, each unbiased."""
-    size = kernel.part_size(len(real.features), len(fake.features))
-    value, spread, interval = summarize_parts(kernel.kernel_distances(real.features, fake.features))
+def measure_kernel(evidence: Evidence) -> Iterator[Draft]:
+    """Kernel distance: mean of disjoint parts, each unbiased."""
+    real, fake = evidence.real.features, evidence.fake.features
+    size = kernel.part_size(len(real), len(fake))
+    value, spread, interval = summarize_parts(kernel.kernel_distances(real, fake))
     yield Draft(
-        name="KID", value=value, interval=interval, spread=spread, real=PARTS * size, fake=PARTS * size,
+        name="KID",
+        value=value,
+        interval=interval,
+        spread=spread,
+        real=PARTS * size,
+        fake=PARTS * size,
         settings={"parts": PARTS, "part size": size, "kernel": "(x.y/d + 1)^3"},
-        warnings=_few(size, kernel.SUBSET // 5, "the interval is wide", "in each part"),
-    )  # fmt: skip
+        warnings=warn_few(size, kernel.SUBSET // 5, "the interval is wide", " in each part"),
+    )
 
 
-def measure_prdc(
-    real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | None
-) -> Iterator[Draft]:
-    """Bootstrap over the pictures that are averaged over, the balls as they are."""
-    size = min(len(real.features), len(fake.features))
-    found = prdc.count_neighbours(real.features[:size], fake.features[:size])
-    few = _few(size, FEW_BALLS, "the balls are larger, and the figures others")
+def measure_prdc(evidence: Evidence) -> Iterator[Draft]:
+    """Precision, recall, density, coverage; bootstrap over the images that are averaged."""
+    real, fake = evidence.real.features, evidence.fake.features
+    size = min(len(real), len(fake))
+    counts = prdc.count_neighbours(real[:size], fake[:size])
+    warnings = warn_few(size, FEW_PRDC, "the neighbourhoods are larger, and values not comparable")
     for name, rows, k in (
-        ("precision", found.precise, prdc.NEAREST_PR),
-        ("recall", found.recalled, prdc.NEAREST_PR),
-        ("density", found.dense, prdc.NEAREST_DC),
-        ("coverage", found.covered, prdc.NEAREST_DC),
+        ("precision", counts.precise, prdc.NEAREST_PR),
+        ("recall", counts.recalled, prdc.NEAREST_PR),
+        ("density", counts.dense, prdc.NEAREST_DC),
+        ("coverage", counts.covered, prdc.NEAREST_DC),
     ):
         yield Draft(
-            name=name, value=float(rows.double().mean()), interval=bootstrap(rows), better="high", settings={"k": k}, real=size,
-            fake=size, warnings=few,
-        )  # fmt: skip
+            name=name,
+            value=float(rows.double().mean()),
+            interval=bootstrap(rows),
+            better="high",
+            settings={"k": k},
+            real=size,
+            fake=size,
+            warnings=warnings,
+        )
 
 
-def measure_inception(
-    real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | None
-) -> Iterator[Draft]:
-    """Mean of parts, as published ones are."""
-    if extractor.scores:
-        few = _few(fake.count, max(FEW, PARTS * extractor.outputs), "the score of fewer is too low")
-        value, spread, interval = summarize_parts([part.inception() for part in fake.scores])
-        yield Draft(
-            name="Inception score", value=value, interval=interval, spread=spread, better="high", real=0,
-            settings={"splits": PARTS}, warnings=few,
-        )  # fmt: skip
+def measure_inception(evidence: Evidence) -> Iterator[Draft]:
+    """Inception score: mean of parts, as in published scores."""
+    fake = evidence.fake
+    if not evidence.extractor.scores:
+        return
+    enough = max(FEW, PARTS * evidence.extractor.outputs)
+    value, spread, interval = summarize_parts([part.inception() for part in fake.scores])
+    yield Draft(
+        name="Inception score",
+        value=value,
+        interval=interval,
+        spread=spread,
+        better="high",
+        real=0,
+        settings={"splits": PARTS},
+        warnings=warn_few(fake.count, enough, "with fewer, the score is too low"),
+    )
 
 
-def measure_classes(
-    real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | None
-) -> Iterator[Draft]:
-    """Shares of what is read in the samples, and how often that is the class they were asked for."""
-    names = extractor.classes
+def measure_classes(evidence: Evidence) -> Iterator[Draft]:
+    """Shares of the predicted classes; with labels, how often the prediction is the requested class."""
+    names, fake = evidence.extractor.classes, evidence.fake
     if not names:
         return
     rows = one_hot(fake.read, len(names))
     mean = rows.mean(0)
     shares = dict(zip(names, mean.tolist(), strict=True))
-    few = _few(fake.count, FEW, "shares are rough")
-    for name, pick in (
-        ("smallest class share", torch.argmin),
-        ("largest class share", torch.argmax),
+    warnings = warn_few(fake.count, FEW, "shares are rough")
+    for name, number in (
+        ("smallest class share", int(mean.argmin())),
+        ("largest class share", int(mean.argmax())),
     ):
         yield Draft(
             name=name,
-            value=float(mean[pick(mean)]),
-            interval=bootstrap(rows[:, pick(mean)]),
+            value=float(mean[number]),
+            interval=bootstrap(rows[:, number]),
             better="level",
             shares=shares,
             real=0,
-            warnings=few,
+            warnings=warnings,
         )
-    if asked is not None:
-        right = (fake.read == asked).double()
-        by_class = {
-            c: float(right[asked == i].mean())
-            for i, c in enumerate(names)
-            if bool((asked == i).any())
-        }
-        yield Draft(
-            name="class accuracy", value=float(right.mean()), interval=bootstrap(right), better="high", shares=by_class, real=0,
-            warnings=few,
-        )  # fmt: skip
+    labels = evidence.labels
+    if labels is None:
+        return
+    right = (fake.read == labels).double()
+    accuracy = {}
+    for number, name in enumerate(names):
+        if bool((labels == number).any()):
+            accuracy[name] = float(right[labels == number].mean())
+    yield Draft(
+        name="class accuracy",
+        value=float(right.mean()),
+        interval=bootstrap(right),
+        better="high",
+        shares=accuracy,
+        real=0,
+        warnings=warnings,
+    )
 
 
-def measure_diversity(
-    real: Observed, fake: Observed, extractor: Extractor, asked: Tensor | None
-) -> Iterator[Draft]:
-    """MS-SSIM of pairs within classes where they can be read: the lower, the less alike; the data's own is what to aim at."""
-    scales = similarity.count_scales(fake.pictures.shape[-1])
+def measure_diversity(evidence: Evidence) -> Iterator[Draft]:
+    """MS-SSIM of pairs, within classes if the extractor knows them: the lower, the more diverse."""
+    scales = similarity.count_scales(evidence.fake.pictures.shape[-1])
     if not scales:
         return
-    for name, seen in (("MS-SSIM", fake), ("MS-SSIM of the data", real)):
-        pictures = seen.pictures
-        alike = similarity.compare_pairs(
-            pictures, seen.read[: len(pictures)] if extractor.classes else None
-        )
-        if not len(alike):
+    by_class = bool(evidence.extractor.classes)
+    for name, seen in (("MS-SSIM", evidence.fake), ("MS-SSIM of the data", evidence.real)):
+        images = seen.pictures
+        groups = seen.read[: len(images)] if by_class else None
+        values = similarity.compare_pairs(images, groups)
+        if not len(values):
             continue
         yield Draft(
-            name=name, value=float(alike.mean()), interval=bootstrap(alike), better="level", bare=not extractor.classes,
-            settings={"scales": scales, "pairs": "within classes" if extractor.classes else "any"},
-            warnings=_few(2 * len(alike), FEW // 2, "the mean is rough"),
-            real=len(pictures) * (seen is real), fake=len(pictures) * (seen is fake),
-        )  # fmt: skip
-
-
-Group = Callable[[Observed, Observed, Extractor, "Tensor | None"], Iterator[Draft]]
-GROUPS: dict[str, Group] = {
-    "fid": measure_frechet, "kid": measure_kernel, "balls": measure_prdc, "is": measure_inception, "classes": measure_classes, "msssim": measure_diversity,
-}  # fmt: skip
-"""What --figures names. "balls": precision, recall, density, coverage."""
-
-
-def _few(count: int, enough: int, why: str, where: str = "") -> tuple[str, ...]:
-    return (
-        ()
-        if count >= enough
-        else (
-            f"only {count:,} pictures{' ' if where else ''}{where}, {enough:,} are advised: {why}",
+            name=name,
+            value=float(values.mean()),
+            interval=bootstrap(values),
+            better="level",
+            bare=not by_class,
+            settings={"scales": scales, "pairs": "within classes" if by_class else "any"},
+            warnings=warn_few(2 * len(values), FEW // 2, "the mean is rough"),
+            real=len(images) if seen is evidence.real else 0,
+            fake=len(images) if seen is evidence.fake else 0,
         )
-    )

@@ -8,17 +8,17 @@ from torch import Tensor
 from ganzoo.evaluate.resampling import PARTS
 
 SUBSET = 1000
-"""Features of either kind in one part, where there are as many."""
+"""Largest number of features in a part."""
 
 
 def kernel_distance(real: Tensor, fake: Tensor) -> float:
-    """Of features (m, d) and (n, d), with the kernel (x.y / d + 1)^3. Unbiased, so it may be below 0."""
+    """Of features (m, d) and (n, d), kernel (x.y / d + 1)^3. Unbiased: it may be negative."""
     real, fake = real.double(), fake.double()
-    return float(_within(real) + _within(fake) - 2 * _kernel(real, fake).mean())
+    return float(average_pairs(real) + average_pairs(fake) - 2 * apply_kernel(real, fake).mean())
 
 
 def kernel_distances(real: Tensor, fake: Tensor) -> list[float]:
-    """KID of PARTS disjoint parts of `subset` features each: independent, so their spread is that of chance."""
+    """Distances of PARTS disjoint parts: independent, so their spread measures chance."""
     size = part_size(len(real), len(fake))
     return [
         kernel_distance(real[i * size : (i + 1) * size], fake[i * size : (i + 1) * size])
@@ -27,14 +27,16 @@ def kernel_distances(real: Tensor, fake: Tensor) -> list[float]:
 
 
 def part_size(real: int, fake: int) -> int:
-    """How many features of either kind a part has."""
+    """Number of real features in a part, and of fake ones."""
     return min(SUBSET, real // PARTS, fake // PARTS)
 
 
-def _kernel(a: Tensor, b: Tensor) -> Tensor:
+def apply_kernel(a: Tensor, b: Tensor) -> Tensor:
+    """(x.y / d + 1)^3 of features (m, d) and (n, d), (m, n)."""
     return (a @ b.T / a.shape[1] + 1) ** 3
 
 
-def _within(a: Tensor) -> Tensor:
-    table = _kernel(a, a)
+def average_pairs(a: Tensor) -> Tensor:
+    """Mean kernel over pairs of different features."""
+    table = apply_kernel(a, a)
     return torch.as_tensor((table.sum() - table.diagonal().sum()) / (len(a) * (len(a) - 1)))

@@ -1,4 +1,4 @@
-"""Frechet distance of features from running sums: no picture and no feature is kept (Heusel et al. 2017, eq. 6)."""
+"""Frechet distance from running sums: no features are kept (Heusel et al. 2017, eq. 6)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from torch import Tensor
 
 
 class Moments:
-    """Count, mean (d) and scatter (d, d) of features, in float64; merged pairwise, so nothing is lost by cancellation (Chan,
-    Golub and LeVeque 1983)."""
+    """Count, mean (d) and scatter (d, d) of features, in float64.
+
+    Merged pairwise, which avoids cancellation (Chan, Golub and LeVeque 1983)."""
 
     def __init__(self, dims: int) -> None:
         self.count = 0
@@ -18,7 +19,7 @@ class Moments:
         self.scatter = torch.zeros(dims, dims, dtype=torch.float64)
 
     def add(self, features: Tensor) -> None:
-        """More features, (n, d)."""
+        """Add features, (n, d)."""
         features = features.double()
         mean = features.mean(0)
         centred = features - mean
@@ -37,7 +38,7 @@ class Moments:
 
 
 def merge_moments(parts: Iterable[Moments]) -> Moments:
-    """Of all together."""
+    """Moments of all parts together."""
     parts = list(parts)
     whole = Moments(len(parts[0].mean))
     for part in parts:
@@ -46,16 +47,17 @@ def merge_moments(parts: Iterable[Moments]) -> Moments:
 
 
 def matrix_root(matrix: Tensor) -> Tensor:
-    """Square root of a symmetric matrix without negative eigenvalues; those that rounding made negative count as 0."""
+    """Square root of a positive semidefinite matrix; eigenvalues below 0 count as 0."""
     values, vectors = torch.linalg.eigh(matrix)
     return torch.as_tensor((vectors * values.clamp(min=0).sqrt()) @ vectors.T)
 
 
 def frechet_distance(real: Moments, fake: Moments, real_root: Tensor | None = None) -> float:
-    """|m - n|^2 + tr(S + T - 2 (S T)^(1/2)) of the Gaussians with these moments. `real_root`: `root` of the real covariance.
+    """|m - n|^2 + tr(S + T - 2 (S T)^(1/2)) of the Gaussians with these moments.
 
-    tr (S T)^(1/2) is the sum of the roots of the eigenvalues of S^(1/2) T S^(1/2), which is symmetric: they are real, whereas
-    a general root of S T takes complex numbers and fails for singular matrices."""
+    `real_root`: `matrix_root` of the real covariance. tr (S T)^(1/2) is the sum of the roots of the
+    eigenvalues of S^(1/2) T S^(1/2), which is symmetric: they are real, whereas a general root of S T
+    takes complex numbers and fails for singular matrices."""
     half = matrix_root(real.covariance) if real_root is None else real_root
     inner = half @ fake.covariance @ half
     crossed = torch.linalg.eigvalsh((inner + inner.T) / 2).clamp(min=0).sqrt().sum()

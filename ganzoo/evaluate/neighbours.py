@@ -1,4 +1,4 @@
-"""The real pictures nearest to some samples, as a picture: were any learnt by heart?"""
+"""The real images nearest to some samples: were any memorised?"""
 
 from __future__ import annotations
 
@@ -9,44 +9,44 @@ from torch import Tensor
 from ganzoo.pictures import images
 
 NEIGHBOUR_ROWS, NEIGHBOUR_COLUMNS = 16, 4
-"""Rows of the picture; real ones beside each, nearest in features."""
+"""Samples shown, and real images beside each, nearest in features."""
 
 
 class Neighbours:
-    """Collects, from real pictures as they pass, those nearest to samples: NEAREST by features, one by pixels.
+    """Collects the real images nearest to samples: NEIGHBOUR_COLUMNS by features, one by pixels.
 
-    `pictures` uint8 (n, channels, size, size) and their `features` (n, d)."""
+    `pictures`: uint8 (n, channels, size, size), and their `features`, (n, d)."""
 
     def __init__(self, pictures: Tensor, features: Tensor) -> None:
         self.pictures, self.features = pictures[:NEIGHBOUR_ROWS], features[:NEIGHBOUR_ROWS]
         shape = (len(self.pictures), 1, *pictures.shape[1:])
-        self.by_features = _Best(torch.zeros(shape, dtype=torch.uint8), NEIGHBOUR_COLUMNS)
-        self.by_pixels = _Best(torch.zeros(shape, dtype=torch.uint8), 1)
+        self.by_features = NearestImages(torch.zeros(shape, dtype=torch.uint8), NEIGHBOUR_COLUMNS)
+        self.by_pixels = NearestImages(torch.zeros(shape, dtype=torch.uint8), 1)
 
     def see(self, pictures: Tensor, features: Tensor) -> None:
-        """More real pictures."""
+        """Add real images."""
         self.by_features.see(torch.cdist(self.features, features), pictures)
         self.by_pixels.see(
             torch.cdist(self.pictures.flatten(1).float(), pictures.flatten(1).float()), pictures
         )
 
     def picture(self) -> Image.Image:
-        """A row a sample: the sample, its neighbours in features from the nearest on, its neighbour in pixels."""
+        """One row per sample: sample, neighbours by features, nearest first, neighbour by pixels."""
         rows = torch.cat(
             [self.pictures[:, None], self.by_features.pictures, self.by_pixels.pictures], dim=1
         )
         return images.grid(images.to_float(rows.flatten(0, 1)), columns=rows.shape[1])
 
 
-class _Best:
-    """The nearest pictures so far, (samples, number, ...), from the nearest on."""
+class NearestImages:
+    """The nearest images so far, (samples, number, ...), nearest first."""
 
     def __init__(self, blank: Tensor, number: int) -> None:
         self.number, self.pictures = number, blank.expand(-1, number, *blank.shape[2:]).clone()
         self.apart = torch.full(self.pictures.shape[:2], float("inf"))
 
     def see(self, apart: Tensor, pictures: Tensor) -> None:
-        """`apart`: (samples, pictures)."""
+        """`apart`: distances (samples, images)."""
         self.apart, chosen = torch.cat([self.apart, apart], dim=1).topk(self.number, largest=False)
         before = self.pictures.clone()
         for row, places in enumerate(chosen.tolist()):

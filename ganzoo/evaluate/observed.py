@@ -1,4 +1,4 @@
-"""What is kept of pictures that pass: running sums of all, features of some, a few pictures."""
+"""What is kept of images that pass: running sums of all, features of many, a few images."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ KEPT_IMAGES = 1000
 
 
 class Observed:
-    """`parts`, `scores`: sums over PARTS runs of `count` pictures; `features` (at most MOST, d) and `pictures` (at most PICTURES,
-    uint8) of the first; `read`: the class of each, as the extractor's logits have it."""
+    """`parts`, `scores`: sums over PARTS consecutive parts of `count` images; `read`: predicted class of
+    each; `features` of the first MOST_FEATURES, (n, d); `pictures`: the first KEPT_IMAGES, uint8."""
 
     def __init__(self, count: int, extractor: Extractor) -> None:
         self.count, self.seen = count, 0
@@ -27,7 +27,7 @@ class Observed:
         self._read: list[Tensor] = []
 
     def see(self, levels: Tensor, extractor: Extractor) -> Tensor:
-        """More pictures, uint8 (n, channels, size, size); gives their features."""
+        """Add images, uint8 (n, channels, size, size); returns their features."""
         features, logits = extractor(levels)
         places = (self.seen + torch.arange(len(levels))) * PARTS // self.count
         for part in sorted(set(places.tolist())):

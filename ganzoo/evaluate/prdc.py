@@ -1,4 +1,4 @@
-"""Precision and recall (Kynkaanniemi et al. 2019), density and coverage (Naeem et al. 2020), from balls around features."""
+"""Precision, recall (Kynkaanniemi et al. 2019), density, coverage (Naeem et al. 2020)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import torch
 from torch import Tensor
 
 MOST_FEATURES = 10_000
-"""Features of either kind: radii shrink with their number, so both kinds have the same."""
+"""Number of features used: radii shrink with it, so it is equal for real and fake."""
 NEAREST_PR, NEAREST_DC = 3, 5
-"""Which neighbour gives a ball's radius: of precision and recall, of density and coverage, as in the papers."""
+"""Neighbour that gives the radius: of precision and recall, of density and coverage, as in the papers."""
 CHUNK = 1000
 
 
 class NeighbourCounts(NamedTuple):
-    """One number a picture; each figure is a mean of them. `precise`, `dense`: by sample; `recalled`, `covered`: by real one."""
+    """One number per image; the figures are their means. `precise`, `dense`: of samples; `recalled`,
+    `covered`: of real images."""
 
     precise: Tensor
     recalled: Tensor
@@ -28,33 +29,38 @@ def count_neighbours(
 ) -> NeighbourCounts:
     """Of features (m, d) and (n, d).
 
-    precise: whether a sample lies in the ball of any real one; recalled: whether a real one lies in the ball of any sample;
-    dense: in how many real balls a sample lies, divided by `dense`; covered: whether any sample lies in a real one's ball."""
+    The ball of a feature reaches to its k-th nearest neighbour: k = `near` for the first two.
+    precise: whether a sample lies in the ball of any real image; recalled: whether a real image lies in
+    the ball of any sample; dense: in how many real balls a sample lies, divided by `dense`; covered:
+    whether any sample lies in the ball of a real image."""
     centre = real.mean(0)  # distances come from products, which lose digits far from 0
     real, fake = (real - centre).float(), (fake - centre).float()
-    real_radii, fake_radii = _radii(real, (near, dense)), _radii(fake, (near,))
+    realmeasure_radii, fakemeasure_radii = (
+        measure_radii(real, (near, dense)),
+        measure_radii(fake, (near,)),
+    )
     precise, density, nearest, recalled = [], [], [], []
     for rows in torch.split(fake, CHUNK):
         apart = torch.cdist(rows, real)
-        precise.append((apart <= real_radii[:, 0]).any(1))
-        density.append((apart <= real_radii[:, 1]).sum(1) / dense)
+        precise.append((apart <= realmeasure_radii[:, 0]).any(1))
+        density.append((apart <= realmeasure_radii[:, 1]).sum(1) / dense)
     for rows in torch.split(real, CHUNK):
         apart = torch.cdist(rows, fake)
-        recalled.append((apart <= fake_radii[:, 0]).any(1))
+        recalled.append((apart <= fakemeasure_radii[:, 0]).any(1))
         nearest.append(apart.min(1).values)
-    covered = torch.cat(nearest) <= real_radii[:, 1]
+    covered = torch.cat(nearest) <= realmeasure_radii[:, 1]
     return NeighbourCounts(
         torch.cat(precise).float(), torch.cat(recalled).float(), torch.cat(density), covered.float()
     )
 
 
-def _radii(features: Tensor, orders: tuple[int, ...]) -> Tensor:
-    """Distances (n, orders) to the k-th nearest other feature."""
+def measure_radii(features: Tensor, orders: tuple[int, ...]) -> Tensor:
+    """Distances (n, orders) to the k-th nearest other features."""
     found = []
-    for begin in range(0, len(features), CHUNK):
-        rows = features[begin : begin + CHUNK]
+    for start in range(0, len(features), CHUNK):
+        rows = features[start : start + CHUNK]
         apart = torch.cdist(rows, features)
-        apart[torch.arange(len(rows)), torch.arange(begin, begin + len(rows))] = float("inf")
+        apart[torch.arange(len(rows)), torch.arange(start, start + len(rows))] = float("inf")
         nearest = apart.topk(max(orders), largest=False).values
         found.append(nearest[:, [order - 1 for order in orders]])
     return torch.cat(found)

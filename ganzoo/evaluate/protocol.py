@@ -1,4 +1,4 @@
-"""What a figure says of its making, and which figures may stand side by side. Light: no torch, no numpy."""
+"""Reports: figures with the protocol of their measurement, and which of them may be compared. Light."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ REPORT = "evaluation.json"
 REPORT_LIMIT = 4_000_000
 """Bytes of a report."""
 DRAWN = "drawn from the seed"
-"""Where all that a sample is asked for comes from, as a rule."""
+"""`inputs` of a protocol whose samples depend on the seed alone."""
 FREE = ("seed",)
-"""What may differ between figures that are compared: another draw of the same protocol."""
+"""Protocol fields that may differ between compared figures."""
 
 
 class Protocol(Record, frozen=True, kw_only=True):
-    """What was counted. `digest`: of the data's files; `real`, `fake`: pictures that entered the figure; `channels`, `size`: of
-    both kinds, 8 bits a value, before `resizer` brought them to the extractor; `extractor`, `sha256`: "none" and "" where the
-    figure needs none; `settings`: of this figure alone."""
+    """How a figure was measured.
+
+    `digest`: of the data's files; `real`, `fake`: number of images used; `channels`, `size`: of the images,
+    8 bits a value, before `resizer`; `extractor`, `sha256`: "none" and "" if none was used; `settings`: of
+    this figure."""
 
     data: str
     digest: str
@@ -46,20 +48,26 @@ class Protocol(Record, frozen=True, kw_only=True):
     settings: dict[str, int | str] = {}
 
     def words(self) -> str:
-        """In one line, for manifests and cards."""
-        extractor = f"{self.extractor} {self.sha256[:12]}" if self.sha256 else "no extractor"
+        """One line for manifests and cards."""
         parts = [
-            f"{self.fake:,} samples from seed {self.seed}", f"{self.real:,} pictures of {self.data} ({self.split} split)",
-            *([self.inputs] if self.inputs != DRAWN else []),
-            extractor, f"resizer {self.resizer}", "averaged weights" if self.ema else "weights as trained", self.precision,
-            *(f"{key} {value}" for key, value in self.settings.items()),
-        ]  # fmt: skip
+            f"{self.fake:,} samples from seed {self.seed}",
+            f"{self.real:,} images of {self.data} ({self.split} split)",
+        ]
+        if self.inputs != DRAWN:
+            parts.append(self.inputs)
+        parts.append(f"{self.extractor} {self.sha256[:12]}" if self.sha256 else "no extractor")
+        parts.append(f"resizer {self.resizer}")
+        parts.append("averaged weights" if self.ema else "weights as trained")
+        parts.append(self.precision)
+        parts += [f"{key} {value}" for key, value in self.settings.items()]
         return ", ".join(parts)
 
 
 class Figure(Record, frozen=True, kw_only=True):
-    """One measured number. `low`, `high`: 95 % confidence interval by resampling; `spread`: standard deviation between parts,
-    where the figure is a mean of parts; `better`: which way; `shares`: of what it is drawn from, by class."""
+    """One measured number.
+
+    `low`, `high`: 95 % confidence interval; `spread`: standard deviation between parts, if the value is
+    their mean; `better`: which direction; `shares`: values by class."""
 
     name: str
     value: float
@@ -71,15 +79,22 @@ class Figure(Record, frozen=True, kw_only=True):
     warnings: list[str] = []
     protocol: Protocol
 
+    @property
+    def title(self) -> str:
+        """The name to show: FID and KID are defined for Inception's features only."""
+        if self.protocol.extractor.startswith("inception"):
+            return self.name
+        return {"FID": "Frechet distance", "KID": "kernel distance"}.get(self.name, self.name)
+
     def words(self) -> str:
-        """How it was made, and how far another draw may lie."""
+        """Protocol and interval in one line."""
         interval = f"95 % interval {round_figure(self.low)} to {round_figure(self.high)}"
         spread = "" if self.spread is None else f", spread of the parts {round_figure(self.spread)}"
         return f"{self.protocol.words()}; {interval}{spread}"
 
 
 class Report(Record, frozen=True, kw_only=True):
-    """All figures of one evaluation. `weights`: sha256 of the model's file."""
+    """Result of one evaluation. `weights`: sha256 of the weights file."""
 
     format: int = 1
     model: str
@@ -93,7 +108,7 @@ class Report(Record, frozen=True, kw_only=True):
     torch: str
 
     def metrics(self) -> list[Metric]:
-        """As a manifest holds them (`ganzoo manifest add --metrics`)."""
+        """The figures as entries of a manifest (`ganzoo manifest add --metrics`)."""
         return [
             Metric(
                 name=figure.name,
@@ -107,8 +122,8 @@ class Report(Record, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class FigurePair:
-    """The same figure of two reports. `unlike`: how their protocols differ; only without that may they be compared. `apart`:
-    the intervals do not meet."""
+    """The same figure of two reports. `unlike`: differences of protocol, which forbid a comparison;
+    `apart`: the intervals do not overlap."""
 
     name: str
     first: Figure
@@ -123,47 +138,47 @@ class FigurePair:
 
 
 def list_differences(first: Figure, second: Figure) -> Iterator[str]:
-    """In words, every point in which two protocols differ that must not."""
+    """Differences between two protocols, in words."""
     for field in Protocol.__struct_fields__:
         one, other = getattr(first.protocol, field), getattr(second.protocol, field)
         if field not in FREE and one != other:
-            yield f"{field} {_short(one)} and {_short(other)}"
+            texts = []
+            for value in (str(one), str(other)):
+                texts.append(f"{value[:12]}..." if len(value) == 64 else value or "none")
+            yield f"{field} {texts[0]} and {texts[1]}"
 
 
 def pair_figures(first: Report, second: Report) -> list[FigurePair]:
-    """Figures that both reports have, in the order of the first."""
+    """Figures that both reports contain, in the order of the first."""
     others = {figure.name: figure for figure in second.figures}
-    both = [(figure, others[figure.name]) for figure in first.figures if figure.name in others]
-    return [
-        FigurePair(one.name, one, other, tuple(list_differences(one, other))) for one, other in both
-    ]
+    found = []
+    for one in first.figures:
+        other = others.get(one.name)
+        if other is not None:
+            unlike = tuple(list_differences(one, other))
+            found.append(FigurePair(one.name, one, other, unlike))
+    return found
 
 
 def round_figure(value: float) -> float:
-    """Four digits that count."""
+    """Round to four significant digits."""
     return float(f"{value:.4g}")
 
 
 def write_report(path: Path, report: Report) -> None:
-    """As JSON."""
+    """Write a report as JSON."""
     write_json(path, report)
 
 
 def read_report(path: Path) -> Report:
-    """A report, or the one in a run folder. UsageError where there is none."""
+    """Read a report, or the one in a run folder. UsageError if there is none."""
     path = path / REPORT if path.is_dir() else path
     try:
         return files.decode(files.read(path, REPORT_LIMIT), Report)
     except FileNotFoundError:
-        raise UsageError(
-            f"no report {path}; `ganzoo eval NAME --data SET --out FILE.json` writes one"
-        ) from None
+        command = "ganzoo eval NAME --data SET --out FILE.json"
+        raise UsageError(f"no report {path}; `{command}` writes one") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror})") from None
     except msgspec.DecodeError as error:
         raise UsageError(f"{path} is not a report of ganzoo eval ({error})") from None
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return f"{text[:12]}..." if len(text) == 64 else text or "none"

@@ -1,4 +1,4 @@
-"""What samples of an evaluation are asked for: labels that the seed draws, sentences that the data have."""
+"""What the samples of an evaluation are requested to show: labels by seed, captions of the data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CAPTIONS = "captions of the data, the rest drawn from the seed"
 
 
 def draw_labels(inputs: Mapping[str, Input], classes: tuple[str, ...], rows: Rows) -> Tensor | None:
-    """The classes that are drawn for the samples, where the model takes one and `classes`, which are read, are the same ones."""
+    """The class of each sample, if the model takes a label with exactly these classes."""
     for name, spec in inputs.items():
         if isinstance(spec, Label) and spec.classes == classes:
             return spec.draw(name, rows)
@@ -27,30 +27,29 @@ def draw_labels(inputs: Mapping[str, Input], classes: tuple[str, ...], rows: Row
 
 
 def draw_captions(inputs: Mapping[str, Input], data: DataSet, rows: Rows) -> dict[str, Any]:
-    """A caption for each sample, as a sentence or a vector, where the model takes one: pictures in an order that the seed draws,
-    each as often as any other, and one of a picture's captions. DataError where the data have none."""
+    """A caption, or its embedding, for each sample, if the model takes one.
+
+    The seed draws the order of the images and one caption of each; all images occur equally often.
+    DataError if the data have no captions."""
     found: dict[str, Any] = {}
     for name, spec in inputs.items():
         if isinstance(spec, Text):
             found[name] = choose_captions(data.facts, rows)
         elif isinstance(spec, Vector):
-            found[name] = data.bind(Data({name: Embeddings(spec.size)})).take(
-                0, rows.whole, rows.seed
-            )[name]
+            batches = data.bind(Data({name: Embeddings(spec.size)}))
+            found[name] = batches.take(0, rows.whole, rows.seed)[name]
     return found
 
 
 def choose_captions(facts: Facts, rows: Rows) -> list[str]:
-    """Captions as they are written, without those that say nothing."""
-    groups = [
-        told
-        for group in facts.sentences
-        if (told := [text for text in group if is_utf8(text) and words(text)])
-    ]
+    """Captions as written, without those that contain no words."""
+    groups = []
+    for group in facts.sentences:
+        usable = [text for text in group if is_utf8(text) and words(text)]
+        if usable:
+            groups.append(usable)
     if not groups:
-        raise DataError(
-            f"the model draws what a sentence says, and {facts.name} has no captions (a captions.jsonl)"
-        )
-    chosen = indices(0, rows.whole, len(groups), rows.seed, "captions")
-    which = choices(0, np.asarray([len(groups[group]) for group in chosen]), rows.seed)
-    return [groups[group][place] for group, place in zip(chosen, which, strict=True)]
+        raise DataError(f"the model needs captions; {facts.name} has no captions (captions.jsonl)")
+    order = indices(0, rows.whole, len(groups), rows.seed, "captions")
+    which = choices(0, np.asarray([len(groups[group]) for group in order]), rows.seed)
+    return [groups[group][place] for group, place in zip(order, which, strict=True)]

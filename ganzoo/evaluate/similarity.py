@@ -1,4 +1,4 @@
-"""MS-SSIM (Wang et al. 2003) of pairs of pictures: how alike samples are (Odena et al. 2017)."""
+"""MS-SSIM (Wang et al. 2003) of pairs of images, a measure of diversity (Odena et al. 2017)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ LUMINANCE, CONTRAST = 0.01**2, 0.03**2
 
 
 def count_scales(size: int) -> int:
-    """How many of the five scales a side of `size` pixels has room for; 0 for less than one window."""
+    """Number of the five scales that fit a side of `size` pixels; 0 if not even one window fits."""
     return sum(size >> level >= WINDOW for level in range(len(WEIGHTS)))
 
 
 def ms_ssim(first: Tensor, second: Tensor) -> Tensor:
-    """Similarity (n,) of pictures (n, channels, size, size) in [0, 1]; 1 for equal ones. Small pictures have fewer scales, whose
-    weights are scaled to a sum of 1. Structure that is opposite counts as 0."""
+    """Similarity (n,) of images (n, channels, size, size) in [0, 1]; 1 for equal images.
+
+    For small images the weights of the scales that fit are normalised. Negative structure counts as 0."""
     levels = count_scales(min(first.shape[2:]))
     weights = torch.tensor(WEIGHTS[:levels], dtype=torch.float64) / sum(WEIGHTS[:levels])
     first, second, found = (
@@ -27,7 +28,7 @@ def ms_ssim(first: Tensor, second: Tensor) -> Tensor:
         torch.ones(len(first), dtype=torch.float64),
     )
     for level, weight in enumerate(weights):
-        light, structure = _ssim(first, second)
+        light, structure = compute_ssim(first, second)
         whole = light * structure if level == levels - 1 else structure
         found = found * whole.flatten(1).mean(1).clamp(min=0) ** weight
         first, second = F.avg_pool2d(first, 2), F.avg_pool2d(second, 2)
@@ -35,13 +36,11 @@ def ms_ssim(first: Tensor, second: Tensor) -> Tensor:
 
 
 def compare_pairs(pictures: Tensor, groups: Tensor | None = None) -> Tensor:
-    """Similarity of disjoint pairs, each from one of `groups` (n,) where given; pictures uint8."""
+    """Similarity of disjoint pairs, each within one of `groups` (n,) if given; images uint8."""
     order = torch.arange(len(pictures))
-    members = (
-        [order]
-        if groups is None
-        else [order[groups == group] for group in range(int(groups.max()) + 1)]
-    )
+    members = [order]
+    if groups is not None:
+        members = [order[groups == group] for group in range(int(groups.max()) + 1)]
     chosen = torch.cat([one[: len(one) // 2 * 2].reshape(-1, 2) for one in members])
     parts = [
         ms_ssim(pictures[rows[:, 0]] / 255, pictures[rows[:, 1]] / 255)
@@ -50,17 +49,17 @@ def compare_pairs(pictures: Tensor, groups: Tensor | None = None) -> Tensor:
     return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
 
 
-def _ssim(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+def compute_ssim(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """Maps of luminance and of contrast times structure."""
-    mean_a, mean_b = _blurred(a), _blurred(b)
-    var_a, var_b = _blurred(a * a) - mean_a**2, _blurred(b * b) - mean_b**2
-    both = _blurred(a * b) - mean_a * mean_b
+    mean_a, mean_b = blur(a), blur(b)
+    var_a, var_b = blur(a * a) - mean_a**2, blur(b * b) - mean_b**2
+    both = blur(a * b) - mean_a * mean_b
     light = (2 * mean_a * mean_b + LUMINANCE) / (mean_a**2 + mean_b**2 + LUMINANCE)
     return light, (2 * both + CONTRAST) / (var_a + var_b + CONTRAST)
 
 
-def _blurred(x: Tensor) -> Tensor:
-    """By a Gaussian window, where it lies wholly inside."""
+def blur(x: Tensor) -> Tensor:
+    """Convolve with a Gaussian window, without padding."""
     at = torch.arange(WINDOW, dtype=x.dtype) - WINDOW // 2
     line = (-(at**2) / (2 * SIGMA**2)).exp()
     line, channels = line / line.sum(), x.shape[1]

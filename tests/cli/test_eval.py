@@ -13,7 +13,9 @@ from PIL import Image
 
 from ganzoo import load
 from ganzoo.data.sources import open_set
-from ganzoo.evaluate import extractors, figures, requests
+from ganzoo.evaluate import extractors, requests
+from ganzoo.evaluate.evidence import Evidence
+from ganzoo.evaluate.groups import GROUPS
 from ganzoo.evaluate.neighbours import Neighbours
 from ganzoo.evaluate.observed import Observed
 from ganzoo.evaluate.protocol import Report
@@ -92,7 +94,7 @@ def test_training_and_listing_extractors(
         "cpu",
     )
     assert done.stdout.strip() == "x.safetensors"
-    assert "right of the 120 pictures of the test split" in done.stderr
+    assert "% of the 120 images of the test split correct" in done.stderr
     assert (tmp_path / "x.json").is_file()
     assert (
         "x.safetensors exists"
@@ -156,7 +158,7 @@ def test_a_run_is_measured_and_its_folder_says_so(
     assert report.command.startswith(
         "ganzoo eval ./run --data shapes --extractor shapes-classes.safetensors --samples 200"
     )
-    assert "warning: FID: only 180 pictures, 2,560 are advised" in done.stderr
+    assert "warning: Frechet distance: only 180 images, 2,560 are advised" in done.stderr
     metrics = msgspec.json.decode(Path("metrics.json").read_bytes(), type=list[Metric])
     assert [metric.name for metric in metrics] == [figure.name for figure in report.figures]
     with Image.open(run / "neighbours.png") as picture:
@@ -180,11 +182,11 @@ def test_a_table_for_people(ganzoo: Call, shapes: tuple[Path, Path], model: Any)
     )
     shown = ganzoo(*words, "--split", "test", "--device", "cpu")
     assert [line.split("  ")[0] for line in shown.stdout.splitlines()[1:]] == [
-        "FID",
+        "Frechet distance",
         "smallest class share",
         "largest class share",
     ]
-    assert "120 pictures of shapes (test split)" in shown.stderr
+    assert "120 images of shapes (test split)" in shown.stderr
     assert "class shares: checks" in shown.stderr
     assert not (Path.cwd() / "evaluation.json").exists()
 
@@ -235,10 +237,13 @@ def test_two_side_by_side(
     )
     shown = ganzoo("eval", "--compare", run, trained(ganzoo, data, tmp_path / "other", 1), *common)
     assert shown.stdout.split()[:3] == ["figure", "run", "other"]
-    assert {line.split()[0] for line in shown.stdout.splitlines()[1:]} == {"FID", "KID"}
+    assert {" ".join(line.split()[:2]) for line in shown.stdout.splitlines()[1:]} == {
+        "Frechet distance",
+        "kernel distance",
+    }
     told = ganzoo("eval", "--compare", run, model("tiny_class"), *common, code=2).stderr
     assert (
-        "were measured otherwise: size 16 and 8; resizer none and bilinear antialiased 8 to 16"
+        "were measured differently: size 16 and 8; resizer none and bilinear antialiased 8 to 16"
         in told
     )
     ganzoo("eval", run, *common, "-o", "a.json")
@@ -256,7 +261,7 @@ def test_two_side_by_side(
         "b.json",
     )
     told = ganzoo("eval", "--compare", "a.json", "b.json", code=2).stderr
-    assert "were measured otherwise: digest" in told
+    assert "were measured differently: digest" in told
     assert "split train and test" in told
     same = json.loads(ganzoo("eval", "--compare", "a.json", "a.json", "--json").stdout)
     assert [(pair["name"], pair["apart"], pair["unlike"]) for pair in same] == [
@@ -271,17 +276,17 @@ def test_two_side_by_side(
         (("--data", "DATA", "--extractor", "FILE", "-n", 50), "--samples 50: at least 100"),
         (
             ("--data", "DATA", "--extractor", "FILE", "--real", 181),
-            "--real 181: shapes has 180 pictures",
+            "--real 181: shapes has 180 images",
         ),
         (("--data", "DATA", "--extractor", "FILE", "--figures", "fdi"), "did you mean fid"),
         (
             ("--data", "DATA", "--extractor", "FILE", "--split", "valid"),
-            "--split valid: train or test",
+            "--split valid: must be train or test",
         ),
-        (("--data", "DATA"), "no extractor was learnt on 'shapes'"),
-        (("--extractor", "FILE"), "--data is needed"),
+        (("--data", "DATA"), "no extractor was trained on 'shapes'"),
+        (("--extractor", "FILE"), "--data is required"),
         (("--data", "DATA", "--compare"), "--compare takes two"),
-        (("more", "--data", "DATA"), "one model is evaluated"),
+        (("more", "--data", "DATA"), "give one model, or two with --compare"),
     ],
 )
 def test_what_cannot_be_asked(
@@ -300,7 +305,7 @@ def test_what_a_run_folder_holds_is_compared_only_where_it_is_what_is_asked(
     common = ("--data", data, "--extractor", extractor, "--figures", "fid", "--device", "cpu")
     other = trained(ganzoo, data, tmp_path / "other", 1)
     told = ganzoo("eval", "--compare", run, other, *common, "-n", 120).stderr
-    assert "warning: other: FID: only 120 pictures" in told
+    assert "warning: other: Frechet distance: only 120 images" in told
     assert not (run / "evaluation.json").exists(), "nothing is written"
     ganzoo("eval", run, *common, "-n", 120)
     held = json.loads((run / "evaluation.json").read_text("utf-8"))
@@ -313,7 +318,7 @@ def test_what_a_run_folder_holds_is_compared_only_where_it_is_what_is_asked(
     (run / "model.safetensors").write_bytes((other / "model.safetensors").read_bytes())
     assert "777" not in ganzoo("eval", "--compare", run, other, *common, "-n", 120).stdout
     assert (
-        "is of other weights than lie there now"
+        "belongs to other weights than the folder holds"
         in ganzoo("eval", "--compare", run, other, code=2).stderr
     )
 
@@ -475,15 +480,16 @@ def test_real_pictures_measured_against_themselves(shapes: tuple[Path, Path]) ->
     one = real[:1].expand(180, -1, -1, -1)
 
     def value(group: str, name: str, fake: torch.Tensor) -> float:
-        drafts = figures.GROUPS[group](seen(real), seen(fake), extractor, None)
+        evidence = Evidence(real=seen(real), fake=seen(fake), extractor=extractor)
+        drafts = GROUPS[group].load()(evidence)
         return next(draft.value for draft in drafts if draft.name == name)
 
     assert value("fid", "FID", real) < 1e-3 < value("fid", "FID", noise)
     assert value("fid", "FID", one) > 10
     assert value("kid", "KID", noise) > value("kid", "KID", real)
-    assert value("balls", "coverage", real) == 1
-    assert value("balls", "precision", noise) < 0.1
-    assert value("balls", "recall", one) < 0.2
+    assert value("prdc", "coverage", real) == 1
+    assert value("prdc", "precision", noise) < 0.1
+    assert value("prdc", "recall", one) < 0.2
     assert value("classes", "largest class share", one) == 1
     assert value("is", "Inception score", one) == pytest.approx(1)
     assert value("is", "Inception score", real) > 2.5

@@ -46,7 +46,7 @@ def test_it_learns_and_says_what_it_learnt(learnt: Path, pictures: Path) -> None
     )
     assert lesson.classes == list(CLASSES)
     assert lesson.accuracy > 0.9
-    assert lesson.tested == "the 60 pictures of the test split"
+    assert lesson.tested == "the 60 images of the test split"
     assert (lesson.data.count, lesson.data.digest) == (180, open_set(str(pictures)).digest())
     assert (
         lesson.command
@@ -108,7 +108,7 @@ def test_without_labels_it_learns_turns_and_holds_pictures_out(tmp_path: Path) -
     )
     assert lesson.task == "rotation"
     assert lesson.classes == []
-    assert lesson.tested == "6 pictures held out, as there is no test split"
+    assert lesson.tested == "6 images held out, since there is no test split"
     extractor = extractors.load_extractor(tmp_path / "turns.safetensors", CPU)
     assert (extractor.outputs, extractor.scores, extractor.classes) == (4, False, ())
 
@@ -153,7 +153,7 @@ def test_an_altered_file_is_refused(learnt: Path, tmp_path: Path) -> None:
 
 def test_finding_one(learnt: Path) -> None:
     assert extractors.find_extractor(str(learnt), "anything", CPU).name == "shapes-classes"
-    with pytest.raises(UsageError, match="no extractor was learnt on 'shapes'"):
+    with pytest.raises(UsageError, match="no extractor was trained on 'shapes'"):
         extractors.find_extractor(None, "shapes", CPU)
     with pytest.raises(UsageError, match="no extractor 'inceptoin'; did you mean inception"):
         extractors.find_extractor("inceptoin", "shapes", CPU)
@@ -218,7 +218,7 @@ def test_pictures_are_fitted() -> None:
     assert half.shape == (2, 1, 4, 4)
     assert float((half.mean() - fit_images(grey, 1, 8).mean()).abs()) < 0.05
     assert (describe_resize(8, 8), describe_resize(8, 4)) == ("none", "bilinear antialiased 8 to 4")
-    with pytest.raises(UsageError, match="pictures of 1 channel, these have 3"):
+    with pytest.raises(UsageError, match="images of 1 channel, these have 3"):
         fit_images(grey.expand(-1, 3, -1, -1), 1, 8)
 
 

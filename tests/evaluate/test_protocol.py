@@ -80,7 +80,7 @@ def test_metrics_are_what_a_manifest_holds() -> None:
         msgspec.json.encode(report("m", figure(12.34567)).metrics()), type=list[Metric]
     )[0]
     assert (made.name, made.value, made.command) == ("FID", 12.35, "ganzoo eval m --data mnist")
-    for part in ("10,000 samples from seed 0", "60,000 pictures of mnist (train split)", "mnist-classes bbbbbbbbbbbb",
+    for part in ("10,000 samples from seed 0", "60,000 images of mnist (train split)", "mnist-classes bbbbbbbbbbbb",
                  "resizer none", "averaged weights", "fp32", "95 % interval 11.35 to 13.35"):  # fmt: skip
         assert part in made.protocol
 

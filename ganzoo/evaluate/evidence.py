@@ -1,0 +1,87 @@
+"""What figures are computed from, and what they return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+from torch import Tensor
+
+from ganzoo.evaluate.extractors import Extractor
+from ganzoo.evaluate.observed import Observed
+from ganzoo.evaluate.protocol import Figure, Protocol
+from ganzoo.evaluate.resampling import Interval
+from ganzoo.inputs import Rows
+from ganzoo.sampling.model import Model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """Real images and samples, as the extractor sees them.
+
+    `labels`: requested class of each sample, if the model takes labels and the extractor knows the
+    classes. `model`, `rows`: what the samples were drawn from; None where there is no model."""
+
+    real: Observed
+    fake: Observed
+    extractor: Extractor
+    labels: Tensor | None = None
+    model: Model | None = None
+    rows: Rows | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A figure before the protocol is added.
+
+    `real`, `fake`: number of images, where not all were used; `spread`: standard deviation between
+    parts; `shares`: values by class; `bare`: the extractor was not used."""
+
+    name: str
+    value: float
+    interval: Interval
+    spread: float | None = None
+    better: Literal["low", "high", "level"] = "low"
+    settings: Mapping[str, int | str] = field(default_factory=dict)
+    shares: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    real: int | None = None
+    fake: int | None = None
+    bare: bool = False
+
+    def complete(self, common: Protocol) -> Figure:
+        """The figure, with what of the common protocol applies to it."""
+        protocol = msgspec.structs.replace(
+            common,
+            settings=dict(self.settings),
+            real=common.real if self.real is None else self.real,
+            fake=common.fake if self.fake is None else self.fake,
+        )
+        if self.bare:
+            protocol = msgspec.structs.replace(
+                protocol, extractor="none", sha256="", resizer="none"
+            )
+        return Figure(
+            name=self.name,
+            value=self.value,
+            low=self.interval.low,
+            high=self.interval.high,
+            spread=self.spread,
+            better=self.better,
+            shares=dict(self.shares),
+            warnings=list(self.warnings),
+            protocol=protocol,
+        )
+
+
+Measure = Callable[[Evidence], Iterator[Draft]]
+"""Computes a group of figures; yields none if they do not apply."""
+
+
+def warn_few(count: int, enough: int, why: str, where: str = "") -> tuple[str, ...]:
+    """A warning if there are fewer images than advised, else none."""
+    if count >= enough:
+        return ()
+    return (f"only {count:,} images{where}, {enough:,} are advised: {why}",)

@@ -1,0 +1,67 @@
+"""Groups of figures that `ganzoo eval --figures` selects. Light: no torch.
+
+To add a group, write a function from Evidence to drafts (evidence.py) and name it in GROUPS. A package
+of yours announces a Group under the entry-point group `ganzoo.figures`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from ganzoo import extensions
+from ganzoo.errors import UsageError, did_you_mean, near
+
+if TYPE_CHECKING:
+    from ganzoo.evaluate.evidence import Measure
+
+ENTRY_POINTS = "ganzoo.figures"
+
+
+@dataclass(frozen=True)
+class Group:
+    """`summary`: names of the figures; `function`: "module:name" of a Measure, imported when used."""
+
+    summary: str
+    function: str
+
+    def load(self) -> Measure:
+        """Import the function."""
+        module, _, name = self.function.partition(":")
+        measure: Measure = getattr(import_module(module), name)
+        return measure
+
+
+GROUPS = {
+    "fid": Group("Frechet distance", "ganzoo.evaluate.figures:measure_frechet"),
+    "kid": Group("kernel distance", "ganzoo.evaluate.figures:measure_kernel"),
+    "prdc": Group("precision, recall, density, coverage", "ganzoo.evaluate.figures:measure_prdc"),
+    "is": Group("Inception score", "ganzoo.evaluate.figures:measure_inception"),
+    "classes": Group("class shares and accuracy", "ganzoo.evaluate.figures:measure_classes"),
+    "msssim": Group("MS-SSIM of pairs", "ganzoo.evaluate.figures:measure_diversity"),
+    "codes": Group("meaning of an InfoGAN's codes", "ganzoo.evaluate.codes:measure_codes"),
+}
+FORMER = {"balls": "prdc"}
+"""Former names, which older commands use."""
+
+
+def find_groups() -> dict[str, Group]:
+    """All groups: ours, then those of other packages."""
+    found = dict(GROUPS)
+    for name, points in extensions.find(ENTRY_POINTS).items():
+        if name not in found:
+            found[name] = extensions.load(points, Group)
+    return found
+
+
+def select_groups(names: Iterable[str]) -> dict[str, Group]:
+    """Groups by name, all if none is named; UsageError for an unknown one."""
+    known = find_groups()
+    selected = {}
+    for name in [FORMER.get(name, name) for name in names] or known:
+        if name not in known:
+            hint = did_you_mean(near(name, known))
+            raise UsageError(f"--figures {name}: unknown{hint} (available: {', '.join(known)})")
+        selected[name] = known[name]
+    return selected
