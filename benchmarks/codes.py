@@ -1,95 +1,57 @@
-"""What an InfoGAN's codes have come to mean on digits, read by a classifier that is trained apart (benchmarks/reader.py).
+"""What an InfoGAN's codes have come to mean on digits, with an independent classifier (benchmarks/reader.py).
 
     python benchmarks/codes.py runs/seed-0 runs/seed-1 runs/seed-2 --data mnist --data-root DATA
 
-Of 10,000 samples: how often the first category agrees with the class read, each value of it standing for one class, in the way
-that agrees best. Then each number c1, c2, ... is set to -2, 0 and 2 while all else is held (1,000 samples each): how slant, width
-and height of what is drawn change. Slant is the shear of the ink, covariance of column and row over variance of the row, as an
-angle; height is twice the deviation of the rows, width that of the columns once the shear is taken away, in pixels.
-Of several runs all are printed and the median agreement is told. Ends with the manifest's metrics of that one as JSON.
+The figures are those of `ganzoo eval --figures codes` (ganzoo/evaluate/codes.py), of 10,000 samples: how often
+the first category agrees with the predicted class, and what each number changes. Of several runs all are
+printed; the metrics, printed last as JSON, are those of the run with the median agreement.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 from typing import Any
 
 import reader
-import torch
 from repeat import command
-from torch import Tensor
 
-import ganzoo
+from ganzoo.evaluate import codes
 from ganzoo.inputs import Codes, Rows
 from ganzoo.sampling.model import Model
 
-SAMPLES, EACH = 10_000, 1_000
+SAMPLES = 10_000
+VALUES = (-2.0, 0.0, 2.0)
 
 
-def matching(counts: Tensor) -> tuple[int, list[int]]:
-    """The most samples that any one-to-one matching of values (rows) and classes (columns) agrees on, and each value's class."""
-    best: dict[int, tuple[int, list[int]]] = {0: (0, [])}
-    for row in counts.tolist():
-        further: dict[int, tuple[int, list[int]]] = {}
-        for taken, (total, chosen) in best.items():
-            for column, count in enumerate(row):
-                key = taken | 1 << column
-                if key != taken and total + count > further.get(key, (-1, []))[0]:
-                    further[key] = (total + count, [*chosen, column])
-        best = further
-    return max(best.values())
-
-
-def agreement(model: Model, name: str, spec: Codes, judge: reader.Reader, seed: int) -> float:
-    codes = spec.draw(name, Rows(seed, SAMPLES))
-    inputs: dict[str, Any] = {name: codes}
+def measure_agreement(
+    model: Model, name: str, spec: Codes, judge: reader.Reader, seed: int
+) -> float:
+    drawn = spec.draw(name, Rows(seed, SAMPLES))
+    inputs: dict[str, Any] = {name: drawn}
     samples = model.sample(SAMPLES, seed=seed, batch_size=250, **inputs).tensor
     size = spec.categories[0]
-    pairs = codes[:, :size].argmax(1) * len(judge.classes) + judge.read(samples)
-    counts = torch.bincount(pairs, minlength=size * len(judge.classes)).view(size, -1)
-    total, chosen = matching(counts)
-    for value, column in enumerate(chosen):
-        print(
-            f"    k1={value} is {judge.classes[column]}: {100 * float(counts[value, column]) / float(counts[value].sum()):.1f} %"
-        )
+    values = drawn[:, :size].argmax(1)
+    counts = codes.count_pairs(values, judge.read(samples), size, len(judge.classes))
+    total, matched = codes.match_classes(counts)
+    for value, column in enumerate(matched):
+        share = float(counts[value, column]) / float(counts[value].sum())
+        print(f"    k1={value} is {judge.classes[column]}: {100 * share:.1f} %")
     return total / SAMPLES
 
 
-def shape(images: Tensor) -> tuple[float, float, float]:
-    """Mean slant in degrees, to the right above 0, mean width and height in pixels."""
-    ink = (images[:, 0] + 1) / 2
-    mass = ink.sum((1, 2))
-    place = torch.arange(images.shape[2], dtype=torch.float32)
-    x, y = ((ink.sum(axis) * place).sum(1) / mass for axis in (1, 2))
-    dx, dy = place[None, None] - x[:, None, None], place[None, :, None] - y[:, None, None]
-    xx, yy, xy = ((ink * product).sum((1, 2)) / mass for product in (dx * dx, dy * dy, dx * dy))
-    shear = xy / yy
-    upright = (xx - shear * xy).clamp_min(0).sqrt()
-    return (
-        math.degrees(math.atan(-float(shear.mean()))),
-        2 * float(upright.mean()),
-        2 * float(yy.sqrt().mean()),
-    )
-
-
-def continuous(model: Model, name: str, spec: Codes, seed: int) -> dict[str, dict[str, float]]:
-    """For each number: by how much slant (degrees), width and height (pixels) change from -2 to 2."""
-    drawn, found = spec.draw(name, Rows(seed, EACH)), {}
+def measure_numbers(model: Model, name: str, spec: Codes, seed: int) -> dict[str, dict[str, float]]:
+    """For each number: change of slant (degrees), width and height (pixels) from -2 to 2."""
+    found = {}
     for number in range(spec.continuous):
-        rows = []
-        for value in (-2.0, 0.0, 2.0):
-            codes = drawn.clone()
-            codes[:, sum(spec.categories) + number] = value
-            inputs: dict[str, Any] = {name: codes}
-            rows.append(shape(model.sample(EACH, seed=seed, batch_size=250, **inputs).tensor))
-        kinds = dict(zip(("slant", "width", "height"), zip(*rows, strict=True), strict=True))
-        told = ", ".join(
+        moments = codes.draw_number(model, name, number, seed, VALUES)
+        shapes = [codes.describe_shape(moment.mean(0)).tolist() for moment in moments]
+        columns = dict(zip(codes.SHAPE_UNITS, zip(*shapes, strict=True), strict=True))
+        texts = [
             f"{kind} {' '.join(f'{value:.1f}' for value in values)}"
-            for kind, values in kinds.items()
-        )
-        print(f"    c{number + 1} = -2, 0, 2: {told}")
-        found[f"c{number + 1}"] = {kind: values[2] - values[0] for kind, values in kinds.items()}
+            for kind, values in columns.items()
+        ]
+        print(f"    c{number + 1} = -2, 0, 2: {', '.join(texts)}")
+        found[f"c{number + 1}"] = {kind: v[-1] - v[0] for kind, v in columns.items()}
     return found
 
 
@@ -100,41 +62,42 @@ def main() -> None:
     parser.add_argument("models", nargs="+")
     parser.add_argument("--seed", type=int, default=1)
     reader.add_options(parser)
-    asked = parser.parse_args()
-    judge = reader.asked_for(asked)
+    options = parser.parse_args()
+    judge = reader.asked_for(options)
     shares, changes = {}, {}
-    for run in asked.models:
-        model = ganzoo.load(run)
-        name, spec = next(
-            (key, value) for key, value in model.inputs.items() if isinstance(value, Codes)
-        )
+    for run in options.models:
+        model = Model.load(run)
+        name = codes.find_codes(model)
+        if name is None:
+            raise SystemExit(f"{run} takes no codes")
+        spec = model.inputs[name]
+        assert isinstance(spec, Codes)
         print(run)
-        shares[run] = agreement(model, name, spec, judge, asked.seed)
+        shares[run] = measure_agreement(model, name, spec, judge, options.seed)
         print(f"    agreement {100 * shares[run]:.2f} %")
-        changes[run] = continuous(model, name, spec, asked.seed)
+        changes[run] = measure_numbers(model, name, spec, options.seed)
     run, choice = reader.median(shares)
-    told = command(parser, asked, [run])
-    protocol = f"{SAMPLES:,} samples, seed {asked.seed}; {judge.judge}{choice}"
+    words = command(parser, options, [run])
     metrics = [
         {
             "name": "category agrees with class",
             "value": round(shares[run], 4),
-            "protocol": protocol,
-            "command": told,
+            "protocol": f"{SAMPLES:,} samples, seed {options.seed}; {judge.judge}{choice}",
+            "command": words,
         }
     ]
     for key, kinds in changes[run].items():
-        of = f"change as {key} goes from -2 to 2, mean of {EACH:,} samples, seed {asked.seed}"
+        count = f"mean of {codes.CODE_SAMPLES:,} samples, seed {options.seed}"
         for kind, change in kinds.items():
-            unit = "degrees" if kind == "slant" else "pixels"
-            one = {
-                "name": f"{key}: {kind} ({unit})",
-                "value": round(change, 1),
-                "protocol": of,
-                "command": told,
-            }
-            metrics.append(one)
-    reader.tell(metrics, asked.json)
+            metrics.append(
+                {
+                    "name": f"{key}: {kind} ({codes.SHAPE_UNITS[kind]})",
+                    "value": round(change, 1),
+                    "protocol": f"change as {key} goes from -2 to 2, {count}",
+                    "command": words,
+                }
+            )
+    reader.tell(metrics, options.json)
 
 
 if __name__ == "__main__":

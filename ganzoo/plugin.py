@@ -59,7 +59,7 @@ class Plugin(Generic[C]):
     presets: Mapping[str, C] = field(default_factory=dict)
     """Named recipes; the plugin's docs page cites the source of each."""
     adapt: Callable[[C, Facts], C] = keep
-    """Fits the config to facts of the data, once, before `build`; not when resuming or fine-tuning."""
+    """Fits the config to the data, once, before `build`; not when resuming or fine-tuning."""
     manifest: Traversable | None = None
     """Weights manifest of a third party (JSON, the schema of weights_manifest.json)."""
     legacy: Callable[[Mapping[str, Shapes]], Layout | None] | None = None

@@ -12,7 +12,7 @@ CHECK_WIDTH = 14
 
 
 def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Examine the installation: one line a check, with a remedy for each problem; exit code 1 when a check fails."""
+    """Examine the installation: a line per check, remedies for problems; exit code 1 on failure."""
     from ganzoo import doctor
 
     counts = {"ok": 0, "warn": 0, "FAIL": 0}

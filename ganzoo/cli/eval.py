@@ -62,7 +62,7 @@ def evaluate(
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure samples against real images: Frechet distance, precision, recall and more, with 95 % intervals."""
+    """Measure samples against real images; each figure has a protocol and a 95 % interval."""
     if compare and len(names) != 2:
         raise UsageError("--compare takes two models or reports")
     if not compare and len(names) != 1:
@@ -133,7 +133,7 @@ def measure(model: Model, options: EvalOptions) -> Evaluation:
 def evaluate_model(
     name: str, options: EvalOptions, device: str, precision: str, paths: dict[str, Path | None]
 ) -> Report:
-    """Evaluate a model and write the requested files; those of a run go into its folder by default."""
+    """Evaluate a model and write files; those of a run go into its folder by default."""
     from ganzoo.evaluate import protocol
     from ganzoo.files import write_json
     from ganzoo.pictures.images import save_png
@@ -155,7 +155,7 @@ def evaluate_model(
 
 
 def reuse_or_measure(name: str, options: EvalOptions, device: str, precision: str) -> Report:
-    """The report in a run's folder if it has these options and weights, else a new one; writes nothing."""
+    """The report in a run's folder if it has these options and weights, else a new one."""
     from ganzoo.evaluate import evaluation, protocol
 
     model, run = load_model(name, device, precision)
@@ -168,7 +168,7 @@ def reuse_or_measure(name: str, options: EvalOptions, device: str, precision: st
 
 
 def find_report(name: str, without_data: bool) -> Report | None:
-    """Read a report file; without data to measure with, also the report of a run's present weights."""
+    """Read a report file, or without data to measure with, the report of a run."""
     from ganzoo.evaluate import protocol
     from ganzoo.files import sha256
     from ganzoo.zoo import weights
@@ -202,8 +202,8 @@ def show_report(report: Report, as_json: bool) -> None:
         output.as_json(report)
         return
     if report.figures:
-        protocol = report.figures[0].protocol.words()
-        output.say(f"{report.model}: {protocol}; {report.seconds:.0f} s")
+        protocol = max((figure.protocol for figure in report.figures), key=lambda one: one.real)
+        output.say(f"{report.model}: {protocol.words()}; {report.seconds:.0f} s")
     table = []
     for figure in report.figures:
         spread = "-" if figure.spread is None else format_value(figure.spread)

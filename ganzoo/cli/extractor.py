@@ -55,7 +55,7 @@ def train(
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Train an extractor on the train split of a data set; prints its file for `ganzoo eval --extractor`."""
+    """Train an extractor on the train split of a data set; prints its file."""
     if data is None:
         raise UsageError("--data is required: a named set, or a folder or archive of images")
     if epochs < 1:

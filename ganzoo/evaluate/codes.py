@@ -20,6 +20,8 @@ from ganzoo.spec import Picture
 CODE_SAMPLES = 1_000
 """Samples for each value of a number."""
 CODE_VALUES = (-2.0, 2.0)
+MOST_CLASSES = 16
+"""The matching tries every subset of the classes."""
 SHAPE_UNITS = {"slant": "degrees", "width": "pixels", "height": "pixels"}
 
 
@@ -31,7 +33,7 @@ def measure_codes(evidence: Evidence) -> Iterator[Draft]:
         return
     spec, classes = model.inputs[name], evidence.extractor.classes
     assert isinstance(spec, Codes)
-    if classes and spec.categories:
+    if spec.categories and spec.categories[0] <= len(classes) <= MOST_CLASSES:
         values = spec.draw(name, rows)[:, : spec.categories[0]].argmax(1)
         counts = count_pairs(values, evidence.fake.read, spec.categories[0], len(classes))
         _, matched = match_classes(counts)
@@ -83,9 +85,9 @@ def count_pairs(values: Tensor, classes: Tensor, rows: int, columns: int) -> Ten
 
 
 def match_classes(counts: Tensor) -> tuple[int, list[int]]:
-    """The one-to-one matching of values (rows) and classes (columns) that the most samples agree with.
+    """The one-to-one matching of values (rows) and classes (columns) with most agreement.
 
-    Returns the number of these samples, and the class of each value."""
+    Returns the number of samples that agree, and the class of each value."""
     best: dict[int, tuple[int, list[int]]] = {0: (0, [])}
     for row in counts.tolist():
         further: dict[int, tuple[int, list[int]]] = {}
@@ -128,6 +130,7 @@ def measure_ink(images: Tensor) -> Tensor:
 
 
 def describe_shape(means: Tensor) -> Tensor:
-    """Mean moments (..., 3) -> slant in degrees (positive to the right), width and height in pixels."""
+    """Mean moments (..., 3) -> slant in degrees, positive to the right, width and height in
+    pixels."""
     slant = torch.atan(-means[..., 0]) * (180 / math.pi)
     return torch.stack([slant, 2 * means[..., 1], 2 * means[..., 2]], dim=-1)

@@ -1,4 +1,4 @@
-"""Evaluate a model: samples and real images pass once, in batches; figures come from what was kept."""
+"""Evaluate a model: samples and real images pass once, in batches; figures follow."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ Advance = Callable[[int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class EvalOptions:
-    """What to measure. `real`: number of images of the split, None for all; `figures`: names of groups,
-    all if empty; `neighbours`: whether to find the nearest real images."""
+    """What to measure. `real`: number of images of the split, None for all; `figures`: names of
+    groups, all if empty; `neighbours`: whether to find the nearest real images."""
 
     data: str
     root: Path | None = None

@@ -1,6 +1,6 @@
 """Train an extractor on the train split of a data set.
 
-It learns to predict classes, or rotations by quarter turns (Gidaris et al. 2018) if there are none."""
+It predicts classes, or without labels, rotations by quarter turns (Gidaris et al. 2018)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from torch.nn import functional as F
 
 from ganzoo import files
 from ganzoo.data.batches import Batches
-from ganzoo.data.order import make_generator, permutation
+from ganzoo.data.order import permutation
 from ganzoo.data.sources import DataSet, open_set
 from ganzoo.errors import DataError, UsageError
 from ganzoo.evaluate.extractors import ExtractorRecord, OwnExtractor, Task, require_pictures
 from ganzoo.evaluate.network import Network
+from ganzoo.inputs.streams import make_generator
 from ganzoo.pictures import images
 from ganzoo.sampling import samples
 from ganzoo.sampling.device import choose_device, choose_precision, describe
@@ -104,7 +105,7 @@ def train_extractor(
     words += ["--task", task] if task else []
     words += ["--epochs", str(epochs), "--seed", str(seed), "--out", out.name]
     with files.replacing(out) as temporary:
-        # a header's entries have no fixed order, and equal networks should give equal bytes: no header
+        # no header: its entries have no fixed order, and equal networks should give equal bytes
         weights.save(temporary, network.state_dict(), {})
         # test what is written, in float16
         weights.load(temporary, network.state_dict())
@@ -158,7 +159,8 @@ def measure_accuracy(extractor: OwnExtractor, tested: Examples) -> float:
 def split_examples(
     source: DataSet, data: str, root: Path | None, size: int, task: str
 ) -> tuple[Examples, Examples, str]:
-    """Examples to train on, to test on, and the latter in words; every tenth is held out if need be."""
+    """Examples to train on, to test on, and the latter in words; without a test split, some are
+    held out."""
     learnt = bind_examples(source, size, task)
     try:
         other = open_set(data, root=root, split="test")

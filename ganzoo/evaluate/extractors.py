@@ -29,8 +29,8 @@ RECORD_LIMIT = 100_000
 class ExtractorRecord(Record, frozen=True, kw_only=True):
     """Content of <name>.json beside <name>.safetensors.
 
-    `task`: what was trained, class or rotation; `accuracy`: share of correct predictions on `tested`,
-    images that were not used for training."""
+    `task`: what was trained, class or rotation; `accuracy`: share of correct predictions on
+    `tested`, images that were not used for training."""
 
     format: int = 1
     name: str
@@ -53,8 +53,8 @@ class ExtractorRecord(Record, frozen=True, kw_only=True):
 
 
 class Extractor(Protocol):
-    """Computes features of images. `dims`: of a feature; `outputs`: number of logits; `classes`: their
-    names, () if they are no classes; `scores`: whether an Inception score makes sense."""
+    """Computes features of images. `dims`: of a feature; `outputs`: number of logits; `classes`:
+    their names, () if they are no classes; `scores`: whether an Inception score makes sense."""
 
     name: str
     sha256: str
@@ -67,8 +67,8 @@ class Extractor(Protocol):
         """How images of `side` pixels are resized, in words."""
 
     def __call__(self, levels: Tensor) -> tuple[Tensor, Tensor]:
-        """Images uint8 (n, channels, size, size) -> features (n, dims) and logits (n, outputs), float32
-        on the CPU."""
+        """Images uint8 (n, channels, size, size) -> features (n, dims) and logits (n, outputs),
+        float32 on the CPU."""
 
 
 class OwnExtractor:

@@ -11,7 +11,7 @@ from ganzoo.evaluate.moments import frechet_distance, matrix_root, merge_moments
 from ganzoo.evaluate.resampling import PARTS, Interval, bootstrap, jackknife, summarize_parts
 
 FEW_PER_DIMENSION = 20
-"""Samples per feature dimension below which the Frechet distance is dominated by covariance error."""
+"""Samples per feature dimension; with fewer, errors of the covariance dominate."""
 FEW = 1000
 FEW_PRDC = 5000
 
@@ -97,7 +97,7 @@ def measure_inception(evidence: Evidence) -> Iterator[Draft]:
 
 
 def measure_classes(evidence: Evidence) -> Iterator[Draft]:
-    """Shares of the predicted classes; with labels, how often the prediction is the requested class."""
+    """Shares of the predicted classes; with labels, the share of correct predictions."""
     names, fake = evidence.extractor.classes, evidence.fake
     if not names:
         return

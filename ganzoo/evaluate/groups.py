@@ -1,7 +1,7 @@
 """Groups of figures that `ganzoo eval --figures` selects. Light: no torch.
 
-To add a group, write a function from Evidence to drafts (evidence.py) and name it in GROUPS. A package
-of yours announces a Group under the entry-point group `ganzoo.figures`."""
+To add a group, write a function from Evidence to drafts (evidence.py) and name it in GROUPS. A
+package of yours announces a Group under the entry-point group `ganzoo.figures`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ENTRY_POINTS = "ganzoo.figures"
 
 @dataclass(frozen=True)
 class Group:
-    """`summary`: names of the figures; `function`: "module:name" of a Measure, imported when used."""
+    """`summary`: names of the figures; `function`: "module:name" of a Measure, imported on use."""
 
     summary: str
     function: str
@@ -46,22 +46,16 @@ FORMER = {"balls": "prdc"}
 """Former names, which older commands use."""
 
 
-def find_groups() -> dict[str, Group]:
-    """All groups: ours, then those of other packages."""
-    found = dict(GROUPS)
-    for name, points in extensions.find(ENTRY_POINTS).items():
-        if name not in found:
-            found[name] = extensions.load(points, Group)
-    return found
-
-
 def select_groups(names: Iterable[str]) -> dict[str, Group]:
-    """Groups by name, all if none is named; UsageError for an unknown one."""
-    known = find_groups()
+    """Groups by name, all of ours if none is named; UsageError for an unknown one.
+
+    Groups of other packages are loaded only by name."""
+    points = extensions.find(ENTRY_POINTS)
+    known = [*GROUPS, *(name for name in points if name not in GROUPS)]
     selected = {}
-    for name in [FORMER.get(name, name) for name in names] or known:
+    for name in [FORMER.get(name, name) for name in names] or GROUPS:
         if name not in known:
             hint = did_you_mean(near(name, known))
             raise UsageError(f"--figures {name}: unknown{hint} (available: {', '.join(known)})")
-        selected[name] = known[name]
+        selected[name] = GROUPS[name] if name in GROUPS else extensions.load(points[name], Group)
     return selected

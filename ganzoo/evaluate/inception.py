@@ -21,7 +21,7 @@ INCEPTION_SIDE = 299
 
 
 class Inception:
-    """Features (n, 2048) of the last pooling, and 1,008 logits without bias, as in the reference."""
+    """Features (n, 2048) of the last pooling, and 1,008 logits without bias."""
 
     name, sha256, dims, outputs, scores = "inception-2015-12-05", INCEPTION_SHA256, 2048, 1008, True
     classes: tuple[str, ...] = ()
@@ -54,7 +54,8 @@ class Inception:
 def fetch_weights(path: Path) -> Path:
     """Path of the weights, downloaded if missing.
 
-    NotAvailable if the download fails; HashMismatch for any other file: torch-fidelity would unpickle it."""
+    NotAvailable if the download fails; HashMismatch for any other file: torch-fidelity would
+    unpickle it."""
     failed = "the Inception network's weights could not be downloaded"
     hint = f"put {INCEPTION_URL} (95.6 MB) at {path}, or omit --extractor to use the data set's own"
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Kernel distance: the unbiased squared maximum mean discrepancy of features (Binkowski et al. 2018)."""
+"""Kernel distance: unbiased squared maximum mean discrepancy (Binkowski et al. 2018)."""
 
 from __future__ import annotations
 

@@ -55,9 +55,9 @@ def matrix_root(matrix: Tensor) -> Tensor:
 def frechet_distance(real: Moments, fake: Moments, real_root: Tensor | None = None) -> float:
     """|m - n|^2 + tr(S + T - 2 (S T)^(1/2)) of the Gaussians with these moments.
 
-    `real_root`: `matrix_root` of the real covariance. tr (S T)^(1/2) is the sum of the roots of the
-    eigenvalues of S^(1/2) T S^(1/2), which is symmetric: they are real, whereas a general root of S T
-    takes complex numbers and fails for singular matrices."""
+    `real_root`: `matrix_root` of the real covariance. tr (S T)^(1/2) is the sum of the roots of
+    the eigenvalues of S^(1/2) T S^(1/2), which is symmetric: they are real, whereas a general
+    root of S T takes complex numbers and fails for singular matrices."""
     half = matrix_root(real.covariance) if real_root is None else real_root
     inner = half @ fake.covariance @ half
     crossed = torch.linalg.eigvalsh((inner + inner.T) / 2).clamp(min=0).sqrt().sum()

@@ -31,7 +31,8 @@ class Neighbours:
         )
 
     def picture(self) -> Image.Image:
-        """One row per sample: sample, neighbours by features, nearest first, neighbour by pixels."""
+        """One row per sample: sample, neighbours by features, nearest first, neighbour by
+        pixels."""
         rows = torch.cat(
             [self.pictures[:, None], self.by_features.pictures, self.by_pixels.pictures], dim=1
         )

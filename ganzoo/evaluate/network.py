@@ -72,8 +72,8 @@ def to_levels(made: Tensor) -> Tensor:
 def fit_images(levels: Tensor, channels: int, size: int) -> Tensor:
     """Images uint8 (n, c, side, side) -> as an extractor takes them, in [-1, 1].
 
-    Grey images are repeated if it takes colour; another size is resized, bilinear with antialiasing.
-    UsageError for colour images if it takes grey."""
+    Grey images are repeated if it takes colour; another size is resized, bilinear with
+    antialiasing. UsageError for colour images if it takes grey."""
     if levels.shape[1] == 1 and channels == 3:
         levels = levels.expand(-1, 3, -1, -1)
     if levels.shape[1] != channels:

@@ -15,8 +15,9 @@ KEPT_IMAGES = 1000
 
 
 class Observed:
-    """`parts`, `scores`: sums over PARTS consecutive parts of `count` images; `read`: predicted class of
-    each; `features` of the first MOST_FEATURES, (n, d); `pictures`: the first KEPT_IMAGES, uint8."""
+    """`parts`, `scores`: sums over PARTS consecutive parts of `count` images; `read`: predicted
+    class of each; `features` of the first MOST_FEATURES, (n, d); `pictures`: the first
+    KEPT_IMAGES, uint8."""
 
     def __init__(self, count: int, extractor: Extractor) -> None:
         self.count, self.seen = count, 0

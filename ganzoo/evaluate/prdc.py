@@ -10,13 +10,13 @@ from torch import Tensor
 MOST_FEATURES = 10_000
 """Number of features used: radii shrink with it, so it is equal for real and fake."""
 NEAREST_PR, NEAREST_DC = 3, 5
-"""Neighbour that gives the radius: of precision and recall, of density and coverage, as in the papers."""
+"""Neighbour that gives the radius, of precision and recall, of density and coverage."""
 CHUNK = 1000
 
 
 class NeighbourCounts(NamedTuple):
-    """One number per image; the figures are their means. `precise`, `dense`: of samples; `recalled`,
-    `covered`: of real images."""
+    """One number per image; the figures are their means. `precise`, `dense`: of samples;
+    `recalled`, `covered`: of real images."""
 
     precise: Tensor
     recalled: Tensor
@@ -30,9 +30,9 @@ def count_neighbours(
     """Of features (m, d) and (n, d).
 
     The ball of a feature reaches to its k-th nearest neighbour: k = `near` for the first two.
-    precise: whether a sample lies in the ball of any real image; recalled: whether a real image lies in
-    the ball of any sample; dense: in how many real balls a sample lies, divided by `dense`; covered:
-    whether any sample lies in the ball of a real image."""
+    precise: whether a sample lies in the ball of any real image; recalled: whether a real image
+    lies in the ball of any sample; dense: in how many real balls a sample lies, divided by
+    `dense`; covered: whether any sample lies in the ball of a real image."""
     centre = real.mean(0)  # distances come from products, which lose digits far from 0
     real, fake = (real - centre).float(), (fake - centre).float()
     realmeasure_radii, fakemeasure_radii = (

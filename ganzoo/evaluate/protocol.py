@@ -1,4 +1,4 @@
-"""Reports: figures with the protocol of their measurement, and which of them may be compared. Light."""
+"""Reports: figures with their protocols, and which of them may be compared. Light."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ FREE = ("seed",)
 class Protocol(Record, frozen=True, kw_only=True):
     """How a figure was measured.
 
-    `digest`: of the data's files; `real`, `fake`: number of images used; `channels`, `size`: of the images,
-    8 bits a value, before `resizer`; `extractor`, `sha256`: "none" and "" if none was used; `settings`: of
-    this figure."""
+    `digest`: of the data's files; `real`, `fake`: number of images used; `channels`, `size`: of
+    the images, 8 bits a value, before `resizer`; `extractor`, `sha256`: "none" and "" if none
+    was used; `settings`: of this figure."""
 
     data: str
     digest: str
@@ -66,8 +66,8 @@ class Protocol(Record, frozen=True, kw_only=True):
 class Figure(Record, frozen=True, kw_only=True):
     """One measured number.
 
-    `low`, `high`: 95 % confidence interval; `spread`: standard deviation between parts, if the value is
-    their mean; `better`: which direction; `shares`: values by class."""
+    `low`, `high`: 95 % confidence interval; `spread`: standard deviation between parts, if the
+    value is their mean; `better`: which direction; `shares`: values by class."""
 
     name: str
     value: float

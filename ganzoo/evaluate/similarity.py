@@ -19,7 +19,8 @@ def count_scales(size: int) -> int:
 def ms_ssim(first: Tensor, second: Tensor) -> Tensor:
     """Similarity (n,) of images (n, channels, size, size) in [0, 1]; 1 for equal images.
 
-    For small images the weights of the scales that fit are normalised. Negative structure counts as 0."""
+    For small images the weights of the scales that fit are normalised. Negative structure counts
+    as 0."""
     levels = count_scales(min(first.shape[2:]))
     weights = torch.tensor(WEIGHTS[:levels], dtype=torch.float64) / sum(WEIGHTS[:levels])
     first, second, found = (

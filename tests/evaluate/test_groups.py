@@ -1,0 +1,90 @@
+"""Groups of figures, and extractors, of this package and of others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from ganzoo.errors import BrokenPlugin, UsageError
+from ganzoo.evaluate import extractors
+from ganzoo.evaluate.groups import GROUPS, select_groups
+
+MODULE = """
+from ganzoo.evaluate.groups import Group
+
+group = Group("brightness", "ganzoo_bright:measure")
+number = 5
+
+def measure(evidence):
+    from ganzoo.evaluate.evidence import Draft
+    from ganzoo.evaluate.resampling import bootstrap
+    rows = evidence.fake.pictures.float().mean((1, 2, 3))
+    yield Draft(name="brightness", value=float(rows.mean()), interval=bootstrap(rows), bare=True)
+
+class Mean:
+    name, sha256, dims, outputs, classes, scores = "mean", "0" * 64, 2, 2, (), False
+
+    def __init__(self, device):
+        self.device = device
+
+    def resizes(self, side):
+        return "none"
+
+    def __call__(self, levels):
+        values = levels.float().flatten(1)
+        both = values.mean(1)[:, None].repeat(1, 2)
+        return both, both
+"""
+POINTS = """[ganzoo.figures]
+bright = ganzoo_bright:group
+broken = ganzoo_bright:number
+fid = ganzoo_bright:group
+
+[ganzoo.extractors]
+mean = ganzoo_bright:Mean
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed package with figures and an extractor."""
+    (tmp_path / "ganzoo_bright.py").write_text(MODULE)
+    information = tmp_path / "ganzoo_bright-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: ganzoo-bright\nVersion: 1\n"
+    )
+    (information / "entry_points.txt").write_text(POINTS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+def test_every_group_can_be_loaded() -> None:
+    for group in GROUPS.values():
+        assert callable(group.load())
+
+
+def test_selected_groups() -> None:
+    assert list(select_groups(())) == list(GROUPS)
+    assert list(select_groups(("kid", "fid"))) == ["kid", "fid"]
+    assert list(select_groups(("balls",))) == ["prdc"], "the former name"
+    with pytest.raises(UsageError, match="--figures fdi: unknown; did you mean fid"):
+        select_groups(("fdi",))
+
+
+@pytest.mark.usefixtures("package")
+def test_figures_of_another_package() -> None:
+    group = select_groups(("bright",))["bright"]
+    assert group.load().__name__ == "measure"
+    with pytest.raises(BrokenPlugin, match="number is a int"):
+        select_groups(("broken",))
+
+
+@pytest.mark.usefixtures("package")
+def test_an_extractor_of_another_package() -> None:
+    found = extractors.find_extractor("mean", "anything", torch.device("cpu"))
+    features, _ = found(torch.full((3, 1, 4, 4), 7, dtype=torch.uint8))
+    assert features.tolist() == [[7, 7]] * 3
+    with pytest.raises(UsageError, match="did you mean mean"):
+        extractors.find_extractor("meam", "anything", torch.device("cpu"))
