@@ -39,11 +39,11 @@ def measure_agreement(
     return total / SAMPLES
 
 
-def measure_numbers(model: Model, name: str, spec: Codes, seed: int) -> dict[str, dict[str, float]]:
+def measure_numbers(model: Model, spec: Codes, seed: int) -> dict[str, dict[str, float]]:
     """For each number: change of slant (degrees), width and height (pixels) from -2 to 2."""
     found = {}
     for number in range(spec.continuous):
-        moments = codes.draw_number(model, name, number, seed, VALUES)
+        moments = codes.draw_number(model, number, seed, VALUES)
         shapes = [codes.describe_shape(moment.mean(0)).tolist() for moment in moments]
         columns = dict(zip(codes.SHAPE_UNITS, zip(*shapes, strict=True), strict=True))
         texts = [
@@ -67,15 +67,14 @@ def main() -> None:
     shares, changes = {}, {}
     for run in options.models:
         model = Model.load(run)
-        name = codes.find_codes(model)
-        if name is None:
+        found = codes.find_codes(model)
+        if found is None:
             raise SystemExit(f"{run} takes no codes")
-        spec = model.inputs[name]
-        assert isinstance(spec, Codes)
+        name, spec = found
         print(run)
         shares[run] = measure_agreement(model, name, spec, judge, options.seed)
         print(f"    agreement {100 * shares[run]:.2f} %")
-        changes[run] = measure_numbers(model, name, spec, options.seed)
+        changes[run] = measure_numbers(model, spec, options.seed)
     run, choice = reader.median(shares)
     words = command(parser, options, [run])
     metrics = [

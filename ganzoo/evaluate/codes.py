@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganzoo.errors import UsageError
 from ganzoo.evaluate.evidence import Draft, Evidence
 from ganzoo.evaluate.resampling import bootstrap, find_interval, resample_means
 from ganzoo.inputs import Codes, Rows
@@ -28,11 +29,10 @@ SHAPE_UNITS = {"slant": "degrees", "width": "pixels", "height": "pixels"}
 def measure_codes(evidence: Evidence) -> Iterator[Draft]:
     """Agreement of the first category with the predicted class, and what each number changes."""
     model, rows = evidence.model, evidence.rows
-    name = find_codes(model) if model else None
-    if model is None or rows is None or name is None:
+    codes = find_codes(model) if model else None
+    if model is None or rows is None or codes is None:
         return
-    spec, classes = model.inputs[name], evidence.extractor.classes
-    assert isinstance(spec, Codes)
+    (name, spec), classes = codes, evidence.extractor.classes
     if spec.categories and spec.categories[0] <= len(classes) <= MOST_CLASSES:
         values = spec.draw(name, rows)[:, : spec.categories[0]].argmax(1)
         counts = count_pairs(values, evidence.fake.read, spec.categories[0], len(classes))
@@ -54,7 +54,7 @@ def measure_codes(evidence: Evidence) -> Iterator[Draft]:
     if not isinstance(output, Picture) or output.channels != 1:
         return
     for number in range(spec.continuous):
-        first, last = draw_number(model, name, number, rows.seed, CODE_VALUES)
+        first, last = draw_number(model, number, rows.seed, CODE_VALUES)
         means = resample_means(torch.cat([first, last], dim=1))
         whole = describe_shape(last.mean(0)) - describe_shape(first.mean(0))
         drawn = describe_shape(means[:, 3:]) - describe_shape(means[:, :3])
@@ -71,11 +71,11 @@ def measure_codes(evidence: Evidence) -> Iterator[Draft]:
             )
 
 
-def find_codes(model: Model) -> str | None:
-    """Name of the input that holds codes."""
+def find_codes(model: Model) -> tuple[str, Codes] | None:
+    """Name and specification of the input that holds codes."""
     for name, spec in model.inputs.items():
         if isinstance(spec, Codes):
-            return name
+            return name, spec
     return None
 
 
@@ -100,17 +100,17 @@ def match_classes(counts: Tensor) -> tuple[int, list[int]]:
     return max(best.values())
 
 
-def draw_number(
-    model: Model, name: str, number: int, seed: int, values: tuple[float, ...]
-) -> list[Tensor]:
+def draw_number(model: Model, number: int, seed: int, values: tuple[float, ...]) -> list[Tensor]:
     """Moments of samples with number `number` set to each of `values`, all else equal."""
-    spec = model.inputs[name]
-    assert isinstance(spec, Codes)
+    codes = find_codes(model)
+    if codes is None:
+        raise UsageError(f"{model.name} takes no codes")
+    name, spec = codes
     drawn, found = spec.draw(name, Rows(seed, CODE_SAMPLES)), []
     for value in values:
-        codes = drawn.clone()
-        codes[:, sum(spec.categories) + number] = value
-        inputs: dict[str, Any] = {name: codes}
+        changed = drawn.clone()
+        changed[:, sum(spec.categories) + number] = value
+        inputs: dict[str, Any] = {name: changed}
         made = model.sample(CODE_SAMPLES, seed=seed, batch_size=250, **inputs).tensor
         found.append(measure_ink(made))
     return found
