@@ -13,6 +13,7 @@ from ganzoo.errors import Collapsed, GanzooError, RunError, UsageError
 from ganzoo.gan import GAN, Phase
 from ganzoo.inputs.streams import derive_seed
 from ganzoo.training import checkpoint, compiled, log
+from ganzoo.training.accumulate import split_step
 from ganzoo.training.ahead import Ahead, Batches
 from ganzoo.training.augment import Augment
 from ganzoo.training.ema import Average
@@ -199,11 +200,23 @@ class Trainer:
         position = (self.index * engine.world + engine.rank) * size
         seed = derive_seed(engine.seed, phase.name, "data")
         batch = engine.batch(self.ahead.take(position, size, seed, engine.world * size))
-        for update in engine.drive(self.gan.losses(batch, step)):
-            engine.move(self.movers[update.player], update.loss, self.index)
-            buffer.add(self.index, f"loss/{update.player}", update.loss)
-            for key, value in update.log.items():
-                buffer.add(self.index, key, value)
+        parts = [
+            engine.drive(self.gan.losses(*part))
+            for part in split_step(batch, step, self.recipe.accumulate)
+        ]
+        ended = False
+        while not ended:
+            for number, part in enumerate(parts):
+                update = next(part, None)
+                if update is None:
+                    ended = True
+                    continue
+                mover = self.movers[update.player]
+                engine.move(mover, update.loss, self.index, number, len(parts))
+                buffer.add(self.index, f"loss/{update.player}", update.loss)
+                for key, value in update.log.items():
+                    buffer.add(self.index, key, value)
+                del update  # and its graph, before the next part builds one
         if self.augment.missed:
             raise UsageError(
                 "--augment: no discriminator is called with images (n, channels, height, width)"

@@ -16,8 +16,8 @@ import msgspec
 from ganzoo.files import Record
 
 MANY = 10**12
-"""Upper bound of steps and epochs."""
-Steps = Annotated[int, msgspec.Meta(gt=0, lt=MANY)]
+"""Upper bound of numbers, to catch a typo."""
+Positive = Annotated[int, msgspec.Meta(gt=0, lt=MANY)]
 Epochs = Annotated[float, msgspec.Meta(gt=0, lt=MANY)]
 BatchSize = Annotated[int, msgspec.Meta(gt=0, lt=2**24)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -61,6 +61,9 @@ class Fixed(Record, frozen=True, kw_only=True):
             "Applied to what discriminators see."
         ),
     ] = []
+    accumulate: Annotated[
+        Positive, option("Parts of a batch that are computed in turn, for less memory.")
+    ] = 1
     compile: Annotated[
         bool, option("torch.compile the networks where possible: a slow start, then faster.")
     ] = False
@@ -97,12 +100,12 @@ class Recipe(Fixed, frozen=True, kw_only=True):
     settings: Annotated[
         dict[str, Any], option("A setting of the plugin: name=value.", repeats=False)
     ] = msgspec.field(default_factory=dict, name="config")
-    steps: Annotated[Steps | None, option("Training steps of each phase.")] = None
+    steps: Annotated[Positive | None, option("Training steps of each phase.")] = None
     epochs: Annotated[Epochs | None, option("Training length as passes over the data.")] = None
     batch_size: Annotated[BatchSize | None, option("Examples in a step.")] = None
     device: Annotated[str, option("auto, cpu, cuda or mps.", repeats=False)] = "auto"
     precision: Annotated[str, option("auto, bf16 or fp32.")] = "auto"
-    log_every: Annotated[Steps, option("Steps between log rows.", repeats=False)] = 50
+    log_every: Annotated[Positive, option("Steps between log rows.", repeats=False)] = 50
     sample_every: Annotated[Count, option("Steps between sample grids; 0: only at the end.")] = 500
     checkpoint_every: Annotated[
         Count, option("Steps between checkpoints; 0: only at the end.", repeats=False)

@@ -10,7 +10,7 @@ import shlex
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -18,13 +18,12 @@ from ganzoo import files
 from ganzoo.errors import OutputExists, RunError, UsageError
 from ganzoo.files import Record, write_json
 from ganzoo.text import is_utf8
-from ganzoo.training.recipe import Count, Fixed
+from ganzoo.training.recipe import Count, Fixed, Positive
 from ganzoo.zoo.manifest import DataSet, Parent
 
 RUN, LOCAL = "run.json", "local.json"
 LARGEST_RECORD = 1_000_000
 """Bytes."""
-Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Run(Fixed, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from ganzoo.plugin import Plugin
 from ganzoo.sampling.assembly import model_config
 from ganzoo.spec import Data, Picture
 from ganzoo.training import checkpoint, freeze, record
+from ganzoo.training.accumulate import check_parts
 from ganzoo.training.artifacts import Artifacts
 from ganzoo.training.engine import Engine
 from ganzoo.training.health import Health
@@ -77,6 +78,7 @@ class Session:
             record.check_folder(self.folder, force)
         self.batches = self.data.bind(self.fields)
         self.phases = self._set_lengths()
+        check_parts(self.phases, self.recipe.accumulate)
         self.run = self._describe()
         if self.engine.main:
             record.empty_folder(self.folder)
