@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from translation import CPU, Classifier, moved
 
 from ganzoo.config import convert
 from ganzoo.data.order import indices
 from ganzoo.data.sources import open_set
+from ganzoo.evaluate.translation import CPU, ImageClassifier, shift_images
 from ganzoo.inputs.streams import make_generator
 from ganzoo.pictures.images import to_float
 from ganzoo.sampling.device import choose_precision
@@ -85,7 +85,7 @@ class Ranker:
 class Reader:
     """Reads which of `words` stands before the word that is asked about."""
 
-    network: Classifier
+    network: ImageClassifier
     words: tuple[str, ...]
     before: str
 
@@ -138,7 +138,7 @@ def learnt(nets: nn.Module, steps: int, rate: float, loss: Callable[[int], Tenso
 def seen(told: Told, step: int, seed: int) -> tuple[Tensor, list[tuple[str, ...]]]:
     """A batch: mirrored by chance, and moved; with its captions."""
     places = indices(step * BATCH, BATCH, len(told.pictures), seed)
-    pictures = moved(to_float(told.pictures[torch.from_numpy(places)]))
+    pictures = shift_images(to_float(told.pictures[torch.from_numpy(places)]))
     mirrored = torch.where(torch.rand(BATCH, 1, 1, 1) < 0.5, pictures.flip(3), pictures)
     return mirrored, [told.captions[place] for place in places]
 
@@ -180,7 +180,7 @@ def reader(train: Told, word: str, steps: int, seed: int) -> Reader:
     kept = [place for place, name in enumerate(found) if name in words]
     part = Told(train.pictures[kept], [(str(words.index(found[place] or "")),) for place in kept])
     made = Reader(
-        Classifier(train.pictures.shape[1], len(words)).to(memory_format=torch.channels_last),
+        ImageClassifier(train.pictures.shape[1], len(words)).to(memory_format=torch.channels_last),
         words,
         word,
     )

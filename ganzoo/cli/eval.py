@@ -15,7 +15,8 @@ from ganzoo.errors import OutputExists, UsageError
 from ganzoo.evaluate.groups import GROUPS
 
 if TYPE_CHECKING:
-    from ganzoo.evaluate.evaluation import EvalOptions, Evaluation
+    from ganzoo.evaluate.evaluation import Evaluation
+    from ganzoo.evaluate.evidence import EvalOptions
     from ganzoo.evaluate.protocol import Figure, FigurePair, Report
     from ganzoo.sampling.model import Model
 
@@ -74,7 +75,7 @@ def evaluate(
             raise OutputExists(path)
 
     def build_options() -> EvalOptions:
-        from ganzoo.evaluate.evaluation import EvalOptions
+        from ganzoo.evaluate.evidence import EvalOptions
 
         if data is None:
             example = "mnist, cifar10, a folder ..."

@@ -6,7 +6,7 @@ import datetime
 import shlex
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,13 +14,14 @@ import torch
 from ganzoo.data.sources import DataSet, open_set
 from ganzoo.errors import DataError, UsageError
 from ganzoo.evaluate import extractors, requests
-from ganzoo.evaluate.evidence import Evidence
+from ganzoo.evaluate.evidence import EvalOptions, Evidence, Measure, MeasureTranslator
 from ganzoo.evaluate.extractors import require_pictures
 from ganzoo.evaluate.groups import select_groups
 from ganzoo.evaluate.neighbours import Neighbours
 from ganzoo.evaluate.network import to_levels
 from ganzoo.evaluate.observed import Observed
-from ganzoo.evaluate.protocol import DRAWN, Protocol, Report
+from ganzoo.evaluate.protocol import DRAWN, Figure, Protocol, Report
+from ganzoo.evaluate.translation import find_size, list_directions
 from ganzoo.inputs import Rows
 from ganzoo.sampling.device import describe
 from ganzoo.sampling.model import Model
@@ -31,23 +32,6 @@ EVAL_BATCH = 250
 LEAST_IMAGES = 100
 """Fewest samples, and fewest real images."""
 Advance = Callable[[int], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvalOptions:
-    """What to measure. `real`: number of images of the split, None for all; `figures`: names of
-    groups, all if empty; `neighbours`: whether to find the nearest real images."""
-
-    data: str
-    root: Path | None = None
-    split: str = "train"
-    samples: int = 10_000
-    real: int | None = None
-    extractor: str | None = None
-    seed: int = 0
-    batch_size: int | None = None
-    figures: tuple[str, ...] = ()
-    neighbours: bool = False
 
 
 @dataclass
@@ -65,6 +49,11 @@ def evaluate(model: Model, options: EvalOptions, progress: Advance | None = None
     started = time.perf_counter()
     advance = progress or (lambda count: None)
     groups = select_groups(options.figures)
+    if list_directions(model):
+        return Evaluation(evaluate_translator(model, options))
+    if all(group.translators for group in groups.values()):
+        names = ",".join(options.figures)
+        raise UsageError(f"--figures {names}: {model.name} does not translate images")
     output = model.plugin.output(model.config)
     if not isinstance(output, Picture):
         kind = type(output).__name__.lower()
@@ -124,9 +113,49 @@ def evaluate(model: Model, options: EvalOptions, progress: Advance | None = None
     )
     figures = []
     for group in groups.values():
-        measure = group.load()
-        figures += [draft.complete(protocol) for draft in measure(evidence)]
-    report = Report(
+        if not group.translators:
+            measure: Measure = group.load()
+            figures += [draft.complete(protocol) for draft in measure(evidence)]
+    return Evaluation(build_report(model, options, figures, started), nearest)
+
+
+def evaluate_translator(model: Model, options: EvalOptions) -> Report:
+    """Figures of a model that translates images between two domains, on the test split."""
+    started = time.perf_counter()
+    options = replace(options, split="test")
+    groups = [group for group in select_groups(options.figures).values() if group.translators]
+    if not groups:
+        names = ",".join(options.figures)
+        raise UsageError(f"--figures {names}: {model.name} translates images; use translation")
+    data = open_split(options)
+    protocol = Protocol(
+        data=data.facts.name,
+        digest=data.digest(),
+        split=options.split,
+        real=data.facts.count,
+        fake=data.facts.count,
+        channels=model.config.channels,
+        size=find_size(model),
+        resizer="none",
+        extractor="none",
+        sha256="",
+        seed=options.seed,
+        precision=model.precision,
+        inputs="images of the data",
+        ema=any(phase.ema for phase in model.gan.phases()),
+    )
+    figures = []
+    for group in groups:
+        measure: MeasureTranslator = group.load()
+        figures += [draft.complete(protocol) for draft in measure(model, options)]
+    return build_report(model, options, figures, started)
+
+
+def build_report(
+    model: Model, options: EvalOptions, figures: list[Figure], started: float
+) -> Report:
+    """Figures, and what produced them. `started`: when the evaluation started."""
+    return Report(
         model=model.name,
         weights=model.digest,
         figures=figures,
@@ -137,7 +166,6 @@ def evaluate(model: Model, options: EvalOptions, progress: Advance | None = None
         version=VERSION,
         torch=str(torch.__version__),
     )
-    return Evaluation(report, nearest)
 
 
 def open_split(options: EvalOptions) -> DataSet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -15,6 +16,23 @@ from ganzoo.evaluate.protocol import Figure, Protocol
 from ganzoo.evaluate.resampling import Interval
 from ganzoo.inputs import Rows
 from ganzoo.sampling.model import Model
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalOptions:
+    """What to measure. `real`: number of images of the split, None for all; `figures`: names of
+    groups, all if empty; `neighbours`: whether to find the nearest real images."""
+
+    data: str
+    root: Path | None = None
+    split: str = "train"
+    samples: int = 10_000
+    real: int | None = None
+    extractor: str | None = None
+    seed: int = 0
+    batch_size: int | None = None
+    figures: tuple[str, ...] = ()
+    neighbours: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +96,8 @@ class Draft:
 
 Measure = Callable[[Evidence], Iterator[Draft]]
 """Computes a group of figures; yields none if they do not apply."""
+MeasureTranslator = Callable[[Model, EvalOptions], Iterator[Draft]]
+"""The same for models that translate images, which cannot be drawn from a seed."""
 
 
 def warn_few(count: int, enough: int, why: str, where: str = "") -> tuple[str, ...]:

@@ -8,29 +8,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ganzoo import extensions
 from ganzoo.errors import UsageError, did_you_mean, near
-
-if TYPE_CHECKING:
-    from ganzoo.evaluate.evidence import Measure
 
 ENTRY_POINTS = "ganzoo.figures"
 
 
 @dataclass(frozen=True)
 class Group:
-    """`summary`: names of the figures; `function`: "module:name" of a Measure, imported on use."""
+    """`summary`: names of the figures; `function`: "module:name" of a Measure, imported on use.
+
+    `translators`: whether it is a MeasureTranslator, for models that translate images."""
 
     summary: str
     function: str
+    translators: bool = False
 
-    def load(self) -> Measure:
+    def load(self) -> Any:
         """Import the function."""
         module, _, name = self.function.partition(":")
-        measure: Measure = getattr(import_module(module), name)
-        return measure
+        return getattr(import_module(module), name)
 
 
 GROUPS = {
@@ -40,6 +39,11 @@ GROUPS = {
     "is": Group("Inception score", "ganzoo.evaluate.figures:measure_inception"),
     "classes": Group("class shares and accuracy", "ganzoo.evaluate.figures:measure_classes"),
     "msssim": Group("MS-SSIM of pairs", "ganzoo.evaluate.figures:measure_diversity"),
+    "translation": Group(
+        "domain reached, cycle and edges kept by a translator",
+        "ganzoo.evaluate.translation:measure_translation",
+        translators=True,
+    ),
     "codes": Group("meaning of an InfoGAN's codes", "ganzoo.evaluate.codes:measure_codes"),
 }
 FORMER = {"balls": "prdc"}

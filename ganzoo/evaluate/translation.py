@@ -1,0 +1,198 @@
+"""What an image translator changes and what it keeps, on the test split of a data set of two domains.
+
+A classifier of the domains, trained on the train split alone, says to which domain real and translated
+images belong. It is independent of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ganzoo.data.batches import Batches
+from ganzoo.data.sources import DataSet, open_set
+from ganzoo.evaluate.evidence import Draft, EvalOptions
+from ganzoo.evaluate.resampling import bootstrap, find_interval, resample_means
+from ganzoo.inputs import Choice
+from ganzoo.pictures import images
+from ganzoo.sampling.device import choose_precision
+from ganzoo.sampling.model import Model
+from ganzoo.sampling.samples import SAMPLE, precise
+from ganzoo.spec import Data, Picture
+
+DOMAINS = "AB"
+JUDGE_BATCH, JUDGE_EPOCHS, JUDGE_SEED = 32, 30, 1
+TRANSLATED_AT_ONCE = 16
+CPU = torch.device("cpu")
+
+
+class ImageClassifier(nn.Module):
+    """Images (n, channels, h, w) in [-1, 1] -> logits (n, outputs)."""
+
+    def __init__(self, channels: int, outputs: int = 1) -> None:
+        super().__init__()
+        widths = (channels, 32, 64, 128, 128)
+        layers: list[nn.Module] = []
+        for before, after in pairwise(widths):
+            convolution = nn.Conv2d(before, after, 3, padding=1, bias=False)
+            layers += [convolution, nn.BatchNorm2d(after), nn.ReLU(True), nn.MaxPool2d(2)]
+        head = nn.Linear(widths[-1], outputs)
+        self.features = nn.Sequential(
+            *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.3), head
+        )
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return torch.as_tensor(self.features(pictures))
+
+
+def list_directions(model: Model) -> tuple[str, ...]:
+    """Directions of a translator, such as A2B; () for other models."""
+    spec = model.inputs.get("direction")
+    return spec.options if isinstance(spec, Choice) else ()
+
+
+def find_size(model: Model) -> int:
+    """Side of the images that the model was trained on, or cropped from."""
+    config = model.config
+    return int(config.size if hasattr(config, "size") else config.load)
+
+
+def measure_translation(model: Model, options: EvalOptions) -> Iterator[Draft]:
+    """Figures of each direction; see `measure_direction`."""
+    channels, size = model.config.channels, find_size(model)
+    train, test = (open_set(options.data, root=options.root, split=s) for s in ("train", "test"))
+    sets = [bind_domain(train, letter, channels, size, flip=True) for letter in DOMAINS]
+    judge = train_judge(sets, channels, JUDGE_EPOCHS, JUDGE_SEED)
+    real = {letter: load_all(bind_domain(test, letter, channels, size)) for letter in DOMAINS}
+    right = sum(float(is_member(judge, real[d], d).mean()) for d in DOMAINS) / len(DOMAINS)
+    described = f"{JUDGE_EPOCHS} epochs, seed {JUDGE_SEED}, {100 * right:.1f} % right"
+    for direction in list_directions(model):
+        yield from measure_direction(model, judge, real, direction, described)
+
+
+def measure_direction(
+    model: Model, judge: ImageClassifier, real: dict[str, Tensor], direction: str, described: str
+) -> Iterator[Draft]:
+    """Of a direction such as A2B, with images `real` of both domains:
+
+    shares of real A, translated A and real B that the judge assigns to B; the way gone, (translated A -
+    real A) / (real B - real A) of these shares; cycle L1, mean absolute difference of images and their
+    return in units of [0, 1]; edges kept, correlation of edge maps before and after, and of unrelated
+    images as a baseline. `described`: the judge, for the protocol."""
+    before, after = direction.split("2")
+    originals, targets = real[before], real[after]
+    made = translate(model, originals, direction)
+    translated = made[SAMPLE]
+    members = [is_member(judge, part, after) for part in (originals, translated, targets)]
+    start, reached, end = (float(part.mean()) for part in members)
+    labels = (f"real {before}", f"translated {before}", f"real {after}")
+    settings = {"judge": described}
+    for label, rows, fake in zip(labels, members, (0, len(translated), 0), strict=True):
+        yield Draft(
+            name=f"{direction}: {label} called {after}",
+            value=float(rows.mean()),
+            interval=bootstrap(rows),
+            better="level",
+            settings=settings,
+            real=0 if fake else len(rows),
+            fake=fake,
+            bare=True,
+        )
+    means = [resample_means(rows) for rows in members]
+    yield Draft(
+        name=f"{direction}: way gone",
+        value=(reached - start) / max(end - start, 1e-6),
+        interval=find_interval((means[1] - means[0]) / (means[2] - means[0]).clamp(min=1e-6)),
+        better="high",
+        settings=settings,
+        fake=len(translated),
+        bare=True,
+    )
+    old, new = find_edges(originals), find_edges(translated)
+    rows_by_name = {
+        "edges kept": (old * new).sum(dim=1),
+        "edges of unrelated pictures": (old * new.roll(1, 0)).sum(dim=1),
+    }
+    if "returned" in made:
+        apart = (made["returned"] - originals).abs().flatten(1).mean(dim=1) / 2
+        rows_by_name = {"cycle L1": apart, **rows_by_name}
+    for name, rows in rows_by_name.items():
+        yield Draft(
+            name=f"{direction}: {name}",
+            value=float(rows.mean()),
+            interval=bootstrap(rows),
+            better="high" if name == "edges kept" else "low",
+            real=0,
+            fake=len(translated),
+            bare=True,
+        )
+
+
+def bind_domain(
+    data: DataSet, letter: str, channels: int, size: int, flip: bool = False
+) -> Batches:
+    """Images of one domain; `flip`: mirrored at random."""
+    return data.bind(Data({letter: Picture(channels, size, flip)}, unpaired=True))
+
+
+def load_all(batches: Batches) -> Tensor:
+    """All images of a domain once, in [-1, 1]."""
+    return images.to_float(next(iter(batches.take(0, batches.count, 0).values())))
+
+
+def train_judge(sets: Sequence[Batches], channels: int, epochs: int, seed: int) -> ImageClassifier:
+    """Train a classifier whose logit is of belonging to B, on equal numbers of A and B.
+
+    Images are mirrored, and shifted by up to an eighth of the side."""
+    torch.manual_seed(seed)
+    model = ImageClassifier(channels).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3, weight_decay=0.01)
+    steps = epochs * max(part.count for part in sets) // JUDGE_BATCH
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
+    answers = torch.arange(2.0).repeat_interleave(JUDGE_BATCH)
+    for step in range(steps):
+        batch = [part.take(step * JUDGE_BATCH, JUDGE_BATCH, seed) for part in sets]
+        both = torch.cat([next(iter(part.values())) for part in batch])
+        with precise(CPU, choose_precision("auto", CPU)):
+            logits = model(shift_images(images.to_float(both))).flatten()
+        optimizer.zero_grad()
+        torch.autograd.backward(F.binary_cross_entropy_with_logits(logits.float(), answers))
+        optimizer.step()
+        schedule.step()
+    return model.eval()
+
+
+def shift_images(pictures: Tensor) -> Tensor:
+    """Shift all images by the same random offset, reflected at the border."""
+    most = pictures.shape[-1] // 8
+    down, right = (int(shift) for shift in torch.randint(-most, most + 1, (2,)))
+    padded = F.pad(pictures, (most,) * 4, mode="reflect").roll((down, right), (2, 3))
+    return padded[..., most:-most, most:-most]
+
+
+@torch.inference_mode()
+def is_member(judge: ImageClassifier, pictures: Tensor, letter: str) -> Tensor:
+    """1.0 for each image that the judge assigns to a domain, else 0.0; (n,)."""
+    in_b = torch.cat([judge(part) for part in pictures.split(500)]).flatten() > 0
+    return (in_b if letter == "B" else ~in_b).float()
+
+
+def find_edges(pictures: Tensor) -> Tensor:
+    """Edge maps (n, (h - 2) (w - 2)): Sobel magnitude of brightness, centred, of length 1."""
+    grey = pictures.mean(dim=1, keepdim=True)
+    across = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+    slopes = F.conv2d(grey, torch.stack([across, across.T])[:, None])
+    steep = torch.linalg.vector_norm(slopes, dim=1).flatten(1)
+    return F.normalize(steep - steep.mean(dim=1, keepdim=True), dim=1)
+
+
+def translate(model: Model, pictures: Tensor, direction: str) -> dict[str, Tensor]:
+    """`sample`, and `returned` from models that translate back."""
+    size, parts = TRANSLATED_AT_ONCE, []
+    for part in pictures.split(size):
+        made = model.sample(len(part), seed=0, batch_size=size, image=part, direction=direction)
+        parts.append({SAMPLE: made.tensor, **made.views})
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
