@@ -24,8 +24,8 @@ from ganzoo.sampling.samples import precise
 from ganzoo.spec import Data, Picture
 from ganzoo.text import encode, positions, vocabulary
 from ganzoo_stackgan import StackGANConfig
-from ganzoo_stackgan.model import matching_loss, same
-from ganzoo_stackgan.networks import Matcher, Sentence
+from ganzoo_stackgan.model import matching_loss, same_captions
+from ganzoo_stackgan.networks import Matcher, TextEncoder
 
 AMONG, BATCH, LEAST = 100, 128, 20
 """Captions that one is ranked among; pictures a step; pictures that a word needs to be learnt."""
@@ -63,7 +63,7 @@ class Told:
 class Ranker:
     """Says how well sentences fit pictures."""
 
-    sentence: Sentence
+    sentence: TextEncoder
     matcher: Matcher
     config: StackGANConfig
 
@@ -152,7 +152,7 @@ def ranker(train: Told, size: int, steps: int, seed: int) -> Ranker:
         pictures, groups = seen(train, step, seed)
         tokens = made.tokens([group[draw.integers(len(group))] for group in groups])
         small = F.avg_pool2d(pictures, pictures.shape[-1] // size)
-        return matching_loss(made.matcher(small, made.sentence(tokens)), same(tokens))
+        return matching_loss(made.matcher(small, made.sentence(tokens)), same_captions(tokens))
 
     learnt(nn.ModuleList([made.sentence, made.matcher]), steps, 2e-3, loss)
     return made
@@ -163,7 +163,7 @@ def untaught(train: Told, size: int) -> Ranker:
     words = vocabulary(caption for group in train.captions for caption in group)
     sizes = {"channels": train.pictures.shape[1], "stage1": size, "size": 2 * size}
     config = convert({**MATCHER, **sizes, "vocabulary": words}, StackGANConfig, "the matcher")
-    return Ranker(Sentence(config), Matcher(config), config)
+    return Ranker(TextEncoder(config), Matcher(config), config)
 
 
 def reader(train: Told, word: str, steps: int, seed: int) -> Reader:

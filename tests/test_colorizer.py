@@ -26,7 +26,7 @@ from ganzoo.spec import Facts
 from ganzoo.training.run import train
 from ganzoo.zoo import registry
 from ganzoo_colorizer import halo
-from ganzoo_colorizer.model import coloured, to_lab, to_rgb
+from ganzoo_colorizer.model import select_colourful, to_lab, to_rgb
 
 N = 4
 SMALL: dict[str, Any] = {
@@ -343,9 +343,15 @@ def test_the_logged_chroma_is_a_share_of_the_truths() -> None:
 
 
 def test_grey_pictures_are_no_examples() -> None:
-    assert coloured(torch.tensor([5.0, 0.1, 9.0, 0.2, 0.3]), 2.0).tolist() == [0, 2, 0, 2, 0]
-    assert coloured(torch.tensor([0.1, 0.2, 0.3]), 2.0).tolist() == [0, 1, 2]
-    assert coloured(torch.tensor([0.1, 0.2, 0.3]), 0.0).tolist() == [0, 1, 2]
+    assert select_colourful(torch.tensor([5.0, 0.1, 9.0, 0.2, 0.3]), 2.0).tolist() == [
+        0,
+        2,
+        0,
+        2,
+        0,
+    ]
+    assert select_colourful(torch.tensor([0.1, 0.2, 0.3]), 2.0).tolist() == [0, 1, 2]
+    assert select_colourful(torch.tensor([0.1, 0.2, 0.3]), 0.0).tolist() == [0, 1, 2]
     gan, batch = built(**SMALL), pictures()
     mixed = torch.cat([batch[:2], batch[:2].mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)])
     expected = updates(built(**SMALL), batch[[0, 1, 0, 1]])["generator"].loss
@@ -432,7 +438,7 @@ def test_the_size_is_never_more_than_the_datas(
 
 def test_grey_data_are_refused() -> None:
     plugin = registry.get("colorizer")
-    with pytest.raises(DataError, match="holds grey pictures"):
+    with pytest.raises(DataError, match="holds grey images"):
         plugin.adapt(
             plugin.config(), Facts(name="mnist", kind="images", count=1, channels=1, size=28)
         )

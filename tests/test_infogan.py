@@ -45,15 +45,17 @@ def played(gan: Any) -> tuple[list[Update], list[Any]]:
     return updates, returned
 
 
-def guess_and_codes(n: int = 5) -> tuple[Any, Any]:
-    from ganzoo_infogan.model import Drawn
-    from ganzoo_infogan.networks import Guess
+def posterior_and_codes(n: int = 5) -> tuple[Any, Any]:
+    from ganzoo_infogan.model import CodeBatch
+    from ganzoo_infogan.networks import Posterior
 
     rng = torch.Generator().manual_seed(3)
     logits = (torch.randn(n, 4, generator=rng) * 2, torch.randn(n, 2, generator=rng))
-    guess = Guess(logits, torch.randn(n, 3, generator=rng), torch.randn(n, 3, generator=rng))
+    posterior = Posterior(
+        logits, torch.randn(n, 3, generator=rng), torch.randn(n, 3, generator=rng)
+    )
     chosen = (torch.tensor([0, 3, 1, 2, 3]), torch.tensor([1, 1, 0, 0, 1]))
-    return guess, Drawn(chosen, torch.rand(n, 3, generator=rng) * 2 - 1)
+    return posterior, CodeBatch(chosen, torch.rand(n, 3, generator=rng) * 2 - 1)
 
 
 # ---- networks
@@ -70,13 +72,13 @@ def test_shapes(size: int, categories: tuple[int, ...], continuous: int, varianc
     gan = PLUGIN.build(config)
     images = gan.generator(torch.zeros(2, 4), torch.zeros(2, sum(categories) + continuous))
     assert images.shape == (2, 3, size, size)
-    score, guess = gan.discriminator(images)
+    score, posterior = gan.discriminator(images)
     assert score.shape == (2,)
-    assert tuple(logits.shape for logits in guess.categories) == tuple(
+    assert tuple(logits.shape for logits in posterior.categories) == tuple(
         (2, size) for size in categories
     )
-    assert guess.mean.shape == guess.log_variance.shape == (2, continuous)
-    assert variance == "learned" or not guess.log_variance.any()
+    assert posterior.mean.shape == posterior.log_variance.shape == (2, continuous)
+    assert variance == "learned" or not posterior.log_variance.any()
 
 
 def test_defaults_are_the_papers_for_mnist() -> None:
@@ -107,61 +109,65 @@ def test_defaults_are_the_papers_for_mnist() -> None:
 def test_categorical_information_by_hand() -> None:
     from ganzoo_infogan.model import categorical_information
 
-    guess, codes = guess_and_codes()
+    posterior, codes = posterior_and_codes()
     expected = 0.0
-    for logits, chosen in zip(guess.categories, codes.chosen, strict=True):
+    for logits, chosen in zip(posterior.categories, codes.categories, strict=True):
         values = logits.double().numpy()
         shares = np.exp(values) / np.exp(values).sum(axis=1, keepdims=True)
         expected += np.mean(
             [np.log(line[k]) for line, k in zip(shares, chosen.tolist(), strict=True)]
         ) + np.log(values.shape[1])
-    assert categorical_information(guess, codes).item() == pytest.approx(expected, rel=1e-5)
+    assert categorical_information(posterior, codes).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_continuous_information_by_hand() -> None:
     from ganzoo_infogan.model import continuous_information
 
-    guess, codes = guess_and_codes()
+    posterior, codes = posterior_and_codes()
     mean, variance, code = (
-        guess.mean.double().numpy(),
-        np.exp(guess.log_variance.double().numpy()),
+        posterior.mean.double().numpy(),
+        np.exp(posterior.log_variance.double().numpy()),
         codes.continuous.numpy(),
     )
     density = np.exp(-((code - mean) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
     expected = (np.log(density) - np.log(1 / 2)).sum(axis=1).mean()
-    assert continuous_information(guess, codes).item() == pytest.approx(expected, rel=1e-4)
+    assert continuous_information(posterior, codes).item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_information_by_torchs_distributions() -> None:
     """Entropy of the codes plus log-likelihood under Q, as eq. 4 has it."""
     from ganzoo_infogan.model import categorical_information, continuous_information
 
-    guess, codes = guess_and_codes()
-    found = zip(guess.categories, codes.chosen, strict=True)
+    posterior, codes = posterior_and_codes()
+    found = zip(posterior.categories, codes.categories, strict=True)
     even = sum(
         Categorical(logits=torch.zeros(one.shape[1])).entropy()
         + Categorical(logits=one).log_prob(chosen).mean()
         for one, chosen in found
     )
-    torch.testing.assert_close(categorical_information(guess, codes), even)
-    likelihood = Normal(guess.mean, (guess.log_variance / 2).exp()).log_prob(codes.continuous)
+    torch.testing.assert_close(categorical_information(posterior, codes), even)
+    likelihood = Normal(posterior.mean, (posterior.log_variance / 2).exp()).log_prob(
+        codes.continuous
+    )
     expected = (
         (likelihood + Uniform(torch.tensor(-1.0), torch.tensor(1.0)).entropy()).sum(dim=1).mean()
     )
-    torch.testing.assert_close(continuous_information(guess, codes), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        continuous_information(posterior, codes), expected, rtol=1e-4, atol=1e-4
+    )
 
 
 def test_codes_read_surely_give_all_their_information() -> None:
     from ganzoo_infogan.model import categorical_information
 
-    guess, codes = guess_and_codes()
-    sure = guess._replace(
+    posterior, codes = posterior_and_codes()
+    sure = posterior._replace(
         categories=tuple(
-            100 * nn.functional.one_hot(k, n) for k, n in zip(codes.chosen, (4, 2), strict=True)
+            100 * nn.functional.one_hot(k, n) for k, n in zip(codes.categories, (4, 2), strict=True)
         )
     )
     assert categorical_information(sure, codes).item() == pytest.approx(math.log(4) + math.log(2))
-    blind = guess._replace(categories=(torch.zeros(5, 4), torch.zeros(5, 2)))
+    blind = posterior._replace(categories=(torch.zeros(5, 4), torch.zeros(5, 2)))
     assert categorical_information(blind, codes).item() == pytest.approx(0, abs=1e-6)
 
 
@@ -174,46 +180,50 @@ def test_losses_are_the_papers(variance: str) -> None:
     from ganzoo_infogan.model import categorical_information, continuous_information
 
     gan = built(information=0.7, information_continuous=0.3, variance=variance)
-    (discriminator, generator), ((real, _), (fake, guess), (again, guess_again)) = played(gan)
-    codes = gan._codes(step(), 6)  # the first that a step draws
+    (discriminator, generator), ((real, _), (fake, posterior), (again, posterior_again)) = played(gan)
+    codes = gan._draw_codes(step(), 6)  # the first that a step draws
 
     def log_sigmoid(raw: Tensor) -> float:
         return float(-np.log1p(np.exp(-raw.detach().double().numpy())).mean())
 
-    def bound(guess: Any) -> float:
-        found = 0.7 * categorical_information(guess, codes) + 0.3 * continuous_information(
-            guess, codes
+    def bound(posterior: Any) -> float:
+        found = 0.7 * categorical_information(posterior, codes) + 0.3 * continuous_information(
+            posterior, codes
         )
         return found.item()
 
     assert discriminator.loss.item() == pytest.approx(
-        -log_sigmoid(real) - log_sigmoid(-fake) - bound(guess), rel=1e-4
+        -log_sigmoid(real) - log_sigmoid(-fake) - bound(posterior), rel=1e-4
     )
     assert generator.loss.item() == pytest.approx(
-        -log_sigmoid(again) - bound(guess_again), rel=1e-4
+        -log_sigmoid(again) - bound(posterior_again), rel=1e-4
     )
     logged = {"score/real", "score/fake", "information/categorical", "information/continuous"}
     assert set(discriminator.log) == logged
     assert discriminator.log["information/categorical"].item() == pytest.approx(
-        categorical_information(guess, codes).item()
+        categorical_information(posterior, codes).item()
     )
 
 
 def test_the_trunk_learns_to_read_codes() -> None:
     gan = built()
-    _, (_, (_, guess), _) = played(gan)
+    _, (_, (_, posterior), _) = played(gan)
     first = gan.discriminator.trunk[0].weight
-    (gradient,) = torch.autograd.grad(guess.mean.sum() + guess.categories[0][:, 0].sum(), first)
+    (gradient,) = torch.autograd.grad(
+        posterior.mean.sum() + posterior.categories[0][:, 0].sum(), first
+    )
     assert gradient.any()
 
 
 def test_codes_are_laid_out_as_sample_has_them() -> None:
-    from ganzoo_infogan.model import Drawn
+    from ganzoo_infogan.model import CodeBatch
 
     gan = built()
     asked = PLUGIN.inputs(gan.config)["code"].parse("k1=2,k2=1,c1=0.25,c2=-0.5", "code", Rows(0, 2))
-    drawn = Drawn((torch.tensor([2, 2]), torch.tensor([1, 1])), torch.tensor([[0.25, -0.5]] * 2))
-    assert torch.equal(gan._joined(drawn), asked)
+    drawn = CodeBatch(
+        (torch.tensor([2, 2]), torch.tensor([1, 1])), torch.tensor([[0.25, -0.5]] * 2)
+    )
+    assert torch.equal(gan._encode_codes(drawn), asked)
 
 
 def test_a_code_is_needed() -> None:

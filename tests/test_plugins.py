@@ -144,7 +144,7 @@ def test_dcgan_takes_the_size_of_the_data(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize(("law", "mean"), [("uniform", 0.5), ("beta", 1 / 6), ("none", 0.0)])
 def test_label_noise_follows_its_law(law: str, mean: float) -> None:
     gan = built("dcgan", size=28, width=4, label_noise=law, noise=1.0)
-    noise = gan._label_noise(Step(0, "train", 1, torch.Generator().manual_seed(0)), 100_000)
+    noise = gan._draw_label_noise(Step(0, "train", 1, torch.Generator().manual_seed(0)), 100_000)
     assert float(noise.mean()) == pytest.approx(mean, abs=0.005)
     if law == "beta":
         assert float((noise < 0.1).float().mean()) == pytest.approx(1 - 0.9**5, abs=0.01)

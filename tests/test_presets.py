@@ -240,7 +240,7 @@ def test_sinusoids_come_from_one_bank_of_latents_within_five() -> None:
     )
     bank = {tuple(row) for row in gan._bank.tolist()}
     assert len(bank) == 32_768
-    assert {tuple(row) for row in other._latent(again, 64).tolist()} <= bank
+    assert {tuple(row) for row in other._draw_latents(again, 64).tolist()} <= bank
     assert sum(tensor.numel() for tensor in gan.state_dict().values()) == 70_272 + 8_385
 
 
@@ -342,7 +342,7 @@ def test_anime_judges_a_sigmoid_by_squares_with_noise_for_both(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     gan = built("dcgan", "anime", width=4)
-    monkeypatch.setattr(gan, "_label_noise", lambda step, n: torch.full((n,), 0.25))
+    monkeypatch.setattr(gan, "_draw_label_noise", lambda step, n: torch.full((n,), 0.25))
     real = torch.rand(4, 3, 64, 64) * 2 - 1
     seen = judged(gan, image=real)
     on_real, on_fake, again = (gan.discriminator(one).sigmoid() for one in seen)

@@ -22,7 +22,7 @@ from ganzoo.training import artifacts
 from ganzoo.training.augment import Augment
 from ganzoo.training.run import train
 from ganzoo.zoo import registry
-from ganzoo_siamese.model import distance, joined, tiles, travelled
+from ganzoo_siamese.model import join_tiles, split_tiles, travel_loss, vector_norm
 from ganzoo_siamese.networks import INSIDE, ChannelNorm, QuartersNorm
 
 N = 4
@@ -59,7 +59,7 @@ def updates(gan: Any) -> dict[str, Update]:
 
 def test_tiles_are_quarters_and_join_again() -> None:
     whole = pictures(2)
-    cut = tiles(whole)
+    cut = split_tiles(whole)
     assert cut.shape == (8, 3, 16, 16)
     for picture in range(2):
         for row in range(2):
@@ -68,7 +68,7 @@ def test_tiles_are_quarters_and_join_again() -> None:
                     picture, :, 16 * row : 16 * row + 16, 16 * column : 16 * column + 16
                 ]
                 assert torch.equal(cut[4 * picture + 2 * row + column], quarter)
-    assert torch.equal(joined(cut), whole)
+    assert torch.equal(join_tiles(cut), whole)
 
 
 def test_the_generator_is_trained_on_tiles_and_judged_on_four_of_them_joined() -> None:
@@ -114,7 +114,7 @@ def travel(content: Vectors, fake: Vectors) -> float:
 
 def vectors(gan: Any) -> tuple[Vectors, Vectors, Vectors]:
     """Of the style's pictures, of the translations and of their originals."""
-    made = joined(gan.generator(tiles(pictures()))).detach()
+    made = join_tiles(gan.generator(split_tiles(pictures()))).detach()
     style, fake, content = (
         gan.siamese(x)[0].detach().double().tolist() for x in (pictures(seed=2), made, pictures())
     )
@@ -150,7 +150,7 @@ def test_beside_a_discriminator_the_losses_are_those_of_the_paper(norm: str) -> 
     )
     gan.discriminator.eval()  # a singular value is the same for all calls
     content, style = pictures(side=64), pictures(side=64, seed=2)
-    made = joined(gan.generator(tiles(content))).detach()
+    made = join_tiles(gan.generator(split_tiles(content))).detach()
     real, fake = (gan.discriminator(x).detach().double() for x in (style, made))
     old, new = (gan.siamese(x)[0].detach().double().tolist() for x in (content, made))
     close = np.mean([max(0, 0.5 - math.hypot(*line)) for line in between(old)])
@@ -213,7 +213,7 @@ def with_and_without(
 @pytest.mark.parametrize("adversary", ["siamese", "patch"])
 def test_the_tone_of_squares_is_to_stay(adversary: str) -> None:
     gan, content, _, update, added = with_and_without("tone", 3, adversary)
-    made = joined(gan.generator(tiles(content))).detach()
+    made = join_tiles(gan.generator(split_tiles(content))).detach()
     means = [picture.reshape(N, 3, 8, 8, 8, 8).mean(dim=(3, 5)) for picture in (made, content)]
     moved = float((means[0] - means[1]).abs().mean())
     assert moved > 0
@@ -223,9 +223,9 @@ def test_the_tone_of_squares_is_to_stay(adversary: str) -> None:
 
 def test_travel_is_nothing_for_the_same_directions_and_two_for_the_opposite() -> None:
     vectors = torch.randn(5, 7)
-    assert float(travelled(vectors, 3 * vectors + 1)) == pytest.approx(0, abs=1e-6)
-    assert float(travelled(vectors, -vectors)) == pytest.approx(2, abs=1e-6)
-    torch.testing.assert_close(distance(torch.tensor([[3.0, 4.0]])), torch.tensor([5.0]))
+    assert float(travel_loss(vectors, 3 * vectors + 1)) == pytest.approx(0, abs=1e-6)
+    assert float(travel_loss(vectors, -vectors)) == pytest.approx(2, abs=1e-6)
+    torch.testing.assert_close(vector_norm(torch.tensor([[3.0, 4.0]])), torch.tensor([5.0]))
 
 
 def test_the_direction_says_what_is_changed_into_what() -> None:
@@ -238,8 +238,8 @@ def test_the_direction_says_what_is_changed_into_what() -> None:
         )
         updates(gan)
         assert next(iter(registry.get("siamese").data(gan.config).fields)) == direction[0]
-    assert torch.equal(seen["A2B"], tiles(pictures()))
-    assert torch.equal(seen["B2A"], tiles(pictures(seed=2)))
+    assert torch.equal(seen["A2B"], split_tiles(pictures()))
+    assert torch.equal(seen["B2A"], split_tiles(pictures(seed=2)))
 
 
 def test_a_tile_comes_out_as_in_the_whole_picture_but_for_its_border() -> None:
@@ -284,10 +284,13 @@ def test_instance_norm_is_over_the_four_tiles_of_a_picture_together_in_training(
     for parameter in norm.parameters():
         nn.init.uniform_(parameter, 0.5, 1.5)
     alone = nn.functional.instance_norm(whole, weight=norm.weight, bias=norm.bias)
-    for maps in (tiles(whole), tiles(whole).contiguous(memory_format=torch.channels_last)):
-        torch.testing.assert_close(joined(norm.train()(maps)), alone)
+    for maps in (
+        split_tiles(whole),
+        split_tiles(whole).contiguous(memory_format=torch.channels_last),
+    ):
+        torch.testing.assert_close(join_tiles(norm.train()(maps)), alone)
     torch.testing.assert_close(norm.eval()(whole), alone)
-    assert not torch.allclose(joined(norm(tiles(whole))), alone, atol=0.1)
+    assert not torch.allclose(join_tiles(norm(split_tiles(whole))), alone, atol=0.1)
     with pytest.raises(ValueError, match="2 maps in training"):
         norm.train()(whole)
 
@@ -314,7 +317,7 @@ def test_what_the_generator_makes_is_a_change_of_the_picture() -> None:
 @pytest.mark.parametrize("adversary", ["siamese", "patch"])
 def test_pictures_of_the_style_are_to_stay(adversary: str) -> None:
     gan, _, style, update, added = with_and_without("identity", 5, adversary)
-    change = float((joined(gan.generator(tiles(style))) - style).detach().abs().mean())
+    change = float((join_tiles(gan.generator(split_tiles(style))) - style).detach().abs().mean())
     assert change > 0
     assert update.log["identity"].item() == pytest.approx(change, rel=1e-3)
     assert added == pytest.approx(5 * change, rel=1e-2)

@@ -34,8 +34,14 @@ from ganzoo.training.loop import Trainer
 from ganzoo.training.recipe import Recipe
 from ganzoo.training.run import train
 from ganzoo.zoo import registry
-from ganzoo_stackgan.model import found, judgement, matching_loss, same, unlike
-from ganzoo_stackgan.networks import SHARPEST, TEMPERATURE, Augmentation, Temperature, normalized
+from ganzoo_stackgan.model import (
+    matching_aware_loss,
+    matching_loss,
+    retrieval_accuracy,
+    same_captions,
+    unlike_captions,
+)
+from ganzoo_stackgan.networks import SHARPEST, TEMPERATURE, Augmentation, Temperature, normalize
 from tests.shapes import shapes
 
 PLUGIN: Any = registry.get("stackgan")
@@ -109,12 +115,12 @@ def test_shapes(stage1: int, size: int, norm: str) -> None:
     gan = built(stage1=stage1, size=size, channels=1, discriminator_norm=norm).eval()
     meaning, epsilon = torch.randn(2, 4), torch.randn(2, 3)
     small = gan.stage1(torch.randn(2, 4), meaning, epsilon)
-    large = gan.stage2(small.pictures, meaning, epsilon)
-    assert small.pictures.shape == (2, 1, stage1, stage1)
-    assert large.pictures.shape == (2, 1, size, size)
+    large = gan.stage2(small.images, meaning, epsilon)
+    assert small.images.shape == (2, 1, stage1, stage1)
+    assert large.images.shape == (2, 1, size, size)
     assert small.kl.shape == large.kl.shape == (2,)
-    assert gan.discriminator1(small.pictures, meaning, meaning).shape == (2, 2)
-    assert gan.discriminator2(large.pictures, meaning).shape == (1, 2)
+    assert gan.discriminator1(small.images, meaning, meaning).shape == (2, 2)
+    assert gan.discriminator2(large.images, meaning).shape == (1, 2)
 
 
 def test_discriminators_are_no_wider_than_eight_times() -> None:
@@ -168,15 +174,21 @@ def test_a_sentence_is_a_vector_of_one_length() -> None:
 
 def test_the_same_sentences_are_found() -> None:
     expected = [[a.tolist() == b.tolist() for b in TOKENS] for a in TOKENS]
-    assert same(TOKENS).tolist() == expected
+    assert same_captions(TOKENS).tolist() == expected
     assert sum(map(sum, expected)) == 9
 
 
 def test_a_sentence_is_not_unlike_itself() -> None:
-    assert unlike(TOKENS, TOKENS.roll(1, dims=0)).tolist() == [False, True, False, True, True]
+    assert unlike_captions(TOKENS, TOKENS.roll(1, dims=0)).tolist() == [
+        False,
+        True,
+        False,
+        True,
+        True,
+    ]
     vectors = torch.randn(4, 100)
     rounded = vectors * (1 + 1e-6 * torch.randn(4, 100))
-    assert unlike(
+    assert unlike_captions(
         vectors, torch.stack([rounded[0], vectors[0], 2 * rounded[2], -rounded[3]])
     ).tolist() == [
         False,
@@ -188,7 +200,7 @@ def test_a_sentence_is_not_unlike_itself() -> None:
 
 def test_matching_against_a_loop() -> None:
     fits = torch.randn(5, 5, generator=torch.Generator().manual_seed(2)) * 3
-    alike, lost, right = same(TOKENS), [], []
+    alike, lost, right = same_captions(TOKENS), [], []
     for matrix in (fits.double().numpy(), fits.double().numpy().T):
         for row, line in enumerate(matrix):
             shares = np.exp(line) / np.exp(line).sum()
@@ -196,7 +208,7 @@ def test_matching_against_a_loop() -> None:
             lost.append(-np.mean([np.log(shares[column]) for column in mates]))
             right.append(int(line.argmax()) in mates)
     assert matching_loss(fits, alike).item() == pytest.approx(np.mean(lost), rel=1e-5)
-    assert found(fits, alike).item() == pytest.approx(np.mean(right))
+    assert retrieval_accuracy(fits, alike).item() == pytest.approx(np.mean(right))
     assert 0 < np.mean(right) < 1
 
 
@@ -226,7 +238,7 @@ def test_the_matcher_is_exact_in_bf16() -> None:
         seen, fits = gan.matcher.picture(pictures(8, 64)), gan.matcher(pictures(8, 64), meaning)
     assert seen.dtype == torch.bfloat16
     assert fits.dtype == torch.float32
-    torch.testing.assert_close(fits, gan.matcher.temperature(meaning @ normalized(seen).T / 64))
+    torch.testing.assert_close(fits, gan.matcher.temperature(meaning @ normalize(seen).T / 64))
 
 
 # ---- conditioning augmentation
@@ -266,10 +278,10 @@ def test_the_game_of_text() -> None:
     gan = built()
     (update,), _ = played(gan, "text")
     small = pictures().view(5, 3, 8, 2, 8, 2).mean(dim=(3, 5))
-    fits, alike = gan.matcher(small, gan.text(TOKENS)), same(TOKENS)
+    fits, alike = gan.matcher(small, gan.text(TOKENS)), same_captions(TOKENS)
     assert update.player == "matcher"
     assert update.loss.item() == pytest.approx(matching_loss(fits, alike).item(), rel=1e-4)
-    assert update.log["match/right"].item() == pytest.approx(found(fits, alike).item())
+    assert update.log["match/right"].item() == pytest.approx(retrieval_accuracy(fits, alike).item())
 
 
 @pytest.mark.parametrize("phase", ["stage-1", "stage-2"])
@@ -320,9 +332,8 @@ def test_the_proportions_are_those_of_the_documents_log() -> None:
         torch.tensor([low]),
         *(torch.tensor([math.log(math.expm1(value))]) for value in (wrong, fake)),
     ]
-    assert judgement(PLUGIN.presets["s06"], *logits, torch.ones(1)).item() == pytest.approx(  # type: ignore[call-arg]
-        total, rel=1e-5
-    )
+    loss = matching_aware_loss(PLUGIN.presets["s06"], *logits, torch.ones(1))  # type: ignore[call-arg]
+    assert loss.item() == pytest.approx(total, rel=1e-5)
     assert PLUGIN.presets["s06"].kl * 3.0703e-05 + 0.3275129497 == pytest.approx(
         0.3275743425, rel=1e-6
     )
@@ -336,7 +347,7 @@ def test_hinge() -> None:
     )
     config = override(PLUGIN.tiny, {"loss": "hinge"})
     assert (
-        judgement(config, real, wrong, drawn, torch.tensor([1.0, 0.0])).item()
+        matching_aware_loss(config, real, wrong, drawn, torch.tensor([1.0, 0.0])).item()
         == 0.25 / 2 + (0.5 + 1.0) / 4
     )
     (_, generator), calls = played(built(loss="hinge", kl=0), "stage-1")
@@ -351,9 +362,9 @@ def test_a_batch_of_one_sentence_has_no_wrong_one() -> None:
     assert torch.isfinite(update.loss)
     logits = torch.tensor([1.0, -2.0])
     expected = surprise(logits, 1).mean() / 2 + surprise(logits, 0).mean() / 4
-    assert judgement(gan.config, logits, logits, logits, torch.zeros(2)).item() == pytest.approx(
-        expected
-    )
+    assert matching_aware_loss(
+        gan.config, logits, logits, logits, torch.zeros(2)
+    ).item() == pytest.approx(expected)
 
 
 def test_the_penalty_is_of_pictures_with_their_sentences() -> None:
@@ -364,7 +375,7 @@ def test_the_penalty_is_of_pictures_with_their_sentences() -> None:
     penalty = gradient.square().sum(dim=(1, 2, 3)).mean()
     torch.testing.assert_close(discriminator.log["penalty"], penalty)
     (real, wrong), (fake,) = calls[0][1], calls[1][1]
-    plain = judgement(gan.config, real, wrong, fake, torch.tensor([0.0, 1, 0, 1, 1]))
+    plain = matching_aware_loss(gan.config, real, wrong, fake, torch.tensor([0.0, 1, 0, 1, 1]))
     torch.testing.assert_close(discriminator.loss, plain + 4 / 2 * 2 * penalty)
     skipped = next(
         gan.losses({"image": pictures(), "caption": TOKENS}, Step(1, "stage-2", 10, step("x").rng))
@@ -418,8 +429,8 @@ def test_views_and_what_they_are_made_of() -> None:
     inputs = asked(gan)
     assert PLUGIN.inputs(gan.config)["condition"] == Latent(10)
     made, meaning = gan.sample(inputs), gan.text(inputs["text"])
-    small = gan.stage1(inputs["latent"], meaning, inputs["condition"][:, :5]).pictures
-    large = gan.stage2(small, meaning, inputs["condition"][:, 5:]).pictures
+    small = gan.stage1(inputs["latent"], meaning, inputs["condition"][:, :5]).images
+    large = gan.stage2(small, meaning, inputs["condition"][:, 5:]).images
     assert set(made) == {"sample", "stage-1", "stages"}
     torch.testing.assert_close(made["sample"], large)
     torch.testing.assert_close(
@@ -446,7 +457,7 @@ def test_the_second_stage_may_go_without_the_sentence(twice: bool) -> None:
     assert PLUGIN.inputs(gan.config)["condition"] == Latent(6 if twice else 3)
     assert torch.isfinite(gan.sample(asked(gan))["sample"]).all()
     one, other = (
-        gan.stage2(pictures(8), meaning, torch.zeros(5, 3)).pictures
+        gan.stage2(pictures(8), meaning, torch.zeros(5, 3)).images
         for meaning in torch.randn(2, 5, 4)
     )
     assert torch.equal(one, other) != twice
@@ -494,11 +505,11 @@ def test_pictures_are_no_larger_than_the_datas(
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"size": 48}, "size=48 is no power of two"),
-        ({"stage1": 12}, "stage1=12 is no power of two"),
+        ({"size": 48}, "size=48 is not a power of two"),
+        ({"stage1": 12}, "stage1=12 is not a power of two"),
         ({"stage1": 64, "size": 64}, "size=64, of the second stage, must be larger than stage1=64"),
         ({"stage1": 4}, "stage1"),
-        ({"r1": 1.0}, "BatchNorm mixes pictures"),
+        ({"r1": 1.0}, "BatchNorm mixes images"),
         ({"words": 65}, "words"),
         ({"vocabulary": ["x" * 201]}, "vocabulary"),
     ],

@@ -263,11 +263,13 @@ def test_kl_is_what_draws_of_the_posterior_say() -> None:
 
 
 def test_a_picture_of_the_right_shades_costs_least() -> None:
-    from ganzoo_vae.model import bernoulli
+    from ganzoo_vae.model import bernoulli_loss
 
     image = torch.full((1, 1, 4, 4), -0.4)  # brightness 0.3
     shades = torch.linspace(0.02, 0.98, 49)
-    costs = [float(bernoulli(torch.logit(shade).expand(1, 1, 4, 4), image)) for shade in shades]
+    costs = [
+        float(bernoulli_loss(torch.logit(shade).expand(1, 1, 4, 4), image)) for shade in shades
+    ]
     assert float(shades[int(np.argmin(costs))]) == pytest.approx(0.3, abs=0.01)
     assert min(costs) == pytest.approx(16 * -(0.3 * math.log(0.3) + 0.7 * math.log(0.7)), rel=1e-3)
 
@@ -334,7 +336,7 @@ def test_files_are_encoded_too(plain: Model, tmp_path: Path) -> None:
 
 
 MISTAKES = [
-    ("conditional", pictures(2), {}, "input 'label': this encoder has to be told the class"),
+    ("conditional", pictures(2), {}, "input 'label': this encoder needs the class"),
     ("conditional", pictures(4), {"label": [0, 1]}, "input 'label': 2 values for 4 images"),
     ("conditional", pictures(2), {"label": "dog"}, "no class 'dog'"),
     ("conditional", pictures(2), {"labels": "circle"}, "did you mean label"),

@@ -1,4 +1,4 @@
-"""cgan: class-conditional GAN for images of 28, 32 or 64 pixels; the class is asked for by name or number."""
+"""cgan: class-conditional GAN for images of 28, 32 or 64 pixels."""
 
 from __future__ import annotations
 
@@ -41,9 +41,11 @@ Layers = Annotated[tuple[Width, ...], Meta(min_length=1, max_length=8)]
 
 
 class CGANConfig(Config, frozen=True, kw_only=True):
-    """`discriminator_condition`: concatenation and embedding put one-hot or learned planes beside the image (values
-    beside its pixels if `network` is mlp); projection adds a linear function of the features for each class
-    (Miyato and Koyama 2018).
+    """The defaults are projection and an auxiliary classifier on DCGAN's networks.
+
+    `discriminator_condition`: concatenation puts one-hot planes beside the image, and embedding a
+    learned one (values beside its pixels if `network` is mlp); projection adds a linear function of
+    the features for each class (Miyato and Koyama 2018).
     """
 
     channels: Channels = 1
@@ -116,12 +118,13 @@ class CGANConfig(Config, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.discriminator_condition == "none" and not self.classifier:
             raise ValueError(
-                "discriminator_condition=none and classifier=0: nothing would tie an image to its class; set one of the two"
+                "discriminator_condition=none and classifier=0: nothing would tie an image to its "
+                "class; set one of the two"
             )
 
 
 def adapt(config: CGANConfig, facts: Facts) -> CGANConfig:
-    """Channels and class names as the data have them; their size where it is one of ours, else the next smaller one."""
+    """Take channels and class names from the data, and the largest size that they have."""
     facts.require("images")
     known = {
         "channels": facts.channels or config.channels,
@@ -132,7 +135,7 @@ def adapt(config: CGANConfig, facts: Facts) -> CGANConfig:
 
 
 def build(config: CGANConfig) -> GAN[CGANConfig]:
-    """The networks."""
+    """Build the networks."""
     from ganzoo_cgan.model import CGAN
 
     return CGAN(config)
@@ -143,24 +146,42 @@ plugin = Plugin(
     summary="Class-conditional GAN for images of 28 to 64 pixels: a class by name or number",
     paper="https://arxiv.org/abs/1411.1784",
     config=CGANConfig,
-    tiny=CGANConfig(classes=("circle", "cross", "square"), latent=4, width=4, classifier=0.5, batch=4, steps=4),
+    tiny=CGANConfig(
+        classes=("circle", "cross", "square"), latent=4, width=4, classifier=0.5, batch=4, steps=4
+    ),
     presets={
-        # two perceptrons that see the class as a one-hot vector, as in the paper
-        "mlp": CGANConfig(network="mlp", discriminator_condition="concatenation", classifier=0.0, batch=128, steps=24_000),
-        # label planes beside the image
+        # perceptrons with a one-hot class, as in the paper
+        "mlp": CGANConfig(
+            network="mlp",
+            discriminator_condition="concatenation",
+            classifier=0.0,
+            batch=128,
+            steps=24_000,
+        ),
+        # one-hot planes beside the image
         "concatenation": CGANConfig(discriminator_condition="concatenation", classifier=0.0),
-        # learned embeddings on both sides
-        "embedding": CGANConfig(generator_condition="embedding", discriminator_condition="embedding", classifier=0.0),
+        # learned embeddings in both networks
+        "embedding": CGANConfig(
+            generator_condition="embedding", discriminator_condition="embedding", classifier=0.0
+        ),
         # Miyato and Koyama 2018: projection, hinge loss, spectral normalization
-        "projection": CGANConfig(classifier=0.0, loss="hinge", real_target=1.0, discriminator_norm="spectral"),
-        # Odena et al. 2017: the discriminator names the class instead of being told it
+        "projection": CGANConfig(
+            classifier=0.0, loss="hinge", real_target=1.0, discriminator_norm="spectral"
+        ),
+        # Odena et al. 2017: the discriminator predicts the class
         "acgan": CGANConfig(discriminator_condition="none", classifier=1.0, classifier_data="all"),
     },
     data=lambda config: Data(
-        {"image": Picture(config.channels, config.size, config.flip), "label": Labels(len(config.classes))}
+        {
+            "image": Picture(config.channels, config.size, config.flip),
+            "label": Labels(len(config.classes)),
+        }
     ),
     adapt=adapt,
-    inputs=lambda config: {"latent": Latent(config.latent, config.latent_law), "label": Label(config.classes)},
+    inputs=lambda config: {
+        "latent": Latent(config.latent, config.latent_law),
+        "label": Label(config.classes),
+    },
     output=lambda config: Picture(config.channels, config.size),
     build=build,
-)  # fmt: skip
+)

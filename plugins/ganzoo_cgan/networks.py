@@ -1,4 +1,4 @@
-"""Generator and discriminator that know the class: perceptrons, or the convolutions of Radford et al. 2016."""
+"""Networks conditioned on a class: perceptrons, or the convolutions of Radford et al. 2016."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ganzoo_cgan import CGANConfig
 
 
 class OneHot(nn.Module):
-    """labels (n,) -> (n, classes), 1 at the class and 0 elsewhere."""
+    """labels (n,) -> (n, classes)."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class OneHot(nn.Module):
 
 
 class Planes(nn.Module):
-    """(n, values) -> (n, values, size, size), each value all over a plane."""
+    """(n, values) -> (n, values, size, size), one constant plane for each value."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -41,15 +41,16 @@ class Generator(nn.Module):
     def __init__(self, config: CGANConfig) -> None:
         super().__init__()
         c, classes = config, len(config.classes)
-        learned = c.generator_condition == "embedding"
         self.convolutional = c.network == "convolution"
-        self.label: nn.Module = nn.Embedding(classes, c.embedding) if learned else OneHot(classes)
-        inputs = c.latent + (c.embedding if learned else classes)
-        self.layers = (
-            upsampling(inputs, c.channels, c.size, c.width)
-            if self.convolutional
-            else _drawing(inputs, c)
-        )
+        self.label: nn.Module
+        if c.generator_condition == "embedding":
+            self.label, inputs = nn.Embedding(classes, c.embedding), c.latent + c.embedding
+        else:
+            self.label, inputs = OneHot(classes), c.latent + classes
+        if self.convolutional:
+            self.layers = upsampling(inputs, c.channels, c.size, c.width)
+        else:
+            self.layers = build_perceptron(inputs, c)
 
     def forward(self, latent: Tensor, labels: Tensor) -> Tensor:
         joined = torch.cat([latent, self.label(labels)], dim=1)
@@ -57,69 +58,68 @@ class Generator(nn.Module):
         return images
 
 
-class Verdict(NamedTuple):
-    """`score`: (n,) logits, whether images are real. `classes`: (n, classes) logits of their class; (n, 0) without a
-    classifier."""
+class Prediction(NamedTuple):
+    """`score`: logits (n,) that images are real; `classes`: logits (n, classes).
+
+    Without a classifier, `classes` is (n, 0).
+    """
 
     score: Tensor
     classes: Tensor
 
 
 class Discriminator(nn.Module):
-    """images, labels (n,) -> Verdict."""
+    """images (n, channels, size, size), labels (n,) -> Prediction."""
 
     def __init__(self, config: CGANConfig) -> None:
         super().__init__()
         c, classes = config, len(config.classes)
         self.convolutional = c.network == "convolution"
-        self.trunk = _looking(c)
-        self.score = _last(c, 1)
-        self.projection = _last(c, classes) if c.discriminator_condition == "projection" else None
-        self.classes = _last(c, classes) if c.classifier else None
-        self.label = _beside(c)
+        self.trunk = build_trunk(c)
+        self.score = build_head(c, 1)
+        projected = c.discriminator_condition == "projection"
+        self.projection = build_head(c, classes) if projected else None
+        self.classes = build_head(c, classes) if c.classifier else None
+        self.label = build_label(c)
 
-    def forward(self, images: Tensor, labels: Tensor) -> Verdict:
-        seen = images if self.convolutional else images.flatten(1)
+    def forward(self, images: Tensor, labels: Tensor) -> Prediction:
+        inputs = images if self.convolutional else images.flatten(1)
         if self.label is not None:
-            seen = torch.cat([seen, self.label(labels).to(seen.dtype)], dim=1)
-        features = self.trunk(seen)
+            inputs = torch.cat([inputs, self.label(labels).to(inputs.dtype)], dim=1)
+        features = self.trunk(inputs)
         score = self.score(features).flatten()
         if self.projection is not None:
-            score = (
-                score + self.projection(features).flatten(1).gather(1, labels[:, None]).flatten()
-            )
-        return Verdict(
-            score,
-            score.new_empty(len(score), 0)
-            if self.classes is None
-            else self.classes(features).flatten(1),
-        )
+            projections = self.projection(features).flatten(1)
+            score = score + projections.gather(1, labels[:, None]).flatten()
+        if self.classes is None:
+            return Prediction(score, score.new_empty(len(score), 0))
+        return Prediction(score, self.classes(features).flatten(1))
 
 
-def _beside(c: CGANConfig) -> nn.Module | None:
-    """labels -> what stands beside the channels, or beside the pixels of a perceptron; None where the image stands alone."""
+def build_label(c: CGANConfig) -> nn.Module | None:
+    """labels (n,) -> planes beside the image, or values beside a perceptron's pixels, if any."""
+    classes = len(c.classes)
     match c.discriminator_condition, c.network:
         case "concatenation", "convolution":
-            return nn.Sequential(OneHot(len(c.classes)), Planes(c.size))
+            return nn.Sequential(OneHot(classes), Planes(c.size))
         case "concatenation", _:
-            return OneHot(len(c.classes))
+            return OneHot(classes)
         case "embedding", "convolution":
-            return nn.Sequential(
-                nn.Embedding(len(c.classes), c.size**2), nn.Unflatten(1, (1, c.size, c.size))
-            )
+            plane = nn.Unflatten(1, (1, c.size, c.size))
+            return nn.Sequential(nn.Embedding(classes, c.size**2), plane)
         case "embedding", _:
-            return nn.Embedding(len(c.classes), c.embedding)
+            return nn.Embedding(classes, c.embedding)
         case _:
             return None
 
 
-def _looking(c: CGANConfig) -> nn.Sequential:
-    """The image with what stands beside it -> features: the smallest maps, or the last hidden layer."""
-    beside = {
-        "concatenation": len(c.classes),
-        "embedding": 1 if c.network == "convolution" else c.embedding,
-    }
-    extra = beside.get(c.discriminator_condition, 0)
+def build_trunk(c: CGANConfig) -> nn.Sequential:
+    """Image and label -> features: the smallest maps, or the last hidden layer."""
+    extra = 0  # channels or values of `build_label`
+    if c.discriminator_condition == "concatenation":
+        extra = len(c.classes)
+    elif c.discriminator_condition == "embedding":
+        extra = 1 if c.network == "convolution" else c.embedding
     if c.network == "convolution":
         norm: Norm = "batch" if c.discriminator_norm == "batch" else "none"
         return downsampling(c.channels + extra, c.size, c.width, norm=norm, slope=c.slope)
@@ -129,23 +129,23 @@ def _looking(c: CGANConfig) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def _last(c: CGANConfig, outputs: int) -> nn.Module:
+def build_head(c: CGANConfig, outputs: int) -> nn.Module:
     """Features -> (n, outputs), or (n, outputs, 1, 1) from maps."""
-    return (
-        head(c.size, c.width, outputs)
-        if c.network == "convolution"
-        else nn.Linear(c.discriminator[-1], outputs)
-    )
+    if c.network == "convolution":
+        return head(c.size, c.width, outputs)
+    return nn.Linear(c.discriminator[-1], outputs)
 
 
-def _drawing(inputs: int, c: CGANConfig) -> nn.Sequential:
-    """Latent and label -> images, by a perceptron with BatchNorm after each layer but the first and the last."""
-    widths = (inputs, *c.generator)
+def build_perceptron(inputs: int, c: CGANConfig) -> nn.Sequential:
+    """The generator (n, inputs) -> images, with BatchNorm on hidden layers but the first."""
     layers: list[nn.Module] = []
-    for number, (before, after) in enumerate(pairwise(widths)):
-        norm = [nn.BatchNorm1d(after)] if number else []
-        layers += [nn.Linear(before, after), *norm, nn.LeakyReLU(c.slope, True)]
+    before = inputs
+    for number, after in enumerate(c.generator):
+        layers.append(nn.Linear(before, after))
+        if number:
+            layers.append(nn.BatchNorm1d(after))
+        layers.append(nn.LeakyReLU(c.slope, True))
+        before = after
     shape = (c.channels, c.size, c.size)
-    return nn.Sequential(
-        *layers, nn.Linear(widths[-1], c.channels * c.size**2), nn.Tanh(), nn.Unflatten(1, shape)
-    )
+    last = nn.Linear(before, c.channels * c.size**2)
+    return nn.Sequential(*layers, last, nn.Tanh(), nn.Unflatten(1, shape))

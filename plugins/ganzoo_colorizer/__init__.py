@@ -1,4 +1,4 @@
-"""colorizer: colours for grey photographs of any size, with the lightness that they came with."""
+"""colorizer: colours for grey photographs of any size, which keep their lightness."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from ganzoo.gan import GAN
 
 VALID = {"size": 120, "multiple": 40, "halo": 39}
-"""Of the layers of network=valid: pictures that its discriminator takes, smallest ones of its generator, and how far a place
-of its output looks."""
-OWN_LAYERS = ("size", "depth", "width", "discriminator_width", "dropout", "strides", "overview")
+"""Of network=valid: side of the discriminator's images, divisor of an image's sides, and radius of
+the generator's receptive field."""
+UNET_SETTINGS = ("size", "depth", "width", "discriminator_width", "dropout", "strides", "overview")
 
 
 class ColorizerConfig(Config, frozen=True, kw_only=True):
@@ -97,53 +97,50 @@ class ColorizerConfig(Config, frozen=True, kw_only=True):
         if self.network == "valid":
             defaults = {field.name: field.default for field in msgspec.structs.fields(type(self))}
             for name, value in {**defaults, "size": VALID["size"]}.items():
-                if name in OWN_LAYERS and getattr(self, name) != value:
+                if name in UNET_SETTINGS and getattr(self, name) != value:
                     raise ValueError(
-                        f"network=valid has fixed layers, to which {name} says nothing: set {name}={value}"
+                        f"network=valid has fixed layers, which ignore {name}: set {name}={value}"
                     )
         elif self.size % self.multiple:
             raise ValueError(
-                f"size={self.size} cannot be halved depth={self.depth} times: take a multiple of {self.multiple}"
+                f"size={self.size} cannot be halved depth={self.depth} times: take a multiple of "
+                f"{self.multiple}"
             )
         elif self.discriminator != "none" and self.size >> self.strides < 3:
             raise ValueError(
-                f"size={self.size} is too small for a discriminator of strides={self.strides}: lower that"
+                f"size={self.size} is too small for a discriminator of strides={self.strides}: "
+                "lower strides"
             )
 
     @property
     def multiple(self) -> int:
-        """What both sides of a picture must be multiples of; the core pads them."""
+        """Divisor of an image's sides; the core pads them."""
         return VALID["multiple"] if self.network == "valid" else 1 << self.depth
 
 
 def halo(config: ColorizerConfig) -> int:
-    """How many pixels around a place its colour depends on: of the U-Net's path through all its levels."""
+    """Radius of the generator's receptive field in pixels."""
     if config.network == "valid":
         return VALID["halo"]
-    return max(
-        max(place - low, high - place)
-        for place in range(config.multiple)
-        for low, high in [seen(place, config.depth)]
-    )
-
-
-def seen(place: int, depth: int) -> tuple[int, int]:
-    """First and last pixel of a line that a place of the U-Net's output looks at, where the line has no ends."""
-    low = high = place
-    for _ in range(depth):  # up: a transposed convolution of kernel 4, stride 2, padding 1
-        low, high = -((2 - low) // 2), (high + 1) // 2
-    for _ in range(depth):  # down: a convolution of the same
-        low, high = 2 * low - 1, 2 * high + 2
-    return low, high
+    radius = 0
+    for place in range(config.multiple):
+        low = high = place
+        for _ in range(
+            config.depth
+        ):  # up: transposed convolutions of kernel 4, stride 2, padding 1
+            low, high = -((2 - low) // 2), (high + 1) // 2
+        for _ in range(config.depth):  # down: convolutions of the same
+            low, high = 2 * low - 1, 2 * high + 2
+        radius = max(radius, place - low, high - place)
+    return radius
 
 
 def adapt(config: ColorizerConfig, facts: Facts) -> ColorizerConfig:
-    """Size as configured, or the data's where that is smaller: nothing is learnt from pictures blown up. DataError for grey
-    pictures."""
+    """Bound `size` by the data's, so that no image is enlarged. DataError for grey images."""
     facts.require("images")
     if facts.channels == 1:
         raise DataError(
-            f"data set {facts.name!r} holds grey pictures; colours are learnt from coloured ones alone"
+            f"data set {facts.name!r} holds grey images; a colorizer learns from coloured ones"
         )
     fitting = (facts.size or config.size) // config.multiple * config.multiple
     if config.network == "valid" or not 16 <= fitting < config.size:
@@ -152,7 +149,7 @@ def adapt(config: ColorizerConfig, facts: Facts) -> ColorizerConfig:
 
 
 def build(config: ColorizerConfig) -> GAN[ColorizerConfig]:
-    """The networks."""
+    """Build the networks."""
     from ganzoo_colorizer.model import Colorizer, Valid
 
     return Valid(config) if config.network == "valid" else Colorizer(config)
@@ -171,7 +168,7 @@ plugin = Plugin(
         "small": ColorizerConfig(
             size=64, width=32, discriminator_width=32, overview=True, batch=32, steps=15_000
         ),
-        # the same without an adversary, and squared error: what preset s23 learns, in Lab
+        # the same with squared error and no adversary: what s23 learns, in Lab
         "regression": ColorizerConfig(
             size=64,
             width=32,
@@ -181,7 +178,7 @@ plugin = Plugin(
             batch=32,
             steps=15_000,
         ),
-        # a recipe in TensorFlow whose generator learns by squared error alone, beside a discriminator that it never hears of
+        # from TensorFlow: the generator learns by squared error and ignores the discriminator
         "s23": ColorizerConfig(
             size=120,
             network="valid",

@@ -1,4 +1,4 @@
-"""conv: the convolutional GANs of tutorials, layer by layer, for small images."""
+"""conv: convolutional GANs listed layer by layer, as in tutorials, for small images."""
 
 from __future__ import annotations
 
@@ -29,14 +29,16 @@ if TYPE_CHECKING:
     from ganzoo.gan import GAN
 
 WIDEST, LARGEST = 512, 65_536
-"""Channels of a convolution, and numbers that the generator's linear layer gives, at most."""
+"""Most channels of a convolution, and most outputs of the generator's linear layer."""
 Kernel = Annotated[int, Meta(ge=1, le=7)]
 Layers = Annotated[
     tuple[Annotated[str, Meta(pattern="^[1-9][0-9]{0,2}k[1-7](s2)?$")], ...],
     Meta(min_length=1, max_length=8),
 ]
-"""Convolutions from input to output: 128k5 has 128 channels and kernels of 5 x 5; s2 doubles the maps in a generator and
-halves them in a discriminator."""
+"""Convolutions from input to output: 128k5s2 has 128 channels and a 5 x 5 kernel.
+
+s2 doubles the side of the maps in a generator and halves it in a discriminator.
+"""
 
 
 class Layer(NamedTuple):
@@ -47,8 +49,8 @@ class Layer(NamedTuple):
     scale: int
 
 
-def layers(texts: Layers) -> list[Layer]:
-    """The layers that a setting spells."""
+def parse_layers(texts: Layers) -> list[Layer]:
+    """Parse a setting such as ("128k5s2", "64k3")."""
     parts = [text.removesuffix("s2").split("k") for text in texts]
     return [
         Layer(int(c), int(k), 2 if text.endswith("s2") else 1)
@@ -59,8 +61,8 @@ def layers(texts: Layers) -> list[Layer]:
 class ConvConfig(Config, frozen=True, kw_only=True):
     """Networks listed layer by layer, without BatchNorm.
 
-    Generator: a linear layer to `start` maps, the layers of `generator`, and a convolution to the image.
-    Discriminator: its convolutions, then a linear layer. See `Layers` for the notation.
+    The generator has a linear layer to `start` maps, the layers of `generator` and a convolution to
+    the image; the discriminator has its convolutions and a linear layer.
     """
 
     channels: Channels = 1
@@ -122,25 +124,29 @@ class ConvConfig(Config, frozen=True, kw_only=True):
     ema: Ema = 0.999
 
     def __post_init__(self) -> None:
-        if max(layer.channels for layer in layers((*self.generator, *self.discriminator))) > WIDEST:
-            raise ValueError(f"a layer of more than {WIDEST} channels")
+        parsed = parse_layers((*self.generator, *self.discriminator))
+        if max(layer.channels for layer in parsed) > WIDEST:
+            raise ValueError(f"a layer has more than {WIDEST} channels")
         if self.size % self.growth:
             raise ValueError(
-                f"size {self.size} is not a multiple of {self.growth}, by which the generator's layers enlarge"
+                f"size {self.size} is not a multiple of {self.growth}, the factor by which the "
+                "generator's layers enlarge"
             )
         if self.start * self.smallest**2 > LARGEST:
             raise ValueError(
-                f"{self.start} maps of {self.smallest} x {self.smallest} to start from: more than {LARGEST:,} numbers"
+                f"{self.start} maps of {self.smallest} x {self.smallest} to start from: "
+                f"more than {LARGEST:,} numbers"
             )
         if self.sides[-1] < 1:
+            sides = ", ".join(map(str, self.sides))
             raise ValueError(
-                f"the discriminator's maps vanish at size {self.size}: their sides are {', '.join(map(str, self.sides))}"
+                f"the discriminator's maps vanish at size {self.size}: their sides are {sides}"
             )
 
     @property
     def growth(self) -> int:
-        """How much larger the image is than the generator's first maps."""
-        return 1 << sum(layer.scale == 2 for layer in layers(self.generator))
+        """Side of the image over side of the generator's first maps."""
+        return 1 << sum(layer.scale == 2 for layer in parse_layers(self.generator))
 
     @property
     def smallest(self) -> int:
@@ -150,15 +156,17 @@ class ConvConfig(Config, frozen=True, kw_only=True):
     @property
     def sides(self) -> list[int]:
         """Side of the maps after each layer of the discriminator."""
-        found, side = [], self.size
-        for _, kernel, scale in layers(self.discriminator):
-            side = -(-(side if self.padding == "same" else side - kernel + 1) // scale)
-            found.append(side)
-        return found
+        sides, side = [], self.size
+        for _, kernel, scale in parse_layers(self.discriminator):
+            if self.padding == "valid":
+                side -= kernel - 1
+            side = -(-side // scale)  # rounded up
+            sides.append(side)
+        return sides
 
 
 def adapt(config: ConvConfig, facts: Facts) -> ConvConfig:
-    """Channels as the data have them, and their size where the layers allow it."""
+    """Take channels from the data, and their size if the layers allow it."""
     facts.require("images")
     values = {**plain(config), "channels": facts.channels or config.channels}
     try:
@@ -168,7 +176,7 @@ def adapt(config: ConvConfig, facts: Facts) -> ConvConfig:
 
 
 def build(config: ConvConfig) -> GAN[ConvConfig]:
-    """The networks."""
+    """Build the networks."""
     from ganzoo_conv.model import Conv
 
     return Conv(config)
@@ -176,21 +184,43 @@ def build(config: ConvConfig) -> GAN[ConvConfig]:
 
 plugin = Plugin(
     name="conv",
-    summary="Convolutional GANs of the tutorials, layer by layer, without BatchNorm",
+    summary="Convolutional GANs listed layer by layer, without BatchNorm",
     paper="https://arxiv.org/abs/1406.2661",
     config=ConvConfig,
     tiny=ConvConfig(
-        size=8, latent=4, start=4, generator=("4k3s2", "4k4"), discriminator=("4k3s2", "4k2"), pretraining=2, batch=4, steps=4
+        size=8,
+        latent=4,
+        start=4,
+        generator=("4k3s2", "4k4"),
+        discriminator=("4k3s2", "4k2"),
+        pretraining=2,
+        batch=4,
+        steps=4,
     ),
     presets={
-        # Fashion-MNIST from TensorFlow: the defaults, and no dropout where the generator learns
+        # Fashion-MNIST from TensorFlow: no dropout in the generator's updates
         "fashion": ConvConfig(new_latent=True, steady_judge=True),
-        # aeroplanes of CIFAR-10 from Keras; the discriminator first learns what pictures are
+        # aeroplanes of CIFAR-10 from Keras: the discriminator is trained first
         "cifar-airplanes": ConvConfig(
-            channels=3, size=32, latent=100, start=256, upsampling="transposed", generator=("128k3s2", "128k3s2", "128k3s2"),
-            last_kernel=3, discriminator=("64k3", "128k3s2", "128k3s2", "256k3s2"), padding="same", layer_dropout=0.0,
-            label_noise=0.0, split_updates=True, new_latent=True, pretraining=20, lr_generator=2e-4, lr_discriminator=2e-4,
-            beta1=0.5, batch=64, steps=38_400,
+            channels=3,
+            size=32,
+            latent=100,
+            start=256,
+            upsampling="transposed",
+            generator=("128k3s2", "128k3s2", "128k3s2"),
+            last_kernel=3,
+            discriminator=("64k3", "128k3s2", "128k3s2", "256k3s2"),
+            padding="same",
+            layer_dropout=0.0,
+            label_noise=0.0,
+            split_updates=True,
+            new_latent=True,
+            pretraining=20,
+            lr_generator=2e-4,
+            lr_discriminator=2e-4,
+            beta1=0.5,
+            batch=64,
+            steps=38_400,
         ),
     },
     data=lambda config: Data({"image": Picture(config.channels, config.size)}),
@@ -198,4 +228,4 @@ plugin = Plugin(
     inputs=lambda config: {"latent": Latent(config.latent)},
     output=lambda config: Picture(config.channels, config.size),
     build=build,
-)  # fmt: skip
+)

@@ -1,17 +1,20 @@
-"""Generator and discriminator whose convolutions the configuration lists."""
+"""Generator and discriminator whose convolutions the config lists."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
 from ganzoo.layers import NearestConvolution
-from ganzoo_conv import ConvConfig, layers
+from ganzoo_conv import ConvConfig, parse_layers
 
 
-def convolution(
+def build_convolution(
     before: int, after: int, kernel: int, scale: int = 1, padding: str = "same"
 ) -> list[nn.Module]:
-    """(n, before, s, s) -> (n, after, s / scale, s / scale), rounded up; `padding` "valid": s - kernel + 1 in the place of s."""
+    """(n, before, s, s) -> (n, after, s / scale, s / scale), rounded up.
+
+    `padding` "valid" has s - kernel + 1 in place of s.
+    """
     if padding == "valid":
         return [nn.Conv2d(before, after, kernel, scale)]
     if kernel % 2:
@@ -20,16 +23,14 @@ def convolution(
     return [nn.ZeroPad2d((less, more, less, more)), nn.Conv2d(before, after, kernel, scale)]
 
 
-def doubling(before: int, after: int, kernel: int, upsampling: str) -> list[nn.Module]:
+def build_doubling(before: int, after: int, kernel: int, upsampling: str) -> list[nn.Module]:
     """(n, before, s, s) -> (n, after, 2s, 2s)."""
-    if upsampling == "nearest":
-        if kernel % 2:
-            return [
-                nn.Identity(),
-                NearestConvolution(before, after, kernel),
-            ]  # the layers keep their numbers
-        return [nn.Upsample(scale_factor=2), *convolution(before, after, kernel)]
-    return [nn.ConvTranspose2d(before, after, kernel, 2, (kernel - 1) // 2, kernel % 2)]
+    if upsampling == "transposed":
+        return [nn.ConvTranspose2d(before, after, kernel, 2, (kernel - 1) // 2, kernel % 2)]
+    if kernel % 2:
+        # Identity keeps the numbers of the layers in published weights
+        return [nn.Identity(), NearestConvolution(before, after, kernel)]
+    return [nn.Upsample(scale_factor=2), *build_convolution(before, after, kernel)]
 
 
 class Generator(nn.Module):
@@ -37,23 +38,21 @@ class Generator(nn.Module):
 
     def __init__(self, config: ConvConfig) -> None:
         super().__init__()
-        before, side = config.start, config.smallest
+        c, before, side = config, config.start, config.smallest
         modules: list[nn.Module] = [
-            nn.Linear(config.latent, before * side**2),
-            nn.LeakyReLU(config.slope),
+            nn.Linear(c.latent, before * side**2),
+            nn.LeakyReLU(c.slope),
+            nn.Unflatten(1, (before, side, side)),
         ]
-        modules.append(nn.Unflatten(1, (before, side, side)))
-        for after, kernel, scale in layers(config.generator):
-            made = (
-                doubling(before, after, kernel, config.upsampling)
-                if scale == 2
-                else convolution(before, after, kernel)
-            )
-            modules += [*made, nn.LeakyReLU(config.slope)]
+        for after, kernel, scale in parse_layers(c.generator):
+            if scale == 2:
+                modules += build_doubling(before, after, kernel, c.upsampling)
+            else:
+                modules += build_convolution(before, after, kernel)
+            modules.append(nn.LeakyReLU(c.slope))
             before = after
-        self.layers = nn.Sequential(
-            *modules, *convolution(before, config.channels, config.last_kernel), nn.Tanh()
-        )
+        modules += build_convolution(before, c.channels, c.last_kernel)
+        self.layers = nn.Sequential(*modules, nn.Tanh())
 
     def forward(self, latent: Tensor) -> Tensor:
         images: Tensor = self.layers(latent)
@@ -61,23 +60,24 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """images -> (n,) logits."""
+    """images (n, channels, size, size) -> logits (n,)."""
 
     def __init__(self, config: ConvConfig) -> None:
         super().__init__()
+        c, before = config, config.channels
         modules: list[nn.Module] = []
-        before = config.channels
-        for after, kernel, scale in layers(config.discriminator):
-            modules += [
-                *convolution(before, after, kernel, scale, config.padding),
-                nn.LeakyReLU(config.slope),
-            ]
-            modules += [nn.Dropout(config.layer_dropout)] if config.layer_dropout else []
+        for after, kernel, scale in parse_layers(c.discriminator):
+            modules += build_convolution(before, after, kernel, scale, c.padding)
+            modules.append(nn.LeakyReLU(c.slope))
+            if c.layer_dropout:
+                modules.append(nn.Dropout(c.layer_dropout))
             before = after
-        numbers = before * config.sides[-1] ** 2
-        self.layers = nn.Sequential(
-            *modules, nn.Flatten(), nn.Dropout(config.dropout), nn.Linear(numbers, 1)
-        )
+        modules += [
+            nn.Flatten(),
+            nn.Dropout(c.dropout),
+            nn.Linear(before * c.sides[-1] ** 2, 1),
+        ]
+        self.layers = nn.Sequential(*modules)
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.layers(images)

@@ -1,4 +1,4 @@
-"""cyclegan: translation between two sets of pictures that are not paired, both ways, of photographs of any size."""
+"""cyclegan: translation between two unpaired sets of images, for photographs of any size."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 DOMAINS = ("A", "B")
 DIRECTIONS = ("A2B", "B2A")
 SMALLEST = 32
-"""Pixels of a side that leave the discriminators maps of more than one pixel, which can be normalized."""
+"""Least side in pixels: a discriminator's maps then have more than one pixel to normalize."""
 
 
 class CycleGANConfig(Config, frozen=True, kw_only=True):
@@ -112,30 +112,32 @@ class CycleGANConfig(Config, frozen=True, kw_only=True):
         for name in ("size", "load"):
             if getattr(self, name) % self.multiple:
                 raise ValueError(
-                    f"{name}={getattr(self, name)} is not a multiple of {self.multiple}, as this generator needs"
+                    f"{name}={getattr(self, name)} is not a multiple of {self.multiple}, as this "
+                    "generator needs"
                 )
         if self.load < self.size:
-            raise ValueError(f"load={self.load} leaves no square of size={self.size} to cut out")
+            raise ValueError(f"load={self.load} leaves no square of size={self.size} to crop")
 
     @property
     def halvings(self) -> int:
-        """Of the maps' sides, from the picture to the smallest maps."""
+        """Halvings between the image and the smallest maps."""
         return {"resnet": 2, "resnet-4x4": 3, "unet": self.depth}[self.generator]
 
     @property
     def multiple(self) -> int:
-        """What sides have to be multiples of. Maps of one pixel can neither be reflected nor normalized: so no residual block
-        is ever reached by one, and the U-Net has no norm at its smallest."""
+        """Divisor of an image's sides.
+
+        Maps of one pixel can be neither reflected nor normalized: residual blocks get 2 pixels or
+        more, and the U-Net has no norm at its smallest maps.
+        """
         return 1 << (self.halvings + (self.generator != "unet"))
 
     @property
     def halo(self) -> int:
-        """Radius of the generator's receptive field in pixels, but for the norms, whose statistics are of the whole map."""
-        # a 3 x 3 convolution that halves reaches one place of its finer maps, and so does one that doubles; 4 x 4: three
-        # together. Nearest neighbours and a 3 x 3 convolution reach two, and three together with either
-        finer = (
-            1 << self.halvings
-        ) - 1  # 1 + 2 + 4 ...: pixels between neighbours of the finer maps, summed
+        """Radius of the generator's receptive field in pixels, statistics of norms aside."""
+        # a strided 3 x 3 convolution and a transposed one reach one pixel of the finer maps each; a
+        # 4 x 4 pair reaches three together, and so do nearest neighbours with either
+        finer = (1 << self.halvings) - 1  # 1 + 2 + 4 + ...: the steps of the finer maps, summed
         blocks = 2 * self.blocks << self.halvings
         both = 3 if self.upsampling == "nearest" else 2
         return {
@@ -146,7 +148,7 @@ class CycleGANConfig(Config, frozen=True, kw_only=True):
 
 
 def adapt(config: CycleGANConfig, facts: Facts) -> CycleGANConfig:
-    """Channels as the data have them; `size` no larger than the data's pictures, and `load` in proportion."""
+    """Take channels from the data; bound `size` by theirs, and scale `load` with it."""
     facts.require("images")
     known = {**plain(config), "channels": facts.channels or config.channels}
     if facts.size and facts.size < config.size:
@@ -157,13 +159,13 @@ def adapt(config: CycleGANConfig, facts: Facts) -> CycleGANConfig:
 
 
 def data(config: CycleGANConfig) -> Data:
-    """Pictures of either domain, of which training cuts a square."""
-    picture = Picture(config.channels, config.load, config.flip)
-    return Data(dict.fromkeys(DOMAINS, picture), unpaired=True)
+    """Images of either domain, from which training crops squares."""
+    image = Picture(config.channels, config.load, config.flip)
+    return Data(dict.fromkeys(DOMAINS, image), unpaired=True)
 
 
 def build(config: CycleGANConfig) -> GAN[CycleGANConfig]:
-    """The networks."""
+    """Build the networks."""
     from ganzoo_cyclegan.model import CycleGAN
 
     return CycleGAN(config)
@@ -171,31 +173,57 @@ def build(config: CycleGANConfig) -> GAN[CycleGANConfig]:
 
 plugin = Plugin(
     name="cyclegan",
-    summary="Unpaired picture-to-picture translation both ways, for photographs of any size",
+    summary="Unpaired image-to-image translation both ways, for photographs of any size",
     paper="https://arxiv.org/abs/1703.10593",
     config=CycleGANConfig,
-    tiny=CycleGANConfig(size=32, load=40, blocks=1, width=4, discriminator_width=4, pool=3, batch=2, steps=4),
+    tiny=CycleGANConfig(
+        size=32, load=40, blocks=1, width=4, discriminator_width=4, pool=3, batch=2, steps=4
+    ),
     presets={
-        # section 7.1, for 256 pixels; 6 blocks are the paper's for 128
+        # section 7.1, for 256 pixels; the paper has 6 blocks for 128
         "paper": CycleGANConfig(),
-        # what two cores train in an hour or two
+        # one or two hours on two cores
         "small": CycleGANConfig(size=64, load=72, blocks=6, width=32, batch=2, steps=12_000),
-        # Monet and photographs: U-Nets, and patches of 94 pixels that the source calls 70
+        # Monet and photographs: U-Nets, and patches of 94 pixels (the source says 70)
         "s05": CycleGANConfig(
-            generator="unet", patch=94, bias="all", last_padding="same", pool=0, load=256, flip=False, first="discriminators",
-            schedule="constant", steps=20 * 300,
+            generator="unet",
+            patch=94,
+            bias="all",
+            last_padding="same",
+            pool=0,
+            load=256,
+            flip=False,
+            first="discriminators",
+            schedule="constant",
+            steps=20 * 300,
         ),
-        # Yosemite in summer and winter: BatchNorm, ReLU, no bias anywhere, no identity term
+        # Yosemite in summer and winter: BatchNorm, ReLU, no biases, no identity loss
         "s22": CycleGANConfig(
-            generator="resnet-4x4", blocks=6, patch=94, norm="batch", bias="none", slope=0.0, init="pytorch", identity=0.0,
-            pool=0, size=128, load=128, flip=False, first="discriminators", schedule="constant", batch=16, steps=5_000, ema=0.0,
+            generator="resnet-4x4",
+            blocks=6,
+            patch=94,
+            norm="batch",
+            bias="none",
+            slope=0.0,
+            init="pytorch",
+            identity=0.0,
+            pool=0,
+            size=128,
+            load=128,
+            flip=False,
+            first="discriminators",
+            schedule="constant",
+            batch=16,
+            steps=5_000,
+            ema=0.0,
         ),
     },
     data=data,
     adapt=adapt,
     inputs=lambda config: {
-        "image": Image(config.channels, multiple=config.multiple, halo=config.halo), "direction": Choice(DIRECTIONS),
+        "image": Image(config.channels, multiple=config.multiple, halo=config.halo),
+        "direction": Choice(DIRECTIONS),
     },
     output=lambda config: Picture(config.channels),
     build=build,
-)  # fmt: skip
+)

@@ -42,10 +42,9 @@ Size = Literal[28, 32, 64, 128]
 class DCGANConfig(Config, frozen=True, kw_only=True):
     """The defaults are those of Radford et al. 2016.
 
-    `hidden` adds a linear layer between the latent and the generator's smallest maps, and one between the
-    discriminator's smallest maps and its logit (Chen et al. 2016, appendix C.1). With `label_noise`, targets
-    move inwards by `noise` times a uniform or Beta(1, 5) variable. The loss of `r1` is r1 / 2 times
-    |gradient at real images|^2.
+    `hidden` adds a linear layer before the generator's smallest maps and one after the
+    discriminator's (Chen et al. 2016, appendix C.1). `label_noise` moves targets inwards by `noise`
+    times a uniform or Beta(1, 5) variable. `r1` adds r1 / 2 |gradient at real images|^2.
     """
 
     channels: Channels = 3
@@ -55,7 +54,8 @@ class DCGANConfig(Config, frozen=True, kw_only=True):
     latent_law: LatentLaw = "normal"
     width: FeatureMaps = 64
     discriminator_width: Annotated[
-        FeatureMaps | None, Meta(description="The same for the discriminator; none: as width.")
+        FeatureMaps | None,
+        Meta(description="Channels of the discriminator's largest maps; null: as width."),
     ] = None
     start: Annotated[
         Literal["convolution", "linear", "linear-half"],
@@ -130,47 +130,56 @@ class DCGANConfig(Config, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.size == 28 and self.start == "linear-half":
             raise ValueError(
-                "start=linear-half halves the smallest maps, which is not possible at size 28 (7 x 7)"
+                "start=linear-half halves the smallest maps, which is not possible at size 28 "
+                "(7 x 7)"
             )
         if self.r1 and self.discriminator_norm == "batch":
             raise ValueError(
-                "r1 bounds the gradient of each picture, and BatchNorm mixes pictures: set discriminator_norm to spectral or none"
+                "r1 bounds the gradient of each image, and BatchNorm mixes images: "
+                "set discriminator_norm to spectral or none"
             )
 
 
 DIGITS = DCGANConfig(
-    channels=1, size=28, width=32, start="linear", hidden=256, real_target=0.9, slope=0.1, lr_generator=1e-3,
-    lr_discriminator=5e-4, batch=64,
-)  # fmt: skip
-"""What data of 28 pixels are learnt with, where no preset is named."""
+    channels=1,
+    size=28,
+    width=32,
+    start="linear",
+    hidden=256,
+    real_target=0.9,
+    slope=0.1,
+    lr_generator=1e-3,
+    lr_discriminator=5e-4,
+    batch=64,
+)
+"""Config for data of 28 pixels if no preset is named."""
 
 
 def adapt(config: DCGANConfig, facts: Facts) -> DCGANConfig:
-    """Channels as the data have them; the data's size where it is one of ours, else the next smaller one. The defaults become
-    `DIGITS` at 28 pixels; presets stay what they are."""
+    """Take channels from the data, and the largest size that the data have.
+
+    At 28 pixels the default config becomes `DIGITS`; presets stay as they are.
+    """
     facts.require("images")
     sizes = SIZES[1:] if config.start == "linear-half" else SIZES
     size = max((s for s in sizes if s <= (facts.size or config.size)), default=sizes[0])
-    taken = DIGITS if size == DIGITS.size and config == DCGANConfig() else config
-    return convert(
-        {**plain(taken), "channels": facts.channels or config.channels, "size": size},
-        DCGANConfig,
-        facts.name,
-    )
+    base = DIGITS if size == DIGITS.size and config == DCGANConfig() else config
+    known = {"channels": facts.channels or config.channels, "size": size}
+    return convert({**plain(base), **known}, DCGANConfig, facts.name)
 
 
 def build(config: DCGANConfig) -> GAN[DCGANConfig]:
-    """The networks."""
+    """Build the networks."""
     from ganzoo_dcgan.model import DCGAN
 
     return DCGAN(config)
 
 
 def legacy(networks: Mapping[str, Shapes]) -> Layout | None:
-    """Networks of an old checkpoint as these."""
-    from ganzoo_dcgan.legacy import read
+    """Recognise the networks of an old checkpoint."""
+    from ganzoo_dcgan.legacy import read_layout
 
-    return read(networks)
+    return read_layout(networks)
 
 
 plugin = Plugin(
@@ -180,7 +189,7 @@ plugin = Plugin(
     config=DCGANConfig,
     tiny=DCGANConfig(channels=1, size=28, latent=4, width=4, batch=4, steps=4),
     presets={
-        # 28 pixels: one hidden layer on both sides, and faster; what `adapt` takes for such data where no preset is named
+        # 28 pixels: a hidden layer in both networks and higher learning rates
         "digits": DIGITS,
         "least-squares": DCGANConfig(loss="least-squares"),
         "hinge": DCGANConfig(loss="hinge"),
@@ -189,20 +198,39 @@ plugin = Plugin(
         "r1": DCGANConfig(
             discriminator_norm="none", r1=10, lr_generator=1e-4, lr_discriminator=1e-4, beta1=0.0
         ),
-        # anime faces: least squares on a sigmoid, Beta(1, 5) noise on every target
+        # anime faces: least squares after a sigmoid, Beta(1, 5) noise on all targets
         "anime": DCGANConfig(
-            latent=128, bias="all", loss="squared-score", label_noise="beta", noise=1.0, noisy_generator=True, new_latent=True,
+            latent=128,
+            bias="all",
+            loss="squared-score",
+            label_noise="beta",
+            noise=1.0,
+            noisy_generator=True,
+            new_latent=True,
             first_norm=True,
             steps=11_482,
         ),
-        # faces at 32 pixels: from 2 x 2 maps, no bias in the convolutions
+        # faces of 32 pixels: starts at 2 x 2 maps, convolutions without bias
         "celeba-32": DCGANConfig(
-            size=32, latent_law="uniform", start="linear-half", bias="linear", new_latent=True,
-            norm_scale="one", slope=0.01, batch=256, steps=31_657,
+            size=32,
+            latent_law="uniform",
+            start="linear-half",
+            bias="linear",
+            new_latent=True,
+            norm_scale="one",
+            slope=0.01,
+            batch=256,
+            steps=31_657,
         ),
-        # faces at 64 pixels, from TensorFlow: kernels of 5, a linear start, half as wide a discriminator
+        # faces of 64 pixels, from TensorFlow: 5 x 5 kernels, half as wide a discriminator
         "celeba-tensorflow": DCGANConfig(
-            latent_law="uniform", discriminator_width=32, start="linear", kernel=5, bias="all", real_target=0.9, steps=23_438
+            latent_law="uniform",
+            discriminator_width=32,
+            start="linear",
+            kernel=5,
+            bias="all",
+            real_target=0.9,
+            steps=23_438,
         ),
     },
     data=lambda config: Data({"image": Picture(config.channels, config.size, config.flip)}),
@@ -211,4 +239,4 @@ plugin = Plugin(
     output=lambda config: Picture(config.channels, config.size),
     build=build,
     legacy=legacy,
-)  # fmt: skip
+)

@@ -1,4 +1,4 @@
-"""DCGAN's game: one step for the discriminator, one for the generator on the same fakes or on new ones."""
+"""DCGAN: one discriminator update and one generator update a step."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ganzoo_dcgan.networks import Discriminator, Generator
 
 
 class DCGAN(GAN[DCGANConfig]):
-    """Deep convolutional GAN; all weights start at N(0, 0.02), scales of BatchNorm at N(1, 0.02) or 1."""
+    """Initial weights are N(0, 0.02), scales of BatchNorm N(1, 0.02) or 1."""
 
     def __init__(self, config: DCGANConfig) -> None:
         super().__init__(config)
@@ -37,54 +37,50 @@ class DCGAN(GAN[DCGANConfig]):
 
     def phases(self) -> tuple[Phase, ...]:
         c = self.config
-        betas = (c.beta1, 0.999)
+        rates = {"discriminator": c.lr_discriminator, "generator": c.lr_generator}
         players = {
-            "discriminator": Player(
-                networks=("discriminator",), lr=c.lr_discriminator, betas=betas, schedule=c.schedule
-            ),
-            "generator": Player(
-                networks=("generator",), lr=c.lr_generator, betas=betas, schedule=c.schedule
-            ),
+            name: Player(networks=(name,), lr=lr, betas=(c.beta1, 0.999), schedule=c.schedule)
+            for name, lr in rates.items()
         }
         return (Phase(steps=c.steps, batch=c.batch, players=players, ema=c.ema),)
 
     def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
         c, real = self.config, batch["image"]
-        fake = self.generator(self._latent(step, len(real)))
-        on_real, on_fake = self._judged(real), self._judged(fake.detach())
-        real_target = c.real_target - self._label_noise(step, len(real))
-        loss = discriminator_loss(
-            self.kind, on_real, on_fake, real_target, self._label_noise(step, len(real))
-        )
+        n = len(real)
+        fake = self.generator(self._draw_latents(step, n))
+        on_real, on_fake = self._score(real), self._score(fake.detach())
+        real_target = c.real_target - self._draw_label_noise(step, n)
+        fake_target = self._draw_label_noise(step, n)
+        loss = discriminator_loss(self.kind, on_real, on_fake, real_target, fake_target)
         log = scores(self.kind, on_real, on_fake)
         if c.r1 and step.index % c.r1_every == 0:
-            penalty = r1_penalty(self.discriminator, real)
-            loss, log = loss + c.r1 / 2 * c.r1_every * penalty, log | {"penalty": penalty}
+            # lazy regularization: taken every r1_every steps, r1_every times as heavily
+            log["penalty"] = r1_penalty(self.discriminator, real)
+            loss = loss + c.r1 / 2 * c.r1_every * log["penalty"]
         yield Update("discriminator", loss, log)
         if c.new_latent:
-            fake = self.generator(self._latent(step, len(real)))
-        target = 1 - self._label_noise(step, len(real)) if c.noisy_generator else 1.0
-        yield Update("generator", generator_loss(self.kind, self._judged(fake), target))
+            fake = self.generator(self._draw_latents(step, n))
+        target = 1 - self._draw_label_noise(step, n) if c.noisy_generator else 1.0
+        yield Update("generator", generator_loss(self.kind, self._score(fake), target))
 
     def sample(self, inputs: Mapping[str, Tensor]) -> Tensor:
         images: Tensor = self.generator(inputs["latent"])
         return images
 
-    def _judged(self, images: Tensor) -> Tensor:
-        """What the loss is taken of, (n,): logits, or their sigmoid."""
+    def _score(self, images: Tensor) -> Tensor:
+        """Input of the loss, (n,): logits, or their sigmoid for squared-score."""
         logits: Tensor = self.discriminator(images)
         return logits.float().sigmoid() if self.config.loss == "squared-score" else logits
 
-    def _latent(self, step: Step, n: int) -> Tensor:
-        size = self.config.latent
-        return (
-            step.noise(n, size)
-            if self.config.latent_law == "normal"
-            else step.uniform(n, size, low=-1, high=1)
-        )
+    def _draw_latents(self, step: Step, n: int) -> Tensor:
+        """(n, latent) from `latent_law`."""
+        c = self.config
+        if c.latent_law == "normal":
+            return step.noise(n, c.latent)
+        return step.uniform(n, c.latent, low=-1, high=1)
 
-    def _label_noise(self, step: Step, n: int) -> Tensor:
-        """How far each target moves inwards, (n,). Beta(1, 5) by its inverse distribution function."""
+    def _draw_label_noise(self, step: Step, n: int) -> Tensor:
+        """How far each target moves inwards, (n,); Beta(1, 5) by its inverse distribution."""
         c = self.config
         if c.label_noise == "none":
             return step.uniform(1).new_zeros(n)

@@ -1,6 +1,7 @@
-"""Generator and discriminator of Radford et al. 2016, figure 1: strided convolutions, BatchNorm, no pooling.
+"""Networks of Radford et al. 2016, figure 1: strided convolutions and BatchNorm, no pooling.
 
-With `hidden`, one linear layer more on either side, as Chen et al. 2016 have for digits (appendix C.1)."""
+With `hidden`, each has one more linear layer (Chen et al. 2016, appendix C.1).
+"""
 
 from __future__ import annotations
 
@@ -27,10 +28,10 @@ class Generator(nn.Module):
             bias=c.bias,
         )
         if c.hidden:
-            places = [nn.Unflatten(1, (c.hidden, 1, 1))] if c.start == "convolution" else []
-            self.layers = nn.Sequential(
-                *_hidden(c.latent, c.hidden, nn.ReLU(True)), *places, *self.layers
-            )
+            before = hidden_layer(c.latent, c.hidden, nn.ReLU(True))
+            if c.start == "convolution":
+                before.append(nn.Unflatten(1, (c.hidden, 1, 1)))
+            self.layers = nn.Sequential(*before, *self.layers)
 
     def forward(self, latent: Tensor) -> Tensor:
         images: Tensor = self.layers(latent if self.linear else latent[:, :, None, None])
@@ -38,25 +39,28 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """images -> (n,) logits; no BatchNorm on the first layer, unless `first_norm`."""
+    """images (n, channels, size, size) -> logits (n,)."""
 
     def __init__(self, config: DCGANConfig) -> None:
         super().__init__()
         c, width = config, config.discriminator_width or config.width
+        batch_norm = c.discriminator_norm == "batch"
         down = downsampling(
-            c.channels, c.size, width, norm="batch" if c.discriminator_norm == "batch" else "none", first_norm=c.first_norm,
-            kernel=c.kernel, bias=c.bias, slope=c.slope,
-        )  # fmt: skip
+            c.channels,
+            c.size,
+            width,
+            norm="batch" if batch_norm else "none",
+            first_norm=c.first_norm,
+            kernel=c.kernel,
+            bias=c.bias,
+            slope=c.slope,
+        )
         if not c.hidden:
             self.layers = nn.Sequential(*down, head(c.size, width))
             return
         maps, side = smallest_maps(c.size, width)
-        after = _hidden(
-            maps * side**2,
-            c.hidden,
-            nn.LeakyReLU(c.slope, True),
-            norm=c.discriminator_norm == "batch",
-        )
+        activation = nn.LeakyReLU(c.slope, True)
+        after = hidden_layer(maps * side**2, c.hidden, activation, norm=batch_norm)
         self.layers = nn.Sequential(*down, nn.Flatten(), *after, nn.Linear(c.hidden, 1))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -64,12 +68,11 @@ class Discriminator(nn.Module):
         return logits.flatten()
 
 
-def _hidden(
+def hidden_layer(
     before: int, after: int, activation: nn.Module, *, norm: bool = True
 ) -> list[nn.Module]:
-    """(n, before) -> (n, after). Without BatchNorm no two pictures are mixed, and the linear layer has a bias."""
-    return [
-        nn.Linear(before, after, bias=not norm),
-        *([nn.BatchNorm1d(after)] if norm else []),
-        activation,
-    ]
+    """(n, before) -> (n, after). Without BatchNorm the linear layer has a bias."""
+    layers: list[nn.Module] = [nn.Linear(before, after, bias=not norm)]
+    if norm:
+        layers.append(nn.BatchNorm1d(after))
+    return [*layers, activation]

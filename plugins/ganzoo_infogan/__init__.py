@@ -1,4 +1,4 @@
-"""infogan: codes that an image can be asked for, found without labels, for images of 28, 32 or 64 pixels."""
+"""infogan: codes that control an image, learned without labels, at 28, 32 or 64 pixels."""
 
 from __future__ import annotations
 
@@ -86,12 +86,13 @@ class InfoGANConfig(Config, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.categories and not self.continuous:
             raise ValueError(
-                "categories is empty and continuous is 0: there is no code to find; give one or more"
+                "categories is empty and continuous is 0: there is no code to find; "
+                "give one or more"
             )
 
 
 def adapt(config: InfoGANConfig, facts: Facts) -> InfoGANConfig:
-    """Channels as the data have them; the data's size where it is one of ours, else the next smaller one."""
+    """Take channels from the data, and the largest size that the data have."""
     facts.require("images")
     size = max((s for s in SIZES if s <= (facts.size or config.size)), default=SIZES[0])
     known = {"channels": facts.channels or config.channels, "size": size}
@@ -99,7 +100,7 @@ def adapt(config: InfoGANConfig, facts: Facts) -> InfoGANConfig:
 
 
 def build(config: InfoGANConfig) -> GAN[InfoGANConfig]:
-    """The networks."""
+    """Build the networks."""
     from ganzoo_infogan.model import InfoGAN
 
     return InfoGAN(config)
@@ -107,21 +108,37 @@ def build(config: InfoGANConfig) -> GAN[InfoGANConfig]:
 
 plugin = Plugin(
     name="infogan",
-    summary="InfoGAN: categories and continuous codes found without labels, for images of 28 to 64 pixels",
+    summary="InfoGAN: categorical and continuous codes learned without labels, 28 to 64 pixels",
     paper="https://arxiv.org/abs/1606.03657",
     config=InfoGANConfig,
     tiny=InfoGANConfig(
-        latent=4, categories=(3, 2), width=4, hidden=16, recogniser=8, variance="learned", batch=4, steps=4
+        latent=4,
+        categories=(3, 2),
+        width=4,
+        hidden=16,
+        recogniser=8,
+        variance="learned",
+        batch=4,
+        steps=4,
     ),
     presets={
-        # for minutes on a CPU: fewer units, a faster discriminator, continuous codes read back with a learned variance
+        # minutes on a CPU: fewer units, a faster discriminator, learned variance
         "small": InfoGANConfig(
-            width=32, hidden=256, variance="learned", real_target=0.9, lr_discriminator=5e-4, batch=64, steps=14_000
+            width=32,
+            hidden=256,
+            variance="learned",
+            real_target=0.9,
+            lr_discriminator=5e-4,
+            batch=64,
+            steps=14_000,
         ),
     },
     data=lambda config: Data({"image": Picture(config.channels, config.size, config.flip)}),
     adapt=adapt,
-    inputs=lambda config: {"latent": Latent(config.latent), "code": Codes(config.categories, config.continuous)},
+    inputs=lambda config: {
+        "latent": Latent(config.latent),
+        "code": Codes(config.categories, config.continuous),
+    },
     output=lambda config: Picture(config.channels, config.size),
     build=build,
-)  # fmt: skip
+)

@@ -1,4 +1,4 @@
-"""The networks of Chen et al. 2016, appendix C.1: one hidden layer before the convolutions, and after those that look."""
+"""The networks of Chen et al. 2016, appendix C.1: DCGAN's with one hidden linear layer each."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from ganzoo_infogan import InfoGANConfig
 
 
 class Generator(nn.Module):
-    """latent (n, latent), codes (n, sum(categories) + continuous) -> images (n, channels, size, size) in [-1, 1]."""
+    """latent (n, latent), codes (n, sum(categories) + continuous) -> images in [-1, 1].
+
+    Images are (n, channels, size, size).
+    """
 
     def __init__(self, config: InfoGANConfig) -> None:
         super().__init__()
         c = config
+        inputs = c.latent + sum(c.categories) + c.continuous
         self.layers = nn.Sequential(
-            *_hidden(c.latent + sum(c.categories) + c.continuous, c.hidden, nn.ReLU(True)),
+            *hidden_layer(inputs, c.hidden, nn.ReLU(True)),
             *upsampling(c.hidden, c.channels, c.size, c.width, start="linear"),
         )
 
@@ -27,8 +31,12 @@ class Generator(nn.Module):
         return images
 
 
-class Guess(NamedTuple):
-    """Q(code | image): `categories`, logits (n, size) of each categorical code; `mean` and `log_variance` (n, continuous)."""
+class Posterior(NamedTuple):
+    """Q(c | x), the approximate posterior of the codes.
+
+    `categories`: logits (n, values) of each categorical code; `mean` and `log_variance`:
+    (n, continuous).
+    """
 
     categories: tuple[Tensor, ...]
     mean: Tensor
@@ -36,7 +44,7 @@ class Guess(NamedTuple):
 
 
 class Discriminator(nn.Module):
-    """images -> (n,) logits whether they are real, and Q's guess of their codes: all layers but the last ones are shared."""
+    """images (n, channels, size, size) -> logits (n,) and Q(c | x), which share a trunk."""
 
     def __init__(self, config: InfoGANConfig) -> None:
         super().__init__()
@@ -46,28 +54,27 @@ class Discriminator(nn.Module):
         self.trunk = nn.Sequential(
             *downsampling(c.channels, c.size, c.width, slope=c.slope),
             nn.Flatten(),
-            *_hidden(channels * side**2, c.hidden, nn.LeakyReLU(c.slope, True)),
+            *hidden_layer(channels * side**2, c.hidden, nn.LeakyReLU(c.slope, True)),
         )
         self.score = nn.Linear(c.hidden, 1)
         gaussian = c.continuous * (2 if c.variance == "learned" else 1)
         self.recogniser = nn.Sequential(
-            *_hidden(c.hidden, c.recogniser, nn.LeakyReLU(c.slope, True)),
+            *hidden_layer(c.hidden, c.recogniser, nn.LeakyReLU(c.slope, True)),
             nn.Linear(c.recogniser, sum(c.categories) + gaussian),
         )
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Guess]:
-        features = self.trunk(images)
-        return self.score(features).flatten(), self._guess(self.recogniser(features))
-
-    def _guess(self, raw: Tensor) -> Guess:
-        c = self.config
-        categories, gaussian = raw.tensor_split([sum(c.categories)], dim=1)
+    def forward(self, images: Tensor) -> tuple[Tensor, Posterior]:
+        c, features = self.config, self.trunk(images)
+        categories, gaussian = self.recogniser(features).tensor_split([sum(c.categories)], dim=1)
         mean = gaussian[:, : c.continuous]
-        log_variance = (
-            gaussian[:, c.continuous :] if c.variance == "learned" else torch.zeros_like(mean)
-        )
-        return Guess(categories.split_with_sizes(list(c.categories), dim=1), mean, log_variance)
+        if c.variance == "learned":
+            log_variance = gaussian[:, c.continuous :]
+        else:
+            log_variance = torch.zeros_like(mean)
+        logits = categories.split_with_sizes(list(c.categories), dim=1)
+        return self.score(features).flatten(), Posterior(logits, mean, log_variance)
 
 
-def _hidden(before: int, after: int, activation: nn.Module) -> list[nn.Module]:
+def hidden_layer(before: int, after: int, activation: nn.Module) -> list[nn.Module]:
+    """(n, before) -> (n, after)."""
     return [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after), activation]

@@ -1,4 +1,7 @@
-"""siamese: photographs in the style of a set of pictures, tile by tile and without seams, content kept by a siamese network."""
+"""siamese: photographs in the style of a set of images, tile by tile and without seams.
+
+A siamese network keeps the content (TraVeL: Amodio and Krishnaswamy 2019).
+"""
 
 from __future__ import annotations
 
@@ -30,18 +33,18 @@ if TYPE_CHECKING:
 
 TILES = (16, 32, 64)
 MULTIPLE = 8
-"""Of a picture's sides: two halvings, and maps of two pixels at least, which can be reflected."""
+"""Divisor of an image's sides: two halvings leave maps of 2 pixels or more to reflect."""
 TONE = 8
-"""Pixels of a side of a square whose mean colour is looked at."""
+"""Side in pixels of the squares whose mean colour `tone` keeps."""
 
 
 class SiameseConfig(Config, frozen=True, kw_only=True):
-    """The siamese network sees squares of 2 x 2 tiles.
+    """The generator sees tiles, the siamese network squares of 2 x 2 tiles.
 
-    `norm`: channel normalizes over the channels of each place; instance over each map, in training of the four tiles
-    of a square together. `adversary`: siamese lets the siamese network tell translations from the style, patch a
-    discriminator of patches; the siamese network then keeps the content only. `margin` bounds distances of
-    translations from the origin or, beside a discriminator, between originals.
+    `norm`: channel normalizes over the channels of each place, instance over each map (in training,
+    of the four tiles of a square together). `adversary` tells translations from the style: the
+    siamese network itself, or a discriminator of patches. `margin` is the least distance of
+    translations from the origin or, if there is a discriminator, between originals.
     """
 
     channels: Channels = 3
@@ -124,48 +127,45 @@ class SiameseConfig(Config, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.pool and self.adversary != "patch":
             raise ValueError(
-                f"pool={self.pool} is shown to a discriminator of patches, and adversary={self.adversary} has none"
+                f"pool={self.pool} is shown to a discriminator of patches, and "
+                f"adversary={self.adversary} has none"
             )
         if self.load < 2 * self.tile:
             raise ValueError(
-                f"load={self.load} leaves no square of 2 x 2 tiles of {self.tile} pixels to cut out"
+                f"load={self.load} leaves no square of 2 x 2 tiles of {self.tile} pixels to crop"
             )
 
     @property
     def domains(self) -> tuple[str, str]:
-        """What is changed, and what it is to look like."""
+        """The domain that is translated, and the domain of the style."""
         before, after = self.direction.split("2")
         return before, after
 
     @property
     def halo(self) -> int:
-        """Radius of the generator's receptive field in pixels, but for a norm that is over the whole picture."""
+        """Radius of the generator's receptive field in pixels, statistics of norms aside."""
         return 15 + 8 * self.blocks
 
 
 def adapt(config: SiameseConfig, facts: Facts) -> SiameseConfig:
-    """Channels as the data have them; `load` no larger than the data's pictures, and `tile` no larger than half of that."""
+    """Take channels from the data; bound `load` by their size and `tile` by half of that."""
     facts.require("images")
     known = {**plain(config), "channels": facts.channels or config.channels}
     if facts.size and facts.size < config.load:
         load = max(32, facts.size - facts.size % MULTIPLE)
-        known |= {
-            "load": load,
-            "tile": max(side for side in TILES if side <= min(config.tile, load // 2)),
-        }
+        tile = max(side for side in TILES if side <= min(config.tile, load // 2))
+        known |= {"load": load, "tile": tile}
     return convert(known, SiameseConfig, f"data set {facts.name}")
 
 
 def data(config: SiameseConfig) -> Data:
-    """Pictures of both domains; those to be changed first, for a run's sample sheets show what becomes of them."""
-    return Data(
-        dict.fromkeys(config.domains, Picture(config.channels, config.load, config.flip)),
-        unpaired=True,
-    )
+    """Images of both domains. Sample sheets translate the first domain."""
+    image = Picture(config.channels, config.load, config.flip)
+    return Data(dict.fromkeys(config.domains, image), unpaired=True)
 
 
 def build(config: SiameseConfig) -> GAN[SiameseConfig]:
-    """The networks."""
+    """Build the networks."""
     from ganzoo_siamese.model import Siamese
 
     return Siamese(config)
@@ -173,24 +173,38 @@ def build(config: SiameseConfig) -> GAN[SiameseConfig]:
 
 plugin = Plugin(
     name="siamese",
-    summary="Style of a set of pictures for photographs of any size, content kept by a siamese network",
+    summary="Photographs of any size in the style of a set of images, content kept by a siamese "
+    "network",
     paper="https://arxiv.org/abs/1902.09631",
     config=SiameseConfig,
-    tiny=SiameseConfig(tile=16, load=40, blocks=1, width=4, siamese_width=4, vector=4, batch=4, steps=4),
+    tiny=SiameseConfig(
+        tile=16, load=40, blocks=1, width=4, siamese_width=4, vector=4, batch=4, steps=4
+    ),
     presets={
-        # tiles of 64 pixels, as the source has them: the defaults
+        # tiles of 64 pixels, as in the source: the defaults
         "s21": SiameseConfig(),
-        # what two cores train in two hours, beside a discriminator
+        # two hours on two cores, with a discriminator
         "small": SiameseConfig(
-            tile=32, load=128, norm="instance", blocks=2, width=32, siamese_width=32, discriminator_norm="instance",
-            adversary="patch", pool=256, margin=10, identity=1, steps=7_000,
+            tile=32,
+            load=128,
+            norm="instance",
+            blocks=2,
+            width=32,
+            siamese_width=32,
+            discriminator_norm="instance",
+            adversary="patch",
+            pool=256,
+            margin=10,
+            identity=1,
+            steps=7_000,
         ),
     },
     data=data,
     adapt=adapt,
     inputs=lambda config: {
-        "image": Image(config.channels, multiple=MULTIPLE, halo=config.halo), "direction": Choice((config.direction,)),
+        "image": Image(config.channels, multiple=MULTIPLE, halo=config.halo),
+        "direction": Choice((config.direction,)),
     },
     output=lambda config: Picture(config.channels),
     build=build,
-)  # fmt: skip
+)

@@ -1,4 +1,4 @@
-"""Pictures that look like another set and lie to each other as their originals do (TraVeL: Amodio and Krishnaswamy 2019)."""
+"""TraVeL (Amodio and Krishnaswamy 2019): translations that differ as their originals do."""
 
 from __future__ import annotations
 
@@ -20,15 +20,18 @@ from ganzoo.nn import (
 )
 from ganzoo.pool import remembered
 from ganzoo_siamese import TONE, SiameseConfig
-from ganzoo_siamese.networks import Encoder, Generator, discriminator
+from ganzoo_siamese.networks import Encoder, Generator, build_discriminator
 
 KIND: Adversarial = "least-squares"
 
 
 class Siamese(GAN[SiameseConfig]):
-    """What the vectors of two originals differ by, those of their translations do too, says the siamese network. Whether a
-    picture is of the style says the same network, which puts those at the origin, or a discriminator, as in the paper. `pool`:
-    past translations that the latter is shown; `seen`: how many there were."""
+    """The siamese network's vectors of two translations differ as those of their originals.
+
+    The style is judged by the siamese network, which maps images of the style to the origin, or by
+    a discriminator, as in the paper. `pool`: past translations for the discriminator; `seen`: how
+    many there were.
+    """
 
     pool: Tensor
     seen: Tensor
@@ -38,7 +41,7 @@ class Siamese(GAN[SiameseConfig]):
         self.generator = init_normal(Generator(config))
         self.siamese = init_normal(Encoder(config))
         if config.adversary == "patch":
-            self.discriminator = init_normal(discriminator(config))
+            self.discriminator = init_normal(build_discriminator(config))
             if config.discriminator_norm == "spectral":
                 spectral(self.discriminator)
             if config.pool:
@@ -60,113 +63,106 @@ class Siamese(GAN[SiameseConfig]):
     def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
         c = self.config
         content, style = (random_crop(batch[domain], 2 * c.tile, step) for domain in c.domains)
-        made = joined(self.generator(tiles(content)))
+        fake = join_tiles(self.generator(split_tiles(content)))
         if c.adversary == "patch":
-            return self._beside_a_discriminator(content, style, made, step)
-        return self._alone(content, style, made)
+            return self._update_with_discriminator(content, style, fake, step)
+        return self._update_siamese_alone(content, style, fake)
 
-    def _alone(self, content: Tensor, style: Tensor, made: Tensor) -> Iterator[Update]:
-        c = self.config
-        (of_style,), (of_made, of_content) = (
-            self.siamese(style).float(),
-            self.siamese(made.detach(), content).float(),
-        )
-        near, far, travel = distance(of_style), distance(of_made), travelled(of_content, of_made)
-        apart = near.square().mean() + F.relu(c.margin - far).square().mean()
-        yield Update(
-            "siamese",
-            apart + c.travel * travel,
-            {"distance/style": near.mean(), "distance/made": far.mean()},
-        )
-
-        of_made, of_content = self.siamese(made, content).float()
-        travel = travelled(of_content.detach(), of_made)
-        loss, log = distance(of_made).square().mean() + c.travel * travel, {"travel": travel}
-        yield self._translation(loss, log, content, made, style)
-
-    def _beside_a_discriminator(
-        self, content: Tensor, style: Tensor, made: Tensor, step: Step
+    def _update_siamese_alone(
+        self, content: Tensor, style: Tensor, fake: Tensor
     ) -> Iterator[Update]:
+        """The siamese network pulls the style to the origin and pushes translations off it."""
         c = self.config
-        real, fake = self.discriminator(style), self.discriminator(self._shown(made.detach(), step))
-        yield Update(
-            "discriminator", discriminator_loss(KIND, real, fake), scores(KIND, real, fake)
-        )
+        (of_style,) = self.siamese(style).float()
+        of_fake, of_content = self.siamese(fake.detach(), content).float()
+        near, far = vector_norm(of_style), vector_norm(of_fake)
+        apart = near.square().mean() + F.relu(c.margin - far).square().mean()
+        loss = apart + c.travel * travel_loss(of_content, of_fake)
+        yield Update("siamese", loss, {"distance/style": near.mean(), "distance/made": far.mean()})
 
-        of_made, of_content = self.siamese(made.detach(), content).float()
-        apart = distance(differences(of_content))
-        close = F.relu(c.margin - apart).mean()
-        yield Update(
-            "siamese",
-            close + c.travel * travelled(of_content, of_made),
-            {"distance/originals": apart.mean()},
-        )
+        of_fake, of_content = self.siamese(fake, content).float()
+        travel = travel_loss(of_content.detach(), of_fake)
+        loss = vector_norm(of_fake).square().mean() + c.travel * travel
+        yield self._update_generator(loss, {"travel": travel}, content, fake, style)
 
-        of_made, of_content = self.siamese(made, content).float()
-        adversarial, travel = (
-            generator_loss(KIND, self.discriminator(made)),
-            travelled(of_content.detach(), of_made),
-        )
+    def _update_with_discriminator(
+        self, content: Tensor, style: Tensor, fake: Tensor, step: Step
+    ) -> Iterator[Update]:
+        """The siamese network keeps the content only; the discriminator tells the style."""
+        c = self.config
+        on_real = self.discriminator(style)
+        shown = fake.detach()
+        if c.pool:
+            shown = remembered(self.pool, self.seen, shown, step)
+            self.seen += len(fake)
+        on_fake = self.discriminator(shown)
+        loss = discriminator_loss(KIND, on_real, on_fake)
+        yield Update("discriminator", loss, scores(KIND, on_real, on_fake))
+
+        of_fake, of_content = self.siamese(fake.detach(), content).float()
+        apart = vector_norm(pairwise_differences(of_content))
+        loss = F.relu(c.margin - apart).mean() + c.travel * travel_loss(of_content, of_fake)
+        yield Update("siamese", loss, {"distance/originals": apart.mean()})
+
+        of_fake, of_content = self.siamese(fake, content).float()
+        adversarial = generator_loss(KIND, self.discriminator(fake))
+        travel = travel_loss(of_content.detach(), of_fake)
         log = {"adversarial": adversarial, "travel": travel}
-        yield self._translation(adversarial + c.travel * travel, log, content, made, style)
+        yield self._update_generator(adversarial + c.travel * travel, log, content, fake, style)
 
-    def _shown(self, made: Tensor, step: Step) -> Tensor:
-        """What the discriminator is shown in place of what was made: half of the time a picture of the past."""
-        if not self.config.pool:
-            return made
-        shown = remembered(self.pool, self.seen, made, step)
-        self.seen += len(made)
-        return shown
-
-    def _translation(
-        self, loss: Tensor, log: dict[str, Tensor], content: Tensor, made: Tensor, style: Tensor
+    def _update_generator(
+        self, loss: Tensor, log: dict[str, Tensor], content: Tensor, fake: Tensor, style: Tensor
     ) -> Update:
-        """The generator's turn, with what it changes of pictures of the style (Zhu et al. 2017, section 5.2) and of the tone of
-        what it translates (Shrivastava et al. 2017, eq. 4, psi being the mean over squares)."""
+        """Add the identity loss (Zhu et al. 2017, section 5.2) and the loss of tone.
+
+        The latter is Shrivastava et al. 2017, eq. 4, where psi is the mean over squares.
+        """
         c = self.config
         if c.identity:
-            log = log | {"identity": F.l1_loss(joined(self.generator(tiles(style))).float(), style)}
+            same = join_tiles(self.generator(split_tiles(style)))
+            log["identity"] = F.l1_loss(same.float(), style)
             loss = loss + c.identity * log["identity"]
         if c.tone:
-            log = log | {
-                "tone": F.l1_loss(F.avg_pool2d(made.float(), TONE), F.avg_pool2d(content, TONE))
-            }
+            tone = F.avg_pool2d(fake.float(), TONE)
+            log["tone"] = F.l1_loss(tone, F.avg_pool2d(content, TONE))
             loss = loss + c.tone * log["tone"]
         return Update("generator", loss, log)
 
     def sample(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """The translation, and what it is made of as `original`. It has one direction."""
+        """The translation, and its `original`. There is one direction."""
         return {"sample": self.generator(inputs["image"]), "original": inputs["image"]}
 
 
-def tiles(images: Tensor) -> Tensor:
-    """(n, channels, 2S, 2S) -> (4n, channels, S, S): the quarters of each picture, row by row."""
+def split_tiles(images: Tensor) -> Tensor:
+    """(n, channels, 2S, 2S) -> (4n, channels, S, S): the quarters of each image, row by row."""
     n, channels, side = images.shape[0], images.shape[1], images.shape[2] // 2
-    cut = images.reshape(n, channels, 2, side, 2, side).permute(0, 2, 4, 1, 3, 5)
-    return cut.reshape(4 * n, channels, side, side)
+    tiles = images.reshape(n, channels, 2, side, 2, side).permute(0, 2, 4, 1, 3, 5)
+    return tiles.reshape(4 * n, channels, side, side)
 
 
-def joined(cut: Tensor) -> Tensor:
-    """What `tiles` cut, as it was."""
-    n, channels, side = len(cut) // 4, cut.shape[1], cut.shape[2]
-    whole = cut.reshape(n, 2, 2, channels, side, side).permute(0, 3, 1, 4, 2, 5)
-    return whole.reshape(n, channels, 2 * side, 2 * side)
+def join_tiles(tiles: Tensor) -> Tensor:
+    """The inverse of `split_tiles`."""
+    n, channels, side = len(tiles) // 4, tiles.shape[1], tiles.shape[2]
+    images = tiles.reshape(n, 2, 2, channels, side, side).permute(0, 3, 1, 4, 2, 5)
+    return images.reshape(n, channels, 2 * side, 2 * side)
 
 
-def distance(vectors: Tensor) -> Tensor:
-    """(n, d) -> (n,): from the origin."""
-    lengths: Tensor = torch.linalg.vector_norm(vectors, dim=1)
-    return lengths
+def vector_norm(vectors: Tensor) -> Tensor:
+    """(n, d) -> Euclidean norms (n,)."""
+    norms: Tensor = torch.linalg.vector_norm(vectors, dim=1)
+    return norms
 
 
-def travelled(first: Tensor, second: Tensor) -> Tensor:
-    """1 - cosine of what each two rows differ by, in the one set (n, d) and in the other; the mean over all pairs.
+def travel_loss(first: Tensor, second: Tensor) -> Tensor:
+    """Mean of 1 - cosine between differences of the same two rows in both sets (n, d).
 
-    Amodio and Krishnaswamy 2019, eq. 1, its part on angles."""
-    return (1 - F.cosine_similarity(differences(first), differences(second))).mean()
+    The part on angles of Amodio and Krishnaswamy 2019, eq. 1.
+    """
+    cosines = F.cosine_similarity(pairwise_differences(first), pairwise_differences(second))
+    return (1 - cosines).mean()
 
 
-def differences(vectors: Tensor) -> Tensor:
-    """(n, d) -> (n (n - 1) / 2, d): what each two rows differ by."""
-    one, other = torch.triu_indices(len(vectors), len(vectors), 1, device=vectors.device)
-    return vectors[one] - vectors[other]
+def pairwise_differences(vectors: Tensor) -> Tensor:
+    """(n, d) -> (n (n - 1) / 2, d), of each two rows."""
+    first, second = torch.triu_indices(len(vectors), len(vectors), 1, device=vectors.device)
+    return vectors[first] - vectors[second]

@@ -1,4 +1,4 @@
-"""The generator, which knows no place and no picture as a whole, and the siamese network."""
+"""Generator, siamese network and patch discriminator."""
 
 from __future__ import annotations
 
@@ -11,25 +11,28 @@ from ganzoo.nn import Norm, downsampling, head, smallest_maps
 from ganzoo_siamese import SiameseConfig
 
 INSIDE = 0.99
-"""Of a level: black and white come from numbers that are finite."""
+"""Scale of images before atanh, so that black and white are finite."""
 
 
 class Generator(nn.Module):
-    """pictures (n, channels, h, w) in [-1, 1] -> the same; sides are multiples of MULTIPLE.
+    """images (n, channels, h, w) in [-1, 1] -> the same; sides are multiples of MULTIPLE.
 
-    Two halvings, residual blocks, two doublings, to which the maps before each halving are added. There is no norm behind the
-    first layer, for one over the channels of a place leaves little of how bright the place is. Where all norms are such, a tile
-    comes out as it does in the whole picture, but for its border. What is made is a change of the picture, added before the tanh:
-    so a picture stays what it is until there is a reason to change it."""
+    Two halvings, residual blocks and two doublings, with skip connections by addition. The output
+    is a change of the input, added before tanh, so that the initial generator is close to the
+    identity. The first layer has no norm: one over channels would remove the brightness of a place.
+    With channel norms, a tile is translated as in the whole image, its border aside.
+    """
 
     def __init__(self, config: SiameseConfig) -> None:
         super().__init__()
         c, w = config, config.width
-        self.stem = nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(c.channels, w, 7), nn.ReLU(True))
         norm = NORMS[c.norm]
-        self.to_half, self.to_quarter = _halving(w, 2 * w, norm), _halving(2 * w, 4 * w, norm)
+        self.stem = nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(c.channels, w, 7), nn.ReLU(True))
+        self.to_half = build_halving(w, 2 * w, norm)
+        self.to_quarter = build_halving(2 * w, 4 * w, norm)
         self.blocks = nn.Sequential(*(Residual(4 * w, norm) for _ in range(c.blocks)))
-        self.from_quarter, self.from_half = _doubling(4 * w, 2 * w, norm), _doubling(2 * w, w, norm)
+        self.from_quarter = build_doubling(4 * w, 2 * w, norm)
+        self.from_half = build_doubling(2 * w, w, norm)
         self.last = nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(w, c.channels, 7))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -40,9 +43,10 @@ class Generator(nn.Module):
 
 
 class Encoder(nn.Module):
-    """The siamese network: k times pictures (n, channels, 2S, 2S) -> vectors (k, n, vector).
+    """The siamese network: k batches of images (n, channels, 2S, 2S) -> vectors (k, n, vector).
 
-    Pictures of one call at the same place belong together: where training moves or covers them, it does the same to all."""
+    Image i of each batch belongs together: augmentation treats them alike.
+    """
 
     def __init__(self, config: SiameseConfig) -> None:
         super().__init__()
@@ -50,13 +54,13 @@ class Encoder(nn.Module):
         down = downsampling(c.channels, side, c.siamese_width, norm="layer")
         self.layers = nn.Sequential(*down, head(side, c.siamese_width, c.vector))
 
-    def forward(self, *pictures: Tensor) -> Tensor:
-        vectors: Tensor = self.layers(torch.cat(pictures))
-        return vectors.view(len(pictures), len(pictures[0]), -1)
+    def forward(self, *batches: Tensor) -> Tensor:
+        vectors: Tensor = self.layers(torch.cat(batches))
+        return vectors.view(len(batches), len(batches[0]), -1)
 
 
-def discriminator(config: SiameseConfig) -> nn.Module:
-    """pictures (n, channels, h, w) -> a map (n, 1, h', w') of raw judgements, each on 46 pixels square."""
+def build_discriminator(config: SiameseConfig) -> nn.Module:
+    """images (n, channels, h, w) -> scores (n, 1, h', w'), each of a patch of 46 x 46 pixels."""
     side, width = 32, config.discriminator_width
     norm: Norm = "none" if config.discriminator_norm == "spectral" else config.discriminator_norm
     down = downsampling(config.channels, side, width, norm=norm)
@@ -64,12 +68,18 @@ def discriminator(config: SiameseConfig) -> nn.Module:
 
 
 class Residual(nn.Module):
-    """maps -> maps + what two 3 x 3 convolutions make of them."""
+    """maps -> maps + two 3 x 3 convolutions of them."""
 
     def __init__(self, channels: int, norm: MapsNorm) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            *_same(channels, channels, norm), *_same(channels, channels, norm)[:-1]
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3),
+            norm(channels),
+            nn.ReLU(True),
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3),
+            norm(channels),
         )
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -78,17 +88,20 @@ class Residual(nn.Module):
 
 
 class ChannelNorm(nn.LayerNorm):
-    """Layer normalization over the channels of each place of maps (n, channels, h, w), with a scale and a shift a channel."""
+    """Layer normalization over the channels of each place of maps (n, channels, h, w)."""
 
     def forward(self, maps: Tensor) -> Tensor:
-        places = maps.permute(0, 2, 3, 1)  # no copy where maps are channels-last
+        places = maps.permute(0, 2, 3, 1)  # no copy if maps are channels-last
         normed = F.layer_norm(places, self.normalized_shape, self.weight, self.bias, self.eps)
         return normed.to(maps.dtype).permute(0, 3, 1, 2)
 
 
 class QuartersNorm(nn.InstanceNorm2d):
-    """Instance normalization with a scale and a shift a channel. In training, the quarters of a picture, which follow each
-    other, are normalized together: the picture that they are put together to is what the whole one is in sampling."""
+    """Affine instance normalization that in training joins the four tiles of an image.
+
+    Rows 4i to 4i + 3 of a batch are the quarters of image i; normalized together, they have the
+    statistics that the whole image has in sampling.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, affine=True)
@@ -99,34 +112,25 @@ class QuartersNorm(nn.InstanceNorm2d):
         n, channels, height, width = maps.shape
         if n % 4:
             raise ValueError(
-                f"{n} maps in training, where four and four are of one picture; call eval() for whole pictures"
+                f"{n} maps in training, where each image has four; call eval() for whole images"
             )
-        together = maps.permute(0, 2, 3, 1).reshape(
-            n // 4, 4 * height, width, channels
-        )  # no copy of channels-last maps
-        normed = super().forward(together.permute(0, 3, 1, 2))
-        return normed.permute(0, 2, 3, 1).reshape(n, height, width, channels).permute(0, 3, 1, 2)
+        # channels-last throughout, so that nothing is copied
+        stacked = maps.permute(0, 2, 3, 1).reshape(n // 4, 4 * height, width, channels)
+        normed = super().forward(stacked.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        return normed.reshape(n, height, width, channels).permute(0, 3, 1, 2)
 
 
 MapsNorm = type[ChannelNorm] | type[QuartersNorm]
 NORMS: dict[str, MapsNorm] = {"channel": ChannelNorm, "instance": QuartersNorm}
 
 
-def _normed(convolution: nn.Module, channels: int, norm: MapsNorm) -> list[nn.Module]:
-    return [convolution, norm(channels), nn.ReLU(True)]
+def build_halving(before: int, after: int, norm: MapsNorm) -> nn.Sequential:
+    """(n, before, h, w) -> (n, after, h / 2, w / 2)."""
+    convolution = nn.Conv2d(before, after, 3, 2)
+    return nn.Sequential(nn.ReflectionPad2d(1), convolution, norm(after), nn.ReLU(True))
 
 
-def _same(before: int, after: int, norm: MapsNorm) -> list[nn.Module]:
-    """3 x 3, the side kept."""
-    return [nn.ReflectionPad2d(1), *_normed(nn.Conv2d(before, after, 3), after, norm)]
-
-
-def _halving(before: int, after: int, norm: MapsNorm) -> nn.Sequential:
-    return nn.Sequential(
-        nn.ReflectionPad2d(1), *_normed(nn.Conv2d(before, after, 3, 2), after, norm)
-    )
-
-
-def _doubling(before: int, after: int, norm: MapsNorm) -> nn.Sequential:
-    """Nearest neighbours, then a convolution: transposed ones would weave a pattern that nothing here forbids."""
-    return nn.Sequential(*_normed(NearestConvolution(before, after, mirrored=True), after, norm))
+def build_doubling(before: int, after: int, norm: MapsNorm) -> nn.Sequential:
+    """(n, before, h, w) -> (n, after, 2h, 2w), without the grid of transposed convolutions."""
+    convolution = NearestConvolution(before, after, mirrored=True)
+    return nn.Sequential(convolution, norm(after), nn.ReLU(True))

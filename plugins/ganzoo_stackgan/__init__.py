@@ -1,4 +1,4 @@
-"""stackgan: pictures from sentences, drawn small in a first stage and large in a second."""
+"""stackgan: images from text, small in a first stage and large in a second."""
 
 from __future__ import annotations
 
@@ -36,18 +36,19 @@ if TYPE_CHECKING:
     from ganzoo.gan import GAN
 
 SMALLEST = 8
-"""Pixels of a side of the first stage: the discriminators halve it to 4, the second stage to 2."""
+"""Least side of first-stage images: discriminators halve it to 4, the second stage to 2."""
 MOST_WORDS = 5000
-"""Of a vocabulary, sub-words among them."""
+"""Largest vocabulary, sub-words included."""
 Word = Annotated[str, Meta(max_length=WIDEST)]
 Side = Annotated[int, Meta(ge=SMALLEST, le=1024)]
 
 
 class StackGANConfig(Config, frozen=True, kw_only=True):
-    """The defaults follow Zhang et al. 2017, section 3.5, with a text encoder that is learned in a phase of its own.
+    """The defaults follow Zhang et al. 2017, section 3.5; a text encoder is trained first.
 
-    If `sentences` is embeddings, there is no text phase: data and user give text embeddings of `meaning` numbers.
-    The first stage starts with 8 `generator_width` channels, and the second has 4 times as many in its `blocks`.
+    If `sentences` is embeddings, there is no text phase: data and user give text embeddings of
+    size `meaning`. The first stage starts with 8 `generator_width` channels, the `blocks` of the
+    second have 4 `generator_width`. Discriminators have up to 8 `discriminator_width`.
     """
 
     channels: Channels = 3
@@ -147,23 +148,30 @@ class StackGANConfig(Config, frozen=True, kw_only=True):
         for name in ("stage1", "size"):
             if (side := getattr(self, name)) & (side - 1):
                 raise ValueError(
-                    f"{name}={side} is no power of two, and maps are halved and doubled to and from it"
+                    f"{name}={side} is not a power of two, and maps are halved and doubled"
                 )
         if self.size <= self.stage1:
             raise ValueError(
-                f"size={self.size}, of the second stage, must be larger than stage1={self.stage1}, the first one's"
+                f"size={self.size}, of the second stage, must be larger than "
+                f"stage1={self.stage1}, of the first"
             )
         if self.r1 and self.discriminator_norm == "batch":
             raise ValueError(
-                "r1 bounds the gradient of each picture, and BatchNorm mixes pictures: set discriminator_norm to spectral or none"
+                "r1 bounds the gradient of each image, and BatchNorm mixes images: "
+                "set discriminator_norm to spectral or none"
             )
 
 
 def adapt(config: StackGANConfig, facts: Facts) -> StackGANConfig:
-    """Words of the captions; the vectors of another encoder where there are any; channels as the data have them; pictures no
-    larger than the data's, the stages in proportion."""
+    """Take vocabulary, embeddings and channels from the data; bound `size` by theirs.
+
+    `stage1` is scaled with `size`.
+    """
     facts.require("images")
-    size = min(config.size, _power_of_two(facts.size or config.size))
+    size = config.size
+    if facts.size:
+        power_of_two = 1 << (facts.size.bit_length() - 1)
+        size = min(size, max(power_of_two, 2 * SMALLEST))
     known: dict[str, object] = {
         "channels": facts.channels or config.channels,
         "size": size,
@@ -176,59 +184,86 @@ def adapt(config: StackGANConfig, facts: Facts) -> StackGANConfig:
 
 
 def data(config: StackGANConfig) -> Data:
-    """Pictures of the second stage's size, each with one of its captions, as words or as a vector."""
-    told = config.sentences == "captions"
-    caption = (
-        Captions(config.vocabulary, config.words, config.split)
-        if told
-        else Embeddings(config.meaning)
-    )
-    return Data({"image": Picture(config.channels, config.size, config.flip), "caption": caption})
+    """Images of the second stage's size, each with a caption as tokens or as an embedding."""
+    image = Picture(config.channels, config.size, config.flip)
+    if config.sentences == "embeddings":
+        return Data({"image": image, "caption": Embeddings(config.meaning)})
+    caption = Captions(config.vocabulary, config.words, config.split)
+    return Data({"image": image, "caption": caption})
 
 
 def inputs(config: StackGANConfig) -> dict[str, Input]:
-    """A sentence, noise, and what the conditions of the stages are drawn with."""
-    drawn = config.condition * (2 if config.text_twice else 1)
-    condition: dict[str, Input] = {"condition": Latent(drawn)} if config.augmentation else {}
-    told: dict[str, Input] = {"text": Text(config.vocabulary, config.words)}
-    if config.sentences == "embeddings":
-        told = {"embedding": Vector(config.meaning)}
-    return {**told, "latent": Latent(config.latent), **condition}
+    """A prompt or its embedding, a latent, and the noise of conditioning augmentation."""
+    specs: dict[str, Input] = {}
+    if config.sentences == "captions":
+        specs["text"] = Text(config.vocabulary, config.words)
+    else:
+        specs["embedding"] = Vector(config.meaning)
+    specs["latent"] = Latent(config.latent)
+    if config.augmentation:
+        specs["condition"] = Latent(config.condition * (2 if config.text_twice else 1))
+    return specs
 
 
 def build(config: StackGANConfig) -> GAN[StackGANConfig]:
-    """The networks."""
+    """Build the networks."""
     from ganzoo_stackgan.model import StackGAN
 
     return StackGAN(config)
 
 
-def _power_of_two(side: int) -> int:
-    """The greatest up to `side`, and at least twice the smallest first stage."""
-    return max(1 << (side.bit_length() - 1), 2 * SMALLEST)
-
-
 plugin = Plugin(
     name="stackgan",
-    summary="StackGAN: pictures from sentences, in two stages",
+    summary="StackGAN: images from text, in two stages",
     paper="https://arxiv.org/abs/1612.03242",
     config=StackGANConfig,
     tiny=StackGANConfig(
-        stage1=8, size=16, vocabulary=("a", "blue", "circle", "red", "square"), words=4, meaning=4, text_width=8, text_layers=1,
-        text_batch=4, text_steps=4, latent=4, condition=3, generator_width=4, blocks=1, discriminator_width=4, compressed=4,
-        batch=4, stage1_steps=4, stage2_steps=4,
+        stage1=8,
+        size=16,
+        vocabulary=("a", "blue", "circle", "red", "square"),
+        words=4,
+        meaning=4,
+        text_width=8,
+        text_layers=1,
+        text_batch=4,
+        text_steps=4,
+        latent=4,
+        condition=3,
+        generator_width=4,
+        blocks=1,
+        discriminator_width=4,
+        compressed=4,
+        batch=4,
+        stage1_steps=4,
+        stage2_steps=4,
     ),
     presets={
         # section 3.5, for 256 pixels
         "paper": StackGANConfig(),
-        # what two cores train in hours and a GPU in minutes: 5 million weights that sampling needs
+        # hours on two cores, minutes on a GPU; sampling needs 5 million weights
         "small": StackGANConfig(
-            stage1=32, size=64, meaning=128, text_width=128, text_steps=2_000, latent=64, condition=64, generator_width=48,
-            blocks=2, discriminator_width=48, compressed=64, stage1_steps=8_000, stage2_steps=8_000,
+            stage1=32,
+            size=64,
+            meaning=128,
+            text_width=128,
+            text_steps=2_000,
+            latent=64,
+            condition=64,
+            generator_width=48,
+            blocks=2,
+            discriminator_width=48,
+            compressed=64,
+            stage1_steps=8_000,
+            stage2_steps=8_000,
         ),
-        # birds from Keras: the widths of the code's defaults, and 0.9 where either player wants a picture to be taken for real
+        # birds from Keras: its default widths, and targets of 0.9 for both players
         "s06": StackGANConfig(
-            generator_width=128, discriminator_width=64, real_target=0.9, generator_target=0.9, flip=False, schedule="constant",
+            generator_width=128,
+            discriminator_width=64,
+            real_target=0.9,
+            generator_target=0.9,
+            flip=False,
+            schedule="constant",
         ),
     },
     data=data,
@@ -236,4 +271,4 @@ plugin = Plugin(
     inputs=inputs,
     output=lambda config: Picture(config.channels, config.size),
     build=build,
-)  # fmt: skip
+)

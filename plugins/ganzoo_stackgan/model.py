@@ -1,4 +1,7 @@
-"""The games of Zhang et al. 2017, one after the other: sentences and pictures find each other, then either stage is drawn."""
+"""Zhang et al. 2017 in three phases: a text encoder, then either stage.
+
+An embedding is a text embedding (n, meaning).
+"""
 
 from __future__ import annotations
 
@@ -14,22 +17,22 @@ from ganzoo.nn import generator_loss, init_normal, r1_penalty, scores, spectral
 from ganzoo_stackgan import StackGANConfig
 from ganzoo_stackgan.networks import (
     Discriminator,
-    Drawn,
+    Generated,
     Matcher,
-    Sentence,
     Stage1,
     Stage2,
-    normalized,
+    TextEncoder,
+    normalize,
 )
 
 TEXT, FIRST, SECOND = "text", "stage-1", "stage-2"
-"""Phases; the first stage's view has its phase's name."""
+"""Names of the phases; the view of the first stage is named like its phase."""
 ALIKE = 1 - 1e-5
-"""Cosine from which on two vectors are of one sentence: an encoder rounds otherwise where it is given others beside it."""
+"""Cosine above which two embeddings have the same text: encoders round differently in batches."""
 
 
 class StackGAN(GAN[StackGANConfig]):
-    """All that draws or judges starts at N(0, 0.02). All but `text` know a sentence as (n, meaning) numbers alone."""
+    """Generators and discriminators start at N(0, 0.02) and get text as embeddings."""
 
     ema: tuple[str, ...] = ("text", "stage1", "stage2")
 
@@ -37,7 +40,7 @@ class StackGAN(GAN[StackGANConfig]):
         super().__init__(config)
         c = config
         if c.sentences == "captions":
-            self.text, self.matcher = Sentence(c), Matcher(c)
+            self.text, self.matcher = TextEncoder(c), Matcher(c)
         else:
             self.ema = ("stage1", "stage2")
         self.stage1, self.stage2 = init_normal(Stage1(c)), init_normal(Stage2(c))
@@ -49,178 +52,187 @@ class StackGAN(GAN[StackGANConfig]):
 
     def phases(self) -> tuple[Phase, ...]:
         c = self.config
-        matcher = Player(networks=("text", "matcher"), lr=c.text_lr, schedule=c.schedule)
-        text = Phase(
-            name=TEXT,
-            steps=c.text_steps,
-            batch=c.text_batch,
-            players={"matcher": matcher},
-            ema=c.ema,
-        )
-        return (
-            *([text] if c.sentences == "captions" else []),
-            Phase(
-                name=FIRST, steps=c.stage1_steps, batch=c.batch, players=self._players(1), ema=c.ema
-            ),
-            Phase(
-                name=SECOND,
-                steps=c.stage2_steps,
-                batch=c.batch,
-                players=self._players(2),
-                ema=c.ema,
-            ),
-        )
-
-    def _players(self, stage: int) -> dict[str, Player]:
-        c = self.config
-        moved = {
-            "discriminator": (f"discriminator{stage}", c.lr_discriminator),
-            "generator": (f"stage{stage}", c.lr_generator),
-        }
-        return {
-            name: Player(networks=(network,), lr=lr, betas=(c.beta1, 0.999), schedule=c.schedule)
-            for name, (network, lr) in moved.items()
-        }
+        phases: list[Phase] = []
+        if c.sentences == "captions":
+            matcher = Player(networks=("text", "matcher"), lr=c.text_lr, schedule=c.schedule)
+            phases.append(
+                Phase(
+                    name=TEXT,
+                    steps=c.text_steps,
+                    batch=c.text_batch,
+                    players={"matcher": matcher},
+                    ema=c.ema,
+                )
+            )
+        for stage, name, steps in ((1, FIRST, c.stage1_steps), (2, SECOND, c.stage2_steps)):
+            players = {
+                "discriminator": Player(
+                    networks=(f"discriminator{stage}",),
+                    lr=c.lr_discriminator,
+                    betas=(c.beta1, 0.999),
+                    schedule=c.schedule,
+                ),
+                "generator": Player(
+                    networks=(f"stage{stage}",),
+                    lr=c.lr_generator,
+                    betas=(c.beta1, 0.999),
+                    schedule=c.schedule,
+                ),
+            }
+            phases.append(Phase(name=name, steps=steps, batch=c.batch, players=players, ema=c.ema))
+        return tuple(phases)
 
     def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
         c, image, caption = self.config, batch["image"], batch["caption"]
         real = image if step.phase == SECOND else F.avg_pool2d(image, c.size // c.stage1)
         if step.phase == TEXT:
-            fits, alike = self.matcher(real, self.text(caption)), same(caption)
-            yield Update("matcher", matching_loss(fits, alike), {"match/right": found(fits, alike)})
+            logits, same = self.matcher(real, self.text(caption)), same_captions(caption)
+            log = {"match/right": retrieval_accuracy(logits, same)}
+            yield Update("matcher", matching_loss(logits, same), log)
             return
         with torch.no_grad():
-            meaning = self.meaning(caption)
-        drawn = self._drawn(meaning, step)
-        judge = self.discriminator2 if step.phase == SECOND else self.discriminator1
-        yield self._judged(judge, real, drawn.pictures.detach(), meaning, caption, step)
-        (on_drawn,) = judge(drawn.pictures, meaning)
+            embeddings = self.meaning(caption)
+        fake = self._generate(embeddings, step)
+        discriminator = self.discriminator2 if step.phase == SECOND else self.discriminator1
+        yield self._update_discriminator(
+            discriminator, real, fake.images.detach(), embeddings, caption, step
+        )
+        (on_fake,) = discriminator(fake.images, embeddings)
         log = {
-            "adversarial": generator_loss(c.loss, on_drawn, c.generator_target),
-            "kl": drawn.kl.mean(),
+            "adversarial": generator_loss(c.loss, on_fake, c.generator_target),
+            "kl": fake.kl.mean(),
         }
         yield Update("generator", log["adversarial"] + c.kl * log["kl"], log)
 
-    def _drawn(self, meaning: Tensor, step: Step) -> Drawn:
-        """Pictures of the phase's stage; the first one learns nothing of the second."""
-        c, n = self.config, len(meaning)
+    def _generate(self, embeddings: Tensor, step: Step) -> Generated:
+        """Images of the phase's stage; the second phase does not train the first stage."""
+        c, n = self.config, len(embeddings)
         latent = step.noise(n, c.latent)
-        first, second = self._epsilons(step.noise(n, 2 * c.condition) if c.augmentation else None)
+        epsilon1, epsilon2 = self._split_noise(
+            step.noise(n, 2 * c.condition) if c.augmentation else None
+        )
         with torch.set_grad_enabled(step.phase == FIRST):
-            drawn: Drawn = self.stage1(latent, meaning, first)
+            fake: Generated = self.stage1(latent, embeddings, epsilon1)
         if step.phase == SECOND:
-            drawn = self.stage2(drawn.pictures, meaning, second)
-        return drawn
+            fake = self.stage2(fake.images, embeddings, epsilon2)
+        return fake
 
-    def _judged(
+    def _update_discriminator(
         self,
-        judge: nn.Module,
+        discriminator: nn.Module,
         real: Tensor,
-        drawn: Tensor,
-        meaning: Tensor,
+        fake: Tensor,
+        embeddings: Tensor,
         caption: Tensor,
         step: Step,
     ) -> Update:
-        """The discriminator's turn: pictures with their sentences, with another picture's, and drawn ones (section 3.3)."""
+        """Real images with their text, real ones with another's, and generated ones (section 3.3).
+
+        A pair of another image's text counts only if that text differs.
+        """
         c = self.config
-        on_real, on_wrong = judge(real, meaning, meaning.roll(1, dims=0))
-        (on_drawn,) = judge(drawn, meaning)
-        differs = unlike(caption, caption.roll(1, dims=0)).float()
-        loss = judgement(c, on_real, on_wrong, on_drawn, differs)
-        log = scores(c.loss, on_real, on_drawn) | {
-            "score/wrong": weighted(on_wrong.detach().float().sigmoid(), differs)
-        }
+        on_real, on_wrong = discriminator(real, embeddings, embeddings.roll(1, dims=0))
+        (on_fake,) = discriminator(fake, embeddings)
+        differs = unlike_captions(caption, caption.roll(1, dims=0)).float()
+        loss = matching_aware_loss(c, on_real, on_wrong, on_fake, differs)
+        log = scores(c.loss, on_real, on_fake)
+        log["score/wrong"] = weighted_mean(on_wrong.detach().float().sigmoid(), differs)
         if c.r1 and step.index % c.r1_every == 0:
-            log["penalty"] = r1_penalty(Told(judge, meaning), real)
+            log["penalty"] = r1_penalty(ConditionedOn(discriminator, embeddings), real)
             loss = loss + c.r1 / 2 * c.r1_every * log["penalty"]
         return Update("discriminator", loss, log)
 
     def meaning(self, tokens: Tensor) -> Tensor:
-        """Of token ids (n, words), or of vectors (n, meaning), which are brought to the length that all meanings have."""
-        vectors: Tensor = (
-            self.text(tokens) if self.config.sentences == "captions" else normalized(tokens)
+        """Embeddings of tokens (n, words), or another encoder's (n, meaning), normalized."""
+        embeddings: Tensor = (
+            self.text(tokens) if self.config.sentences == "captions" else normalize(tokens)
         )
-        return vectors
+        return embeddings
 
     def sample(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """Pictures of the second stage. Views: `stage-1`, the first one's, enlarged to as many pixels; `stages`, these above
-        those."""
+        """Images of the second stage.
+
+        Views: `stage-1`, enlarged images of the first stage, and `stages`, both stages stacked.
+        """
         caption = inputs.get("text", inputs.get("embedding"))
-        meaning = inputs[MEANING] if caption is None else self.meaning(caption)
-        first, second = self._epsilons(inputs.get("condition"))
-        small = self.stage1(inputs["latent"], meaning, first).pictures
-        large = self.stage2(small, meaning, second).pictures
+        embeddings = inputs[MEANING] if caption is None else self.meaning(caption)
+        epsilon1, epsilon2 = self._split_noise(inputs.get("condition"))
+        small = self.stage1(inputs["latent"], embeddings, epsilon1).images
+        large = self.stage2(small, embeddings, epsilon2).images
         enlarged = F.interpolate(small, size=large.shape[2:])
         return Views(
             sample=large, stages=lambda: torch.cat([enlarged, large], dim=2), **{FIRST: enlarged}
         )
 
-    def _epsilons(self, condition: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
-        """What the conditions of the first and the second stage are drawn with."""
+    def _split_noise(self, condition: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+        """Noise of conditioning augmentation for the first and the second stage."""
         if condition is None:
             return None, None
         size = self.config.condition
         return condition[:, :size], condition[:, size:]
 
 
-class Told(nn.Module):
-    """A discriminator that has been told the sentences: pictures -> (n,) logits."""
+class ConditionedOn(nn.Module):
+    """A discriminator with fixed embeddings: images -> logits (n,)."""
 
-    def __init__(self, discriminator: nn.Module, meaning: Tensor) -> None:
+    def __init__(self, discriminator: nn.Module, embeddings: Tensor) -> None:
         super().__init__()
-        self.discriminator, self.meaning = discriminator, meaning
+        self.discriminator, self.embeddings = discriminator, embeddings
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        logits: Tensor = self.discriminator(pictures, self.meaning)[0]
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.discriminator(images, self.embeddings)[0]
         return logits
 
 
-def same(tokens: Tensor) -> Tensor:
-    """Which sentences of a batch (n, words) are the same word for word, bool (n, n)."""
+def same_captions(tokens: Tensor) -> Tensor:
+    """Which two captions of tokens (n, words) are equal, bool (n, n)."""
     return (tokens[:, None] == tokens[None]).all(dim=2)
 
 
-def unlike(first: Tensor, second: Tensor) -> Tensor:
-    """Which rows differ, bool (n,): token ids in any place; vectors by more than an encoder's rounding."""
+def unlike_captions(first: Tensor, second: Tensor) -> Tensor:
+    """Rows that differ, bool (n,): tokens anywhere, embeddings by more than rounding."""
     if first.is_floating_point():
         return F.cosine_similarity(first.float(), second.float()) < ALIKE
     return (first != second).any(dim=1)
 
 
-def matching_loss(fits: Tensor, alike: Tensor) -> Tensor:
-    """Cross-entropy of finding the picture of a sentence and the sentence of a picture, the mean of both (Zhang et al. 2020).
+def matching_loss(logits: Tensor, same: Tensor) -> Tensor:
+    """Cross-entropy of retrieving images by text and text by images (Zhang et al. 2020), averaged.
 
-    Pictures with the `same` sentence are right alike, each with an equal share (Yang et al. 2022)."""
-    shares = alike.float() / alike.sum(dim=1, keepdim=True)
-    return (F.cross_entropy(fits, shares) + F.cross_entropy(fits.T, shares)) / 2
+    `logits` (n, n); images with the `same` caption share the target (Yang et al. 2022).
+    """
+    targets = same.float() / same.sum(dim=1, keepdim=True)
+    return (F.cross_entropy(logits, targets) + F.cross_entropy(logits.T, targets)) / 2
 
 
-def found(fits: Tensor, alike: Tensor) -> Tensor:
-    """Share of sentences and of pictures that rank a right one first, a scalar."""
-    right = [alike.gather(1, ranked.argmax(dim=1, keepdim=True)) for ranked in (fits, fits.T)]
+def retrieval_accuracy(logits: Tensor, same: Tensor) -> Tensor:
+    """Share of captions and of images whose best match is right, a scalar."""
+    right = [same.gather(1, fits.argmax(dim=1, keepdim=True)) for fits in (logits, logits.T)]
     return torch.cat(right).float().mean()
 
 
-def judgement(
-    config: StackGANConfig, real: Tensor, wrong: Tensor, drawn: Tensor, differs: Tensor
+def matching_aware_loss(
+    config: StackGANConfig, real: Tensor, wrong: Tensor, fake: Tensor, differs: Tensor
 ) -> Tensor:
-    """1/2 real + 1/4 (wrong + drawn) of logits (n,). `differs` (n,): 1, or 0 where the wrong sentence is word for word the right
-    one."""
-    on_real, on_wrong, on_drawn = (
-        cost(config.loss, raw, target)
-        for raw, target in ((real, config.real_target), (wrong, 0), (drawn, 0))
-    )
-    return on_real.mean() / 2 + (weighted(on_wrong, differs) + on_drawn.mean()) / 4
+    """real / 2 + (wrong + fake) / 4, from logits (n,).
+
+    `differs` (n,): 0 where the wrong caption equals the right one, else 1.
+    """
+    on_real = logit_loss(config.loss, real, config.real_target)
+    on_wrong = logit_loss(config.loss, wrong, 0)
+    on_fake = logit_loss(config.loss, fake, 0)
+    return on_real.mean() / 2 + (weighted_mean(on_wrong, differs) + on_fake.mean()) / 4
 
 
-def cost(kind: Literal["bce", "hinge"], raw: Tensor, target: float) -> Tensor:
-    """Of each logit, (n,), in float32. hinge: a target is above 0, or it is 0, and has no meaning beside."""
-    raw = raw.float()
+def logit_loss(kind: Literal["bce", "hinge"], logits: Tensor, target: float) -> Tensor:
+    """Loss of each logit, (n,), in float32. hinge: a target is 0 or not, its size is ignored."""
+    logits = logits.float()
     if kind == "hinge":
-        return F.relu(1 - raw if target else 1 + raw)
-    return F.binary_cross_entropy_with_logits(raw, torch.full_like(raw, target), reduction="none")
+        return F.relu(1 - logits if target else 1 + logits)
+    targets = torch.full_like(logits, target)
+    return F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
 
 
-def weighted(values: Tensor, weights: Tensor) -> Tensor:
-    """Their mean; 0 where all weights are."""
+def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """The mean of `values` by `weights`, or 0 if all weights are 0."""
     return (values * weights).sum() / weights.sum().clamp(min=1)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ganzoo.gan import GAN
 
 SMALLEST, LARGEST = 8, 65_536
-"""Pixels of a side, at least, and numbers in the smallest maps, at most."""
+"""Least side in pixels, and most numbers in the smallest maps."""
 Units = Annotated[int, Meta(ge=1, le=1024)]
 
 
@@ -80,43 +80,47 @@ class VAEConfig(Config, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.flat > LARGEST:
-            where = f"width {self.width} at size {self.size}"
             raise ValueError(
-                f"{where} gives {self.flat:,} numbers in the smallest maps, more than {LARGEST:,}"
+                f"width {self.width} at size {self.size} gives {self.flat:,} numbers in the "
+                f"smallest maps, more than {LARGEST:,}"
             )
 
     @property
     def flat(self) -> int:
-        """Numbers in the smallest maps: 4 width channels of a quarter of the size."""
+        """Numbers in the smallest maps: 4 `width` channels of a quarter of the side."""
         return 4 * self.width * (self.size // 4) ** 2
 
 
 def adapt(config: VAEConfig, facts: Facts) -> VAEConfig:
-    """Channels and class names as the data have them; their size, or the next smaller one that networks so wide can have."""
+    """Take channels and class names from the data, and their size as far as `width` allows it."""
     facts.require("images")
     known: dict[str, Any] = {"channels": facts.channels or config.channels}
     if facts.size:
-        most = 4 * math.isqrt(LARGEST // (4 * config.width))
-        known["size"] = min(max(SMALLEST, facts.size - facts.size % 4), most, 128)
+        largest = 4 * math.isqrt(LARGEST // (4 * config.width))
+        known["size"] = min(max(SMALLEST, facts.size - facts.size % 4), largest, 128)
     if config.conditional and facts.classes:
         known["classes"] = facts.classes
     return convert({**plain(config), **known}, VAEConfig, f"data set {facts.name}")
 
 
 def data(config: VAEConfig) -> Data:
-    """Pictures, with their classes where the model is told them."""
+    """Images, and their labels if the model is conditional."""
     fields: dict[str, Field] = {"image": Picture(config.channels, config.size)}
-    return Data(fields | ({"label": Labels(len(config.classes))} if config.conditional else {}))
+    if config.conditional:
+        fields["label"] = Labels(len(config.classes))
+    return Data(fields)
 
 
 def inputs(config: VAEConfig) -> dict[str, Input]:
-    """A latent, and a class where the model is told one."""
-    found: dict[str, Input] = {"latent": Latent(config.latent)}
-    return found | ({"label": Label(config.classes)} if config.conditional else {})
+    """A latent, and a class if the model is conditional."""
+    specs: dict[str, Input] = {"latent": Latent(config.latent)}
+    if config.conditional:
+        specs["label"] = Label(config.classes)
+    return specs
 
 
 def build(config: VAEConfig) -> GAN[VAEConfig]:
-    """The networks."""
+    """Build the networks."""
     from ganzoo_vae.model import VAE
 
     return VAE(config)
@@ -139,7 +143,7 @@ plugin = Plugin(
     presets={
         # two numbers for a digit: the defaults
         "vae": VAEConfig(),
-        # the same told the digit; its decoder goes straight to the maps
+        # conditional on the digit, without the decoder's first linear layer
         "cvae": VAEConfig(conditional=True, decoder_hidden=0),
     },
     data=data,

@@ -1,4 +1,4 @@
-"""The variational lower bound of Kingma and Welling 2014, eq. 10, with one draw of the latent a picture."""
+"""The variational lower bound of Kingma and Welling 2014, eq. 10, with one latent an image."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ganzoo_vae.networks import Decoder, Encoder, init_glorot
 
 
 class VAE(GAN[VAEConfig]):
-    """One player moves both networks; the prior is N(0, I), for every class where there are classes."""
+    """One player trains both networks. The prior is N(0, I), for every class if conditional."""
 
     ema = ("encoder", "decoder")
 
@@ -36,38 +36,31 @@ class VAE(GAN[VAEConfig]):
         image, label = batch["image"], batch.get("label")
         mean, log_variance = self.encoder(image, label).float().chunk(2, dim=1)
         latent = mean + (log_variance / 2).exp() * step.noise(*mean.shape)
-        reconstruction = bernoulli(self.decoder(latent, label), image).mean()
+        reconstruction = bernoulli_loss(self.decoder(latent, label), image).mean()
         kl = kl_to_normal(mean, log_variance).mean()
-        yield Update(
-            "autoencoder",
-            reconstruction + self.config.kl_weight * kl,
-            {"reconstruction": reconstruction, "kl": kl},
-        )
+        loss = reconstruction + self.config.kl_weight * kl
+        yield Update("autoencoder", loss, {"reconstruction": reconstruction, "kl": kl})
 
     def sample(self, inputs: Mapping[str, Tensor]) -> Tensor:
         logits: Tensor = self.decoder(inputs["latent"], inputs.get("label"))
-        return (
-            logits.float() / 2
-        ).tanh()  # 2 sigmoid(x) - 1: the mean of the distribution, in [-1, 1]
+        # 2 sigmoid(x) - 1: the mean of the Bernoulli distribution, scaled to [-1, 1]
+        return (logits.float() / 2).tanh()
 
     def encode(self, images: Tensor, known: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """The mean of the posterior; with the class, which a conditional encoder has to be told."""
-        label = known.get("label") if self.config.conditional else None
-        if self.config.conditional and label is None:
-            raise InputError(
-                "label", "this encoder has to be told the class of each picture (label=...)"
-            )
-        latent = self.encoder(images, label).chunk(2, dim=1)[0]
-        return {"latent": latent} if label is None else {"latent": latent, "label": label}
+        """The posterior mean, and the label, which a conditional encoder needs."""
+        if not self.config.conditional:
+            return {"latent": self.encoder(images, None).chunk(2, dim=1)[0]}
+        label = known.get("label")
+        if label is None:
+            raise InputError("label", "this encoder needs the class of each image (label=...)")
+        return {"latent": self.encoder(images, label).chunk(2, dim=1)[0], "label": label}
 
 
-def bernoulli(logits: Tensor, images: Tensor) -> Tensor:
-    """-log p(image | latent) of each row, (n,), in nats: binary cross-entropy, summed over the values of a picture.
+def bernoulli_loss(logits: Tensor, images: Tensor) -> Tensor:
+    """-log p(image | latent), (n,), in nats: binary cross-entropy summed over an image.
 
-    `images` in [-1, 1]; brightness in [0, 1] is the target. In float32."""
+    `images` are in [-1, 1]; the target is their brightness in [0, 1]. In float32.
+    """
     target = (images.float() + 1) / 2
-    return (
-        F.binary_cross_entropy_with_logits(logits.float(), target, reduction="none")
-        .flatten(1)
-        .sum(dim=1)
-    )
+    loss = F.binary_cross_entropy_with_logits(logits.float(), target, reduction="none")
+    return loss.flatten(1).sum(dim=1)

@@ -1,4 +1,4 @@
-"""Encoder and decoder; both may be told the class."""
+"""Encoder and decoder, optionally conditioned on a class."""
 
 from __future__ import annotations
 
@@ -10,39 +10,46 @@ from ganzoo_vae import VAEConfig
 
 
 def one_hot(label: Tensor, config: VAEConfig) -> Tensor:
-    """Class numbers (n,) -> (n, classes)."""
+    """Labels (n,) -> (n, classes)."""
     return F.one_hot(label, len(config.classes)).float()
 
 
 class Encoder(nn.Module):
-    """Images (n, channels, size, size), and the class (n,) of each -> (n, 2 latent): means, then log-variances."""
+    """images (n, channels, size, size), labels (n,) -> (n, 2 latent): means, then log-variances."""
 
     def __init__(self, config: VAEConfig) -> None:
         super().__init__()
         self.config, width = config, config.width
-        # the class is a map of its own beside the picture's channels
+        # the class becomes one map beside the channels of the image
         self.label = nn.Linear(len(config.classes), config.size**2) if config.conditional else None
         self.layers = nn.Sequential(
-            nn.Conv2d(config.channels + config.conditional, width, 3, 2, 1), nn.ReLU(), nn.Dropout(config.dropout),
-            nn.Conv2d(width, 2 * width, 3, 1, 1), nn.ReLU(), nn.Dropout(config.dropout),
-            nn.Conv2d(2 * width, 4 * width, 3, 2, 1), nn.ReLU(), nn.Flatten(),
-            nn.Linear(config.flat, config.hidden), nn.ReLU(),
-            nn.Linear(config.hidden, config.bottleneck), nn.ReLU(),
+            nn.Conv2d(config.channels + config.conditional, width, 3, 2, 1),
+            nn.ReLU(),
+            nn.Dropout(config.dropout),
+            nn.Conv2d(width, 2 * width, 3, 1, 1),
+            nn.ReLU(),
+            nn.Dropout(config.dropout),
+            nn.Conv2d(2 * width, 4 * width, 3, 2, 1),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(config.flat, config.hidden),
+            nn.ReLU(),
+            nn.Linear(config.hidden, config.bottleneck),
+            nn.ReLU(),
             nn.Linear(config.bottleneck, 2 * config.latent),
-        )  # fmt: skip
+        )
 
     def forward(self, images: Tensor, label: Tensor | None = None) -> Tensor:
         if self.label is not None and label is not None:
-            told = self.label(one_hot(label, self.config)).view(
-                -1, 1, self.config.size, self.config.size
-            )
-            images = torch.cat([images, told.to(images.dtype)], dim=1)
-        found: Tensor = self.layers(images)
-        return found
+            size = self.config.size
+            label_map = self.label(one_hot(label, self.config)).view(-1, 1, size, size)
+            images = torch.cat([images, label_map.to(images.dtype)], dim=1)
+        parameters: Tensor = self.layers(images)
+        return parameters
 
 
 class Decoder(nn.Module):
-    """Latents (n, latent), and the class (n,) of each -> logits of each value's brightness (n, channels, size, size)."""
+    """latents (n, latent), labels (n,) -> logits of the brightness (n, channels, size, size)."""
 
     def __init__(self, config: VAEConfig) -> None:
         super().__init__()
@@ -52,14 +59,20 @@ class Decoder(nn.Module):
         if config.decoder_hidden:
             layers += [nn.Linear(before, config.decoder_hidden), nn.ReLU()]
             before = config.decoder_hidden
-        # at stride 1 a transposed convolution is a plain one, which libraries do more quickly
+        # a transposed convolution of stride 1 equals a plain one, which is faster
         self.layers = nn.Sequential(
-            *layers, nn.Linear(before, config.flat), nn.ReLU(), nn.Unflatten(1, (4 * width, side, side)),
-            nn.ConvTranspose2d(4 * width, 4 * width, 3, 2, 1, 1), nn.ReLU(),
-            nn.Conv2d(4 * width, 2 * width, 3, 1, 1), nn.ReLU(),
-            nn.ConvTranspose2d(2 * width, width, 3, 2, 1, 1), nn.ReLU(),
+            *layers,
+            nn.Linear(before, config.flat),
+            nn.ReLU(),
+            nn.Unflatten(1, (4 * width, side, side)),
+            nn.ConvTranspose2d(4 * width, 4 * width, 3, 2, 1, 1),
+            nn.ReLU(),
+            nn.Conv2d(4 * width, 2 * width, 3, 1, 1),
+            nn.ReLU(),
+            nn.ConvTranspose2d(2 * width, width, 3, 2, 1, 1),
+            nn.ReLU(),
             nn.Conv2d(width, config.channels, 3, 1, 1),
-        )  # fmt: skip
+        )
 
     def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
         if self.config.conditional and label is not None:
@@ -69,8 +82,10 @@ class Decoder(nn.Module):
 
 
 def init_glorot(module: nn.Module) -> None:
-    """Weights uniform by Glorot and Bengio 2010, biases 0, as Keras starts. With torch's smaller weights the latent
-    has so little effect at first that the KL term extinguishes it."""
+    """Initialise weights by Glorot and Bengio 2010 (uniform) and biases by 0, as Keras does.
+
+    With PyTorch's smaller weights the latent has little effect at first, and the KL term wins.
+    """
     for layer in module.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
             nn.init.xavier_uniform_(layer.weight)

@@ -1,4 +1,4 @@
-"""vanilla: the first GAN, two multilayer perceptrons, for small images, points and curves."""
+"""vanilla: the first GAN, for small images, points and curves."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Layers = Annotated[tuple[Width, ...], Meta(min_length=1, max_length=8)]
 
 
 class VanillaConfig(Config, frozen=True, kw_only=True):
-    """Two multilayer perceptrons and how they are trained. `adapt` takes `kind` and shape from the data."""
+    """Two multilayer perceptrons. `adapt` takes `kind` and shape from the data."""
 
     kind: Annotated[
         Literal["images", "points", "curves"], Meta(description="What an example is.")
@@ -130,18 +130,18 @@ class VanillaConfig(Config, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.inference_fakes and not (self.batch_norm and self.new_latent):
             raise ValueError(
-                "inference_fakes is about BatchNorm's statistics, and no gradient flows through such fakes: "
+                "inference_fakes uses BatchNorm's running statistics, without gradients: "
                 "set batch_norm and new_latent too"
             )
 
     @property
     def values(self) -> int:
-        """Numbers in one example."""
+        """Size of one example."""
         return self.channels * self.size**2 if self.kind == "images" else self.dims
 
 
 def adapt(config: VanillaConfig, facts: Facts) -> VanillaConfig:
-    """Kind and shape as the data have them."""
+    """Take kind and shape from the data."""
     shape: dict[str, Any] = {"kind": facts.kind}
     if facts.kind == "images":
         shape |= {"channels": facts.channels or config.channels, "size": facts.size or config.size}
@@ -151,28 +151,26 @@ def adapt(config: VanillaConfig, facts: Facts) -> VanillaConfig:
 
 
 def output(config: VanillaConfig) -> Output:
-    """What a batch holds, and what `sample` gives: the same kind of thing."""
+    """Field of a batch and output of `sample`: both have the same type."""
     if config.kind == "images":
         return Picture(config.channels, config.size)
-    return (
-        Points(config.dims)
-        if config.kind == "points"
-        else Curve(config.dims, config.low, config.high)
-    )
+    if config.kind == "points":
+        return Points(config.dims)
+    return Curve(config.dims, config.low, config.high)
 
 
 def build(config: VanillaConfig) -> GAN[VanillaConfig]:
-    """The networks."""
+    """Build the networks."""
     from ganzoo_vanilla.model import Vanilla
 
     return Vanilla(config)
 
 
 def legacy(networks: Mapping[str, Shapes]) -> Layout | None:
-    """Networks of an old checkpoint as these."""
-    from ganzoo_vanilla.legacy import read
+    """Recognise the networks of an old checkpoint."""
+    from ganzoo_vanilla.legacy import read_layout
 
-    return read(networks)
+    return read_layout(networks)
 
 
 plugin = Plugin(
@@ -182,45 +180,114 @@ plugin = Plugin(
     config=VanillaConfig,
     tiny=VanillaConfig(size=8, latent=4, generator=(16,), discriminator=(16,), batch=4, steps=4),
     presets={
-        # a sine curve in the plane: 2-16-32-2 against 2-256-128-64-1, as in common tutorials
+        # points of a sine curve: 2-16-32-2 against 2-256-128-64-1
         "sine": VanillaConfig(
-            kind="points", latent=2, generator=(16, 32), discriminator=(256, 128, 64), activation="relu",
-            new_latent=True, lr_generator=1e-3, lr_discriminator=1e-3, beta1=0.9, batch=32, steps=9_600,
+            kind="points",
+            latent=2,
+            generator=(16, 32),
+            discriminator=(256, 128, 64),
+            activation="relu",
+            new_latent=True,
+            lr_generator=1e-3,
+            lr_discriminator=1e-3,
+            beta1=0.9,
+            batch=32,
+            steps=9_600,
         ),
-        # sinusoids of 64 values: a small generator of curves
+        # curves of 64 values
         "sinusoids": VanillaConfig(
-            kind="curves", dims=64, low=-5, high=5, latent=64, latent_law="uniform", latent_scale=5, latent_bank=32_768,
-            generator=(64, 512), discriminator=(64, 64), dropout=0.4,
-            discriminator_activation="relu", lr_generator=1e-3, lr_discriminator=1e-3, beta1=0.9, batch=128, steps=16_384,
+            kind="curves",
+            dims=64,
+            low=-5,
+            high=5,
+            latent=64,
+            latent_law="uniform",
+            latent_scale=5,
+            latent_bank=32_768,
+            generator=(64, 512),
+            discriminator=(64, 64),
+            dropout=0.4,
+            discriminator_activation="relu",
+            lr_generator=1e-3,
+            lr_discriminator=1e-3,
+            beta1=0.9,
+            batch=128,
+            steps=16_384,
         ),
-        # MNIST as the tutorials have it: ReLU, slow and steady
+        # MNIST with ReLU and low learning rates
         "mnist": VanillaConfig(
-            activation="relu", new_latent=True, lr_generator=1e-4, lr_discriminator=1e-4, beta1=0.9, batch=32, steps=93_750
+            activation="relu",
+            new_latent=True,
+            lr_generator=1e-4,
+            lr_discriminator=1e-4,
+            beta1=0.9,
+            batch=32,
+            steps=93_750,
         ),
-        # MNIST in Keras: BatchNorm after the activation, two updates of the discriminator a step
+        # MNIST in Keras: BatchNorm after the activation, two discriminator updates a step
         "mnist-keras": VanillaConfig(
-            discriminator=(512, 256), dropout=0.0, batch_norm=True, batch_norm_epsilon=1e-3, split_updates=True,
-            new_latent=True, inference_fakes=True, steps=10_000,
+            discriminator=(512, 256),
+            dropout=0.0,
+            batch_norm=True,
+            batch_norm_epsilon=1e-3,
+            split_updates=True,
+            new_latent=True,
+            inference_fakes=True,
+            steps=10_000,
         ),
-        # the same with two steps of the generator for each of the discriminator
+        # the same with two generator steps for each discriminator step
         "mnist-two-steps": VanillaConfig(
-            discriminator=(512, 256), dropout=0.0, batch_norm=True, batch_norm_momentum=0.3, batch_norm_epsilon=1e-3,
-            split_updates=True, generator_steps=2, new_latent=True, inference_fakes=True, batch=32, steps=12_000,
+            discriminator=(512, 256),
+            dropout=0.0,
+            batch_norm=True,
+            batch_norm_momentum=0.3,
+            batch_norm_epsilon=1e-3,
+            split_updates=True,
+            generator_steps=2,
+            new_latent=True,
+            inference_fakes=True,
+            batch=32,
+            steps=12_000,
         ),
-        # small networks with dropout on both sides, one-sided label smoothing
+        # small networks, dropout in both, one-sided label smoothing
         "mnist-dropout": VanillaConfig(
-            latent_law="uniform", generator=(32, 64, 128), discriminator=(128, 64, 32), generator_dropout=0.3,
-            real_target=0.9, new_latent=True, lr_generator=2e-3, lr_discriminator=2e-3, beta1=0.9, steps=93_750,
+            latent_law="uniform",
+            generator=(32, 64, 128),
+            discriminator=(128, 64, 32),
+            generator_dropout=0.3,
+            real_target=0.9,
+            new_latent=True,
+            lr_generator=2e-3,
+            lr_discriminator=2e-3,
+            beta1=0.9,
+            steps=93_750,
         ),
-        # one hidden layer each; the discriminator learns ten times as fast
+        # one hidden layer each, ten times the learning rate for the discriminator
         "mnist-minimal": VanillaConfig(
-            generator=(128,), discriminator=(128,), slope=0.01, dropout=0.0, real_target=0.9, split_updates=True,
-            lr_generator=1e-4, lr_discriminator=1e-3, beta1=0.9, steps=93_750,
+            generator=(128,),
+            discriminator=(128,),
+            slope=0.01,
+            dropout=0.0,
+            real_target=0.9,
+            split_updates=True,
+            lr_generator=1e-4,
+            lr_discriminator=1e-3,
+            beta1=0.9,
+            steps=93_750,
         ),
-        # plain stochastic gradient descent at Keras' default rate
+        # SGD at the default learning rate of Keras
         "mnist-sgd": VanillaConfig(
-            discriminator=(512, 256), dropout=0.0, batch_norm=True, batch_norm_epsilon=1e-3, split_updates=True,
-            new_latent=True, inference_fakes=True, optimizer="sgd", lr_generator=0.01, lr_discriminator=0.01, batch=32,
+            discriminator=(512, 256),
+            dropout=0.0,
+            batch_norm=True,
+            batch_norm_epsilon=1e-3,
+            split_updates=True,
+            new_latent=True,
+            inference_fakes=True,
+            optimizer="sgd",
+            lr_generator=0.01,
+            lr_discriminator=0.01,
+            batch=32,
             steps=10_000,
         ),
     },
@@ -230,4 +297,4 @@ plugin = Plugin(
     output=output,
     build=build,
     legacy=legacy,
-)  # fmt: skip
+)

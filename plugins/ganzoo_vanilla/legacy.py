@@ -1,4 +1,4 @@
-"""Old checkpoints of two multilayer perceptrons: which of them are these networks under other names."""
+"""Recognise old checkpoints of multilayer perceptrons."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ganzoo.legacy import Layer, Layout, Part, Shapes, numbers, sequence
 SOURCE = "a multilayer perceptron in one nn.Sequential"
 IMPLEMENTATIONS = "PyTorch-GAN gan"
 SILENT: tuple[str, ...] = ("latent_law", "activation", "discriminator_activation", "slope")
-RATE = 0.3
-"""Of a dropout, which leaves its place in a file and not its rate."""
+DROPOUT_RATE = 0.3
+"""Assumed rate: a checkpoint shows that there is a dropout layer, not its rate."""
 
 
-def read(networks: Mapping[str, Shapes]) -> Layout | None:
-    """What these networks are; None where none of them is a perceptron."""
+def read_layout(networks: Mapping[str, Shapes]) -> Layout | None:
+    """The layout of these networks, or None if none of them is a perceptron."""
     parts: dict[str, Part] = {}
     settings: dict[str, Any] = {}
     silent = SILENT
@@ -29,23 +29,25 @@ def read(networks: Mapping[str, Shapes]) -> Layout | None:
         if any(before.weight[0] != after.weight[1] for before, after in pairwise(linear)):
             continue
         network = "discriminator" if linear[-1].weight[0] == 1 else "generator"
-        found = _perceptron(layers, linear, network)
+        found = read_perceptron(layers, linear, network)
         if isinstance(found, str):
-            return Layout(
-                source=IMPLEMENTATIONS if layers[0].module.startswith("model.") else SOURCE,
-                differs=found,
-            )
-        silent += ("batch_norm_epsilon",) if found.get("batch_norm") else ()
+            source = IMPLEMENTATIONS if layers[0].module.startswith("model.") else SOURCE
+            return Layout(source=source, differs=found)
+        if found.get("batch_norm"):
+            silent += ("batch_norm_epsilon",)
         settings |= found
         parts[label] = Part(network, {layer.module: f"layers.{layer.number}" for layer in layers})
     return Layout(source=SOURCE, parts=parts, settings=settings, silent=silent) if parts else None
 
 
-def _perceptron(
+def read_perceptron(
     layers: Sequence[Layer], linear: Sequence[Layer], network: str
 ) -> dict[str, Any] | str:
-    """Settings of one network, or why it is not ours. Between two linear layers stand an activation, then perhaps BatchNorm,
-    then perhaps a dropout."""
+    """The settings of one network, or why this plugin cannot hold it.
+
+    Between two linear layers it allows an activation, then BatchNorm, then dropout, the last two
+    optional.
+    """
     places, norms = numbers(layers, "linear"), numbers(layers, "norm")
     if any(place + 1 in norms for place in places):
         return f"its {network} has BatchNorm before the activation; this plugin's stands after it"
@@ -55,22 +57,25 @@ def _perceptron(
     dropout = gap - 2 - bool(norms)
     regular = places == [gap * i for i in range(len(places))] and dropout in (0, 1)
     if not regular or (norms and norms != [place + 2 for place in places[:-1]]):
-        return f"its {network} has other layers between the linear ones than an activation, BatchNorm and a dropout"
+        return (
+            f"its {network} has other layers between the linear ones than an activation, "
+            "BatchNorm and a dropout"
+        )
     widths = [layer.weight[0] for layer in linear[:-1]]
-    rate = RATE if dropout else 0.0
+    rate = DROPOUT_RATE if dropout else 0.0
     if network == "discriminator":
         return {"discriminator": widths, "dropout": rate}
-    made = {
+    return {
         "latent": linear[0].weight[1],
         "generator": widths,
         "generator_dropout": rate,
         "batch_norm": bool(norms),
+        **guess_shape(linear[-1].weight[0]),
     }
-    return made | _made(linear[-1].weight[0])
 
 
-def _made(values: int) -> dict[str, Any]:
-    """What so many numbers are most likely: a grey or a colour picture with an even side, else a point."""
+def guess_shape(values: int) -> dict[str, Any]:
+    """An example of so many values: a square grey or RGB image with an even side, else a point."""
     for channels in (1, 3):
         side = isqrt(values // channels)
         if channels * side**2 == values and side >= 8 and side % 2 == 0:

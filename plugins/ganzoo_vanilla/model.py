@@ -1,4 +1,4 @@
-"""The game of Goodfellow et al. 2014, algorithm 1, with the non-saturating generator loss of its section 3."""
+"""Goodfellow et al. 2014, algorithm 1, with the non-saturating generator loss of section 3."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ganzoo.nn import bce, evaluating, scores
 from ganzoo_vanilla import VanillaConfig
 from ganzoo_vanilla.networks import Discriminator, Generator
 
-BANK = 0
-"""Seed of the bank of latents, which is the same in every run."""
+BANK_SEED = 0
+"""Seed of the bank of latents, the same in every run."""
 
 
 class Vanilla(GAN[VanillaConfig]):
-    """Two perceptrons: one makes examples from noise, the other tells them from real ones."""
+    """The generator turns noise into examples; the discriminator tells them from real ones."""
 
     def __init__(self, config: VanillaConfig) -> None:
         super().__init__(config)
@@ -27,23 +27,21 @@ class Vanilla(GAN[VanillaConfig]):
 
     def phases(self) -> tuple[Phase, ...]:
         c = self.config
-        betas = (c.beta1, 0.999)
+        rates = {"discriminator": c.lr_discriminator, "generator": c.lr_generator}
         players = {
-            "discriminator": Player(
-                networks=("discriminator",),
-                optimizer=c.optimizer,
-                lr=c.lr_discriminator,
-                betas=betas,
-            ),
-            "generator": Player(
-                networks=("generator",), optimizer=c.optimizer, lr=c.lr_generator, betas=betas
-            ),
+            name: Player(networks=(name,), optimizer=c.optimizer, lr=lr, betas=(c.beta1, 0.999))
+            for name, lr in rates.items()
         }
         return (Phase(steps=c.steps, batch=c.batch, players=players, ema=c.ema),)
 
     def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
         c, real = self.config, batch["real"]
-        fake = self._shown(self._latent(step, len(real)))
+        latent = self._draw_latents(step, len(real))
+        if c.inference_fakes:
+            with torch.no_grad(), evaluating(self.generator):
+                fake = self.generator(latent)
+        else:
+            fake = self.generator(latent)
         on_real = self.discriminator(real)
         loss = bce(on_real, c.real_target)
         if c.split_updates:
@@ -53,39 +51,26 @@ class Vanilla(GAN[VanillaConfig]):
         yield Update("discriminator", loss, scores("bce", on_real, on_fake))
         for turn in range(c.generator_steps):
             if turn or c.new_latent:
-                fake = self.generator(self._latent(step, len(real)))
+                fake = self.generator(self._draw_latents(step, len(real)))
             yield Update("generator", bce(self.discriminator(fake), 1))
 
     def sample(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        made: Tensor = self.generator(inputs["latent"])
-        return made
+        examples: Tensor = self.generator(inputs["latent"])
+        return examples
 
-    def _shown(self, latent: Tensor) -> Tensor:
-        """What the discriminator learns from, (n, ...); with `inference_fakes`, without gradient."""
-        made: Tensor
-        if self.config.inference_fakes:
-            with torch.no_grad(), evaluating(self.generator):
-                made = self.generator(latent)
-        else:
-            made = self.generator(latent)
-        return made
-
-    def _latent(self, step: Step, n: int) -> Tensor:
-        """(n, latent), new or out of the bank."""
+    def _draw_latents(self, step: Step, n: int) -> Tensor:
+        """(n, latent), new ones or rows of the bank."""
         c = self.config
         if not c.latent_bank:
-            return _drawn(step, n, c)
+            return draw_latents(step, n, c)
         if self._bank is None:
-            fixed = torch.Generator(device=step.rng.device).manual_seed(BANK)
-            self._bank = _drawn(Step(0, step.phase, step.steps, fixed), c.latent_bank, c)
+            rng = torch.Generator(device=step.rng.device).manual_seed(BANK_SEED)
+            self._bank = draw_latents(Step(0, step.phase, step.steps, rng), c.latent_bank, c)
         return self._bank[step.integers(c.latent_bank, n)]
 
 
-def _drawn(step: Step, n: int, config: VanillaConfig) -> Tensor:
-    """(n, latent), new."""
-    size = config.latent
-    return (
-        step.noise(n, size)
-        if config.latent_law == "normal"
-        else step.uniform(n, size, low=-1, high=1)
-    )
+def draw_latents(step: Step, n: int, config: VanillaConfig) -> Tensor:
+    """(n, latent) from `latent_law`."""
+    if config.latent_law == "normal":
+        return step.noise(n, config.latent)
+    return step.uniform(n, config.latent, low=-1, high=1)

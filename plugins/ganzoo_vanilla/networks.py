@@ -1,4 +1,4 @@
-"""The generator and the discriminator of the first GAN."""
+"""Generator and discriminator of the first GAN."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ganzoo_vanilla import VanillaConfig
 
 
-def perceptron(
+def build_perceptron(
     widths: Sequence[int],
     config: VanillaConfig,
     activation: str,
@@ -18,7 +18,7 @@ def perceptron(
     dropout: float,
     batch_norm: bool = False,
 ) -> nn.Sequential:
-    """Linear layers from widths[0] to widths[-1]; all but the last are followed by `activation`, "relu" or "leaky"."""
+    """Linear layers from widths[0] to widths[-1] with `activation` ("relu", "leaky") in between."""
     layers: list[nn.Module] = []
     for before, after in pairwise(widths[:-1]):
         layers.append(nn.Linear(before, after))
@@ -33,13 +33,12 @@ def perceptron(
 
 
 class Generator(nn.Module):
-    """latent (n, latent), multiplied by `latent_scale` -> examples; images and curves end in tanh, points are unbounded."""
+    """latent (n, latent) -> examples (n, ...): images and curves in [-1, 1], or points."""
 
     def __init__(self, config: VanillaConfig) -> None:
         super().__init__()
-        widths = (config.latent, *config.generator, config.values)
-        self.layers = perceptron(
-            widths,
+        self.layers = build_perceptron(
+            (config.latent, *config.generator, config.values),
             config,
             config.activation,
             dropout=config.generator_dropout,
@@ -47,11 +46,9 @@ class Generator(nn.Module):
         )
         self.scale = config.latent_scale
         self.bounded = config.kind != "points"
-        self.shape = (
-            (config.channels, config.size, config.size)
-            if config.kind == "images"
-            else (config.dims,)
-        )
+        self.shape: tuple[int, ...] = (config.dims,)
+        if config.kind == "images":
+            self.shape = (config.channels, config.size, config.size)
 
     def forward(self, latent: Tensor) -> Tensor:
         values: Tensor = self.layers(latent if self.scale == 1 else self.scale * latent)
@@ -59,13 +56,14 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """examples -> (n,) logits."""
+    """examples (n, ...) -> logits (n,)."""
 
     def __init__(self, config: VanillaConfig) -> None:
         super().__init__()
-        own = config.discriminator_activation
-        activation = config.activation if own == "same" else own
-        self.layers = perceptron(
+        activation = config.discriminator_activation
+        if activation == "same":
+            activation = config.activation
+        self.layers = build_perceptron(
             (config.values, *config.discriminator, 1), config, activation, dropout=config.dropout
         )
 

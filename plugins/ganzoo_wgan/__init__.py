@@ -1,4 +1,7 @@
-"""wgan: Wasserstein GAN for images of 28, 32 or 64 pixels, its critic held by a gradient penalty, clipping or its spectra."""
+"""wgan: Wasserstein GAN for images of 28, 32 or 64 pixels.
+
+The critic is bounded by a gradient penalty, weight clipping or spectral normalization.
+"""
 
 from __future__ import annotations
 
@@ -37,10 +40,10 @@ Size = Literal[28, 32, 64]
 class WGANConfig(Config, frozen=True, kw_only=True):
     """The defaults are those of Gulrajani et al. 2017.
 
-    `constraint`: penalty adds `penalty` (|gradient| - 1)^2 between real and generated images (Gulrajani et al.
-    2017); clip clamps weights to [-`clip`, `clip`] (Arjovsky et al. 2017); spectral divides each layer by its
-    largest singular value (Miyato et al. 2018). `hidden` layers have BatchNorm in the generator, no norm in the
-    critic.
+    `constraint`: penalty adds `penalty` (|gradient| - 1)^2 between real and generated images
+    (Gulrajani et al. 2017); clip clamps weights to [-`clip`, `clip`] (Arjovsky et al. 2017);
+    spectral divides each layer by its largest singular value (Miyato et al. 2018). The `hidden`
+    layer has BatchNorm in the generator and no norm in the critic.
     """
 
     channels: Channels = 3
@@ -49,7 +52,8 @@ class WGANConfig(Config, frozen=True, kw_only=True):
     latent: LatentSize = 128
     width: FeatureMaps = 64
     critic_width: Annotated[
-        FeatureMaps | None, Meta(description="The same for the critic; none: as width.")
+        FeatureMaps | None,
+        Meta(description="Channels of the critic's largest maps; null: as width."),
     ] = None
     hidden: Annotated[
         int,
@@ -61,7 +65,7 @@ class WGANConfig(Config, frozen=True, kw_only=True):
     ] = 0
     constraint: Annotated[
         Literal["penalty", "clip", "spectral"],
-        Meta(description="How the critic's slope is bounded; spectral is spectral norm."),
+        Meta(description="How the critic's slope is bounded."),
     ] = "penalty"
     penalty: Annotated[
         float, Meta(ge=0, le=10_000, description="Weight of the gradient penalty.")
@@ -93,28 +97,26 @@ class WGANConfig(Config, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.constraint == "penalty" and self.critic_norm == "batch":
             raise ValueError(
-                "constraint=penalty bounds the gradient of each picture, and BatchNorm mixes pictures: "
+                "constraint=penalty bounds the gradient of each image, and BatchNorm mixes images: "
                 "set critic_norm to layer, instance or none"
             )
         if self.constraint == "spectral" and self.critic_norm != "none":
             raise ValueError(
-                "constraint=spectral bounds nothing where maps are normalized too: set critic_norm=none"
+                "constraint=spectral bounds nothing if maps are normalized too: "
+                "set critic_norm=none"
             )
 
 
 def adapt(config: WGANConfig, facts: Facts) -> WGANConfig:
-    """Channels as the data have them; the data's size where it is one of ours, else the next smaller one."""
+    """Take channels from the data, and the largest size that the data have."""
     facts.require("images")
     size = max((s for s in SIZES if s <= (facts.size or config.size)), default=SIZES[0])
-    return convert(
-        {**plain(config), "channels": facts.channels or config.channels, "size": size},
-        WGANConfig,
-        facts.name,
-    )
+    known = {"channels": facts.channels or config.channels, "size": size}
+    return convert({**plain(config), **known}, WGANConfig, facts.name)
 
 
 def build(config: WGANConfig) -> GAN[WGANConfig]:
-    """The networks."""
+    """Build the networks."""
     from ganzoo_wgan.model import WGAN
 
     return WGAN(config)
@@ -122,23 +124,31 @@ def build(config: WGANConfig) -> GAN[WGANConfig]:
 
 plugin = Plugin(
     name="wgan",
-    summary="Wasserstein GAN for images of 28 to 64 pixels: gradient penalty, clipping or spectral normalization",
+    summary="Wasserstein GAN for images of 28 to 64 pixels: gradient penalty, clipping or "
+    "spectral normalization",
     paper="https://arxiv.org/abs/1701.07875",
     config=WGANConfig,
     tiny=WGANConfig(channels=1, size=28, latent=4, width=4, critic_steps=2, batch=4, steps=4),
     presets={
-        # the first paper: clipped weights, RMSProp, BatchNorm in the critic too
+        # Arjovsky et al. 2017: clipped weights, RMSProp, BatchNorm in the critic too
         "clip": WGANConfig(
-            constraint="clip", critic_norm="batch", latent=100, optimizer="rmsprop", lr_generator=5e-5, lr_critic=5e-5
+            constraint="clip",
+            critic_norm="batch",
+            latent=100,
+            optimizer="rmsprop",
+            lr_generator=5e-5,
+            lr_critic=5e-5,
         ),
-        # the second paper, which is the default
+        # Gulrajani et al. 2017: the defaults
         "penalty": WGANConfig(),
-        # each layer at most 1-Lipschitz; rates as Miyato et al. 2018 have them for five steps of the critic
-        "spectral": WGANConfig(constraint="spectral", critic_norm="none", lr_generator=2e-4, lr_critic=2e-4),
+        # each layer at most 1-Lipschitz; learning rates of Miyato et al. 2018
+        "spectral": WGANConfig(
+            constraint="spectral", critic_norm="none", lr_generator=2e-4, lr_critic=2e-4
+        ),
     },
     data=lambda config: Data({"image": Picture(config.channels, config.size, config.flip)}),
     adapt=adapt,
     inputs=lambda config: {"latent": Latent(config.latent)},
     output=lambda config: Picture(config.channels, config.size),
     build=build,
-)  # fmt: skip
+)

@@ -1,4 +1,4 @@
-"""The game of the two papers: the critic learns from each batch, the generator moves after every `critic_steps` of them."""
+"""Arjovsky et al. 2017, algorithm 1: the generator moves once every `critic_steps` batches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ganzoo_wgan.networks import Critic, Generator
 
 
 class WGAN(GAN[WGANConfig]):
-    """Wasserstein GAN; all weights start at N(0, 0.02)."""
+    """Wasserstein GAN; initial weights are N(0, 0.02)."""
 
     def __init__(self, config: WGANConfig) -> None:
         super().__init__(config)
@@ -25,10 +25,23 @@ class WGAN(GAN[WGANConfig]):
 
     def phases(self) -> tuple[Phase, ...]:
         c = self.config
-        clip = c.clip if c.constraint == "clip" else None
+        betas = (c.beta1, c.beta2)
         players = {
-            "critic": self._player("critic", c.lr_critic, clip),
-            "generator": self._player("generator", c.lr_generator),
+            "critic": Player(
+                networks=("critic",),
+                optimizer=c.optimizer,
+                lr=c.lr_critic,
+                betas=betas,
+                schedule=c.schedule,
+                clip_weights=c.clip if c.constraint == "clip" else None,
+            ),
+            "generator": Player(
+                networks=("generator",),
+                optimizer=c.optimizer,
+                lr=c.lr_generator,
+                betas=betas,
+                schedule=c.schedule,
+            ),
         }
         return (Phase(steps=c.steps, batch=c.batch, players=players, ema=c.ema),)
 
@@ -39,8 +52,8 @@ class WGAN(GAN[WGANConfig]):
         distance = self.critic(real).float().mean() - self.critic(fake).float().mean()
         loss, log = -distance, {"wasserstein": distance}
         if c.constraint == "penalty":
-            penalty = gradient_penalty(self.critic, real, fake, step.uniform(len(real)))
-            loss, log = loss + c.penalty * penalty, log | {"penalty": penalty}
+            log["penalty"] = gradient_penalty(self.critic, real, fake, step.uniform(len(real)))
+            loss = loss + c.penalty * log["penalty"]
         yield Update("critic", loss, log)
         if (step.index + 1) % c.critic_steps == 0:
             fake = self.generator(step.noise(len(real), c.latent))
@@ -49,14 +62,3 @@ class WGAN(GAN[WGANConfig]):
     def sample(self, inputs: Mapping[str, Tensor]) -> Tensor:
         images: Tensor = self.generator(inputs["latent"])
         return images
-
-    def _player(self, network: str, rate: float, clip: float | None = None) -> Player:
-        c = self.config
-        return Player(
-            networks=(network,),
-            optimizer=c.optimizer,
-            lr=rate,
-            betas=(c.beta1, c.beta2),
-            schedule=c.schedule,
-            clip_weights=clip,
-        )

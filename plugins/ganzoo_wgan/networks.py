@@ -1,4 +1,4 @@
-"""Generator and critic: the networks of Radford et al. 2016, as both papers on this game have them."""
+"""Generator and critic: the networks of Radford et al. 2016."""
 
 from __future__ import annotations
 
@@ -16,13 +16,11 @@ class Generator(nn.Module):
         c = config
         self.linear = bool(c.hidden)
         if c.hidden:
-            before = [
+            self.layers = nn.Sequential(
                 nn.Linear(c.latent, c.hidden, bias=False),
                 nn.BatchNorm1d(c.hidden),
                 nn.ReLU(True),
-            ]
-            self.layers = nn.Sequential(
-                *before, *upsampling(c.hidden, c.channels, c.size, c.width, start="linear")
+                *upsampling(c.hidden, c.channels, c.size, c.width, start="linear"),
             )
         else:
             self.layers = upsampling(c.latent, c.channels, c.size, c.width)
@@ -33,22 +31,23 @@ class Generator(nn.Module):
 
 
 class Critic(nn.Module):
-    """images -> (n,) values without bounds; no norm on the first layer, nor on the hidden one."""
+    """images (n, channels, size, size) -> unbounded values (n,)."""
 
     def __init__(self, config: WGANConfig) -> None:
         super().__init__()
-        width = config.critic_width or config.width
-        down = downsampling(config.channels, config.size, width, norm=config.critic_norm)
-        if config.hidden:
-            maps, side = smallest_maps(config.size, width)
-            after = [
-                nn.Linear(maps * side**2, config.hidden),
+        c, width = config, config.critic_width or config.width
+        down = downsampling(c.channels, c.size, width, norm=c.critic_norm)
+        if c.hidden:
+            maps, side = smallest_maps(c.size, width)
+            self.layers = nn.Sequential(
+                *down,
+                nn.Flatten(),
+                nn.Linear(maps * side**2, c.hidden),
                 nn.LeakyReLU(0.2, True),
-                nn.Linear(config.hidden, 1),
-            ]
-            self.layers = nn.Sequential(*down, nn.Flatten(), *after)
+                nn.Linear(c.hidden, 1),
+            )
         else:
-            self.layers = nn.Sequential(*down, head(config.size, width))
+            self.layers = nn.Sequential(*down, head(c.size, width))
 
     def forward(self, images: Tensor) -> Tensor:
         values: Tensor = self.layers(images)
