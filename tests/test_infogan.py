@@ -180,7 +180,9 @@ def test_losses_are_the_papers(variance: str) -> None:
     from ganzoo_infogan.model import categorical_information, continuous_information
 
     gan = built(information=0.7, information_continuous=0.3, variance=variance)
-    (discriminator, generator), ((real, _), (fake, posterior), (again, posterior_again)) = played(gan)
+    (discriminator, generator), ((real, _), (fake, posterior), (again, again_posterior)) = played(
+        gan
+    )
     codes = gan._draw_codes(step(), 6)  # the first that a step draws
 
     def log_sigmoid(raw: Tensor) -> float:
@@ -196,7 +198,7 @@ def test_losses_are_the_papers(variance: str) -> None:
         -log_sigmoid(real) - log_sigmoid(-fake) - bound(posterior), rel=1e-4
     )
     assert generator.loss.item() == pytest.approx(
-        -log_sigmoid(again) - bound(posterior_again), rel=1e-4
+        -log_sigmoid(again) - bound(again_posterior), rel=1e-4
     )
     logged = {"score/real", "score/fake", "information/categorical", "information/continuous"}
     assert set(discriminator.log) == logged
