@@ -164,13 +164,13 @@ class Valid(Colorizer):
 def map_strips(function: Callable[..., Tensor], *maps: Tensor) -> Tensor:
     """`function` of `maps` (n, channels, h, w), ROWS rows of pixels at a time."""
     height = maps[0].shape[2]
-    whole: Tensor | None = None
-    for start in range(0, height, ROWS):
-        strip = function(*(part[:, :, start : start + ROWS] for part in maps))
-        if whole is None:
-            whole = strip.new_empty(strip.shape[0], strip.shape[1], height, strip.shape[3])
-        whole[:, :, start : start + ROWS] = strip
-    assert whole is not None
+    first = function(*(part[:, :, :ROWS] for part in maps))
+    whole = first.new_empty(first.shape[0], first.shape[1], height, first.shape[3])
+    whole[:, :, :ROWS] = first
+    for start in range(ROWS, height, ROWS):
+        whole[:, :, start : start + ROWS] = function(
+            *(part[:, :, start : start + ROWS] for part in maps)
+        )
     return whole
 
 
