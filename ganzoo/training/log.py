@@ -1,4 +1,4 @@
-"""What training says: rows of metrics.jsonl, and the reporter that shows them."""
+"""The training log: rows of metrics.jsonl, and the reporter that shows them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ METRICS = "metrics.jsonl"
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run is about to do. `phases`: (name, steps, batch); `parameters`: by network; `resumed_at`: steps already done."""
+    """What a run is about to do.
+
+    `phases`: (name, steps, batch size); `parameters`: by network; `resumed_at`: finished steps.
+    """
 
     folder: Path
     plugin: str
@@ -49,7 +52,7 @@ class Reporter(Protocol):
 
 
 class Silent:
-    """A reporter that says nothing."""
+    """A reporter that shows nothing."""
 
     def start(self, plan: Plan) -> None:
         pass
@@ -68,7 +71,7 @@ class Silent:
 
 
 class Buffer:
-    """Scalars of the steps since the last log step; they stay on the device until `means` fetches them all at once."""
+    """Scalars since the last log row. They stay on the device until `means` fetches them."""
 
     def __init__(self) -> None:
         self.entries: list[tuple[int, str, Tensor]] = []
@@ -77,7 +80,10 @@ class Buffer:
         self.entries.append((index, key, value.detach()))
 
     def means(self, phase: str) -> dict[str, float]:
-        """Mean of each key since the last call. NonFiniteLoss names the first step whose loss is NaN or infinite."""
+        """Mean of each key since the last call.
+
+        Raises NonFiniteLoss with the first step whose loss is NaN or infinite.
+        """
         entries, self.entries = self.entries, []
         if not entries:
             return {}
@@ -91,16 +97,18 @@ class Buffer:
 
 
 def append_row(folder: Path, row: Mapping[str, Any]) -> None:
-    """One more line of metrics.jsonl."""
+    """Add a line to metrics.jsonl."""
     with (folder / METRICS).open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
 
 
 def read_rows(folder: Path) -> list[dict[str, Any]]:
-    """All complete lines of metrics.jsonl; from a line on that a kill has cut, or that is no row, all are left out."""
+    """The rows of metrics.jsonl, up to the first line that is cut short or not a row."""
     path = folder / METRICS
+    if not path.exists():
+        return []
     rows: list[dict[str, Any]] = []
-    for line in path.read_text("utf-8", "replace").splitlines() if path.exists() else []:
+    for line in path.read_text("utf-8", "replace").splitlines():
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
@@ -112,7 +120,7 @@ def read_rows(folder: Path) -> list[dict[str, Any]]:
 
 
 def cut_rows(folder: Path, step: int) -> None:
-    """Drop what was logged after `step`: a resumed run logs it again."""
+    """Drop rows after `step`, which a resumed run logs again."""
     rows = [row for row in read_rows(folder) if row["step"] <= step]
     with replacing(folder / METRICS) as temporary:
         temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")

@@ -12,7 +12,7 @@ from ganzoo.errors import Collapsed
 from ganzoo.pictures import images
 from ganzoo.sampling.model import Model
 from ganzoo.training.checkpoint import read_position
-from ganzoo.training.health import FIRST, ROWS, Health
+from ganzoo.training.health import FIRST, WINDOW, Health
 from ganzoo.training.log import Silent
 from ganzoo.training.run import train
 
@@ -29,7 +29,7 @@ def told(health: Health, rows: list[dict[str, Any]]) -> list[str]:
     return [text for row in rows for text in health.row(row)]
 
 
-def scores(real: float, fake: float, n: int = ROWS) -> list[dict[str, Any]]:
+def scores(real: float, fake: float, n: int = WINDOW) -> list[dict[str, Any]]:
     return [
         {"score/real": real, "score/fake": fake, "loss/discriminator": 0.1 * i} for i in range(n)
     ]
@@ -37,22 +37,23 @@ def scores(real: float, fake: float, n: int = ROWS) -> list[dict[str, Any]]:
 
 def test_a_player_that_has_won() -> None:
     health = Health()
-    assert told(health, scores(0.999, 0.001, ROWS - 1)) == []
+    assert told(health, scores(0.999, 0.001, WINDOW - 1)) == []
     assert "discriminator has won" in told(health, scores(0.999, 0.001, 5))[0]
     assert told(health, scores(0.999, 0.001)) == [], "said once"
-    assert told(health, [*scores(0.8, 0.2), *scores(0.999, 0.001, ROWS - 1)]) == []
+    assert told(health, [*scores(0.8, 0.2), *scores(0.999, 0.001, WINDOW - 1)]) == []
     assert len(told(health, scores(0.999, 0.001, 1))) == 1, "and again after it had gone"
     assert "generator has won" in told(Health(), scores(0.97, 0.96))[0]
     assert told(Health(), scores(0.9, 0.1)) == []
 
 
 def test_losses_that_stand_still() -> None:
-    still = [{"loss/a": 0.6931472, "loss/b": 1.0}] * ROWS
+    still = [{"loss/a": 0.6931472, "loss/b": 1.0}] * WINDOW
     assert "stood still" in told(Health(), still)[0]
     assert (
-        told(Health(), [{"loss/a": 0.6931472, "loss/b": 1.0 + 0.01 * i} for i in range(ROWS)]) == []
+        told(Health(), [{"loss/a": 0.6931472, "loss/b": 1.0 + 0.01 * i} for i in range(WINDOW)])
+        == []
     )
-    assert told(Health(), [{"step": 1}] * ROWS) == [], "no losses, no verdict"
+    assert told(Health(), [{"step": 1}] * WINDOW) == [], "no losses, no verdict"
 
 
 def test_samples_that_look_alike() -> None:

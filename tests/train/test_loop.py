@@ -29,7 +29,7 @@ from ganzoo.training.ema import Average
 from ganzoo.training.engine import Engine
 from ganzoo.training.log import Buffer, append_row, cut_rows, read_rows
 from ganzoo.training.loop import Trainer
-from ganzoo.training.optim import Mover, linear
+from ganzoo.training.optim import Mover, scale_rate
 from ganzoo.training.recipe import Recipe
 from ganzoo.zoo import registry
 
@@ -219,7 +219,7 @@ def test_average_follows_its_formula() -> None:
 
 
 def test_linear_schedule_and_weight_clipping() -> None:
-    assert [linear(i, 8) for i in (0, 4, 6, 7)] == [1.0, 1.0, 0.5, 0.25]
+    assert [scale_rate(i, 8) for i in (0, 4, 6, 7)] == [1.0, 1.0, 0.5, 0.25]
     pair = Pair(Toy())
     player = Player(
         networks=("a",),
