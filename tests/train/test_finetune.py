@@ -236,7 +236,7 @@ def test_what_a_run_says_of_its_parent(home: Path, tmp_path: Path) -> None:
         (
             {"data": "coloured"},
             ConfigError,
-            "parent knows pictures of 1 channels, those of 'coloured' have 3",
+            "parent takes images of 1 channels, those of 'coloured' have 3",
         ),
     ],
     ids=str,
