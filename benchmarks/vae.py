@@ -63,7 +63,9 @@ class Held:
 def draw(model: Model, test: Held, made: ganzoo.Samples, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     classes = {"label": "all"} if "label" in model.inputs else {}
-    plane.grid(model, 0, ROWS if classes else SIDE, **classes).save(out / "grid.png", force=True)
+    plane.sample_plane(model, 0, ROWS if classes else SIDE, **classes).save(
+        out / "grid.png", force=True
+    )
     latent = model.encode(test.pictures, **test.known)["latent"]
     images.save_png(
         plots.points(latent, labels=test.labels, names=test.classes), out / "scatter.png"

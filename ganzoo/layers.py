@@ -1,4 +1,4 @@
-"""Layers of architectures: `ganzoo.nn.layers` under its short path."""
+"""Layers of architectures: `ganzoo.nn.layers` under a short path."""
 
 from __future__ import annotations
 

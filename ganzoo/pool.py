@@ -1,7 +1,11 @@
-"""A pool of past samples: `ganzoo.nn.pool` under its short path."""
+"""A pool of past fakes: `ganzoo.nn.pool` under a short path.
+
+`remembered` is the former name of `query_pool`."""
 
 from __future__ import annotations
 
-from ganzoo.nn.pool import remembered
+from ganzoo.nn.pool import query_pool
 
-__all__ = ["remembered"]
+remembered = query_pool
+
+__all__ = ["query_pool", "remembered"]

@@ -23,9 +23,9 @@ def after_a_block():
 
 before = held()
 print(after_a_block() - before)
-with allocation.kept():
+with allocation.keep_freed_memory():
     print(after_a_block() - before)
-    with allocation.kept():
+    with allocation.keep_freed_memory():
         pass
     print(held() - before)
 print(held() - before)

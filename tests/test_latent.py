@@ -13,7 +13,7 @@ from torch import Tensor
 from ganzoo.errors import InputError, UsageError
 from ganzoo.gan import MEANING
 from ganzoo.inputs import Latent, Rows
-from ganzoo.latent import plane, sentences, sweep, truncation, view, walk
+from ganzoo.latent import plane, prompts, sweep, truncation, varied, walk
 from ganzoo.sampling.model import Model
 from ganzoo.zoo.registry import get
 
@@ -80,9 +80,8 @@ def test_slerp_where_there_is_no_angle(factor: float) -> None:
 def test_uniform_latents_go_straight_and_stay_inside() -> None:
     spec = Latent(5, "uniform")
     start, end = spec.draw("latent", Rows(0, 2))
-    assert torch.equal(
-        walk.between(spec, start, end, torch.tensor([0.5])), torch.lerp(start, end, 0.5)
-    )
+    interpolate = walk.choose_interpolation(spec)
+    assert torch.equal(interpolate(start, end, torch.tensor([0.5])), torch.lerp(start, end, 0.5))
 
 
 # --- walks ----------------------------------------------------------------------------------------------------------------
@@ -90,7 +89,7 @@ def test_uniform_latents_go_straight_and_stay_inside() -> None:
 
 def test_a_strip_ends_at_the_samples_of_its_seeds() -> None:
     model = untrained("tiny_vae")
-    made = walk.strip(model, SEEDS, steps=5)
+    made = walk.walk_seeds(model, SEEDS, steps=5)
     assert (len(made), made.columns) == (10, 5)
     for row, seed in ((0, 3), (4, 8), (5, 8), (9, 21)):
         assert torch.allclose(made.tensor[row], alone(model, seed), atol=1e-5)
@@ -102,19 +101,19 @@ def test_a_strip_ends_at_the_samples_of_its_seeds() -> None:
 def test_a_strip_holds_the_class_and_gives_each_class_a_line() -> None:
     model = untrained("tiny_class")
     classes = next(spec.classes for spec in model.inputs.values() if hasattr(spec, "classes"))
-    made = walk.strip(model, SEEDS, steps=3, label="all")
+    made = walk.walk_seeds(model, SEEDS, steps=3, label="all")
     assert len(made) == 3 * len(classes)
     for line, name in enumerate(classes):
         assert torch.allclose(made.tensor[3 * line], alone(model, 3, label=name), atol=1e-5)
         assert torch.allclose(made.tensor[3 * line + 2], alone(model, 8, label=name), atol=1e-5)
     drawn = int(model.inputs["label"].draw("label", Rows(3, 1)))
-    held = walk.strip(model, SEEDS, steps=3)
+    held = walk.walk_seeds(model, SEEDS, steps=3)
     assert torch.allclose(held.tensor[-1], alone(model, 21, label=classes[drawn]), atol=1e-5)
 
 
 def test_a_loop_closes() -> None:
     model = untrained("tiny_vae")
-    frames = walk.loop(model, SEEDS, steps=4)
+    frames = walk.loop_seeds(model, SEEDS, steps=4)
     assert (len(frames), frames.columns) == (12, 12)
     for row, seed in ((0, 3), (4, 8), (8, 21)):
         assert torch.allclose(frames.tensor[row], alone(model, seed), atol=1e-5)
@@ -125,10 +124,10 @@ def test_a_loop_closes() -> None:
 def test_a_sentence_is_held() -> None:
     model = untrained("tiny_text")
     word = model.config.vocabulary[0]
-    made = walk.strip(model, SEEDS, steps=2, text=word)
+    made = walk.walk_seeds(model, SEEDS, steps=2, text=word)
     assert torch.allclose(made.tensor[1], alone(model, 8, text=word), atol=1e-5)
     with pytest.raises(InputError, match="sentence is needed"):
-        walk.strip(model, SEEDS, steps=2)
+        walk.walk_seeds(model, SEEDS, steps=2)
 
 
 # --- sentences --------------------------------------------------------------------------------------------------------------
@@ -138,7 +137,7 @@ def test_between_two_sentences_the_noise_is_held() -> None:
     """The ends of each line are what the model makes of each sentence with that line's noise."""
     model = untrained("tiny_text")
     texts = ["a red circle", "blue", "square"]
-    made = sentences.strip(model, texts, seed=6, steps=3, lines=2)
+    made = prompts.walk_prompts(model, texts, seed=6, steps=3, lines=2)
     assert (len(made), made.columns) == (2 * 2 * 3, 6)
     for line in range(2):
         for place, text in ((0, texts[0]), (2, texts[1]), (3, texts[1]), (5, texts[2])):
@@ -152,13 +151,13 @@ def test_between_two_sentences_the_noise_is_held() -> None:
 
 def test_what_lies_half_way_is_the_vector_on_the_arc() -> None:
     model = untrained("tiny_text")
-    start, end = sentences.meanings(model, ["red", "blue"])
+    start, end = prompts.embed_prompts(model, ["red", "blue"])
     arc = walk.slerp(start, end, torch.tensor([0.5]))
     latent = model.inputs["latent"].draw("latent", Rows(2, 1))
     with torch.inference_mode():
         expected = model.gan.sample({"latent": latent, MEANING: arc[None]})["sample"]
     assert torch.allclose(
-        sentences.strip(model, ["red", "blue"], seed=2, steps=3, lines=1).tensor[1],
+        prompts.walk_prompts(model, ["red", "blue"], seed=2, steps=3, lines=1).tensor[1],
         expected[0],
         atol=1e-5,
     )
@@ -166,7 +165,7 @@ def test_what_lies_half_way_is_the_vector_on_the_arc() -> None:
 
 def test_a_loop_of_sentences_closes() -> None:
     model = untrained("tiny_text")
-    frames = sentences.loop(model, ["red", "blue"], seed=1, steps=4, lines=3)
+    frames = prompts.loop_prompts(model, ["red", "blue"], seed=1, steps=4, lines=3)
     assert (len(frames), frames.columns) == (24, 8)
     for line in range(3):
         assert torch.allclose(
@@ -182,9 +181,11 @@ def test_a_loop_of_sentences_closes() -> None:
 
 def test_several_sentences_have_a_line_and_a_table_each() -> None:
     model = untrained("tiny_text")
-    made = walk.strip(model, SEEDS, steps=2, text=["red", "blue"])
+    made = walk.walk_seeds(model, SEEDS, steps=2, text=["red", "blue"])
     assert torch.allclose(made.tensor[2], alone(model, 3, text="blue"), atol=1e-5)
-    made = truncation.table(model, seed=3, columns=2, bounds=(0.5, 20.0), text=["red", "blue"])
+    made = truncation.sample_truncations(
+        model, seed=3, columns=2, bounds=(0.5, 20.0), text=["red", "blue"]
+    )
     assert len(made) == 8
     assert torch.allclose(made.tensor[2], alone(model, 3, text="red"), atol=1e-3)
     assert torch.allclose(made.tensor[7], alone(model, 4, text="blue"), atol=1e-3)
@@ -193,14 +194,14 @@ def test_several_sentences_have_a_line_and_a_table_each() -> None:
 def test_where_there_is_nothing_between_sentences() -> None:
     model = untrained("tiny_text")
     for texts in (["red"], "red"):
-        with pytest.raises(UsageError, match="needs two at least"):
-            sentences.strip(model, texts)
-    with pytest.raises(UsageError, match="needs two at least"):
-        sentences.loop(model, ["red", "blue"], steps=1)
+        with pytest.raises(UsageError, match="needs at least two"):
+            prompts.walk_prompts(model, texts)
+    with pytest.raises(UsageError, match="needs at least two"):
+        prompts.loop_prompts(model, ["red", "blue"], steps=1)
     with pytest.raises(InputError, match="no word in"):
-        sentences.strip(model, ["red", "!"])
-    with pytest.raises(UsageError, match="gives no vectors of sentences"):
-        sentences.strip(untrained("tiny_class"), ["red", "blue"])
+        prompts.walk_prompts(model, ["red", "!"])
+    with pytest.raises(UsageError, match="has no text embeddings"):
+        prompts.walk_prompts(untrained("tiny_class"), ["red", "blue"])
 
 
 # --- what has nothing to walk in --------------------------------------------------------------------------------------------
@@ -208,9 +209,9 @@ def test_where_there_is_nothing_between_sentences() -> None:
 
 def test_models_without_a_latent() -> None:
     with pytest.raises(UsageError, match="takes no latent"):
-        walk.strip(untrained("tiny_unpaired"), SEEDS)
+        walk.walk_seeds(untrained("tiny_unpaired"), SEEDS)
     with pytest.raises(UsageError, match="takes no codes"):
-        sweep.code(untrained("tiny_vae"), "c1")
+        sweep.sweep_code(untrained("tiny_vae"), "c1")
 
 
 # --- planes -----------------------------------------------------------------------------------------------------------------
@@ -218,9 +219,9 @@ def test_models_without_a_latent() -> None:
 
 def test_two_numbers_are_the_axes_of_the_grid() -> None:
     model = untrained("tiny_vae")
-    made = plane.grid(model, side=4)
+    made = plane.sample_plane(model, side=4)
     quantiles = torch.distributions.Normal(0, 1).icdf(torch.tensor([0.125, 0.375, 0.625, 0.875]))
-    assert torch.allclose(plane.quantiles(Latent(2), 4), quantiles, atol=1e-5)
+    assert torch.allclose(plane.compute_quantiles(Latent(2), 4), quantiles, atol=1e-5)
     for row, column in ((0, 0), (1, 2), (3, 3)):
         latent = torch.stack([quantiles[column], quantiles[3 - row]])[None]
         assert torch.allclose(
@@ -233,14 +234,14 @@ def test_two_numbers_are_the_axes_of_the_grid() -> None:
 def test_more_numbers_have_four_seeds_in_the_corners() -> None:
     model = untrained("tiny_text")
     word = model.config.vocabulary[0]
-    made = plane.grid(model, seed=5, side=3, text=word)
+    made = plane.sample_plane(model, seed=5, side=3, text=word)
     for row, seed in ((0, 5), (2, 6), (6, 7), (8, 8)):
         assert torch.allclose(made.tensor[row], alone(model, seed, text=word), atol=1e-5)
 
 
 def test_several_classes_have_a_line_each_of_latents_as_they_are_drawn() -> None:
     model = untrained("tiny_class")
-    made = plane.grid(model, seed=5, side=3, label="all")
+    made = plane.sample_plane(model, seed=5, side=3, label="all")
     assert made.tensor.shape[0] == 3 * 3
     for line in range(3):
         for column, seed in ((0, 5), (2, 6)):
@@ -254,9 +255,9 @@ def test_several_classes_have_a_line_each_of_latents_as_they_are_drawn() -> None
 
 def test_a_number_runs_along_lines_of_the_categories() -> None:
     model = untrained("tiny_codes")
-    name, spec = view.codes(model)
+    name, spec = varied.require_codes(model)
     size = spec.categories[0]
-    made = sweep.code(model, "c1", seed=4, steps=3, span=2.0)
+    made = sweep.sweep_code(model, "c1", seed=4, steps=3, span=2.0)
     assert (len(made), made.columns) == (3 * size, 3)
     codes = spec.draw(name, Rows(4, 1)).repeat(3, 1)
     codes[:, :size] = 0
@@ -271,9 +272,9 @@ def test_a_number_runs_along_lines_of_the_categories() -> None:
 
 def test_a_category_runs_along_lines_of_noise() -> None:
     model = untrained("tiny_codes")
-    name, spec = view.codes(model)
+    name, spec = varied.require_codes(model)
     size = spec.categories[0]
-    made = sweep.code(model, "k1", seed=4, lines=2)
+    made = sweep.sweep_code(model, "k1", seed=4, lines=2)
     assert (len(made), made.columns) == (2 * size, size)
     codes = spec.draw(name, Rows(5, 1))
     codes[:, :size] = torch.eye(size)[1]
@@ -283,9 +284,9 @@ def test_a_category_runs_along_lines_of_noise() -> None:
         model.sample(1, seed=0, latent=latent, **{name: codes}).tensor[0],  # type: ignore[arg-type]
         atol=1e-5,
     )
-    assert sweep.keys(model) == ["k1", *(f"c{i + 1}" for i in range(spec.continuous))]
+    assert sweep.list_code_keys(model) == ["k1", *(f"c{i + 1}" for i in range(spec.continuous))]
     with pytest.raises(UsageError, match="no code 'k2'"):
-        sweep.code(model, "k2")
+        sweep.sweep_code(model, "k2")
 
 
 # --- truncation -------------------------------------------------------------------------------------------------------------
@@ -295,7 +296,7 @@ def test_truncated_latents_have_the_law_of_drawing_again() -> None:
     spec = Latent(1000)
     drawn = spec.draw("latent", Rows(0, 100))
     again = drawn[drawn.abs() <= 0.8]
-    made = truncation.truncated(spec, drawn, 0.8)
+    made = truncation.truncate(spec, drawn, 0.8)
     assert float(made.abs().max()) <= 0.8
     levels = torch.linspace(0.05, 0.95, 19)
     assert torch.allclose(
@@ -303,20 +304,20 @@ def test_truncated_latents_have_the_law_of_drawing_again() -> None:
     )
     order = drawn[0].argsort()
     assert bool((made[0][order].diff() >= 0).all())
-    assert torch.allclose(truncation.truncated(spec, drawn, 8.0), drawn, atol=1e-3)
+    assert torch.allclose(truncation.truncate(spec, drawn, 8.0), drawn, atol=1e-3)
 
 
 def test_the_table_has_one_seed_a_column() -> None:
     model = untrained("tiny_vae")
-    made = truncation.table(model, seed=2, columns=3, bounds=(0.5, 20.0))
+    made = truncation.sample_truncations(model, seed=2, columns=3, bounds=(0.5, 20.0))
     assert (len(made), made.columns) == (6, 3)
     assert torch.allclose(made.tensor[4], alone(model, 3), atol=1e-3)
     spread = [float(made.tensor[start : start + 3].std(0).mean()) for start in (0, 3)]
     assert spread[0] < spread[1]
     with pytest.raises(UsageError, match="above 0"):
-        truncation.table(model, bounds=(0.0,))
+        truncation.sample_truncations(model, bounds=(0.0,))
 
 
 def test_shipped_models_can_be_explored() -> None:
     model = Model.load("vanilla-sine", device="cpu")
-    assert walk.strip(model, [0, 1], steps=4).tensor.shape == (4, 2)
+    assert walk.walk_seeds(model, [0, 1], steps=4).tensor.shape == (4, 2)

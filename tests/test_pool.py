@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.gan import Step
-from ganzoo.nn.pool import remembered
+from ganzoo.nn.pool import query_pool
 
 
 def draws(index: int) -> Step:
@@ -21,7 +21,7 @@ def test_the_memory_is_that_of_shrivastava() -> None:
     swaps = 0
     for turn in range(40):
         fakes = torch.arange(2 * turn, 2 * turn + 2).float().view(2, 1, 1, 1)
-        shown = remembered(pool, seen, fakes, draws(turn)).flatten().tolist()
+        shown = query_pool(pool, seen, fakes, draws(turn)).flatten().tolist()
         seen += len(fakes)
         chances, expected = draws(turn), []
         for fake in fakes.flatten().tolist():

@@ -277,7 +277,7 @@ def test_freed_memory_is_kept_between_tiles_alone(
     picture: Levels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[int] = []
-    monkeypatch.setattr(allocation, "_enter", told.append)
+    monkeypatch.setattr(allocation, "_change_users", told.append)
     inside: list[int] = []
 
     def run(tile: Tensor) -> dict[str, Tensor]:

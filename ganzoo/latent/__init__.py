@@ -1,1 +1,1 @@
-"""Looking about in a trained model's latent space: walks between seeds and between sentences, planes, codes, truncation."""
+"""Explore the latent space of a model: walks, planes, codes, truncation."""

@@ -1,4 +1,4 @@
-"""A plane of the latent space as a grid of pictures."""
+"""A plane of the latent space as a grid of samples."""
 
 from __future__ import annotations
 
@@ -9,47 +9,49 @@ from torch import Tensor
 
 from ganzoo.errors import UsageError
 from ganzoo.inputs import Latent
-from ganzoo.latent import view
-from ganzoo.latent.walk import between, strip
+from ganzoo.latent import varied
+from ganzoo.latent.walk import choose_interpolation, walk_seeds
 from ganzoo.sampling.samples import Samples
 
 if TYPE_CHECKING:
     from ganzoo.sampling.model import Model
 
 
-def grid(model: Model, seed: int = 0, side: int = 12, **given: Any) -> Samples:
-    """`side` x `side` pictures. Two latent numbers: both axes, at steps of equal probability, the second upwards. More: the four
-    corners are those of `seed` to `seed` + 3, and the plane between them is curved as walks are. One number: one line. Where
-    several classes or sentences are given, a line each: of the first of one or two numbers, else from `seed` to `seed` + 1."""
+def sample_plane(model: Model, seed: int = 0, side: int = 12, **given: Any) -> Samples:
+    """`side` x `side` samples.
+
+    A latent of two numbers: both are axes, at steps of equal probability, the second one upwards. More
+    numbers: the corners are `seed` to `seed` + 3, with interpolation as in walks. One number: one line.
+    Several classes or prompts get a line each: of the first of one or two numbers, otherwise from
+    `seed` to `seed` + 1."""
     if side < 2:
-        raise UsageError(f"a grid of {side}; 2 at least")
-    (name, spec), *others = view.latents(model).items()
-    lines = view.classes(model, given)
+        raise UsageError(f"side={side}: a grid needs at least 2")
+    latents = varied.require_latents(model)
+    (name, spec), *others = latents.items()
+    lines = varied.count_conditions(model, given)
     if (lines > 1 and spec.size <= 2) or (spec.size == 1 and not others):
         values = torch.zeros(lines * side, spec.size)
-        values[:, 0] = quantiles(spec, side).repeat(lines)
-        return view.made(model, {name: values}, seed, side, given)
+        values[:, 0] = compute_quantiles(spec, side).repeat(lines)
+        return varied.sample_varied(model, {name: values}, seed, side, given)
     if lines > 1:
-        return strip(model, [seed, seed + 1], side, **given)
+        return walk_seeds(model, [seed, seed + 1], side, **given)
     if spec.size == 2 and not others:
-        axis = quantiles(spec, side)
+        axis = compute_quantiles(spec, side)
         values = torch.stack([axis.repeat(side), axis.flip(0).repeat_interleave(side)], dim=1)
-        return view.made(model, {name: values}, seed, side, given)
-    moved = {key: _corners(kind, key, seed, side) for key, kind in view.latents(model).items()}
-    return view.made(model, moved, seed, side, given)
+        return varied.sample_varied(model, {name: values}, seed, side, given)
+    planes = {}
+    shares = torch.linspace(0, 1, side)
+    for key, kind in latents.items():
+        corners = varied.draw_latents(kind, key, range(seed, seed + 4))
+        interpolate = choose_interpolation(kind)
+        left = interpolate(corners[0], corners[2], shares[:, None])
+        right = interpolate(corners[1], corners[3], shares[:, None])
+        plane = interpolate(left[:, None], right[:, None], shares[None, :, None])
+        planes[key] = plane.flatten(0, 1)
+    return varied.sample_varied(model, planes, seed, side, given)
 
 
-def quantiles(spec: Latent, n: int) -> Tensor:
-    """The numbers that cut a latent's law into equal shares, in the middle of each."""
+def compute_quantiles(spec: Latent, n: int) -> Tensor:
+    """The midpoints of `n` intervals of equal probability."""
     shares = (torch.arange(n) + 0.5) / n
     return torch.special.ndtri(shares) if spec.law == "normal" else 2 * shares - 1
-
-
-def _corners(spec: Latent, name: str, seed: int, side: int) -> Tensor:
-    """(side * side, size)."""
-    corners, shares = (
-        view.drawn(spec, name, list(range(seed, seed + 4))),
-        torch.linspace(0, 1, side),
-    )
-    left, right = (between(spec, corners[i], corners[i + 2], shares[:, None]) for i in (0, 1))
-    return between(spec, left[:, None], right[:, None], shares[None, :, None]).flatten(0, 1)

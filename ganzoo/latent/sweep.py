@@ -1,4 +1,4 @@
-"""Codes one at a time: all else is held."""
+"""Vary one code and fix the rest."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from torch.nn import functional as F
 
 from ganzoo.errors import UsageError
 from ganzoo.inputs import Codes, Rows
-from ganzoo.latent import view
+from ganzoo.latent import varied
 from ganzoo.sampling.samples import Samples
 
 if TYPE_CHECKING:
     from ganzoo.sampling.model import Model
 
 
-def keys(model: Model) -> list[str]:
-    """k1, k2, ... and c1, c2, ..., as far as the model has them; none where it takes no codes."""
-    found = [spec for spec in model.inputs.values() if isinstance(spec, Codes)]
-    return [key for spec in found[:1] for key in _keys(spec)]
+def list_code_keys(model: Model) -> list[str]:
+    """k1, k2, ... (categories) and c1, c2, ... (numbers) of a model; [] where it takes no codes."""
+    for spec in model.inputs.values():
+        if isinstance(spec, Codes):
+            return _name_codes(spec)
+    return []
 
 
-def code(
+def sweep_code(
     model: Model,
     key: str,
     seed: int = 0,
@@ -32,35 +34,44 @@ def code(
     span: float = 2.0,
     **given: Any,
 ) -> Samples:
-    """A category (k1): its values along each line, which has noise of its own. A number (c1): from -`span` to `span` along each
-    line; a line for each value of the first category, all with the same noise, or `lines` of noise where there is none."""
-    name, spec = view.codes(model)
-    if key not in _keys(spec):
+    """Vary one code along each line.
+
+    A category (k1) takes all its values; the `lines` differ in noise. A number (c1) runs from -`span`
+    to `span`; there is a line for each value of the first category, all with the same noise, or
+    `lines` of different noise where there is no category."""
+    name, spec = varied.require_codes(model)
+    if key not in _name_codes(spec):
         raise UsageError(f"no code {key!r} ({spec.describe()})")
-    place, category = int(key[1:]) - 1, key.startswith("k")
-    columns = spec.categories[place] if category else steps
-    same = not category and bool(spec.categories)
-    rows = spec.categories[0] if same else lines
-    seeds = [seed if same else seed + line for line in range(rows) for _ in range(columns)]
-    values = torch.cat([spec.draw(name, Rows(s, 1)) for s in seeds])
-    if same:
-        _categorise(values, spec, 0, torch.arange(rows).repeat_interleave(columns))
-    if category:
-        _categorise(values, spec, place, torch.arange(columns).repeat(rows))
+    index = int(key[1:]) - 1
+    is_category = key.startswith("k")
+    columns = spec.categories[index] if is_category else steps
+    by_category = not is_category and bool(spec.categories)
+    if by_category:
+        lines = spec.categories[0]
+        seeds = [seed] * (lines * columns)
     else:
-        values[:, sum(spec.categories) + place] = torch.linspace(-span, span, columns).repeat(rows)
-    moved = {
-        other: view.drawn(latent, other, seeds) for other, latent in view.latents(model).items()
-    }
-    return view.made(model, {name: values, **moved}, seed, columns, given)
+        seeds = [seed + line for line in range(lines) for _ in range(columns)]
+    values = torch.cat([spec.draw(name, Rows(one, 1)) for one in seeds])
+    if by_category:
+        _set_category(values, spec, 0, torch.arange(lines).repeat_interleave(columns))
+    if is_category:
+        _set_category(values, spec, index, torch.arange(columns).repeat(lines))
+    else:
+        numbers = torch.linspace(-span, span, columns).repeat(lines)
+        values[:, sum(spec.categories) + index] = numbers
+    inputs = {name: values}
+    for other, latent in varied.require_latents(model).items():
+        inputs[other] = varied.draw_latents(latent, other, seeds)
+    return varied.sample_varied(model, inputs, seed, columns, given)
 
 
-def _keys(spec: Codes) -> list[str]:
-    numbers = range(1, spec.continuous + 1)
-    return [f"k{i}" for i in range(1, len(spec.categories) + 1)] + [f"c{i}" for i in numbers]
+def _name_codes(spec: Codes) -> list[str]:
+    categories = [f"k{i + 1}" for i in range(len(spec.categories))]
+    return categories + [f"c{i + 1}" for i in range(spec.continuous)]
 
 
-def _categorise(values: Tensor, spec: Codes, place: int, hot: Tensor) -> None:
-    """Sets category `place` of each row."""
-    start, size = sum(spec.categories[:place]), spec.categories[place]
+def _set_category(values: Tensor, spec: Codes, index: int, hot: Tensor) -> None:
+    """Set category `index` of each row, in place."""
+    start = sum(spec.categories[:index])
+    size = spec.categories[index]
     values[:, start : start + size] = F.one_hot(hot, size).to(values)

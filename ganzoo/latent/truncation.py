@@ -1,4 +1,4 @@
-"""Truncation: latents nearer the middle make better samples, and fewer kinds of them."""
+"""Truncation: latents near the mean give better but less diverse samples."""
 
 from __future__ import annotations
 
@@ -9,39 +9,44 @@ from torch import Tensor
 
 from ganzoo.errors import UsageError
 from ganzoo.inputs import Latent
-from ganzoo.latent import view
+from ganzoo.latent import varied
 from ganzoo.sampling.samples import Samples
 
 if TYPE_CHECKING:
     from ganzoo.sampling.model import Model
 
-BOUNDS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
-FAR = 3.0
-"""A bound from which on next to nothing is cut off."""
+TRUNCATION_BOUNDS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+UNTRUNCATED = 3.0
+"""Bound that cuts off almost nothing of N(0, 1)."""
 
 
-def truncated(spec: Latent, values: Tensor, bound: float) -> Tensor:
-    """Latents of N(0, 1), each number mapped so that its law is N(0, 1) given that it lies in [-`bound`, `bound`] (the law of
-    Brock et al. 2019, section 3.1, who draw again until it does). It keeps order and sign, so that a sample changes
-    steadily as the bound does. Uniform latents are scaled by `bound` / 3."""
+def truncate(spec: Latent, values: Tensor, bound: float) -> Tensor:
+    """Map latents of N(0, 1) to N(0, 1) truncated to [-`bound`, `bound`].
+
+    Brock et al. 2019 (section 3.1) draw again until a number lies inside; this monotone map has the
+    same law and changes samples steadily with the bound. Uniform latents are scaled by `bound` / 3."""
     if bound <= 0:
-        raise UsageError(f"truncation at {bound:g}; a bound above 0 is needed")
+        raise UsageError(f"truncation bound {bound:g}: a number above 0 is needed")
     if spec.law == "uniform":
-        return values * min(1.0, bound / FAR)
+        return values * min(1.0, bound / UNTRUNCATED)
     low = torch.special.ndtr(torch.tensor(-bound, dtype=torch.float64))
     share = low + torch.special.ndtr(values.double()) * (1 - 2 * low)
-    cut: Tensor = torch.special.ndtri(share)
-    return cut.clamp(-bound, bound).to(values.dtype)
+    truncated: Tensor = torch.special.ndtri(share)
+    return truncated.clamp(-bound, bound).to(values.dtype)
 
 
-def table(
-    model: Model, seed: int = 0, columns: int = 10, bounds: tuple[float, ...] = BOUNDS, **given: Any
+def sample_truncations(
+    model: Model,
+    seed: int = 0,
+    columns: int = 10,
+    bounds: tuple[float, ...] = TRUNCATION_BOUNDS,
+    **given: Any,
 ) -> Samples:
-    """A line for each bound, with the same seeds in each, `seed` on; of several classes or sentences, a table each."""
-    moved, many = {}, view.classes(model, given)
-    for name, spec in view.latents(model).items():
-        values = view.drawn(spec, name, list(range(seed, seed + columns)))
-        moved[name] = torch.cat([truncated(spec, values, bound) for bound in bounds]).repeat(
-            many, 1
-        )
-    return view.made(model, moved, seed, columns, given)
+    """A line for each bound, all with the seeds from `seed` on; a table for each class or prompt."""
+    count = varied.count_conditions(model, given)
+    latents = {}
+    for name, spec in varied.require_latents(model).items():
+        values = varied.draw_latents(spec, name, range(seed, seed + columns))
+        lines = torch.cat([truncate(spec, values, bound) for bound in bounds])
+        latents[name] = lines.repeat(count, 1)
+    return varied.sample_varied(model, latents, seed, columns, given)

@@ -13,7 +13,7 @@ from ganzoo.nn.losses import (
     r1_penalty,
     scores,
 )
-from ganzoo.nn.pool import remembered
+from ganzoo.nn.pool import query_pool
 from ganzoo.nn.stacks import (
     Bias,
     Norm,
@@ -48,9 +48,9 @@ __all__ = [
     "init_normal",
     "kl_to_normal",
     "normalization",
+    "query_pool",
     "r1_penalty",
     "random_crop",
-    "remembered",
     "scores",
     "smallest_maps",
     "spectral",

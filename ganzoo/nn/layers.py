@@ -1,4 +1,4 @@
-"""Layers that make the maps of well-known ones in less time, with the same weights under the same names."""
+"""Faster forms of well-known layers, with the same weights under the same names."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from torch.nn import functional as F
 
 
 class Projection(nn.ConvTranspose2d):
-    """A transposed convolution of stride 1 and no padding. On maps of one pixel, as a latent is, it is one matrix product: the
-    same weights and the same map, made in a fraction of the time."""
+    """A transposed convolution of stride 1 without padding.
+
+    Maps of one pixel, such as a latent, take a single matrix product: the same result, much faster."""
 
     def __init__(self, before: int, after: int, kernel: int, bias: bool = True) -> None:
         super().__init__(before, after, kernel, bias=bias)
@@ -17,50 +18,43 @@ class Projection(nn.ConvTranspose2d):
     def forward(self, maps: Tensor, output_size: list[int] | None = None) -> Tensor:
         if maps.shape[2:] != (1, 1):
             return super().forward(maps, output_size)
-        matrix = self.weight.permute(
-            0, 2, 3, 1
-        )  # (in, height, width, out), contiguous where the weight is channels-last
-        made = torch.unflatten(maps.flatten(1) @ matrix.flatten(1), 1, matrix.shape[1:]).permute(
-            0, 3, 1, 2
-        )
-        return made if self.bias is None else made + self.bias[:, None, None].to(made.dtype)
+        # (in, height, width, out): contiguous where the weight is channels-last
+        matrix = self.weight.permute(0, 2, 3, 1)
+        flat = maps.flatten(1) @ matrix.flatten(1)
+        result = torch.unflatten(flat, 1, matrix.shape[1:]).permute(0, 3, 1, 2)
+        return result if self.bias is None else result + self.bias[:, None, None].to(result.dtype)
 
 
 class NearestConvolution(nn.Conv2d):
-    """Maps (n, before, h, w), doubled by nearest neighbours, then a convolution of an odd `kernel` that keeps the side ->
-    (n, after, 2h, 2w).
+    """Nearest-neighbour up-sampling and a convolution in one: (n, before, h, w) -> (n, after, 2h, 2w).
 
-    Of four neighbours that are the same, a kernel's places that meet them can be added up first. What is left is a transposed
-    convolution of `kernel` + 1 and stride 2, with 4/9 of the products for a kernel of 3, and no map of the double side is
-    needed between. `mirrored`: what is beyond the border is the doubled maps' mirror image in place of zeros."""
+    The four neighbours that up-sampling makes are equal, so the taps of the kernel that meet them are
+    added first. That leaves a transposed convolution of `kernel` + 1 and stride 2, with 4/9 of the
+    products for a kernel of 3, and no maps of the double side in between. `kernel` is odd.
+    `mirrored`: pad the up-sampled maps with their mirror image instead of zeros."""
 
     def __init__(
         self, before: int, after: int, kernel: int = 3, bias: bool = True, mirrored: bool = False
     ) -> None:
         if kernel % 2 == 0:
-            raise ValueError(
-                f"kernel={kernel} is even: nothing keeps the side and lies evenly around a place"
-            )
+            raise ValueError(f"kernel={kernel} is even; an odd kernel keeps the side")
         if mirrored and kernel > 3:
-            raise ValueError(
-                f"kernel={kernel} looks farther than one place beyond the border, which mirrored=True is made for"
-            )
+            raise ValueError(f"kernel={kernel}: mirrored=True takes kernels of 1 and 3")
         super().__init__(before, after, kernel, padding=kernel // 2, bias=bias)
         self.mirrored = mirrored
 
     def forward(self, maps: Tensor) -> Tensor:
         beyond = self.beyond()
-        wider = F.pad(maps, 4 * (beyond,), "replicate") if beyond else maps
-        return F.conv_transpose2d(
-            wider, self.taps(), self.bias, 2, self.kernel_size[0] // 2 + 2 * beyond
-        )
+        padded = F.pad(maps, 4 * (beyond,), "replicate") if beyond else maps
+        padding = self.kernel_size[0] // 2 + 2 * beyond
+        return F.conv_transpose2d(padded, self.taps(), self.bias, 2, padding)
 
     def beyond(self) -> int:
-        """Places added around the maps: one place beyond the border lies what one place within does, the border's twin."""
+        """Pixels of padding around the maps: the mirror image of up-sampled maps repeats the border."""
         return int(self.mirrored and self.kernel_size[0] > 1)
 
     def taps(self) -> Tensor:
-        """(before, after, kernel + 1, kernel + 1): the transposed convolution's."""
+        """The kernel of the transposed convolution, (before, after, kernel + 1, kernel + 1)."""
         turned = self.weight.flip(2, 3)
         rows = F.pad(turned, (0, 0, 0, 1)) + F.pad(turned, (0, 0, 1, 0))
         return (F.pad(rows, (0, 1)) + F.pad(rows, (1, 0))).transpose(0, 1)

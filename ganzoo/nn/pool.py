@@ -1,4 +1,4 @@
-"""What a generator made in steps before, shown to a discriminator again so that it does not forget (Shrivastava et al. 2017)."""
+"""A pool of past fakes, shown to a discriminator again (Shrivastava et al. 2017)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ if TYPE_CHECKING:
     from ganzoo.gan import Step
 
 
-def remembered(pool: Tensor, seen: Tensor, fakes: Tensor, step: Step) -> Tensor:
-    """A picture for each of `fakes`, after Shrivastava et al. 2017, section 2.3, one after the other: while there is room in
-    `pool`, the fake is kept and shown; then it is shown or, by chance of a half, takes the place of one that is shown.
+def query_pool(pool: Tensor, seen: Tensor, fakes: Tensor, step: Step) -> Tensor:
+    """An image for each of `fakes`, new or from the pool (Shrivastava et al. 2017, section 2.3).
 
-    `pool` (size, channels, h, w) is written into; `seen` (1,), on the device as all else, counts fakes of steps before."""
+    While `pool` has room, a fake is stored and returned. Later it is returned, or, with probability
+    1/2, replaces a stored one that is returned instead. `pool` (size, channels, h, w) is modified;
+    `seen` (1,), on the same device, counts the fakes of earlier steps."""
     shown = []
     for number, fake in enumerate(fakes):
-        place, room = seen + number, seen + number < len(pool)
+        place = seen + number
+        room = place < len(pool)
         swapped = ~room & step.integers(2, 1).bool()
         slot = torch.where(room, place, step.integers(len(pool), 1))
-        past, flags = pool[slot], (1, 1, 1, 1)
-        pool[slot] = torch.where((room | swapped).view(flags), fake[None].to(pool.dtype), past)
-        shown.append(torch.where(swapped.view(flags), past.to(fake.dtype), fake[None]))
+        past = pool[slot]
+        stored = (room | swapped).view(1, 1, 1, 1)
+        pool[slot] = torch.where(stored, fake[None].to(pool.dtype), past)
+        shown.append(torch.where(swapped.view(1, 1, 1, 1), past.to(fake.dtype), fake[None]))
     return torch.cat(shown)

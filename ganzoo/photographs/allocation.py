@@ -1,8 +1,8 @@
-"""What becomes of memory that one piece of work frees: kept for the next, where the C library would give it back to the system.
+"""Keep freed memory in the process, where the C library would return it to the system.
 
-Each layer frees its maps, and the next one asks for as much again. glibc takes large blocks from the system each time, which
-hands them out page by page and wiped: of the tiles of a photograph, whose maps are larger than any in training, that can cost
-a fifth of the time."""
+Each layer frees its maps and the next one asks for as much again. glibc takes large blocks from the
+system each time, which clears them page by page: for the large maps of a photograph's tiles that costs
+a sixth to a fifth of the CPU time."""
 
 from __future__ import annotations
 
@@ -15,47 +15,53 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+# parameters of mallopt(3)
 TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4
-"""Of mallopt(3)."""
 KEEPING = {MMAP_MAX: 0, TRIM_THRESHOLD: -1}
-USUAL = {MMAP_MAX: 65_536, MMAP_THRESHOLD: 2**25, TRIM_THRESHOLD: 2**26}
-"""What glibc comes to by itself in a process that has freed something large."""
-TOLD = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_MMAP_MAX_", "MALLOC_TOP_PAD_")
-_lock, _inside = threading.Lock(), 0
+DEFAULTS = {MMAP_MAX: 65_536, MMAP_THRESHOLD: 2**25, TRIM_THRESHOLD: 2**26}
+"""The thresholds that glibc reaches by itself once a process has freed something large."""
+MALLOC_VARIABLES = (
+    "MALLOC_TRIM_THRESHOLD_",
+    "MALLOC_MMAP_THRESHOLD_",
+    "MALLOC_MMAP_MAX_",
+    "MALLOC_TOP_PAD_",
+)
+_lock = threading.Lock()
+_users = 0
 
 
 @contextmanager
-def kept() -> Iterator[None]:
-    """Memory that the main thread frees in here stays with the process up to the end of the outermost of these; then the system
-    gets it back. Nothing changes elsewhere than on Linux with glibc, and where the user has told it what to do (mallopt(3))."""
-    _enter(+1)
+def keep_freed_memory() -> Iterator[None]:
+    """Memory that the main thread frees inside stays with the process until the outermost of these ends.
+
+    Does nothing without glibc, or where the user has set its malloc options (mallopt(3))."""
+    _change_users(+1)
     try:
         yield
     finally:
-        _enter(-1)
+        _change_users(-1)
 
 
-def _enter(step: int) -> None:
-    """One more, or one less, that wants memory to be kept: the setting is one for the whole process."""
-    global _inside
-    library = _glibc()
+def _change_users(step: int) -> None:
+    """Count those that need memory kept: the option is one for the whole process."""
+    global _users
+    library = _load_glibc()
     with _lock:
-        before, _inside = _inside, _inside + step
-        if library is None or (before > 0) == (_inside > 0):
+        before, _users = _users, _users + step
+        if library is None or (before > 0) == (_users > 0):
             return
-        for option, value in (KEEPING if _inside else USUAL).items():
+        for option, value in (KEEPING if _users else DEFAULTS).items():
             library.mallopt(option, value)
-        if not _inside:
+        if not _users:
             library.malloc_trim(0)
 
 
 @cache
-def _glibc() -> Any:
-    """The C library of this process, or None where it is another, or does as the user says."""
-    told = "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", "") or any(
-        name in os.environ for name in TOLD
-    )
-    if told or platform.libc_ver()[0] != "glibc":
+def _load_glibc() -> Any:
+    """The C library; None where it is not glibc or the user has set its malloc options."""
+    if platform.libc_ver()[0] != "glibc" or "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", ""):
+        return None
+    if any(name in os.environ for name in MALLOC_VARIABLES):
         return None
     library = ctypes.CDLL(None)
     return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None

@@ -115,7 +115,9 @@ def run_tiled(
         levels = levels.swapaxes(0, 1)
     down = plan_spans(levels.shape[0], tiling)
     across = plan_spans(levels.shape[1], tiling)
-    with allocation.kept():  # not before: the maps of the reduced copies would be kept as well
+    with (
+        allocation.keep_freed_memory()
+    ):  # not before: the maps of the reduced copies would be kept as well
         results = _blend_tiles(run_tile, levels, down, across, progress)
     if wide:
         results = {
