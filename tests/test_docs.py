@@ -8,6 +8,7 @@ import importlib.util
 import re
 import shlex
 import textwrap
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from ganzoo.cli import app as cli
+from ganzoo.evaluate import extractors
+from ganzoo.evaluate.evidence import Evidence
+from ganzoo.evaluate.groups import select_groups
+from ganzoo.evaluate.observed import Observed
 from ganzoo.gan import Step, Update
 from ganzoo.nn import gradient_penalty
 from ganzoo.zoo import manifest, registry
@@ -108,7 +113,8 @@ def is_runnable(words: list[str], folder: Path) -> bool:
     """Whether a command is short, and all that it takes is here."""
     verb, rest = words[0], words[1:]
     if verb == "train":
-        return "--data" in rest and rest[rest.index("--data") + 1] in SYNTHETIC
+        synthetic = "--data" in rest and rest[rest.index("--data") + 1] in SYNTHETIC
+        return synthetic and rest[0] in registry.names()
     if "-n" in rest and int(rest[rest.index("-n") + 1]) > 200:
         return False
     positional = rest[0] if rest and not rest[0].startswith("-") else None
@@ -139,6 +145,8 @@ def run_page(path: Path, folder: Path, verbs: set[str]) -> tuple[int, int]:
         if words[0] not in verbs or not is_runnable(words, folder):
             continue
         short = ["--steps", "4"] if words[0] == "train" else []
+        if words[0] == "sample" and "-o" not in words:
+            short = ["--force"]  # several examples write the default file
         done = CliRunner().invoke(cli.app, [*words, *short])
         assert done.exit_code == 0, f"ganzoo {shlex.join(words)}: {done.output}"
         ran += 1
@@ -263,3 +271,32 @@ def test_the_readmes_hook_is_that_of_wgan(index: int) -> None:
     assert [player for player, _ in shown] == [player for player, _ in real]
     for (_, a), (_, b) in zip(shown, real, strict=True):
         torch.testing.assert_close(a, b)
+
+
+def test_the_added_figure_and_extractor_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs" / "adding-a-figure.md").read_text("utf-8")
+    (tmp_path / "ganzoo_bright.py").write_text("\n\n".join(fenced(page)))
+    information = tmp_path / "ganzoo_bright-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: ganzoo-bright\nVersion: 1\n"
+    )
+    points = tomllib.loads(fenced(page, "toml")[0])["project"]["entry-points"]
+    lines = []
+    for point_group, members in points.items():
+        lines.append(f"[{point_group}]")
+        lines += [f"{key} = {value}" for key, value in members.items()]
+    (information / "entry_points.txt").write_text("\n".join(lines))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    device = torch.device("cpu")
+    images = torch.randint(256, (8, 1, 28, 28), dtype=torch.uint8)
+    extractor = extractors.find_extractor("thumbnail", "mnist", device)
+    observed = Observed(len(images), extractor)
+    observed.see(images, extractor)
+    evidence = Evidence(real=observed, fake=observed, extractor=extractor)
+    (drawn,) = select_groups(["brightness"])["brightness"].load()(evidence)
+    assert drawn.value == pytest.approx(float(images.float().mean()))
+    (distance,) = select_groups(["kid"])["kid"].load()(evidence)
+    assert distance.name == "KID"
