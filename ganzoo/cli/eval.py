@@ -24,7 +24,7 @@ NEIGHBOURS = "neighbours.png"
 """In a run folder."""
 
 
-def evaluate(
+def command(
     names: Annotated[
         list[str],
         typer.Argument(help="Weights by name, or a folder; with --compare two, or two reports."),
@@ -94,16 +94,15 @@ def evaluate(
 
     if not compare:
         paths = {"out": out, "metrics": metrics, "neighbours": neighbours}
-        show_report(evaluate_model(names[0], build_options(), device, precision, paths), as_json)
+        show_report(
+            evaluate_and_write(names[0], build_options(), device, precision, paths), as_json
+        )
         return
     reports = []
     for name in names:
         report = find_report(name, data is None)
         reports.append(report or reuse_or_measure(name, build_options(), device, precision))
     show_comparison(reports[0], reports[1], as_json)
-
-
-command = evaluate
 
 
 def load_model(name: str, device: str, precision: str) -> tuple[Model, Path | None]:
@@ -123,15 +122,15 @@ def measure(model: Model, options: EvalOptions) -> Evaluation:
     from ganzoo.evaluate import evaluation
 
     if not sys.stderr.isatty():
-        return evaluation.evaluate(model, options)
+        return evaluation.evaluate_model(model, options)
     advance, stop = counter(f"{model.name}: images", None)
     try:
-        return evaluation.evaluate(model, options, advance)
+        return evaluation.evaluate_model(model, options, advance)
     finally:
         stop()
 
 
-def evaluate_model(
+def evaluate_and_write(
     name: str, options: EvalOptions, device: str, precision: str, paths: dict[str, Path | None]
 ) -> Report:
     """Evaluate a model and write files; those of a run go into its folder by default."""
@@ -162,7 +161,7 @@ def reuse_or_measure(name: str, options: EvalOptions, device: str, precision: st
     model, run = load_model(name, device, precision)
     if run is not None and (run / protocol.REPORT).is_file():
         report = protocol.read_report(run)
-        same_command = report.command == evaluation.build_command(model, options)
+        same_command = report.command == evaluation.format_command(model, options)
         if same_command and report.weights == model.digest:
             return report
     return measure(model, options).report

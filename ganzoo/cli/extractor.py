@@ -38,8 +38,8 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
     output.table(["name", "data", "task", "accuracy", "sha256", "tested on"], table)
 
 
-@app.command()
-def train(
+@app.command("train")
+def train_command(
     data: of_train.Data = None,
     data_root: of_train.DataRoot = None,
     task: Annotated[

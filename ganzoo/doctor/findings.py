@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
-DISTRIBUTION = "ganzoo-torch"
-REINSTALL = f"pip install --force-reinstall --no-deps {DISTRIBUTION}"
+OWN_DISTRIBUTION = "ganzoo-torch"
+
+REINSTALL = f"pip install --force-reinstall --no-deps {OWN_DISTRIBUTION}"
 
 
 class Finding(NamedTuple):
@@ -18,7 +19,7 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-Check = Callable[[], Iterator[Finding]]
+InstallCheck = Callable[[], Iterator[Finding]]
 
 
 def describe_error(error: Exception) -> str:

@@ -8,7 +8,13 @@ from collections.abc import Iterator
 from importlib import import_module, metadata
 from importlib.util import find_spec
 
-from ganzoo.doctor.findings import DISTRIBUTION, REINSTALL, Check, Finding, describe_error
+from ganzoo.doctor.findings import (
+    OWN_DISTRIBUTION,
+    REINSTALL,
+    Finding,
+    InstallCheck,
+    describe_error,
+)
 from ganzoo.version import VERSION
 
 VISION_AHEAD = 15
@@ -24,7 +30,7 @@ def check_python() -> Iterator[Finding]:
 
 def check_ganzoo() -> Iterator[Finding]:
     """Is ganzoo/ ours? The distribution named `ganzoo` on the index is another project's."""
-    foreign, installed = installed_version("ganzoo"), installed_version(DISTRIBUTION)
+    foreign, installed = installed_version("ganzoo"), installed_version(OWN_DISTRIBUTION)
     if foreign:
         detail = (
             f"another package, ganzoo {foreign}, is installed and overwrites ganzoo/__init__.py"
@@ -40,14 +46,16 @@ def check_ganzoo() -> Iterator[Finding]:
         remedy = f"pip install -e . in a checkout, otherwise {REINSTALL}"
         yield Finding("ganzoo", "warn", detail, remedy)
     else:
-        yield Finding("ganzoo", "ok", f"{DISTRIBUTION} {VERSION}")
+        yield Finding("ganzoo", "ok", f"{OWN_DISTRIBUTION} {VERSION}")
 
 
 def check_requirements() -> Iterator[Finding]:
     """Are all dependencies installed, in versions that the metadata allow?"""
     from packaging.requirements import Requirement
 
-    lines = (metadata.requires(DISTRIBUTION) or []) if installed_version(DISTRIBUTION) else []
+    lines = (
+        (metadata.requires(OWN_DISTRIBUTION) or []) if installed_version(OWN_DISTRIBUTION) else []
+    )
     requirements = [Requirement(line) for line in lines]
     requirements = [r for r in requirements if r.marker is None or r.marker.evaluate({"extra": ""})]
     problems = []
@@ -152,7 +160,7 @@ def installed_version(distribution: str) -> str | None:
         return None
 
 
-INSTALL_CHECKS: dict[str, Check] = {
+INSTALL_CHECKS: dict[str, InstallCheck] = {
     "python": check_python,
     "ganzoo": check_ganzoo,
     "requirements": check_requirements,

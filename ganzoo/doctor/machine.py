@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganzoo.doctor.findings import Check, Finding, describe_error
+from ganzoo.doctor.findings import Finding, InstallCheck, describe_error
 from ganzoo.errors import did_you_mean, near
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def check_cuda() -> Iterator[Finding]:
 
 
 def describe_precision(device: torch.device, native: str, otherwise: str) -> str:
-    """What `--precision auto` selects on a device; `native`, `otherwise`: the reason if bf16, fp32."""
+    """What `--precision auto` selects; `native`, `otherwise`: the reason if bf16, fp32."""
     from ganzoo.sampling.device import choose_precision
 
     if choose_precision("auto", device) == "bf16":
@@ -194,7 +194,7 @@ def format_mb(count: int) -> str:
     return f"{count / 1e6:.1f} MB"
 
 
-MACHINE_CHECKS: dict[str, Check] = {
+MACHINE_CHECKS: dict[str, InstallCheck] = {
     "devices": check_devices,
     "cache": check_cache,
     "network": check_network,

@@ -1,6 +1,6 @@
-"""Speed of ganzoo beside the textbook way: the same networks, eager, float32, contiguous, a plain loop.
+"""Speed of ganzoo beside the textbook way: the same networks, eager, float32, a plain loop.
 
-Both run in turn, so that other load on the machine affects both; the ratio is the median of the rounds."""
+Both run in turn, so that other load affects both; the ratio is the median of the rounds."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def time_sampling(model: Model, batch: int, rounds: int) -> Speed:
 def time_training(
     model: Model, batch: int | None, rounds: int, steps: int = 4, name: str | None = None
 ) -> Speed:
-    """Steps of the phase `name`, by default the last, on synthetic data. UsageError for an unknown phase."""
+    """Steps of the phase `name`, by default the last, on synthetic data."""
     plugin, config = model.plugin, model.config
     plain, gan = plugin.build(config).to(model.device), plugin.build(config)
     phases = {phase.name: phase for phase in plain.phases()}
@@ -154,7 +154,7 @@ def synchronize(device: torch.device) -> None:
 
 
 def compare(what: str, textbook: Work, ours: Work, rows: int, rounds: int) -> Speed:
-    """Time both in turn, after one call each to warm up. `rows`: samples or examples of one call."""
+    """Time both in turn, after one call each. `rows`: samples or examples of one call."""
     textbook()
     ours()
     times: list[list[float]] = [[], []]

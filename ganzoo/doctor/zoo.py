@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from ganzoo.doctor.findings import DISTRIBUTION, REINSTALL, Check, Finding
+from ganzoo.doctor.findings import OWN_DISTRIBUTION, REINSTALL, Finding, InstallCheck
 from ganzoo.errors import BrokenPlugin, GanzooError, PluginClash, did_you_mean, near
 
 
@@ -20,7 +20,7 @@ def check_plugins() -> Iterator[Finding]:
         except BrokenPlugin as error:
             owner = error.distribution
             remedy = f"pip install --upgrade {owner}, or pip uninstall {owner}"
-            if owner == DISTRIBUTION:
+            if owner == OWN_DISTRIBUTION:
                 remedy = REINSTALL
             yield Finding("plugins", "FAIL", str(error), remedy)
         except PluginClash as error:
@@ -70,4 +70,4 @@ def check_weights() -> Iterator[Finding]:
     yield Finding("weights", "ok", detail)
 
 
-ZOO_CHECKS: dict[str, Check] = {"plugins": check_plugins, "weights": check_weights}
+ZOO_CHECKS: dict[str, InstallCheck] = {"plugins": check_plugins, "weights": check_weights}

@@ -42,7 +42,9 @@ class Evaluation:
     neighbours: Neighbours | None = None
 
 
-def evaluate(model: Model, options: EvalOptions, progress: Advance | None = None) -> Evaluation:
+def evaluate_model(
+    model: Model, options: EvalOptions, progress: Advance | None = None
+) -> Evaluation:
     """Measure a model's samples against the images of a data set.
 
     Raises UsageError or DataError before anything is drawn."""
@@ -104,7 +106,7 @@ def evaluate(model: Model, options: EvalOptions, progress: Advance | None = None
         sha256=extractor.sha256,
         seed=options.seed,
         precision=model.precision,
-        inputs=requests.CAPTIONS if captions else DRAWN,
+        inputs=requests.FROM_CAPTIONS if captions else DRAWN,
         ema=any(phase.ema for phase in model.gan.phases()),
     )
     labels = requests.draw_labels(model.inputs, extractor.classes, rows)
@@ -159,7 +161,7 @@ def build_report(
         model=model.name,
         weights=model.digest,
         figures=figures,
-        command=build_command(model, options),
+        command=format_command(model, options),
         machine=describe(model.device),
         date=datetime.date.today().isoformat(),
         seconds=round(time.perf_counter() - started, 1),
@@ -182,7 +184,7 @@ def open_split(options: EvalOptions) -> DataSet:
     return data
 
 
-def build_command(model: Model, options: EvalOptions) -> str:
+def format_command(model: Model, options: EvalOptions) -> str:
     """The command that repeats an evaluation, without paths of this machine."""
     is_folder = model.source is not None and model.source.origin == "folder"
     data = Path(options.data).name if Path(options.data).exists() else options.data

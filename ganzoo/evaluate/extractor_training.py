@@ -46,7 +46,7 @@ SCALED = 10_000
 
 
 @dataclass
-class Examples:
+class ExampleRows:
     """Rows of a data set, to train or to test on."""
 
     batches: Batches
@@ -140,7 +140,7 @@ def train_extractor(
     return record
 
 
-def measure_accuracy(extractor: OwnExtractor, tested: Examples) -> float:
+def measure_accuracy(extractor: OwnExtractor, tested: ExampleRows) -> float:
     """Share of correct predictions; for rotations, over all four turns of every image."""
     right = total = 0
     for batch in tested.parts():
@@ -158,7 +158,7 @@ def measure_accuracy(extractor: OwnExtractor, tested: Examples) -> float:
 
 def split_examples(
     source: DataSet, data: str, root: Path | None, size: int, task: str
-) -> tuple[Examples, Examples, str]:
+) -> tuple[ExampleRows, ExampleRows, str]:
     """Examples to train on, to test on, and the latter in words; without a test split, some are
     held out."""
     learnt = bind_examples(source, size, task)
@@ -175,22 +175,25 @@ def split_examples(
         count = f"{source.facts.name!r} has {len(order)} images"
         raise DataError(f"{count}; at least {HELD_OUT} are needed")
     description = f"{held:,} images held out, since there is no test split"
-    train, test = Examples(learnt.batches, order[held:]), Examples(learnt.batches, order[:held])
+    train, test = (
+        ExampleRows(learnt.batches, order[held:]),
+        ExampleRows(learnt.batches, order[:held]),
+    )
     return train, test, description
 
 
-def bind_examples(source: DataSet, size: int, task: str) -> Examples:
+def bind_examples(source: DataSet, size: int, task: str) -> ExampleRows:
     """All images of a data set, with labels if the task needs them."""
     fields: dict[str, Picture | Labels] = {"image": Picture(source.facts.channels or 3, size)}
     if task == "classes":
         fields["label"] = Labels(len(source.facts.classes))
     batches = source.bind(Data(fields))
-    return Examples(batches, np.arange(batches.count))
+    return ExampleRows(batches, np.arange(batches.count))
 
 
 def fit_network(
     network: Network,
-    learnt: Examples,
+    learnt: ExampleRows,
     epochs: int,
     seed: int,
     device: torch.device,
@@ -241,7 +244,7 @@ def augment(batch: dict[str, Tensor], stream: np.random.Generator) -> tuple[Tens
 
 
 @torch.inference_mode()
-def normalise_features(network: Network, learnt: Examples, device: torch.device) -> None:
+def normalise_features(network: Network, learnt: ExampleRows, device: torch.device) -> None:
     """Set mean and deviation of the raw features; constant features keep their scale."""
     parts = [images.to_float(part["image"].to(device)) for part in learnt.parts(SCALED)]
     raw = torch.cat([network.raw(part) for part in parts])

@@ -12,7 +12,7 @@ from ganzoo.evaluate.resampling import PARTS, Interval, bootstrap, jackknife, su
 
 FEW_PER_DIMENSION = 20
 """Samples per feature dimension; with fewer, errors of the covariance dominate."""
-FEW = 1000
+FEW_SAMPLES = 1000
 FEW_PRDC = 5000
 
 
@@ -82,7 +82,7 @@ def measure_inception(evidence: Evidence) -> Iterator[Draft]:
     fake = evidence.fake
     if not evidence.extractor.scores:
         return
-    enough = max(FEW, PARTS * evidence.extractor.outputs)
+    enough = max(FEW_SAMPLES, PARTS * evidence.extractor.outputs)
     value, spread, interval = summarize_parts([part.inception() for part in fake.scores])
     yield Draft(
         name="Inception score",
@@ -104,7 +104,7 @@ def measure_classes(evidence: Evidence) -> Iterator[Draft]:
     rows = one_hot(fake.read, len(names))
     mean = rows.mean(0)
     shares = dict(zip(names, mean.tolist(), strict=True))
-    warnings = warn_few(fake.count, FEW, "shares are rough")
+    warnings = warn_few(fake.count, FEW_SAMPLES, "shares are rough")
     for name, number in (
         ("smallest class share", int(mean.argmin())),
         ("largest class share", int(mean.argmax())),
@@ -156,7 +156,7 @@ def measure_diversity(evidence: Evidence) -> Iterator[Draft]:
             better="level",
             bare=not by_class,
             settings={"scales": scales, "pairs": "within classes" if by_class else "any"},
-            warnings=warn_few(2 * len(values), FEW // 2, "the mean is rough"),
+            warnings=warn_few(2 * len(values), FEW_SAMPLES // 2, "the mean is rough"),
             real=len(images) if seen is evidence.real else 0,
             fake=len(images) if seen is evidence.fake else 0,
         )

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 
-class Moments:
+class FeatureMoments:
     """Count, mean (d) and scatter (d, d) of features, in float64.
 
     Merged pairwise, which avoids cancellation (Chan, Golub and LeVeque 1983)."""
@@ -37,10 +37,10 @@ class Moments:
         return self.scatter / (self.count - 1)
 
 
-def merge_moments(parts: Iterable[Moments]) -> Moments:
+def merge_moments(parts: Iterable[FeatureMoments]) -> FeatureMoments:
     """Moments of all parts together."""
     parts = list(parts)
-    whole = Moments(len(parts[0].mean))
+    whole = FeatureMoments(len(parts[0].mean))
     for part in parts:
         whole._merge(part.count, part.mean, part.scatter)
     return whole
@@ -52,7 +52,9 @@ def matrix_root(matrix: Tensor) -> Tensor:
     return torch.as_tensor((vectors * values.clamp(min=0).sqrt()) @ vectors.T)
 
 
-def frechet_distance(real: Moments, fake: Moments, real_root: Tensor | None = None) -> float:
+def frechet_distance(
+    real: FeatureMoments, fake: FeatureMoments, real_root: Tensor | None = None
+) -> float:
     """|m - n|^2 + tr(S + T - 2 (S T)^(1/2)) of the Gaussians with these moments.
 
     `real_root`: `matrix_root` of the real covariance. tr (S T)^(1/2) is the sum of the roots of

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ganzoo.evaluate.classes import Scores
 from ganzoo.evaluate.extractors import Extractor
-from ganzoo.evaluate.moments import Moments
+from ganzoo.evaluate.moments import FeatureMoments
 from ganzoo.evaluate.prdc import MOST_FEATURES
 from ganzoo.evaluate.resampling import PARTS
 
@@ -21,7 +21,7 @@ class Observed:
 
     def __init__(self, count: int, extractor: Extractor) -> None:
         self.count, self.seen = count, 0
-        self.parts = [Moments(extractor.dims) for _ in range(PARTS)]
+        self.parts = [FeatureMoments(extractor.dims) for _ in range(PARTS)]
         self.scores = [Scores(extractor.outputs) for _ in range(PARTS)]
         self._features: list[Tensor] = []
         self._pictures: list[Tensor] = []

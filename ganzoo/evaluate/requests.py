@@ -15,7 +15,7 @@ from ganzoo.inputs import Input, Label, Rows, Text, Vector
 from ganzoo.spec import Data, Embeddings, Facts
 from ganzoo.text import is_utf8, words
 
-CAPTIONS = "captions of the data, the rest drawn from the seed"
+FROM_CAPTIONS = "captions of the data, the rest drawn from the seed"
 
 
 def draw_labels(inputs: Mapping[str, Input], classes: tuple[str, ...], rows: Rows) -> Tensor | None:

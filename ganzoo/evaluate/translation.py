@@ -1,7 +1,8 @@
-"""What an image translator changes and what it keeps, on the test split of a data set of two domains.
+"""What an image translator changes and what it keeps, on the test split of a data set of two
+domains.
 
-A classifier of the domains, trained on the train split alone, says to which domain real and translated
-images belong. It is independent of the model."""
+A classifier of the domains, trained on the train split alone, says to which domain real and
+translated images belong. It is independent of the model."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 
 from ganzoo.data.batches import Batches
 from ganzoo.data.sources import DataSet, open_set
+from ganzoo.errors import UsageError
 from ganzoo.evaluate.evidence import Draft, EvalOptions
 from ganzoo.evaluate.resampling import bootstrap, find_interval, resample_means
 from ganzoo.inputs import Choice
@@ -61,7 +63,11 @@ def find_size(model: Model) -> int:
 
 
 def measure_translation(model: Model, options: EvalOptions) -> Iterator[Draft]:
-    """Figures of each direction; see `measure_direction`."""
+    """Figures of each direction; see `measure_direction`. UsageError unless the domains are A
+    and B."""
+    unknown = [name for name in list_directions(model) if name not in ("A2B", "B2A")]
+    if unknown:
+        raise UsageError(f"{model.name} translates {unknown[0]}; figures need domains A and B")
     channels, size = model.config.channels, find_size(model)
     train, test = (open_set(options.data, root=options.root, split=s) for s in ("train", "test"))
     sets = [bind_domain(train, letter, channels, size, flip=True) for letter in DOMAINS]
@@ -78,10 +84,11 @@ def measure_direction(
 ) -> Iterator[Draft]:
     """Of a direction such as A2B, with images `real` of both domains:
 
-    shares of real A, translated A and real B that the judge assigns to B; the way gone, (translated A -
-    real A) / (real B - real A) of these shares; cycle L1, mean absolute difference of images and their
-    return in units of [0, 1]; edges kept, correlation of edge maps before and after, and of unrelated
-    images as a baseline. `described`: the judge, for the protocol."""
+    shares of real A, translated A and real B that the judge assigns to B; the way gone,
+    (translated A - real A) / (real B - real A) of these shares; cycle L1, mean absolute
+    difference of images and their return in units of [0, 1]; edges kept, correlation of edge
+    maps before and after, and of unrelated images as a baseline. `described`: the judge, for the
+    protocol."""
     before, after = direction.split("2")
     originals, targets = real[before], real[after]
     made = translate(model, originals, direction)

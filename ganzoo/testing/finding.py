@@ -18,7 +18,7 @@ class Nonconforming(GanzooError, AssertionError):
     """A plugin breaks the contract; the message says where and what to change."""
 
 
-def require(condition: bool, message: str) -> None:
+def require_that(condition: bool, message: str) -> None:
     """Raise Nonconforming unless the condition holds."""
     if not condition:
         raise Nonconforming(message)

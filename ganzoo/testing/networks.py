@@ -10,7 +10,7 @@ import torch
 
 from ganzoo.plugin import Plugin
 from ganzoo.sampling.assembly import model_config
-from ganzoo.testing.finding import equal_bits, list_few, require
+from ganzoo.testing.finding import equal_bits, list_few, require_that
 from ganzoo.testing.synthetic import CHECKED_ROWS, build_tiny, draw_inputs, draw_samples
 from ganzoo.zoo import weights
 
@@ -21,18 +21,18 @@ def build_is_repeatable(plugin: Plugin[Any]) -> None:
     state, again = first.state_dict(), second.state_dict()
     differ = list_few(name for name in state if not equal_bits(state[name], again[name]))
     hint = "draw initial weights from torch's generator only"
-    require(not differ, f"built twice under one seed, {differ} differ; {hint}")
+    require_that(not differ, f"built twice under one seed, {differ} differ; {hint}")
     hint = "call super().__init__(config)"
-    require(first.config == plugin.tiny, f"GAN.config is not what it was built from; {hint}")
+    require_that(first.config == plugin.tiny, f"GAN.config is not what it was built from; {hint}")
     with torch.device("meta"):
         outline = plugin.build(plugin.tiny)
     expected = {name: tensor.shape for name, tensor in state.items()}
     shapes = {name: tensor.shape for name, tensor in outline.state_dict().items()}
     message = "built on the meta device, its tensors have other names or shapes"
-    require(shapes == expected, message)
+    require_that(shapes == expected, message)
     real = list_few(name for name, tensor in outline.named_parameters() if not tensor.is_meta)
     hint = "let torch's current device decide"
-    require(not real, f"built on the meta device, {real} take memory; {hint}")
+    require_that(not real, f"built on the meta device, {real} take memory; {hint}")
 
 
 def state_names_are_plain(plugin: Plugin[Any]) -> None:
@@ -40,9 +40,9 @@ def state_names_are_plain(plugin: Plugin[Any]) -> None:
     gan = build_tiny(plugin)
     wrapped = [name for name in gan.state_dict() if {"module", "_orig_mod"} & set(name.split("."))]
     hint = "leave DataParallel and torch.compile to the core"
-    require(not wrapped, f"{list_few(wrapped)}: {hint}")
+    require_that(not wrapped, f"{list_few(wrapped)}: {hint}")
     loose = list_few(name for name, _ in gan.named_parameters(recurse=False))
-    require(not loose, f"parameters {loose} lie on the GAN itself; put them into a network")
+    require_that(not loose, f"parameters {loose} lie on the GAN itself; put them into a network")
 
 
 def phases_name_networks(plugin: Plugin[Any]) -> None:
@@ -50,30 +50,30 @@ def phases_name_networks(plugin: Plugin[Any]) -> None:
     gan = build_tiny(plugin)
     children, phases = dict(gan.named_children()), gan.phases()
     known = f"(networks: {', '.join(children)})"
-    require(bool(phases), "phases() is empty")
-    require(len({phase.name for phase in phases}) == len(phases), "two phases have one name")
+    require_that(bool(phases), "phases() is empty")
+    require_that(len({phase.name for phase in phases}) == len(phases), "two phases have one name")
     moved: set[str] = set()
     for phase in phases:
         where = f"phase {phase.name!r}"
         valid = phase.steps >= 1 and phase.batch >= 1 and 0 <= phase.ema < 1
-        require(valid, f"{where}: steps, batch or ema out of range")
-        require(bool(phase.players), f"{where} has no players")
+        require_that(valid, f"{where}: steps, batch or ema out of range")
+        require_that(bool(phase.players), f"{where} has no players")
         for title, player in phase.players.items():
             who = f"player {title!r} of {where}"
-            require(bool(player.networks), f"{who} moves no network")
+            require_that(bool(player.networks), f"{who} moves no network")
             moved.update(player.networks)
             for name in player.networks:
-                require(
+                require_that(
                     name in children, f"{who} names network {name!r}, which is no child {known}"
                 )
                 learns = any(True for _ in children[name].parameters())
-                require(learns, f"{who} names network {name!r}, which has no parameters")
+                require_that(learns, f"{who} names network {name!r}, which has no parameters")
     hint = "name the networks that `sample` uses, as a tuple"
-    require(isinstance(gan.ema, tuple) and bool(gan.ema), f"ema is empty: {hint}")
+    require_that(isinstance(gan.ema, tuple) and bool(gan.ema), f"ema is empty: {hint}")
     for name in gan.ema:
-        require(name in children, f"ema names network {name!r}, which is no child {known}")
+        require_that(name in children, f"ema names network {name!r}, which is no child {known}")
         learns = name in moved or not list(children[name].parameters())
-        require(learns, f"ema names network {name!r}, which no player of any phase moves")
+        require_that(learns, f"ema names network {name!r}, which no player of any phase moves")
 
 
 def weights_survive_a_round_trip(plugin: Plugin[Any]) -> None:
@@ -88,4 +88,4 @@ def weights_survive_a_round_trip(plugin: Plugin[Any]) -> None:
     expected, actual = draw_samples(gan, inputs), draw_samples(other, inputs)
     differ = list_few(name for name in expected if not torch.equal(expected[name], actual[name]))
     hint = f"`sample` uses state outside the networks {gan.ema}"
-    require(not differ, f"loaded from its weights file, {differ} differ: {hint}")
+    require_that(not differ, f"loaded from its weights file, {differ} differ: {hint}")

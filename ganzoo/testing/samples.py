@@ -20,7 +20,7 @@ from ganzoo.testing.finding import (
     list_few,
     max_difference,
     read_generators,
-    require,
+    require_that,
 )
 from ganzoo.testing.synthetic import (
     CHECKED_ROWS,
@@ -34,10 +34,12 @@ from ganzoo.testing.synthetic import (
 def samples_are_as_declared(plugin: Plugin[Any]) -> None:
     """Shape as `output` declares, float, finite; images in [-1, 1]; views have one row a sample."""
     made = draw_samples(build_tiny(plugin), draw_inputs(plugin, CHECKED_ROWS))
-    require(SAMPLE in made, f"sample returns a mapping without {SAMPLE!r}, only {', '.join(made)}")
+    require_that(
+        SAMPLE in made, f"sample returns a mapping without {SAMPLE!r}, only {', '.join(made)}"
+    )
     require_declared(made[SAMPLE], plugin.output(plugin.tiny))
     for name, view in made.items():
-        require(
+        require_that(
             len(view) == CHECKED_ROWS,
             f"view {name!r} has {len(view)} rows for {CHECKED_ROWS} samples",
         )
@@ -61,7 +63,7 @@ def rows_are_independent(plugin: Plugin[Any]) -> None:
         limit = max(1e-5, 1e-3 * float(tensor.std(dim=0).max()))
         hint = "let no layer mix rows in eval mode"
         message = f"{name!r}: rows differ by {far:.2g} with the rows around them; {hint}"
-        require(far <= limit, message)
+        require_that(far <= limit, message)
 
 
 def sample_changes_nothing(plugin: Plugin[Any]) -> None:
@@ -70,23 +72,23 @@ def sample_changes_nothing(plugin: Plugin[Any]) -> None:
     kept = {name: tensor.clone() for name, tensor in inputs.items()}
     state, drawn = copy_tensors(gan.state_dict()), read_generators()
     first = draw_samples(gan, inputs)
-    require(
+    require_that(
         read_generators() == drawn,
         "sample draws from torch's, numpy's or Python's generator; make it an input",
     )
     altered = [name for name, tensor in inputs.items() if not torch.equal(kept[name], tensor)]
-    require(not altered, f"sample writes into its inputs {list_few(altered)}")
+    require_that(not altered, f"sample writes into its inputs {list_few(altered)}")
     torch.manual_seed(1)
     second = draw_samples(gan, inputs)
     for name in first:
-        require(
+        require_that(
             torch.equal(first[name], second[name]),
             f"{name!r} differs for the same inputs; all randomness must be an input",
         )
     touched = [
         name for name, tensor in gan.state_dict().items() if not equal_bits(tensor, state[name])
     ]
-    require(not touched, f"sample changes {list_few(touched)}")
+    require_that(not touched, f"sample changes {list_few(touched)}")
 
 
 def encode_gives_inputs(plugin: Plugin[Any]) -> None:
@@ -111,11 +113,11 @@ def encode_gives_inputs(plugin: Plugin[Any]) -> None:
     foreign = sorted(set(found) - set(inputs))
     known = f"(inputs: {', '.join(inputs)})"
     message = f"encode returns {list_few(foreign)}, which `sample` does not take {known}"
-    require(not foreign, message)
+    require_that(not foreign, message)
     for name, tensor in found.items():
         shape, expected = list(tensor.shape), list(inputs[name].shape)
         message = f"encode returns {name!r} of shape {shape}, the input's is {expected}"
-        require(shape == expected, message)
+        require_that(shape == expected, message)
     require_declared(draw_samples(gan, {**inputs, **found})[SAMPLE], output)
 
 
@@ -127,17 +129,17 @@ def meaning_stands_for_text(plugin: Plugin[Any]) -> None:
     if type(gan).meaning is GAN.meaning:
         return
     texts = [name for name, spec in plugin.inputs(plugin.tiny).items() if isinstance(spec, Text)]
-    require(len(texts) == 1, f"`meaning` is of one Text input; there are {len(texts)}")
+    require_that(len(texts) == 1, f"`meaning` is of one Text input; there are {len(texts)}")
     with torch.no_grad():
         found = gan.meaning(inputs[texts[0]])
-    require(
+    require_that(
         found.ndim == 2 and len(found) == CHECKED_ROWS,
         f"meaning returns shape {list(found.shape)} for {CHECKED_ROWS} sentences",
     )
     others = {name: tensor for name, tensor in inputs.items() if name != texts[0]}
     expected = draw_samples(gan, inputs)[SAMPLE]
     far = max_difference(expected, draw_samples(gan, {**others, MEANING: found})[SAMPLE])
-    require(far <= 1e-5, f"samples of a sentence and of its vector differ by {far:.2g}")
+    require_that(far <= 1e-5, f"samples of a sentence and of its vector differ by {far:.2g}")
     between = draw_samples(gan, {**others, MEANING: (found + found.flip(0)) / 2})[SAMPLE]
     require_declared(between, plugin.output(plugin.tiny))
 
@@ -155,11 +157,11 @@ def require_declared(sample: Tensor, output: Output) -> None:
     fits = len(shape) == len(expected) and all(
         want in (None, have) for want, have in zip(expected, shape, strict=True)
     )
-    require(fits, f"sample has shape {shape}; `output` declares {expected}")
-    require(
+    require_that(fits, f"sample has shape {shape}; `output` declares {expected}")
+    require_that(
         sample.is_floating_point() and bool(torch.isfinite(sample).all()),
         f"samples are not finite floats ({sample.dtype})",
     )
     if isinstance(output, Picture):
         far = float(sample.abs().max())
-        require(far <= 1, f"images reach {far:.4g}; they must lie in [-1, 1] (end in tanh)")
+        require_that(far <= 1, f"images reach {far:.4g}; they must lie in [-1, 1] (end in tanh)")

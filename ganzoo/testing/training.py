@@ -20,7 +20,7 @@ from ganzoo.testing.finding import (
     equal_bits,
     list_few,
     read_generators,
-    require,
+    require_that,
 )
 from ganzoo.testing.synthetic import CHECKED_ROWS, Synthetic, build_tiny, draw_inputs, draw_samples
 from ganzoo.training.engine import Engine
@@ -37,13 +37,15 @@ def only_the_player_moves(plugin: Plugin[Any]) -> None:
     for phase, turns in play_phases(plugin, "fp32"):
         for turn in turns:
             changed = f"`losses` changed weights of {list_few(turn.touched)}"
-            require(not turn.touched, f"{turn.where}: {changed}; yield a loss, the core moves them")
+            require_that(
+                not turn.touched, f"{turn.where}: {changed}; yield a loss, the core moves them"
+            )
         for name, player in phase.players.items():
             where = f"player {name!r} of phase {phase.name!r}"
             moved = [turn.moved for turn in turns if turn.player == name]
-            require(bool(moved), f"{where} has no update in {TURN_LIMIT} steps")
+            require_that(bool(moved), f"{where} has no update in {TURN_LIMIT} steps")
             idle = list_few(sorted(set(player.networks) - set().union(*moved)))
-            require(not idle, f"{where}: its loss does not depend on {idle}")
+            require_that(not idle, f"{where}: its loss does not depend on {idle}")
 
 
 def losses_are_finite(plugin: Plugin[Any]) -> None:
@@ -60,7 +62,7 @@ def losses_draw_from_the_step(plugin: Plugin[Any]) -> None:
     for _, turns in play_phases(plugin, "fp32"):
         for turn in turns:
             hint = "uses a global random generator; use step.noise, step.uniform or step.rng"
-            require(dropout or not turn.drew, f"{turn.where}: {hint}")
+            require_that(dropout or not turn.drew, f"{turn.where}: {hint}")
 
 
 def bf16_is_finite(plugin: Plugin[Any]) -> None:
@@ -69,10 +71,10 @@ def bf16_is_finite(plugin: Plugin[Any]) -> None:
         require_finite(turns)
         for turn in turns:
             hint = f"a loss in {turn.loss.dtype}; call .float() on outputs first"
-            require(turn.loss.dtype == torch.float32, f"{turn.where}: {hint}")
+            require_that(turn.loss.dtype == torch.float32, f"{turn.where}: {hint}")
     made = draw_samples(build_tiny(plugin), draw_inputs(plugin, CHECKED_ROWS), "bf16")
     finite = all(bool(torch.isfinite(tensor.float()).all()) for tensor in made.values())
-    require(finite, "samples under bf16 are not finite")
+    require_that(finite, "samples under bf16 are not finite")
 
 
 def a_restart_changes_nothing(plugin: Plugin[Any]) -> None:
@@ -94,7 +96,7 @@ def a_restart_changes_nothing(plugin: Plugin[Any]) -> None:
                     differ.append(name)
             where = f"after a restart in phase {phase.name!r}"
             hint = "keep what later steps need in registered buffers"
-            require(not differ, f"{where} {list_few(differ)} differ; {hint}")
+            require_that(not differ, f"{where} {list_few(differ)} differ; {hint}")
             done += phase.steps
 
 
@@ -178,13 +180,13 @@ def play_step(
 def require_valid(update: Update, movers: Iterable[str], where: str) -> None:
     """An Update of a declared player, whose loss is a scalar that depends on weights."""
     kind = type(update).__name__
-    require(isinstance(update, Update), f"{where}: losses yields a {kind}, not an Update")
+    require_that(isinstance(update, Update), f"{where}: losses yields a {kind}, not an Update")
     players = ", ".join(movers)
     known = update.player in movers
-    require(known, f"{where}: an update of {update.player!r}; its players are {players}")
+    require_that(known, f"{where}: an update of {update.player!r}; its players are {players}")
     loss, where = update.loss, f"{where}: the loss of {update.player!r}"
-    require(loss.ndim == 0, f"{where} has shape {list(loss.shape)}; reduce it to a scalar")
-    require(loss.requires_grad, f"{where} depends on no weights")
+    require_that(loss.ndim == 0, f"{where} has shape {list(loss.shape)}; reduce it to a scalar")
+    require_that(loss.requires_grad, f"{where} depends on no weights")
 
 
 def list_changed(
@@ -201,10 +203,10 @@ def require_finite(turns: Iterable[Turn]) -> None:
     """Losses and logged values are finite scalars."""
     for turn in turns:
         loss = float(turn.loss)
-        require(math.isfinite(loss), f"{turn.where}: the loss is {loss} on synthetic data")
+        require_that(math.isfinite(loss), f"{turn.where}: the loss is {loss} on synthetic data")
         for key, value in turn.log.items():
             finite = value.numel() == 1 and math.isfinite(float(value.detach()))
-            require(finite, f"{turn.where}: logs {key!r}, which is not a finite scalar")
+            require_that(finite, f"{turn.where}: logs {key!r}, which is not a finite scalar")
 
 
 def build_trainer(plugin: Plugin[Any], folder: Path, seed: int) -> Trainer:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from ganzoo import load
 from ganzoo.data.sources import open_set
-from ganzoo.evaluate import extractors, requests
+from ganzoo.evaluate import extractors, requests, translation
 from ganzoo.evaluate.evidence import Evidence
 from ganzoo.evaluate.groups import GROUPS
 from ganzoo.evaluate.neighbours import Neighbours
@@ -434,7 +435,7 @@ def test_sentences_are_those_of_the_data(
     found = msgspec.json.decode(
         ganzoo(*words, "--data", data, "--json", "-o", "a.json").stdout, type=Report
     )
-    assert {figure.protocol.inputs for figure in found.figures} == {requests.CAPTIONS}
+    assert {figure.protocol.inputs for figure in found.figures} == {requests.FROM_CAPTIONS}
     assert all("captions of the data" in metric.protocol for metric in found.metrics())
     again = msgspec.json.decode(ganzoo(*words, "--data", data, "--json").stdout, type=Report)
     assert [figure.value for figure in again.figures] == [figure.value for figure in found.figures]
@@ -535,3 +536,32 @@ def test_the_nearest_are_found_across_batches() -> None:
     assert torch.equal(found.by_features.pictures, real[order])
     assert torch.equal(found.by_pixels.pictures[:, 0], samples)
     assert found.picture().size == (6 * 6 + 2, 3 * 6 + 2)
+
+
+def test_eval_measures_a_translator_on_the_test_split(
+    ganzoo: Call, model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(translation, "JUDGE_EPOCHS", 4)
+    monkeypatch.setattr(translation, "JUDGE_BATCH", 4)
+    draw = np.random.default_rng(0)
+    for name, count in {"trainA": 8, "trainB": 8, "testA": 3, "testB": 4}.items():
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for number in range(count):
+            levels = draw.integers(0, 128, (16, 16, 3)) + 127 * name.endswith("B")
+            path = tmp_path / "data" / name / f"{number}.png"
+            Image.fromarray(levels.astype(np.uint8)).save(path)
+    words = ("eval", model("tiny_unpaired"), "--data", tmp_path / "data", "--device", "cpu")
+    report = json.loads(ganzoo(*words, "--json").stdout)
+    by_name = {figure["name"]: figure for figure in report["figures"]}
+    assert set(by_name) >= {"A2B: way gone", "B2A: way gone", "A2B: edges kept"}
+    for figure in report["figures"]:
+        assert figure["protocol"]["split"] == "test"
+        assert figure["low"] <= figure["value"] <= figure["high"]
+    assert by_name["A2B: translated A called B"]["protocol"]["fake"] == 3
+    assert by_name["A2B: real B called B"]["protocol"]["real"] == 4
+    refused = ganzoo(*words, "--figures", "fid", code=2).stderr
+    assert "translates images; use translation" in refused
+    refused = ganzoo(
+        "eval", model("tiny_class"), *words[2:], "--figures", "translation", code=2
+    ).stderr
+    assert "does not translate images" in refused

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ganzoo.evaluate import kernel, prdc, resampling, similarity
 from ganzoo.evaluate.classes import Scores, one_hot
-from ganzoo.evaluate.moments import Moments, frechet_distance, matrix_root, merge_moments
+from ganzoo.evaluate.moments import FeatureMoments, frechet_distance, matrix_root, merge_moments
 
 
 def drawn(n: int, d: int, seed: int) -> Tensor:
@@ -27,8 +27,8 @@ def exactly(mean: Tensor, covariance: Tensor, seed: int, n: int = 200) -> Tensor
     return white @ torch.linalg.cholesky(covariance).T + mean
 
 
-def moments(features: Tensor, size: int = 37) -> Moments:
-    made = Moments(features.shape[1])
+def moments(features: Tensor, size: int = 37) -> FeatureMoments:
+    made = FeatureMoments(features.shape[1])
     for part in torch.split(features, size):
         made.add(part)
     return made
