@@ -28,6 +28,8 @@ from ganzoo.spec import Data, Picture
 DOMAINS = "AB"
 JUDGE_BATCH, JUDGE_EPOCHS, JUDGE_SEED = 32, 30, 1
 TRANSLATED_AT_ONCE = 16
+LEAST_SIDE = 16
+"""Pixels that the classifier needs."""
 CPU = torch.device("cpu")
 
 
@@ -69,6 +71,8 @@ def measure_translation(model: Model, options: EvalOptions) -> Iterator[Draft]:
     if unknown:
         raise UsageError(f"{model.name} translates {unknown[0]}; figures need domains A and B")
     channels, size = model.config.channels, find_size(model)
+    if size < LEAST_SIDE:
+        raise UsageError(f"{model.name} has {size} pixels; figures need {LEAST_SIDE} at least")
     train, test = (open_set(options.data, root=options.root, split=s) for s in ("train", "test"))
     sets = [bind_domain(train, letter, channels, size, flip=True) for letter in DOMAINS]
     judge = train_judge(sets, channels, JUDGE_EPOCHS, JUDGE_SEED)

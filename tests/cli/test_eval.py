@@ -550,7 +550,12 @@ def test_eval_measures_a_translator_on_the_test_split(
             levels = draw.integers(0, 128, (16, 16, 3)) + 127 * name.endswith("B")
             path = tmp_path / "data" / name / f"{number}.png"
             Image.fromarray(levels.astype(np.uint8)).save(path)
-    words = ("eval", model("tiny_unpaired"), "--data", tmp_path / "data", "--device", "cpu")
+    options = ("--data", tmp_path / "data", "--device", "cpu")
+    small = ganzoo("eval", model("tiny_unpaired"), *options, code=2).stderr
+    assert "has 8 pixels; figures need 16" in small
+    settings = ("--set", "size=16", "--steps", 2, "--sample-every", 0, "--out", "run")
+    ganzoo("train", "tiny_unpaired", *options, *settings)
+    words = ("eval", "./run", *options)
     report = json.loads(ganzoo(*words, "--json").stdout)
     by_name = {figure["name"]: figure for figure in report["figures"]}
     assert set(by_name) >= {"A2B: way gone", "B2A: way gone", "A2B: edges kept"}
