@@ -1,9 +1,9 @@
-"""Inputs that the seed can draw: latents, labels, codes, choices."""
+"""Inputs that can be drawn from the seed: latents, labels, codes, choices."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ganzoo.errors import InputError, did_you_mean, near
 from ganzoo.inputs.rows import Input, Rows
@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-MOST = 1e6
-"""The greatest code: one that is not a finite number gives no picture."""
+LARGEST_CODE = 1e6
 
 
 class Latent(Input, frozen=True):
@@ -36,69 +35,66 @@ class Latent(Input, frozen=True):
 
     def parse(self, value: Any, name: str, rows: Rows) -> Tensor:
         if isinstance(value, str):
-            raise InputError(
-                name, "a latent is given as a tensor from Python, or drawn from the seed"
-            )
-        return _numbers(value, name, rows, self.size)
+            raise InputError(name, "a latent is drawn from the seed or given in Python as a tensor")
+        return parse_numbers(value, name, rows, self.size)
 
     def describe(self) -> str:
-        return f"{self.size} numbers, {'N(0, 1)' if self.law == 'normal' else 'uniform in [-1, 1]'}, drawn from the seed"
+        law = "N(0, 1)" if self.law == "normal" else "uniform in [-1, 1]"
+        return f"{self.size} numbers, {law}, drawn from the seed"
 
 
 class Label(Input, frozen=True):
-    """int64 (n,): a class number, by number or name; `all` or `cat,dog` shares the rows out in equal runs."""
+    """int64 (n,): a class, by number or name. `all` or `cat,dog` gives each an equal run of rows."""
 
     classes: tuple[str, ...]
 
     def draw(self, name: str, rows: Rows) -> Tensor:
         import torch
 
-        return torch.tensor(
-            [int(stream.integers(len(self.classes))) for stream in rows.streams(name)]
-        )
+        drawn = [int(stream.integers(len(self.classes))) for stream in rows.streams(name)]
+        return torch.tensor(drawn)
 
     def parse(self, value: Any, name: str, rows: Rows) -> Tensor:
         import torch
 
-        numbers = self._numbers(value, name)
+        if hasattr(value, "tolist"):  # a tensor or an array
+            value = value.tolist()
+        if value == "all":
+            value = range(len(self.classes))
+        elif isinstance(value, str):
+            value = value.split(",")
+        elif isinstance(value, int):
+            value = [value]
+        numbers = [self.find(str(one).strip(), name) for one in value]
+        if not numbers:
+            raise InputError(name, "no class is given")
         return torch.tensor([numbers[place] for place in rows.shared(len(numbers))])
 
-    def count(self, value: Any) -> int:
-        """How many classes are asked for; whether there are such is for `parse` to say."""
-        return len(self.classes) if value == "all" else str(value).count(",") + 1
-
-    def _numbers(self, value: Any, name: str) -> list[int]:
-        if isinstance(value, str):
-            return (
-                list(range(len(self.classes)))
-                if value == "all"
-                else [self._number(v.strip(), name) for v in value.split(",")]
-            )
-        values = value.tolist() if hasattr(value, "tolist") else value  # a tensor or an array
-        values = [values] if isinstance(values, int) else list(values)
-        if not values:
-            raise InputError(name, "no class is given")
-        return [self._number(str(v), name) for v in values]
-
-    def _number(self, text: str, name: str) -> int:
+    def find(self, text: str, name: str) -> int:
+        """The number of a class given by name or number."""
         if text in self.classes:
             return self.classes.index(text)
         if text.isdecimal() and int(text) < len(self.classes):
             return int(text)
-        raise InputError(
-            name,
-            f"no class {text!r}{did_you_mean(near(text, self.classes))} (classes: {_few(self.classes)})",
-        )
+        hint = did_you_mean(near(text, self.classes))
+        raise InputError(name, f"no class {text!r}{hint} (classes: {list_few(self.classes)})")
+
+    def count(self, value: Any) -> int:
+        if isinstance(value, str):
+            return len(self.classes) if value == "all" else value.count(",") + 1
+        if hasattr(value, "tolist"):
+            value = value.tolist()
+        return len(value) if isinstance(value, (list, tuple)) else 1
 
     def describe(self) -> str:
-        return f"one of {len(self.classes)} classes: {_few(self.classes)}; or all"
+        return f"one of {len(self.classes)} classes: {list_few(self.classes)}; or all"
 
 
 class Codes(Input, frozen=True):
-    """float (n, sum(categories) + continuous): one-hot categories (k1, k2, ...), then codes in [-1, 1] (c1, c2, ...).
+    """float (n, sum(categories) + continuous): one-hot categories k1, k2, ..., then codes c1, c2, ...
 
-    Text `k1=3,c2=-2..2` sets some; a range runs along the rows of the grid, on which all else stays the same; the others are
-    drawn.
+    Continuous codes are drawn in [-1, 1]. The text `k1=3,c2=-2..2` sets some codes and draws the
+    rest; a range runs along each line of the grid, on which everything else is held.
     """
 
     categories: tuple[int, ...] = ()
@@ -113,54 +109,62 @@ class Codes(Input, frozen=True):
             for size in self.categories:
                 hot = int(stream.integers(size))
                 line += [float(i == hot) for i in range(size)]
-            lines.append(line + [float(v) for v in stream.uniform(-1, 1, self.continuous)])
-        return torch.tensor(lines, dtype=torch.float32).reshape(
-            rows.count, sum(self.categories) + self.continuous
-        )
+            line += [float(value) for value in stream.uniform(-1, 1, self.continuous)]
+            lines.append(line)
+        return torch.tensor(lines, dtype=torch.float32).reshape(rows.count, self.size)
+
+    @property
+    def size(self) -> int:
+        """Numbers per row."""
+        return sum(self.categories) + self.continuous
 
     def parse(self, value: Any, name: str, rows: Rows) -> Tensor:
         if not isinstance(value, str):
-            return _numbers(value, name, rows, sum(self.categories) + self.continuous)
+            return parse_numbers(value, name, rows, self.size)
         codes = self.draw(name, rows)
         for part in value.split(","):
             key, sign, text = part.strip().partition("=")
             if not sign:
-                raise InputError(
-                    name, f"{part!r} is not of the form c1=0.5 or c1=-2..2 ({self.describe()})"
-                )
-            self._set(codes, key, text, name, rows)
+                problem = f"{part!r} is not of the form c1=0.5 or c1=-2..2 ({self.describe()})"
+                raise InputError(name, problem)
+            try:
+                self.assign(codes, key, text, name, rows)
+            except ValueError:
+                problem = f"{key}={text}: not a number or a range like -2..2"
+                raise InputError(name, problem) from None
         return codes
+
+    def assign(self, codes: Tensor, key: str, text: str, name: str, rows: Rows) -> None:
+        """Write one code of all `rows` into `codes`. ValueError for text that is no number."""
+        index = int(key[1:]) - 1 if key[1:].isdecimal() else -1
+        if key.startswith("k") and 0 <= index < len(self.categories):
+            size, offset, hot = self.categories[index], sum(self.categories[:index]), int(text)
+            if not 0 <= hot < size:
+                raise InputError(name, f"{key} is 0 .. {size - 1}, not {hot}")
+            codes[:, offset : offset + size] = 0
+            codes[:, offset + hot] = 1
+        elif key.startswith("c") and 0 <= index < self.continuous:
+            column = sum(self.categories) + index
+            codes[:, column] = codes.new_tensor(parse_sweep(text, rows))
+        else:
+            raise InputError(name, f"no code {key!r} ({self.describe()})")
 
     def sweeps(self, value: Any) -> bool:
         return isinstance(value, str) and ".." in value
 
-    def _set(self, codes: Tensor, key: str, text: str, name: str, rows: Rows) -> None:
-        number = int(key[1:]) - 1 if key[1:].isdecimal() else -1
-        try:
-            if key.startswith("k") and 0 <= number < len(self.categories):
-                offset, hot = sum(self.categories[:number]), int(text)
-                if not 0 <= hot < self.categories[number]:
-                    raise InputError(
-                        name, f"{key} is 0 .. {self.categories[number] - 1}, not {hot}"
-                    )
-                codes[:, offset : offset + self.categories[number]] = 0
-                codes[:, offset + hot] = 1
-            elif key.startswith("c") and 0 <= number < self.continuous:
-                codes[:, sum(self.categories) + number] = codes.new_tensor(_sweep(text, rows))
-            else:
-                raise InputError(name, f"no code {key!r} ({self.describe()})")
-        except ValueError:
-            raise InputError(name, f"{key}={text}: not a number or a range like -2..2") from None
-
     def describe(self) -> str:
-        kinds = [
-            f"k{i} (category, 0..{size - 1})" for i, size in enumerate(self.categories, start=1)
-        ]
-        return ", ".join(kinds + [f"c{i} (in [-1, 1])" for i in range(1, self.continuous + 1)])
+        names = []
+        for number, size in enumerate(self.categories, start=1):
+            names.append(f"k{number} (category, 0..{size - 1})")
+        for number in range(1, self.continuous + 1):
+            names.append(f"c{number} (in [-1, 1])")
+        return ", ".join(names)
 
 
 class Choice(Input, frozen=True):
-    """int64 (n,): which of `options`; the first unless told."""
+    """int64 (n,): index into `options`; 0 by default."""
+
+    is_random: ClassVar[bool] = False
 
     options: tuple[str, ...]
 
@@ -173,39 +177,39 @@ class Choice(Input, frozen=True):
         import torch
 
         if value not in self.options:
-            raise InputError(
-                name,
-                f"no option {value!r}{did_you_mean(near(str(value), self.options))} ({_few(self.options)})",
-            )
+            hint = did_you_mean(near(str(value), self.options))
+            raise InputError(name, f"no option {value!r}{hint} ({list_few(self.options)})")
         return torch.full((rows.count,), self.options.index(value))
 
     def describe(self) -> str:
-        return f"one of {_few(self.options)}"
+        return f"one of {list_few(self.options)}"
 
 
-def _numbers(value: Any, name: str, rows: Rows, size: int) -> Tensor:
-    """What Python gave as float32 (rows.count, size): one line for all rows, or one for each."""
+def parse_numbers(value: Any, name: str, rows: Rows, size: int) -> Tensor:
+    """Python numbers as float32 (rows.count, size): one line for all rows, or one per row."""
     import torch
 
     try:
         tensor = torch.as_tensor(value, dtype=torch.float32)
     except (TypeError, ValueError) as error:
         raise InputError(name, f"not a tensor of numbers ({error})") from None
-    tensor = tensor.expand(rows.whole, -1) if tensor.ndim == 1 else tensor
+    if tensor.ndim == 1:
+        tensor = tensor.expand(rows.whole, -1)
     if tuple(tensor.shape) != (rows.whole, size):
         raise InputError(name, f"shape {tuple(tensor.shape)}, expected ({rows.whole}, {size})")
     return tensor[rows.start : rows.start + rows.count]
 
 
-def _few(names: Sequence[str], most: int = 12) -> str:
-    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
-
-
-def _sweep(text: str, rows: Rows) -> list[float]:
-    """`0.5` for every row, or `-2..2` in equal steps along each line of the grid."""
+def parse_sweep(text: str, rows: Rows) -> list[float]:
+    """One value per row: `0.5` for all, or `-2..2` in equal steps along each line of the grid."""
     first, dots, last = text.partition("..")
     low, high = float(first), float(last if dots else first)
-    if not max(abs(low), abs(high)) <= MOST:
+    if not max(abs(low), abs(high)) <= LARGEST_CODE:
         raise ValueError(text)
     steps = rows.columns or rows.whole
     return [low + (high - low) * (row % steps) / max(1, steps - 1) for row in rows]
+
+
+def list_few(names: Sequence[str], most: int = 12) -> str:
+    """At most `most` names, joined."""
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

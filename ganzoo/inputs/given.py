@@ -1,78 +1,91 @@
-"""Inputs that only the user can give: sentences, vectors of sentences, and pictures."""
+"""Inputs that only the user can give: prompts, text embeddings, images."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ganzoo.errors import InputError
+from ganzoo.inputs.record import list_files, record_files, record_value
 from ganzoo.inputs.rows import Input, Rows
 from ganzoo.text import encode, is_utf8, known, positions, shortened, words
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-VECTORS_LIMIT = 64 << 20
-"""Bytes of a file of vectors."""
-NAMED = 8
-"""Words of a vocabulary that are told."""
-EXAMPLE = 64
-"""Pixels of a side of pictures drawn by chance, where the model takes any size."""
+VECTOR_FILE_LIMIT = 64 << 20
+"""Largest size of a vector file in bytes."""
+NAMED_WORDS = 8
+"""Words of a vocabulary that a description names."""
+EXAMPLE_SIDE = 64
+"""Pixels per side of example images where the model accepts any size."""
 
 
 class Text(Input, frozen=True):
-    """int64 (n, length): token ids of sentences; several sentences share the rows out in equal runs."""
+    """int64 (n, length): token ids of prompts. Several prompts share the rows in equal runs."""
+
+    is_random: ClassVar[bool] = False
 
     vocabulary: tuple[str, ...]
     length: int
 
     def draw(self, name: str, rows: Rows) -> Tensor:
-        raise InputError(name, f"a sentence is needed (--{name} ...); it knows {self._words()}")
+        problem = f"a prompt is needed (--{name} ...); it knows {self.name_words()}"
+        raise InputError(name, problem)
 
     def parse(self, value: Any, name: str, rows: Rows) -> Tensor:
+        """Token ids. InputError for a prompt without words and for more prompts than rows."""
         import torch
 
-        sentences = self.sentences(value)
-        _check_sentences(sentences, name, rows)
-        places, index = rows.shared(len(sentences)), positions(self.vocabulary)
-        tokens = {
-            place: encode(sentences[place], self.vocabulary, self.length, index)
-            for place in set(places)
-        }
+        prompts = self.prompts(value)
+        if not prompts or not all(prompt.strip() for prompt in prompts):
+            raise InputError(name, "an empty prompt")
+        for prompt in prompts:
+            if not is_utf8(prompt):
+                raise InputError(name, f"{shortened(prompt)!r} is not valid UTF-8")
+            if not words(prompt):
+                problem = f"no word in {shortened(prompt)!r}; letters or digits are needed"
+                raise InputError(name, problem)
+        if len(prompts) > rows.whole:
+            problem = f"{len(prompts)} prompts for {rows.whole} samples; give at least as many samples"
+            raise InputError(name, problem)
+        index, tokens = positions(self.vocabulary), {}
+        places = rows.shared(len(prompts))
+        for place in set(places):
+            tokens[place] = encode(prompts[place], self.vocabulary, self.length, index)
         return torch.tensor([tokens[place] for place in places])
 
-    def sentences(self, value: Any) -> list[str]:
-        """What the user gave, one by one."""
+    def prompts(self, value: Any) -> list[str]:
         return [str(one) for one in value] if isinstance(value, (list, tuple)) else [str(value)]
 
     def count(self, value: Any) -> int:
-        """How many sentences are given."""
-        return len(self.sentences(value))
+        return len(self.prompts(value))
 
     def describe(self) -> str:
-        return f"a sentence of up to {self.length} words; known are {self._words()}"
+        return f"a prompt of up to {self.length} words; known are {self.name_words()}"
 
-    def _words(self) -> str:
-        """The most frequent ones, and how many there are."""
-        words = known(self.vocabulary)
-        named = shortened(", ".join(words[:NAMED]), 80)
-        return named + (f" ... ({len(words):,} words)" if len(words) > NAMED else "")
+    def name_words(self) -> str:
+        """The most frequent words, and how many there are."""
+        vocabulary = known(self.vocabulary)
+        named = shortened(", ".join(vocabulary[:NAMED_WORDS]), 80)
+        more = f" ... ({len(vocabulary):,} words)" if len(vocabulary) > NAMED_WORDS else ""
+        return named + more
 
     def example(self, name: str, rows: Rows) -> Tensor:
         import torch
 
-        return torch.tensor(
-            [
-                [int(t) for t in s.integers(0, len(self.vocabulary) + 2, self.length)]
-                for s in rows.streams(name)
-            ]
-        )
+        tokens = [s.integers(0, len(self.vocabulary) + 2, self.length) for s in rows.streams(name)]
+        return torch.tensor([[int(token) for token in row] for row in tokens])
 
 
 class Vector(Input, frozen=True):
-    """float (n, size): what an encoder of the user's own made of sentences, as rows from Python or of files (.npy, or
-    .safetensors with one tensor); several share the rows out in equal runs."""
+    """float (n, size): text embeddings from an encoder of the user's.
+
+    Given as Python numbers or as files: .npy, or .safetensors with one tensor. Several vectors
+    share the rows in equal runs.
+    """
+
+    is_random: ClassVar[bool] = False
 
     size: int
 
@@ -82,22 +95,19 @@ class Vector(Input, frozen=True):
     def parse(self, value: Any, name: str, rows: Rows) -> Tensor:
         import torch
 
-        paths = files_of(value)
         try:
-            given = [self._rows(_stored(path, name), name) for path in paths] or [
-                self._rows(torch.as_tensor(value), name)
-            ]
+            given = [load_vectors(path, name) for path in list_files(value)]
+            vectors = [self.check(one, name) for one in given or [torch.as_tensor(value)]]
         except (TypeError, ValueError, RuntimeError) as error:
             raise InputError(name, f"not a tensor of numbers ({error})") from None
-        vectors = torch.cat(given)
-        if len(vectors) > rows.whole:
-            raise InputError(
-                name,
-                f"{len(vectors)} vectors for {rows.whole} samples; one for each is needed at least",
-            )
-        return vectors[rows.shared(len(vectors))]
+        joined = torch.cat(vectors)
+        if len(joined) > rows.whole:
+            problem = f"{len(joined)} vectors for {rows.whole} samples; give at least as many samples"
+            raise InputError(name, problem)
+        return joined[rows.shared(len(joined))]
 
-    def _rows(self, given: Tensor, name: str) -> Tensor:
+    def check(self, given: Tensor, name: str) -> Tensor:
+        """One vector or several as float32 (k, size). InputError for anything else."""
         given = given[None] if given.ndim == 1 else given
         if given.ndim != 2 or given.shape[1] != self.size or not len(given):
             raise InputError(name, f"shape {tuple(given.shape)}, expected (k, {self.size})")
@@ -106,28 +116,29 @@ class Vector(Input, frozen=True):
             raise InputError(name, f"numbers of {given.dtype}, expected finite floats")
         return vectors
 
+    def record(self, value: Any, name: str) -> Any:
+        paths = list_files(value)
+        return record_files(paths, name) if paths else record_value(value)
+
     def describe(self) -> str:
-        return (
-            f"{self.size} numbers that your encoder makes of a sentence: a .npy file, or a tensor"
-        )
+        return f"text embedding of {self.size} numbers from your encoder: a .npy file, or a tensor"
 
     def example(self, name: str, rows: Rows) -> Tensor:
         import torch
 
-        return torch.stack(
-            [
-                torch.from_numpy(s.standard_normal(self.size, dtype="float32"))
-                for s in rows.streams(name)
-            ]
-        )
+        drawn = [s.standard_normal(self.size, dtype="float32") for s in rows.streams(name)]
+        return torch.stack([torch.from_numpy(row) for row in drawn])
 
 
 class Image(Input, frozen=True):
-    """float (n, channels, height, width) in [-1, 1]: a picture from a file or a PIL image.
+    """float (n, channels, height, width) in [-1, 1]. Sampling opens files for it.
 
-    `size` fits it into a square; None keeps its own size, padded to a `multiple`. `halo`: how many pixels around a place
-    the network looks at, for tiling. `whole`: it has to see a large picture at once, and is never given tiles of one.
+    `size`: images are fitted to a square of this size; None keeps their size and pads it to a
+    `multiple`. `halo`: radius in pixels of what the network sees around a place, for tiling.
+    `whole`: the network must see a large image at once and is never given tiles of it.
     """
+
+    is_random: ClassVar[bool] = False
 
     channels: int
     size: int | None = None
@@ -136,51 +147,46 @@ class Image(Input, frozen=True):
     whole: bool = False
 
     def draw(self, name: str, rows: Rows) -> Tensor:
-        raise InputError(name, f"a picture is needed (--{name} FILE)")
+        raise InputError(name, f"an image is needed (--{name} FILE)")
 
     def parse(self, value: Any, name: str, rows: Rows) -> Tensor:
+        """A tensor of one image or several, which share the rows in equal runs."""
         import torch
 
         if not isinstance(value, torch.Tensor):
             raise InputError(name, f"a {type(value).__name__}, expected a tensor of images")
-        pictures = value[None] if value.ndim == 3 else value
-        if pictures.ndim != 4 or pictures.shape[1] != self.channels or not len(pictures):
-            raise InputError(
-                name, f"shape {tuple(pictures.shape)}, expected (n, {self.channels}, height, width)"
-            )
-        if not pictures.is_floating_point():
-            raise InputError(name, f"{pictures.dtype}, expected numbers in [-1, 1]")
-        return pictures[rows.shared(len(pictures))]
+        images = value[None] if value.ndim == 3 else value
+        if images.ndim != 4 or images.shape[1] != self.channels or not len(images):
+            expected = f"(n, {self.channels}, height, width)"
+            raise InputError(name, f"shape {tuple(images.shape)}, expected {expected}")
+        if not images.is_floating_point():
+            raise InputError(name, f"{images.dtype}, expected numbers in [-1, 1]")
+        return images[rows.shared(len(images))]
+
+    def record(self, value: Any, name: str) -> Any:
+        paths = list_files(value)
+        return record_files(paths, name) if paths else None
+
+    @property
+    def has_any_size(self) -> bool:
+        return self.size is None
 
     def describe(self) -> str:
-        kind = {1: "grey", 3: "colour"}.get(self.channels, f"{self.channels}-channel")
-        return f"a {kind} picture" + (
-            f", fitted to {self.size} x {self.size}" if self.size else ", any size"
-        )
+        kind = {1: "grayscale", 3: "color"}.get(self.channels, f"{self.channels}-channel")
+        size = f"fitted to {self.size} x {self.size}" if self.size else "any size"
+        return f"{kind} image, {size}"
 
     def example(self, name: str, rows: Rows) -> Tensor:
         import torch
 
-        side = self.size or max(EXAMPLE, 2 * self.multiple)
+        side = self.size or max(EXAMPLE_SIDE, 2 * self.multiple)
         shape = (self.channels, side, side)
-        return torch.stack(
-            [
-                torch.from_numpy(s.uniform(-1, 1, shape).astype("float32"))
-                for s in rows.streams(name)
-            ]
-        )
+        drawn = [s.uniform(-1, 1, shape).astype("float32") for s in rows.streams(name)]
+        return torch.stack([torch.from_numpy(image) for image in drawn])
 
 
-def files_of(value: Any) -> list[Path]:
-    """The paths, where it is nothing else: one, or a list of them."""
-    values = value if isinstance(value, (list, tuple)) else [value]
-    return (
-        [Path(one) for one in values] if all(isinstance(one, (str, Path)) for one in values) else []
-    )
-
-
-def _stored(path: Path, name: str) -> Tensor:
-    """The one array of a .npy or .safetensors file; never a pickle."""
+def load_vectors(path: Path, name: str) -> Tensor:
+    """The only array of a .npy or .safetensors file; never a pickle."""
     import io
     import tokenize
 
@@ -191,12 +197,21 @@ def _stored(path: Path, name: str) -> Tensor:
 
     from ganzoo.files import read
 
-    broken = (  # what numpy and safetensors raise of files that are cut short, altered or too large
-        SafetensorError, ValueError, EOFError, TypeError, KeyError, SyntaxError, tokenize.TokenError, MemoryError, OverflowError,
+    # what numpy and safetensors raise for files that are cut short, altered or too large
+    broken = (
+        SafetensorError,
+        ValueError,
+        EOFError,
+        TypeError,
+        KeyError,
+        SyntaxError,
+        tokenize.TokenError,
+        MemoryError,
+        OverflowError,
         NotImplementedError,
-    )  # fmt: skip
+    )
     try:
-        data = read(path, VECTORS_LIMIT)
+        data = read(path, VECTOR_FILE_LIMIT)
         if path.suffix == ".npy":
             return torch.from_numpy(np.load(io.BytesIO(data), allow_pickle=False))
         tensors = list(load(data).values())
@@ -204,28 +219,8 @@ def _stored(path: Path, name: str) -> Tensor:
         raise InputError(name, f"{path}: {error.strerror}") from None
     except broken as error:
         kind = type(error).__name__
-        raise InputError(
-            name,
-            f"{path} holds no vectors that can be read ({kind}); .npy or .safetensors is expected",
-        ) from None
+        problem = f"{path} holds no readable vectors ({kind}); expected .npy or .safetensors"
+        raise InputError(name, problem) from None
     if len(tensors) != 1:
         raise InputError(name, f"{path} holds {len(tensors)} tensors, expected one")
     return tensors[0]
-
-
-def _check_sentences(sentences: Sequence[str], name: str, rows: Rows) -> None:
-    """InputError for what says nothing, cannot be recorded, or would be left out."""
-    if not sentences or not all(sentence.strip() for sentence in sentences):
-        raise InputError(name, "an empty sentence")
-    for sentence in sentences:
-        if not is_utf8(sentence):
-            raise InputError(name, f"{shortened(sentence)!r} is not spelt in UTF-8")
-        if not words(sentence):
-            raise InputError(
-                name, f"no word in {shortened(sentence)!r}; letters or digits are needed"
-            )
-    if len(sentences) > rows.whole:
-        raise InputError(
-            name,
-            f"{len(sentences)} sentences for {rows.whole} samples; one for each is needed at least",
-        )

@@ -1,7 +1,7 @@
-"""Any number of samples on disk in constant memory: a folder of PNGs, or .tar shards as WebDataset reads them.
+"""Any number of samples on disk in constant memory: a folder of PNGs, or .tar shards (WebDataset).
 
-Pictures are packed by a pool of threads while the next batch is computed. A record beside them says what is being made and how
-far it is, so that work that was cut off goes on where it stood and ends in the same bytes.
+Threads compress images while the next batch is computed. A record beside the samples says what is
+being written and how far it is, so that interrupted work resumes and ends in the same bytes.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,50 +19,55 @@ import msgspec
 from ganzoo.errors import GanzooError, OutputExists, RunError
 from ganzoo.files import decode, read, write_json
 from ganzoo.pictures import images
-from ganzoo.sampling import shards as places
-from ganzoo.sampling.origin import Origin, unlike
-from ganzoo.sampling.samples import Samples, check_folder, check_target, row_name
-from ganzoo.sampling.shards import RECORD, Folder, Packed, Place, Shards, pattern, record_of
+from ganzoo.sampling.origin import Origin, find_difference
+from ganzoo.sampling.samples import Samples
+from ganzoo.sampling.shards import (
+    RECORD,
+    SHARD_ROWS,
+    Destination,
+    Folder,
+    Packed,
+    Shards,
+    list_shards,
+    name_shards,
+    place_record,
+)
+from ganzoo.sampling.target import check_folder, check_target, name_row
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from ganzoo.sampling.model import Model
 
-AHEAD = 2
-"""Batches that may wait to be packed."""
-LONGEST = 1_000_000
-"""Bytes of a record."""
-EVERY = 2.0
-"""Seconds between two notes of how far the work is."""
-TASK = 16
-"""Pictures a thread packs at a time."""
+BATCHES_AHEAD = 2
+"""Batches that may wait for compression."""
+RECORD_LIMIT = 1_000_000
+"""Largest size of a record in bytes."""
+RECORD_SECONDS = 2.0
+"""Seconds between two updates of the record."""
+TASK_IMAGES = 16
+"""Images that a thread compresses at a time."""
 
 
-class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is being made, and how many rows of it are safe on disk."""
+class BulkJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The record: what is written, and how many rows of it are safely on disk."""
 
     origin: Origin
     done: int = 0
 
 
-def is_bulk(path: Path) -> bool:
-    """Whether this target is a folder or .tar files."""
-    return path.suffix in ("", ".tar")
-
-
-def recorded(path: Path) -> Job:
-    """What a target says of its making; RunError when it says nothing."""
-    record = record_of(path)
+def read_record(path: Path) -> BulkJob:
+    """The record of a target. RunError where there is none."""
+    record = place_record(path)
     try:
-        return decode(read(record, LONGEST), Job)
+        return decode(read(record, RECORD_LIMIT), BulkJob)
     except FileNotFoundError:
-        raise RunError(f"{path} holds no samples to go on with (no {record.name})") from None
+        raise RunError(f"{path} holds no samples to resume (no {record.name})") from None
     except (OSError, msgspec.DecodeError) as error:
         raise RunError(f"{record}: cannot be read ({error})") from None
 
 
-def write(
+def write_bulk(
     model: Model,
     path: Path,
     n: int,
@@ -76,66 +81,53 @@ def write(
     progress: Callable[[int], None] | None = None,
     inputs: Mapping[str, Any] | None = None,
 ) -> str:
-    """Write `n` samples as pictures and say where: a folder, or `x-{000000..000003}.tar`. `resume` goes on with what `path`
-    records, and may raise `n` where no input depends on it.
+    """Write `n` samples as PNGs; return the folder, or `x-{000000..000003}.tar`.
 
-    Raises OutputExists, RunError for a record of something else, UsageError where the model gives no pictures."""
+    `resume` continues what `path` records, and may raise `n` where no input depends on it. Raises
+    OutputExists, RunError for a record of something else, UsageError for a model of no images.
+    """
     given = dict(inputs or {})
+    origin = model.origin(seed, n, columns or images.columns_for(n), given)
+    origin = msgspec.structs.replace(origin, view=view)
     try:
-        return _write(
-            model, path, n, seed, batch_size, columns, view, resume, force, progress, given
-        )
+        if resume:
+            done = check_resumable(model, path, origin, given)
+        else:
+            check_room(path, n, force)
+            done = 0
+        place: Destination = Shards(path, origin) if path.suffix == ".tar" else Folder(path)
+        done = place.safe(done)
+        if progress:
+            progress(done)
+        job = BulkJob(origin=origin, done=done)
+        write_json(place.record, job)
+        if done < n:
+            options = {"seed": seed, "batch_size": batch_size, "columns": columns, **given}
+            feed = model.stream(n, start=done, views=() if view is None else view, **options)
+            pack_stream(feed, place, job, view, progress)
+        write_json(place.record, BulkJob(origin=origin, done=n))
     except OSError as error:
         raise GanzooError(f"{path} cannot be written ({error.strerror or error})") from None
+    return name_shards(path, n) if path.suffix == ".tar" else str(path)
 
 
-def _write(
-    model: Model,
-    path: Path,
-    n: int,
-    seed: int,
-    batch_size: int | None,
-    columns: int | None,
+def pack_stream(
+    feed: Iterator[Samples],
+    place: Destination,
+    job: BulkJob,
     view: str | None,
-    resume: bool,
-    force: bool,
     progress: Callable[[int], None] | None,
-    given: Mapping[str, Any],
-) -> str:
-    origin = msgspec.structs.replace(
-        model.origin(seed, n, columns or images.columns_for(n), given), view=view
-    )
-    done = _begun(model, path, origin, given) if resume else 0
-    if not resume:
-        _check_room(path, n, force)
-    place: Place = Shards(path, origin) if path.suffix == ".tar" else Folder(path)
-    done = place.safe(done)
-    if progress:
-        progress(done)
-    write_json(place.record, Job(origin=origin, done=done))
-    if done < n:
-        views = () if view is None else view
-        feed = model.stream(
-            n, seed=seed, batch_size=batch_size, columns=columns, start=done, views=views, **given
-        )
-        _pour(feed, place, Job(origin=origin, done=done), view, progress)
-    write_json(place.record, Job(origin=origin, done=n))
-    return str(path) if path.suffix != ".tar" else pattern(path, n)
-
-
-def _pour(
-    feed: Any, place: Place, job: Job, view: str | None, progress: Callable[[int], None] | None
 ) -> None:
-    """Batches to packers to disk, at most AHEAD of them waiting."""
+    """Compress and write batches, at most BATCHES_AHEAD of them waiting."""
     waiting: deque[tuple[int, list[Future[list[Packed]]]]] = deque()
-    noted, done = 0.0, job.done
+    noted = 0.0
 
-    def settle() -> None:
-        nonlocal noted, done
+    def write_oldest() -> None:
+        nonlocal noted
         first, tasks = waiting.popleft()
         packed = [one for task in tasks for one in task.result()]
         done = place.put(first, packed)
-        if time.monotonic() - noted > EVERY:
+        if time.monotonic() - noted > RECORD_SECONDS:
             write_json(place.record, msgspec.structs.replace(job, done=done))
             noted = time.monotonic()
         if progress:
@@ -144,87 +136,79 @@ def _pour(
     with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="png") as pool:
         try:
             for part in feed:
-                seen = part if view is None else part.view(view)
-                pictures = seen.images()
-                tasks = [
-                    pool.submit(_pack, seen, pictures, start)
-                    for start in range(0, len(pictures), TASK)
-                ]
-                waiting.append((seen.first, tasks))
-                if len(waiting) > AHEAD:
-                    settle()
+                shown = part if view is None else part.view(view)
+                pictures = shown.images()
+                tasks = []
+                for start in range(0, len(pictures), TASK_IMAGES):
+                    tasks.append(pool.submit(pack_images, shown, pictures, start))
+                waiting.append((shown.first, tasks))
+                if len(waiting) > BATCHES_AHEAD:
+                    write_oldest()
             while waiting:
-                settle()
+                write_oldest()
             place.close(job.origin.n)
         finally:
             pool.shutdown(cancel_futures=True)
             place.drop()
 
 
-def _pack(part: Samples, pictures: Sequence[Image.Image], start: int) -> list[Packed]:
-    chosen = range(start, min(start + TASK, len(pictures)))
-    return [
-        (row_name(part.first + place), images.encode_png(pictures[place], part.png_text(place)))
-        for place in chosen
-    ]
+def pack_images(part: Samples, pictures: Sequence[Image.Image], start: int) -> list[Packed]:
+    """The PNGs of one task, with the names of their rows."""
+    packed = []
+    for place in range(start, min(start + TASK_IMAGES, len(pictures))):
+        png = images.encode_png(pictures[place], part.png_text(place))
+        packed.append((name_row(part.first + place), png))
+    return packed
 
 
-def _begun(model: Model, path: Path, origin: Origin, given: Mapping[str, Any]) -> int:
-    """Rows that are done; RunError where the record is of something else."""
-    job = recorded(path)
+def check_resumable(model: Model, path: Path, origin: Origin, given: Mapping[str, Any]) -> int:
+    """The number of finished rows. RunError where the record is of something else."""
+    job = read_record(path)
     before = job.origin
     for name in ("weights", "seed", "view", "precision"):
-        if getattr(before, name) != getattr(origin, name):
-            raise RunError(
-                f"{path} was begun with {name} {getattr(before, name)}; it cannot go on with {getattr(origin, name)}"
-            )
-    if other := unlike(before.inputs, given, model.inputs):
-        raise RunError(f"{path} was begun with another {other!r}; give the same")
+        old, new = getattr(before, name), getattr(origin, name)
+        if old != new:
+            raise RunError(f"{path} was started with {name} {old}; it cannot continue with {new}")
+    if other := find_difference(before.inputs, given, model.inputs):
+        raise RunError(f"{path} was started with another {other!r}; give the same")
     if before.inputs and before.columns != origin.columns:
         raise RunError(
-            f"{path} was begun with {before.columns} columns, along which its inputs run; give the same"
+            f"{path} was started with {before.columns} columns, along which its inputs run; "
+            "give the same"
         )
     if before.n != origin.n and (before.inputs or origin.n < before.n):
-        why = "it has inputs that are shared out over all rows" if before.inputs else "that is less"
+        why = "its inputs are shared out over all samples" if before.inputs else "that is fewer"
         raise RunError(
-            f"{path} was begun for {before.n:,} samples; it cannot go on to {origin.n:,}: {why}"
+            f"{path} was started for {before.n:,} samples; it cannot continue to {origin.n:,}: {why}"
         )
     return job.done
 
 
-def _check_room(path: Path, n: int, force: bool) -> None:
+def check_room(path: Path, n: int, force: bool) -> None:
+    """OutputExists where files would be replaced without `force`, or mixed with others."""
+    record = place_record(path)
     if path.suffix == ".tar":
-        shards = places.shards(path)
-        there = [*shards.values(), *([record_of(path)] if os.path.lexists(record_of(path)) else [])]
-        if there and not force:
-            raise OutputExists(there[0], "choose another name, --resume it, or give --force")
-        if stale := [shard for number, shard in shards.items() if number * places.SHARD >= n]:
-            raise OutputExists(
-                stale[0],
-                "there are more such files than would be replaced; remove them or choose another name",
-            )
+        shards = list_shards(path)
+        existing = [*shards.values(), *([record] if os.path.lexists(record) else [])]
+        if existing and not force:
+            raise OutputExists(existing[0], "choose another name, or give --resume or --force")
+        for number, shard in shards.items():
+            if number * SHARD_ROWS >= n:
+                raise OutputExists(
+                    shard, "more shards than would be replaced; remove them or choose another name"
+                )
         return
-    if not force and record_of(path).exists():
-        raise OutputExists(path, "--resume goes on with it, --force makes it anew")
+    if not force and record.exists():
+        raise OutputExists(path, "--resume continues it, --force starts anew")
     check_target(path, force)
     if path.is_dir():
-        check_folder(
-            path,
-            (
-                other.name
-                for other in path.iterdir()
-                if other.name == RECORD or _is_row(other.name, n)
-            ),
-        )
+        names = (other.name for other in path.iterdir())
+        check_folder(path, [name for name in names if name == RECORD or is_row_file(name, n)])
 
 
-def _is_row(name: str, n: int) -> bool:
-    """Whether a file is the picture of one of `n` rows."""
+def is_row_file(name: str, n: int) -> bool:
+    """Whether a file is the PNG of one of `n` rows."""
     stem = name.removesuffix(".png")
-    return (
-        stem != name
-        and stem.isascii()
-        and stem.isdecimal()
-        and int(stem) < n
-        and stem == row_name(int(stem))
-    )
+    if stem == name or not (stem.isascii() and stem.isdecimal()):
+        return False
+    return int(stem) < n and stem == name_row(int(stem))

@@ -1,102 +1,88 @@
-"""From pictures back to the inputs that would make them, and what comes of it: for architectures with an encoder."""
+"""Inputs from images, for architectures with an encoder, and the samples they give."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ganzoo import inputs
 from ganzoo.errors import InputError, UsageError
-from ganzoo.gan import GAN
-from ganzoo.inputs import Rows
-from ganzoo.sampling import samples
+from ganzoo.inputs import Image, Rows
+from ganzoo.sampling import feed
+from ganzoo.sampling.generation import SAMPLE, generate
+from ganzoo.sampling.model import Model
+from ganzoo.sampling.samples import Samples
 from ganzoo.spec import Picture
 
-if TYPE_CHECKING:
-    from ganzoo.sampling.model import Model
-
-BATCH = 256
+ENCODE_BATCH = 256
 IMAGES = "images"
 
 
+@torch.inference_mode()
 def encode(model: Model, images: Any, known: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Inputs of `sample`, one row an image, on the CPU in float32. Computed in float32: a latent is read, not looked at."""
-    if type(model.gan).encode is GAN.encode:
-        raise UsageError(f"{model.name}: {model.plugin.name} has no encoder")
-    return _encoded(model, pictures(model, images), known)
+    """Inputs of `sample`, one row per image, on the CPU.
+
+    Computed in float32, since a latent is compared with others and not looked at.
+    """
+    original = read_images(model, images)
+    feed.check_names(model.inputs, known)
+    given = {}
+    for name, value in feed.open_images(model.inputs, known).items():
+        many = len(value) if hasattr(value, "__len__") and not isinstance(value, str) else 1
+        if many not in (1, len(original)):  # no equal runs, as in sampling: they would be a mistake
+            problem = f"{many} values for {len(original)} images; give one for all or one for each"
+            raise InputError(name, problem)
+        given[name] = model.inputs[name].parse(value, name, Rows(0, len(original)))
+    parts = []
+    for batch in split({IMAGES: original, **given}):
+        moved = feed.move_to_device(batch, model.device)
+        found = model.gan.encode(moved.pop(IMAGES), moved)
+        parts.append({name: tensor.cpu() for name, tensor in found.items()})
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
 
-def reconstruct(model: Model, images: Any, known: Mapping[str, Any]) -> samples.Samples:
-    """The images as the model gives them back."""
-    if type(model.gan).encode is GAN.encode:
-        raise UsageError(f"{model.name}: {model.plugin.name} has no encoder")
-    original = pictures(model, images)
-    found = _encoded(model, original, known)
+def reconstruct(model: Model, images: Any, known: Mapping[str, Any]) -> Samples:
+    """Samples from the encoded images, with the views `original` and `beside`."""
+    original = read_images(model, images)
+    found = encode(model, original, known)
     missing = [name for name in model.inputs if name not in found]
     if missing:
         raise UsageError(
             f"{model.name}: its encoder does not give {', '.join(missing)}, which sampling needs"
         )
-    feed = (
-        {name: tensor[start : start + BATCH] for name, tensor in found.items()}
-        for start in range(0, len(original), BATCH)
-    )
-    made = samples.run(model.fast, feed, model.device, model.precision, (samples.SAMPLE,))[
-        samples.SAMPLE
-    ]
+    made = generate(model.fast, split(found), model.device, model.precision, (SAMPLE,))[SAMPLE]
     views = {"original": original, "beside": torch.cat([original, made], dim=3)}
-    return samples.Samples(made, model.plugin.output(model.config), 0, views=views)
+    return Samples(made, model.output, 0, views=views)
 
 
-def pictures(model: Model, images: Any) -> Tensor:
-    """Images as the model makes them: a tensor of that shape, in [-1, 1], or picture files fitted to it."""
-    output = model.plugin.output(model.config)
+def read_images(model: Model, images: Any) -> Tensor:
+    """Images of the model's shape in [-1, 1]: a tensor, or files fitted to its size.
+
+    UsageError where the model has no encoder.
+    """
+    if not model.gan.has_encoder:
+        raise UsageError(f"{model.name}: {model.plugin.name} has no encoder")
+    output = model.output
     if not isinstance(output, Picture):
-        raise UsageError(f"{model.name} makes {type(output).__name__.lower()}s, not pictures")
-    n = len(images) if isinstance(images, Tensor) and images.ndim == 4 else 1
-    n = len(images) if isinstance(images, (list, tuple)) else n
-    spec = inputs.Image(output.channels, output.size)
-    opened = samples.open_images({IMAGES: spec}, {IMAGES: images})[IMAGES]
-    tensor = spec.parse(opened, IMAGES, Rows(0, n)).float()
-    if output.size and tuple(tensor.shape[2:]) != (output.size, output.size):
-        raise InputError(
-            IMAGES,
-            f"{tensor.shape[3]} x {tensor.shape[2]} pixels, expected {output.size} x {output.size}",
-        )
-    if not bool((tensor.abs() <= 1).all()):
-        raise InputError(
-            IMAGES,
-            f"values in [{float(tensor.min()):.4g}, {float(tensor.max()):.4g}], expected [-1, 1]",
-        )
+        raise UsageError(f"{model.name} gives {output.plural}, not images")
+    spec = Image(output.channels, output.size)
+    opened = feed.open_images({IMAGES: spec}, {IMAGES: images})[IMAGES]
+    n = len(opened) if opened.ndim == 4 else 1
+    tensor = spec.parse(opened, IMAGES, Rows(0, max(1, n))).float()
+    height, width = tensor.shape[2:]
+    if output.size and (height, width) != (output.size, output.size):
+        problem = f"{width} x {height} pixels, expected {output.size} x {output.size}"
+        raise InputError(IMAGES, problem)
+    low, high = float(tensor.min()), float(tensor.max())
+    if not (low >= -1 and high <= 1):
+        raise InputError(IMAGES, f"values in [{low:.4g}, {high:.4g}], expected [-1, 1]")
     return tensor.cpu()
 
 
-@torch.inference_mode()
-def _encoded(model: Model, images: Tensor, known: Mapping[str, Any]) -> dict[str, Tensor]:
-    samples.check_names(model.inputs, known)
-    known = samples.open_images(model.inputs, known)
-    told = {name: _told(model, name, value, len(images)) for name, value in known.items()}
-    parts = []
-    for start in range(0, len(images), BATCH):
-        chosen = {
-            name: tensor[start : start + BATCH] for name, tensor in {IMAGES: images, **told}.items()
-        }
-        feed = samples.to_device(chosen, model.device)
-        parts.append(
-            {
-                name: tensor.cpu()
-                for name, tensor in model.gan.encode(feed.pop(IMAGES), feed).items()
-            }
-        )
-    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-
-
-def _told(model: Model, name: str, value: Any, n: int) -> Tensor:
-    """One value for all images or one for each: runs of equal length, as sampling makes them, would be a mistake here."""
-    many = 1 if isinstance(value, str) or not hasattr(value, "__len__") else len(value)
-    if many not in (1, n):
-        raise InputError(name, f"{many} values for {n} images; give one for all, or one for each")
-    return model.inputs[name].parse(value, name, Rows(0, n))
+def split(tensors: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    """The rows in batches of ENCODE_BATCH."""
+    count = len(next(iter(tensors.values())))
+    for start in range(0, count, ENCODE_BATCH):
+        yield {name: rows[start : start + ENCODE_BATCH] for name, rows in tensors.items()}

@@ -5,7 +5,6 @@ A PNG carries it as JSON in the text entry `ganzoo`. Light: no torch.
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,22 +12,20 @@ from typing import Annotated, Any
 
 import msgspec
 
-from ganzoo.errors import GanzooError, InputError, UsageError
+from ganzoo.errors import GanzooError, UsageError
 from ganzoo.files import decode, opened
-from ganzoo.inputs import Image, Input, Vector
-from ganzoo.inputs.given import files_of
+from ganzoo.inputs import Input
+from ganzoo.inputs.record import record_value
 
 KEY = "ganzoo"
+"""Name of the PNG's text entry."""
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-LONGEST = 1 << 16
-"""Bytes of the entry; what is longer is not read."""
-VALUE = LONGEST // 4
-"""Bytes of one input; of a longer one its digest is recorded."""
-DIGEST = "digest"
+ORIGIN_LIMIT = 1 << 16
+"""Longest entry that is read."""
 HEAD = 1 << 24
-"""Bytes of a file within which the entry must stand; color profiles may come before it."""
-MOST = 65_536
-"""Rows of one picture that are made again."""
+"""Bytes of the file in which the entry must stand; a color profile may come before it."""
+REPLAY_LIMIT = 65_536
+"""Most rows and columns that are generated again."""
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=(1 << 63) - 1)]
 Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
@@ -37,8 +34,12 @@ Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 class Origin(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
-    """`weights`: sha256 of the model file; `seed`: of row 0 of `n`; `row`: which of them this picture is, None where it is a
-    grid of all, `columns` wide. `inputs`: what was given, by name; None for what a picture cannot carry. `view`: of --show."""
+    """How samples were made.
+
+    `weights`: sha256 of the model file. `seed`: of row 0 of `n`. `row`: the row that this image
+    shows; None for a grid of all rows, `columns` wide. `inputs`: the given ones by name, None for
+    a value that cannot be recorded. `view`: of --show.
+    """
 
     model: str
     plugin: str
@@ -63,61 +64,28 @@ class Origin(
         return {KEY: self.text()}
 
 
-def told(values: Mapping[str, Any], inputs: Mapping[str, Input]) -> dict[str, Any]:
-    """What a picture carries of the inputs given: texts and numbers as they are, of long ones a digest; of files a hash, never a
-    path."""
-    return {
-        name: _hashes(value, name) if _of_file(inputs.get(name), value) else _plain(value)
-        for name, value in values.items()
-    }
+def record_inputs(values: Mapping[str, Any], inputs: Mapping[str, Input]) -> dict[str, Any]:
+    """What the origin keeps of the given inputs; see `Input.record`."""
+    recorded = {}
+    for name, value in values.items():
+        spec = inputs.get(name)
+        recorded[name] = record_value(value) if spec is None else spec.record(value, name)
+    return recorded
 
 
-def _of_file(spec: Input | None, value: Any) -> bool:
-    return isinstance(spec, Image) or (isinstance(spec, Vector) and bool(files_of(value)))
-
-
-def unlike(
+def find_difference(
     recorded: Mapping[str, Any], values: Mapping[str, Any], inputs: Mapping[str, Input]
 ) -> str | None:
-    """The first input whose value is not what was recorded, or None."""
-    now = told(values, inputs)
-    return next(
-        (
-            name
-            for name in sorted(recorded.keys() | now.keys())
-            if recorded.get(name) != now.get(name)
-        ),
-        None,
-    )
+    """The first input whose value is not the recorded one, or None."""
+    now = record_inputs(values, inputs)
+    for name in sorted(recorded.keys() | now.keys()):
+        if recorded.get(name) != now.get(name):
+            return name
+    return None
 
 
-def _plain(value: Any) -> Any:
-    value = value.tolist() if hasattr(value, "tolist") else value
-    try:
-        kept = msgspec.json.encode(value)
-    except (TypeError, UnicodeError, msgspec.MsgspecError):
-        return None
-    return (
-        msgspec.json.decode(kept)
-        if len(kept) <= VALUE
-        else {DIGEST: hashlib.sha256(kept).hexdigest()}
-    )
-
-
-def _hashes(value: Any, name: str) -> dict[str, list[str]] | None:
-    paths = files_of(value)
-    if not paths:
-        return None
-    try:
-        return {"sha256": [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]}
-    except FileNotFoundError as error:
-        raise InputError(name, f"no file {error.filename}") from None
-    except OSError as error:
-        raise InputError(name, f"{error.filename}: {error.strerror}") from None
-
-
-def read(path: Path) -> Origin:
-    """The origin recorded in a PNG. UsageError where there is none or it is longer than LONGEST.
+def read_origin(path: Path) -> Origin:
+    """The origin recorded in a PNG. UsageError where there is none or it is longer than ORIGIN_LIMIT.
 
     Only the part before the pixels is parsed, at most HEAD bytes of it; nothing is decoded.
     """
@@ -134,11 +102,11 @@ def read(path: Path) -> Origin:
         text = PngImageFile(io.BytesIO(head)).info.get(KEY)  # an iTXt, or a str of Latin-1
     except (OSError, SyntaxError, ValueError):
         text = None
-    if not isinstance(text, str) or len(text) > LONGEST:
+    if not isinstance(text, str) or len(text) > ORIGIN_LIMIT:
         raise UsageError(
-            f"{path} does not say how it was made: not written by ganzoo, or stripped on its way"
+            f"{path} does not say how it was made: ganzoo did not write it, or its text was removed"
         )
     try:
         return decode(text.encode("utf-8" if isinstance(text, iTXt) else "latin-1"), Origin)
     except msgspec.DecodeError as error:
-        raise UsageError(f"{path}: what it says of its making cannot be read ({error})") from None
+        raise UsageError(f"{path}: its origin cannot be read ({error})") from None

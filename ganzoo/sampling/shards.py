@@ -1,4 +1,4 @@
-"""Where bulk samples go: a folder of PNGs, or .tar shards in the layout of WebDataset."""
+"""Destinations of bulk samples: a folder of PNGs, or .tar shards in the layout of WebDataset."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ import msgspec
 from ganzoo.sampling.origin import Origin
 
 RECORD = "samples.json"
-SHARD = 10_000
+SHARD_ROWS = 10_000
 """Rows of one .tar."""
 
 Packed = tuple[str, bytes]
-"""Name of a row, and its PNG."""
+"""The name of a row and its PNG."""
 
 
-class Place(Protocol):
-    """Where rows go. `put` may come again for rows that were written but not yet noted as done."""
+class Destination(Protocol):
+    """Where rows are written. `put` may repeat rows that were not yet recorded as done."""
 
     record: Path
 
     def safe(self, done: int) -> int:
-        """How many of `done` rows need not be made again."""
+        """How many of `done` rows need not be generated again."""
 
     def put(self, first: int, packed: Sequence[Packed]) -> int:
-        """Write rows from `first` on; how many rows are safe now."""
+        """Write rows from `first` on; return how many rows are safely on disk."""
 
     def close(self, n: int) -> None:
-        """All rows are there."""
+        """Finish after the last of `n` rows."""
 
     def drop(self) -> None:
-        """Take away what is half written."""
+        """Remove what is half written."""
 
 
 class Folder:
@@ -70,7 +70,10 @@ class Folder:
 
 
 class Shards:
-    """`x-000000.tar`, ... of 10,000 rows: `000000.png` and `000000.json`, its origin. A shard is named when it is whole."""
+    """`x-000000.tar`, ... of 10,000 rows each: `000000.png` and its origin `000000.json`.
+
+    A shard gets its name when it is complete.
+    """
 
     def __init__(self, path: Path, origin: Origin) -> None:
         self.path, self.origin = path, origin
@@ -79,16 +82,13 @@ class Shards:
         self.file: BinaryIO
         path.parent.mkdir(parents=True, exist_ok=True)
 
-    def shard(self, number: int) -> Path:
-        return self.path.with_name(f"{self.path.stem}-{number:06d}.tar")
-
     def safe(self, done: int) -> int:
-        return done - done % SHARD if done < self.origin.n else done
+        return done - done % SHARD_ROWS if done < self.origin.n else done
 
     def put(self, first: int, packed: Sequence[Packed]) -> int:
         for row, (name, data) in enumerate(packed, start=first):
             if self.open is None:
-                self.file = self._hidden(row // SHARD).open("wb")
+                self.file = self._hide(row // SHARD_ROWS).open("wb")
                 self.open = tarfile.TarFile(
                     fileobj=self.file, mode="w", format=tarfile.USTAR_FORMAT
                 )
@@ -97,14 +97,22 @@ class Shards:
                 member = tarfile.TarInfo(f"{name}.{suffix}")
                 member.size = len(content)
                 self.open.addfile(member, io.BytesIO(content))
-            if (row + 1) % SHARD == 0:
-                self._seal(row // SHARD)
+            if (row + 1) % SHARD_ROWS == 0:
+                self.close(row + 1)
         last = first + len(packed)
-        return last - last % SHARD
+        return last - last % SHARD_ROWS
 
     def close(self, n: int) -> None:
-        if self.open is not None:
-            self._seal((n - 1) // SHARD)
+        """Complete the shard that ends with row n - 1, and give it its name."""
+        if self.open is None:
+            return
+        number = (n - 1) // SHARD_ROWS
+        self.open.close()
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self.file.close()
+        self.open = None
+        self._hide(number).replace(self.path.with_name(f"{self.path.stem}-{number:06d}.tar"))
 
     def drop(self) -> None:
         if self.open is not None:
@@ -112,38 +120,30 @@ class Shards:
                 self.file.close()
             Path(self.file.name).unlink(missing_ok=True)
 
-    def _hidden(self, number: int) -> Path:
-        return self.path.with_name(f".{self.shard(number).name}.tmp")
-
-    def _seal(self, number: int) -> None:
-        if self.open is not None:
-            self.open.close()
-            self.file.flush()
-            os.fsync(self.file.fileno())
-            self.file.close()
-            self.open = None
-            self._hidden(number).replace(self.shard(number))
+    def _hide(self, number: int) -> Path:
+        """The name of a shard until it is complete."""
+        return self.path.with_name(f".{self.path.stem}-{number:06d}.tar.tmp")
 
 
-def shards(path: Path) -> dict[int, Path]:
-    """The shards of a target that are there, by number."""
+def list_shards(path: Path) -> dict[int, Path]:
+    """The existing shards of a target by number."""
     if not path.parent.is_dir():
         return {}
-    named = re.compile(re.escape(path.stem) + r"-(\d{6,})\.tar", re.ASCII)
-    return {
-        int(found[1]): place
-        for place in sorted(path.parent.iterdir())
-        if (found := named.fullmatch(place.name))
-    }
+    pattern = re.compile(re.escape(path.stem) + r"-(\d{6,})\.tar", re.ASCII)
+    shards = {}
+    for place in sorted(path.parent.iterdir()):
+        if found := pattern.fullmatch(place.name):
+            shards[int(found[1])] = place
+    return shards
 
 
-def record_of(path: Path) -> Path:
-    """Where the record of a target lies."""
-    return path / RECORD if path.suffix != ".tar" else path.with_name(f"{path.stem}.{RECORD}")
+def place_record(path: Path) -> Path:
+    """Where the record of a target is."""
+    return path.with_name(f"{path.stem}.{RECORD}") if path.suffix == ".tar" else path / RECORD
 
 
-def pattern(path: Path, n: int) -> str:
-    """The names of all shards, in the shell's braces."""
-    last = (n - 1) // SHARD
+def name_shards(path: Path, n: int) -> str:
+    """The names of all shards as a shell pattern."""
+    last = (n - 1) // SHARD_ROWS
     numbers = f"{{000000..{last:06d}}}" if last else "000000"
     return str(path.with_name(f"{path.stem}-{numbers}.tar"))
