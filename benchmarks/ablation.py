@@ -102,7 +102,7 @@ def encoded(known: Told, asked: argparse.Namespace) -> Ranker:
 def prepared(encoder: Ranker, known: Told, place: Path) -> Path:
     """A folder of pictures and vectors of their captions."""
     place.mkdir(parents=True, exist_ok=True)
-    for number, image in enumerate(images.pictures(to_float(known.pictures))):
+    for number, image in enumerate(images.make_images(to_float(known.pictures))):
         image.save(place / f"{number}.png")
     with torch.inference_mode():
         rows = {

@@ -124,7 +124,7 @@ def main() -> None:
             [pictures[:: max(1, len(truth) // SHOWN)][:SHOWN] for pictures in made.values()], dim=1
         )
         images.save_png(
-            images.grid(rows.flatten(0, 1), columns=len(made)), asked.out / "beside.png"
+            images.make_grid(rows.flatten(0, 1), columns=len(made)), asked.out / "beside.png"
         )
     found = {name: whole(pictures, truth) for name, pictures in made.items()}
     for name, values in found.items():

@@ -190,7 +190,7 @@ def samplers(folder: Path, files: bool) -> tuple[Callable[[], None], Callable[[]
 
     def ours() -> None:
         if files:
-            bulk.write(model, folder / f"b{next(rounds)}", n, seed=0, batch_size=BATCH)
+            bulk.write_bulk(model, folder / f"b{next(rounds)}", n, seed=0, batch_size=BATCH)
         else:
             for part in model.stream(n, seed=0, batch_size=BATCH):
                 images.to_uint8(part.tensor)

@@ -20,7 +20,7 @@ from ganzoo.evaluate.translation import CPU, ImageClassifier, shift_images
 from ganzoo.inputs.streams import make_generator
 from ganzoo.pictures.images import to_float
 from ganzoo.sampling.device import choose_precision
-from ganzoo.sampling.samples import precise
+from ganzoo.sampling.generation import autocast
 from ganzoo.spec import Data, Picture
 from ganzoo.text import encode, positions, vocabulary
 from ganzoo_stackgan import StackGANConfig
@@ -126,7 +126,7 @@ def learnt(nets: nn.Module, steps: int, rate: float, loss: Callable[[int], Tenso
     optimizer = torch.optim.AdamW(nets.parameters(), rate, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
     for step in range(steps):
-        with precise(CPU, choose_precision("auto", CPU)):
+        with autocast(CPU, choose_precision("auto", CPU)):
             value = loss(step)
         optimizer.zero_grad()
         value.backward()

@@ -24,7 +24,7 @@ def write(model: str, n: int) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        bulk.write(load(model, device="cpu"), Path(folder) / "x.tar", n, seed=0)
+        bulk.write_bulk(load(model, device="cpu"), Path(folder) / "x.tar", n, seed=0)
         seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{model}, {n:,} samples: peak {peak:,.0f} MiB, {n / seconds:,.0f} images/s", flush=True)

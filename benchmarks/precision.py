@@ -12,7 +12,8 @@ import numpy as np
 from ganzoo import load
 from ganzoo.inputs import Rows
 from ganzoo.pictures.images import to_uint8
-from ganzoo.sampling.samples import batches, run
+from ganzoo.sampling.feed import batch_inputs
+from ganzoo.sampling.generation import generate
 
 ROWS = 1024
 
@@ -20,8 +21,8 @@ ROWS = 1024
 def main() -> None:
     for name in sys.argv[1:] or ["dcgan-celeba"]:
         model = load(name, device="cpu")
-        feed = batches(model.inputs, {}, Rows(0, ROWS), 64)
-        plain = to_uint8(run(model.gan, feed, model.device, "fp32")["sample"]).astype(np.int16)
+        feed = batch_inputs(model.inputs, {}, Rows(0, ROWS), 64)
+        plain = to_uint8(generate(model.gan, feed, model.device, "fp32")["sample"]).astype(np.int16)
         apart = abs(plain - to_uint8(model.sample(ROWS, seed=0).tensor)).reshape(ROWS, -1)
         by_image = apart.mean(axis=1)
         worst = f"worst image {by_image.max():.3f}, worst pixel {apart.max()}"

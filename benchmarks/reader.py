@@ -24,7 +24,7 @@ from ganzoo.data.batches import Batches
 from ganzoo.data.sources import open_set
 from ganzoo.pictures.images import to_float
 from ganzoo.sampling.device import choose_precision
-from ganzoo.sampling.samples import precise
+from ganzoo.sampling.generation import autocast
 from ganzoo.spec import Data, Labels, Picture
 
 SIZE, BATCH, EPOCHS, SHIFT, MIRRORED, CPU = 28, 128, 10, 2, ("fashion-mnist",), torch.device("cpu")
@@ -127,7 +127,7 @@ def train(name: str, root: Path | None, seed: int = 1, epochs: int = EPOCHS) -> 
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
     for step in range(steps):
         batch = batches.take(step * BATCH, BATCH, seed)
-        with precise(CPU, choose_precision("auto", CPU)):
+        with autocast(CPU, choose_precision("auto", CPU)):
             logits = network(varied(to_float(batch["image"]), name in MIRRORED))
         optimizer.zero_grad()
         F.cross_entropy(logits.float(), batch["label"], label_smoothing=0.1).backward()

@@ -64,7 +64,7 @@ def main() -> None:
         originals = real[direction[0]]
         made = translate(model, originals, direction)["sample"]
         beside = torch.cat([originals, made], dim=3)[:SHOWN]
-        images.save_png(images.grid(beside, columns=4), options.out / f"{direction}.png")
+        images.save_png(images.make_grid(beside, columns=4), options.out / f"{direction}.png")
         for draft in measure_direction(model, judge, real, direction, ""):
             values[draft.name] = draft.value
     counts = f"all {len(real['A']):,} of A and {len(real['B']):,} of B of the test split at {size} pixels"

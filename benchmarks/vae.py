@@ -68,10 +68,10 @@ def draw(model: Model, test: Held, made: ganzoo.Samples, out: Path) -> None:
     )
     latent = model.encode(test.pictures, **test.known)["latent"]
     images.save_png(
-        plots.points(latent, labels=test.labels, names=test.classes), out / "scatter.png"
+        plots.plot_points(latent, labels=test.labels, names=test.classes), out / "scatter.png"
     )
     images.save_png(
-        images.grid(made.views["beside"][:SHOWN], columns=10), out / "reconstructions.png"
+        images.make_grid(made.views["beside"][:SHOWN], columns=10), out / "reconstructions.png"
     )
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo.errors import UsageError
 from ganzoo.sampling import bulk, encoding, model
-from ganzoo.sampling.samples import Samples, random_seed
+from ganzoo.sampling.feed import draw_seed
+from ganzoo.sampling.samples import Samples
 from ganzoo.zoo import fetch, manifest, registry
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ class Model(model.Model):
         force, progress and inputs (a dict). Returns the path or, for shards, the pattern of their
         names.
         """
-        seed = random_seed() if seed is None else seed
-        return bulk.write(self, Path(path), n, seed=seed, **options)
+        seed = draw_seed() if seed is None else seed
+        return bulk.write_bulk(self, Path(path), n, seed=seed, **options)
 
     def encode(self, images: Any, **known: Any) -> Mapping[str, Tensor]:
         """Inputs of `sample` for the given images, float32 on the CPU.

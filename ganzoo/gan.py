@@ -119,6 +119,16 @@ class GAN(nn.Module, ABC, Generic[C]):
         super().__init__()
         self.config = config
 
+    @property
+    def has_encoder(self) -> bool:
+        """Whether the architecture implements `encode`."""
+        return type(self).encode is not GAN.encode
+
+    @property
+    def has_text_embedding(self) -> bool:
+        """Whether the architecture implements `meaning`."""
+        return type(self).meaning is not GAN.meaning
+
     @abstractmethod
     def phases(self) -> tuple[Phase, ...]:
         """Training from start to end; most architectures have one phase."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
 
 import msgspec
 
@@ -14,6 +15,9 @@ class Picture(msgspec.Struct, frozen=True):
 
     `flip`, of training data: every second one, by chance, is mirrored left to right."""
 
+    plural: ClassVar[str] = "images"
+    default_count: ClassVar[int] = 64
+
     channels: int
     size: int | None = None
     flip: bool = False
@@ -22,11 +26,17 @@ class Picture(msgspec.Struct, frozen=True):
 class Points(msgspec.Struct, frozen=True):
     """Points, float (n, dims)."""
 
+    plural: ClassVar[str] = "points"
+    default_count: ClassVar[int] = 1024
+
     dims: int
 
 
 class Curve(msgspec.Struct, frozen=True):
     """Curves, float (n, length): values at `length` equal steps from `low` to `high`."""
+
+    plural: ClassVar[str] = "curves"
+    default_count: ClassVar[int] = 16
 
     length: int
     low: float = -1.0

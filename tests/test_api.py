@@ -207,24 +207,22 @@ def test_pictures_from_users(tmp_path: Path) -> None:
     from ganzoo.inputs import Image as ImageInput
 
     Image.new("RGB", (20, 10), (255, 0, 0)).save(tmp_path / "red.png")
-    fitted = images.to_input(images.open_picture(tmp_path / "red.png"), ImageInput(3, 8))
+    fitted = images.to_input(images.open_image(tmp_path / "red.png"), ImageInput(3, 8))
     assert fitted.shape == (3, 8, 8)
     assert fitted[:, 0, 0].tolist() == [1, -1, -1]
-    free = images.to_input(
-        images.open_picture(tmp_path / "red.png"), ImageInput(1, None, multiple=8)
-    )
+    free = images.to_input(images.open_image(tmp_path / "red.png"), ImageInput(1, None, multiple=8))
     assert free.shape == (1, 16, 24)
     (tmp_path / "text.png").write_text("hello")
-    for name, text in (("text.png", "not a picture"), ("nothing.png", "no file")):
+    for name, text in (("text.png", "not a readable image"), ("nothing.png", "no file")):
         with pytest.raises(InputError, match=text):
-            images.open_picture(tmp_path / name)
+            images.open_image(tmp_path / name)
 
 
 def test_8_bit_levels_and_the_grid() -> None:
     levels = torch.tensor([-1.0, 0.0, 1.0, 7.0]).view(1, 1, 1, 4)
     assert images.to_uint8(levels).ravel().tolist() == [0, 128, 255, 255]
     four = torch.linspace(-1, 1, 4).view(4, 1, 1, 1).expand(4, 1, 6, 6)
-    sheet = images.grid(four, columns=2, gap=2)
+    sheet = images.make_grid(four, columns=2, gap=2)
     assert sheet.size == (18, 18)
     assert [sheet.getpixel(xy) for xy in ((0, 0), (2, 2), (10, 2), (2, 10), (10, 10))] == [
         255,

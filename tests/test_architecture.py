@@ -83,6 +83,7 @@ LIGHT = {"ganzoo"} | {
             "release.upload",
             "sampling.origin",
             "sampling.shards",
+            "sampling.target",
             "training.recipe",
         ),
     )

@@ -424,14 +424,14 @@ def test_shards_beside_other_files(
         name: (tmp_path / name).write_bytes(b"other")
         for name in ("x[1]-train.tar", "x1-000000.tar", "x[1]-0.tar")
     }
-    bulk.write(digits, tmp_path / "x[1].tar", 10, seed=1)
+    bulk.write_bulk(digits, tmp_path / "x[1].tar", 10, seed=1)
     before = contents(tmp_path)
     assert {name: len(before[name]) for name in others} == others
     (tmp_path / "x[1].samples.json").unlink()
     with pytest.raises(OutputExists, match="give --force"):
-        bulk.write(digits, tmp_path / "x[1].tar", 8, seed=2)
-    with pytest.raises(OutputExists, match=r"000002\.tar exists; there are more such files"):
-        bulk.write(digits, tmp_path / "x[1].tar", 8, seed=2, force=True)
+        bulk.write_bulk(digits, tmp_path / "x[1].tar", 8, seed=2)
+    with pytest.raises(OutputExists, match=r"000002\.tar exists; more shards"):
+        bulk.write_bulk(digits, tmp_path / "x[1].tar", 8, seed=2, force=True)
     (tmp_path / "x[1].samples.json").write_bytes(before["x[1].samples.json"])
     assert contents(tmp_path) == before
 
@@ -441,7 +441,7 @@ def test_a_folder_for_a_trillion_rows_is_looked_through_at_once(
 ) -> None:
     folder(tmp_path / "x", **{"000007": b"old", "7": b"not a row"})
     with pytest.raises(OutputExists, match="it holds more"):
-        bulk.write(digits, tmp_path / "x", 10**12 - 1, seed=1, force=True)
+        bulk.write_bulk(digits, tmp_path / "x", 10**12 - 1, seed=1, force=True)
     assert contents(tmp_path / "x") == {"000007.png": b"old", "7.png": b"not a row"}
 
 
@@ -451,10 +451,10 @@ def test_codes_that_run_along_other_columns_are_other_samples(tmp_path: Path) ->
     publish(tmp_path, "tiny_codes", "x")
     model = load(tmp_path / "weights" / "x", device="cpu")
     words: dict[str, Any] = {"seed": 1, "inputs": {"code": "c1=-2..2"}}
-    bulk.write(model, tmp_path / "x", 8, columns=4, **words)
+    bulk.write_bulk(model, tmp_path / "x", 8, columns=4, **words)
     before = contents(tmp_path / "x")
-    with pytest.raises(RunError, match="begun with 4 columns"):
-        bulk.write(model, tmp_path / "x", 8, columns=8, resume=True, **words)
+    with pytest.raises(RunError, match="started with 4 columns"):
+        bulk.write_bulk(model, tmp_path / "x", 8, columns=8, resume=True, **words)
     assert contents(tmp_path / "x") == before
 
 
@@ -528,4 +528,4 @@ def test_sampling_that_is_interrupted_is_one_line_and_leaves_nothing_half_writte
     assert (child.returncode, out, error) == (130, "", "ganzoo: interrupted\n")
     names = {path.name for path in (tmp_path / "x").iterdir()}
     assert all(name == "samples.json" or name.endswith(".png") for name in names)
-    assert bulk.recorded(tmp_path / "x").done < len(names)
+    assert bulk.read_record(tmp_path / "x").done < len(names)

@@ -49,7 +49,7 @@ def test_a_folder(model: Any, tmp_path: Path) -> None:
         assert abs(np.asarray(Image.open(path)).astype(int) - whole[row, ..., 0]).max() <= 2, (
             "batches of another size round alike"
         )
-        told = origin.read(path)
+        told = origin.read_origin(path)
         assert (told.seed, told.row, told.n, told.model) == (7, row, 100, "dcgan-mnist")
     assert json.loads((tmp_path / "x" / "samples.json").read_text())["done"] == 100
 
@@ -58,7 +58,7 @@ def test_shards_as_webdataset_reads_them(
     model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shards, "SHARD", 40)
-    shown = bulk.write(model, tmp_path / "x.tar", 100, seed=7)
+    shown = bulk.write_bulk(model, tmp_path / "x.tar", 100, seed=7)
     assert shown == str(tmp_path / "x-{000000..000002}.tar")
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         *(f"x-00000{i}.tar" for i in range(3)),
@@ -84,7 +84,7 @@ def test_going_on_gives_the_same_bytes(
     model: Any, tmp_path: Path, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shards, "SHARD", 40)
-    bulk.write(model, tmp_path / "whole" / target, 100, seed=7, batch_size=20)
+    bulk.write_bulk(model, tmp_path / "whole" / target, 100, seed=7, batch_size=20)
 
     class Stop(Exception):
         pass
@@ -99,12 +99,12 @@ def test_going_on_gives_the_same_bytes(
 
     monkeypatch.setattr(bulk, "EVERY", 0)
     with pytest.raises(Stop):
-        bulk.write(
+        bulk.write_bulk(
             model, tmp_path / "cut" / target, 100, seed=7, batch_size=20, progress=stop_at([0])
         )
     assert not list(tmp_path.rglob("*.tmp"))
-    assert 20 <= bulk.recorded(tmp_path / "cut" / target).done < 100
-    bulk.write(model, tmp_path / "cut" / target, 100, seed=7, batch_size=20, resume=True)
+    assert 20 <= bulk.read_record(tmp_path / "cut" / target).done < 100
+    bulk.write_bulk(model, tmp_path / "cut" / target, 100, seed=7, batch_size=20, resume=True)
     files = {
         path.relative_to(tmp_path / "whole"): path
         for path in (tmp_path / "whole").rglob("*")
@@ -120,58 +120,58 @@ def test_going_on_gives_the_same_bytes(
 
 
 def test_more_of_the_same(model: Any, tmp_path: Path) -> None:
-    bulk.write(model, tmp_path / "x", 30, seed=7, batch_size=10)
+    bulk.write_bulk(model, tmp_path / "x", 30, seed=7, batch_size=10)
     kept = digits(tmp_path / "x")
-    bulk.write(model, tmp_path / "x", 50, seed=7, batch_size=10, resume=True)
+    bulk.write_bulk(model, tmp_path / "x", 50, seed=7, batch_size=10, resume=True)
     grown = digits(tmp_path / "x")
     assert len(grown) == 50
     assert all(grown[name] == data for name, data in kept.items())
     with pytest.raises(RunError, match="that is less"):
-        bulk.write(model, tmp_path / "x", 40, seed=7, resume=True)
+        bulk.write_bulk(model, tmp_path / "x", 40, seed=7, resume=True)
     with pytest.raises(RunError, match="begun with seed 7"):
-        bulk.write(model, tmp_path / "x", 50, seed=8, resume=True)
+        bulk.write_bulk(model, tmp_path / "x", 50, seed=8, resume=True)
 
 
 def test_inputs_too_long_to_be_recorded_are_told_apart(model: Any) -> None:
     latent = torch.randn(900, model.config.latent)
-    told = origin.told({"latent": latent}, model.inputs)
+    told = origin.record_inputs({"latent": latent}, model.inputs)
     assert len(str(told)) < 200
-    assert origin.unlike(told, {"latent": latent.clone()}, model.inputs) is None
-    assert origin.unlike(told, {"latent": latent + 1}, model.inputs) == "latent"
+    assert origin.find_difference(told, {"latent": latent.clone()}, model.inputs) is None
+    assert origin.find_difference(told, {"latent": latent + 1}, model.inputs) == "latent"
 
 
 def test_what_is_in_the_way(model: Any, tmp_path: Path) -> None:
-    bulk.write(model, tmp_path / "x", 3, seed=7)
+    bulk.write_bulk(model, tmp_path / "x", 3, seed=7)
     with pytest.raises(OutputExists, match="--resume goes on"):
-        bulk.write(model, tmp_path / "x", 3, seed=7)
-    bulk.write(model, tmp_path / "x", 3, seed=8, force=True)
-    assert origin.read(tmp_path / "x" / "000000.png").seed == 8
+        bulk.write_bulk(model, tmp_path / "x", 3, seed=7)
+    bulk.write_bulk(model, tmp_path / "x", 3, seed=8, force=True)
+    assert origin.read_origin(tmp_path / "x" / "000000.png").seed == 8
     with pytest.raises(OutputExists, match="more than these"):
-        bulk.write(model, tmp_path / "x", 2, seed=8, force=True)
+        bulk.write_bulk(model, tmp_path / "x", 2, seed=8, force=True)
     (tmp_path / "x" / "thesis.txt").write_text("precious")
     with pytest.raises(OutputExists, match="more than these"):
-        bulk.write(model, tmp_path / "x", 3, seed=8, force=True)
-    bulk.write(model, tmp_path / "y.tar", 3, seed=7)
+        bulk.write_bulk(model, tmp_path / "x", 3, seed=8, force=True)
+    bulk.write_bulk(model, tmp_path / "y.tar", 3, seed=7)
     with pytest.raises(OutputExists):
-        bulk.write(model, tmp_path / "y.tar", 3, seed=7)
-    bulk.write(model, tmp_path / "y.tar", 3, seed=7, force=True)
+        bulk.write_bulk(model, tmp_path / "y.tar", 3, seed=7)
+    bulk.write_bulk(model, tmp_path / "y.tar", 3, seed=7, force=True)
     with pytest.raises(RunError, match="nothing|no samples"):
-        bulk.write(model, tmp_path / "new", 3, seed=7, resume=True)
+        bulk.write_bulk(model, tmp_path / "new", 3, seed=7, resume=True)
     (tmp_path / "y.samples.json").write_text("{")
     with pytest.raises(RunError, match="cannot be read"):
-        bulk.write(model, tmp_path / "y.tar", 3, seed=7, resume=True)
+        bulk.write_bulk(model, tmp_path / "y.tar", 3, seed=7, resume=True)
 
 
 @pytest.mark.parametrize("name", ["x", "x.tar"])
 def test_a_place_that_cannot_be_written(model: Any, tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(GanzooError, match=f"file/{name} cannot be written"):
-        bulk.write(model, tmp_path / "file" / name, 3, seed=7)
+        bulk.write_bulk(model, tmp_path / "file" / name, 3, seed=7)
 
 
 def test_points_are_no_pictures(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="not pictures"):
-        bulk.write(load("vanilla-sine", device="cpu"), tmp_path / "x", 3, seed=7)
+    with pytest.raises(UsageError, match="not images"):
+        bulk.write_bulk(load("vanilla-sine", device="cpu"), tmp_path / "x", 3, seed=7)
 
 
 def test_killed_and_gone_on(tmp_path: Path) -> None:

@@ -385,7 +385,7 @@ def test_s23_learns_as_its_source_does() -> None:
     luma = torch.stack(
         [
             images.to_float(torch.from_numpy(np.array(one.convert("L"))))
-            for one in images.pictures(batch)
+            for one in images.make_images(batch)
         ]
     )
     grey, _ = gan.split(batch)

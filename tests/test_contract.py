@@ -18,7 +18,8 @@ from ganzoo.gan import GAN, Phase, Step
 from ganzoo.inputs import Label, Rows, Text
 from ganzoo.plugin import Plugin, keep
 from ganzoo.sampling.assembly import model_config
-from ganzoo.sampling.samples import batches, run
+from ganzoo.sampling.feed import batch_inputs
+from ganzoo.sampling.generation import generate
 from ganzoo.spec import Captions, Curve, Data, Facts, Labels, Picture
 from ganzoo.testing.synthetic import Synthetic
 from ganzoo.text import PAD, UNKNOWN, encode, known, vocabulary, words
@@ -48,9 +49,9 @@ def test_views_that_nobody_looks_at_are_not_made() -> None:
             lambda module, given, said, name=name: calls.append(name)
         )
     feed = {"image": torch.zeros(1, 3, 16, 16), "direction": torch.tensor([0])}
-    assert list(run(gan, [feed], torch.device("cpu"), "fp32", ("sample",))) == ["sample"]
+    assert list(generate(gan, [feed], torch.device("cpu"), "fp32", ("sample",))) == ["sample"]
     assert calls == ["a_to_b"]
-    assert "returned" in run(gan, [feed], torch.device("cpu"), "fp32")
+    assert "returned" in generate(gan, [feed], torch.device("cpu"), "fp32")
     assert calls == ["a_to_b", "a_to_b", "b_to_a"]
 
 
@@ -61,7 +62,7 @@ def order(gan: GAN[Any], phase: Phase, index: int = 0) -> list[str]:
 
 def inputs(gan: GAN[Any], given: Mapping[str, Any], n: int = 4, seed: int = 0) -> dict[str, Tensor]:
     name = type(gan).__module__.partition(".")[0]
-    return next(batches(registry.get(name).inputs(gan.config), given, Rows(seed, n), n))
+    return next(batch_inputs(registry.get(name).inputs(gan.config), given, Rows(seed, n), n))
 
 
 # ---- class-conditional

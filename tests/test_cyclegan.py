@@ -17,7 +17,7 @@ from ganzoo.config import convert, override, plain
 from ganzoo.errors import ConfigError, DataError
 from ganzoo.gan import Step, Update
 from ganzoo.nn.layers import NearestConvolution
-from ganzoo.sampling.fold import folded
+from ganzoo.sampling.fold import fold_batch_norms
 from ganzoo.spec import Facts
 from ganzoo.training import artifacts
 from ganzoo.training.run import train
@@ -182,7 +182,7 @@ def test_with_nearest_neighbours_a_tile_comes_out_as_in_the_whole_picture() -> N
     assert float(whole.detach().std()) > 1e-3
     inner = whole[..., multiple + halo :, multiple + halo :]
     torch.testing.assert_close(part[..., halo:, halo:], inner, atol=1e-5, rtol=1e-4)
-    quick = folded(gan)
+    quick = fold_batch_norms(gan)
     assert not any(isinstance(module, NearestConvolution) for module in quick.a_to_b.modules())
     again = quick.sample({"image": image, "direction": way})["sample"]
     torch.testing.assert_close(again, whole, atol=1e-5, rtol=1e-4)

@@ -75,7 +75,7 @@ class Zoo:
         }
         self.plain = (folder / "plain.safetensors").read_bytes()
         self.manifest = (manifest.home() / "weights_manifest.json").read_bytes()
-        job = bulk.write(
+        job = bulk.write_bulk(
             ganzoo.load(self.model), folder / "bulk", 2, seed=3, inputs={"label": "cross"}
         )
         self.job = (Path(job) / "samples.json").read_bytes()
@@ -141,7 +141,7 @@ class Zoo:
         """samples.json of a bulk job."""
         (self.folder / "bulk" / "samples.json").write_bytes(data)
         try:
-            found = bulk.recorded(self.folder / "bulk")
+            found = bulk.read_record(self.folder / "bulk")
         except GanzooError:
             return False
         assert says(strict(data), whole(found))
@@ -152,7 +152,7 @@ class Zoo:
         path = self.folder / "wrong.png"
         path.write_bytes(data)
         try:
-            found = origin.read(path)
+            found = origin.read_origin(path)
         except GanzooError:
             return False
         assert any(says(strict(text), whole(found)) for text in fuzzing.texts(data))

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from ganzoo.errors import InputError
 from ganzoo.inputs import Choice, Codes, Image, Input, Label, Latent, Rows, Text, Vector
-from ganzoo.sampling.samples import batches, open_images
+from ganzoo.sampling.feed import batch_inputs, open_images
 
 CLASSES = ("cat", "dog", "3", "bird")
 WORDS = ("a", "bird", "red", "small")
@@ -55,15 +55,15 @@ def test_rows_seeds_and_names_differ(name: str) -> None:
 @pytest.mark.parametrize("size", [1, 3, 10, 64])
 def test_batches_of_any_size_are_the_same_rows(size: int) -> None:
     values = {"label": "all", "code": "c1=-1..1"}
-    whole = next(batches(DRAWN, values, Rows(5, 10, columns=5), 10))
-    parts = list(batches(DRAWN, values, Rows(5, 10, columns=5), size))
+    whole = next(batch_inputs(DRAWN, values, Rows(5, 10, columns=5), 10))
+    parts = list(batch_inputs(DRAWN, values, Rows(5, 10, columns=5), size))
     for name, tensor in whole.items():
         assert torch.equal(torch.cat([part[name] for part in parts]), tensor)
 
 
 def test_along_a_sweep_all_else_stays_the_same() -> None:
-    swept = next(batches(DRAWN, {"code": "c2=-2..2"}, Rows(5, 8, columns=4), 8))
-    drawn = next(batches(DRAWN, {}, Rows(5, 8, columns=4), 8))
+    swept = next(batch_inputs(DRAWN, {"code": "c2=-2..2"}, Rows(5, 8, columns=4), 8))
+    drawn = next(batch_inputs(DRAWN, {}, Rows(5, 8, columns=4), 8))
     assert swept["code"][:, -1].tolist() == pytest.approx([-2, -2 / 3, 2 / 3, 2] * 2)
     for name, tensor in swept.items():
         still = tensor[:, :-1] if name == "code" else tensor
@@ -72,8 +72,8 @@ def test_along_a_sweep_all_else_stays_the_same() -> None:
 
 
 def test_giving_a_label_does_not_move_the_latent() -> None:
-    drawn = next(batches(DRAWN, {}, Rows(3, 4), 4))
-    given = next(batches(DRAWN, {"label": "17"}, Rows(3, 4), 4))
+    drawn = next(batch_inputs(DRAWN, {}, Rows(3, 4), 4))
+    given = next(batch_inputs(DRAWN, {"label": "17"}, Rows(3, 4), 4))
     assert torch.equal(drawn["latent"], given["latent"])
     assert torch.equal(drawn["code"], given["code"])
     assert given["label"].tolist() == [17] * 4
@@ -218,9 +218,9 @@ def test_sentences() -> None:
         == [[4, 0, 0, 0]] * 2 + [[2, 3, 2, 3]] * 2
     )
     for empty in ("", "  ", [], ["red", ""]):
-        with pytest.raises(InputError, match="empty sentence"):
+        with pytest.raises(InputError, match="empty prompt"):
             text.parse(empty, "text", Rows(0, 2))
-    with pytest.raises(InputError, match=r"a sentence is needed \(--text"):
+    with pytest.raises(InputError, match=r"a prompt is needed \(--text"):
         text.draw("text", Rows(0, 1))
 
 
@@ -259,12 +259,12 @@ def test_what_are_no_vectors(tmp_path: Path) -> None:
         (torch.zeros(3, 3), "3 vectors for 2 samples"),
         (tmp_path / "none.npy", "No such file"),
         (str(tmp_path), "a folder"),
-        (tmp_path / "pickled.npy", "holds no vectors that can be read"),
-        (tmp_path / "text.npy", "holds no vectors that can be read"),
+        (tmp_path / "pickled.npy", "holds no readable vectors"),
+        (tmp_path / "text.npy", "holds no readable vectors"),
         (tmp_path / "two.safetensors", "holds 2 tensors, expected one"),
-        (tmp_path / "small.safetensors", "holds no vectors that can be read"),
+        (tmp_path / "small.safetensors", "holds no readable vectors"),
         *(
-            (tmp_path / f"{name}.npy", "holds no vectors that can be read")
+            (tmp_path / f"{name}.npy", "holds no readable vectors")
             for name in ("huge", "endless", "odd", "short")
         ),
         (torch.full((3,), 1e300, dtype=torch.float64), "expected finite floats"),
@@ -307,13 +307,13 @@ def test_what_is_no_picture(tmp_path: Path) -> None:
     path = tmp_path / "note.txt"
     path.write_text("not a picture")
     for wrong, words in (
-        (str(path), "not a picture"),
+        (str(path), "not a readable image"),
         (str(tmp_path / "none.png"), "no file"),
         (torch.zeros(1, 4, 8, 8), "expected"),
     ):
         with pytest.raises(InputError, match=words):
             parsed(Image(3), wrong, "image", Rows(0, 1))
-    with pytest.raises(InputError, match=r"a picture is needed \(--image FILE\)"):
+    with pytest.raises(InputError, match=r"an image is needed \(--image FILE\)"):
         Image(3).draw("image", Rows(0, 1))
 
 

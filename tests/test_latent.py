@@ -126,7 +126,7 @@ def test_a_sentence_is_held() -> None:
     word = model.config.vocabulary[0]
     made = walk.walk_seeds(model, SEEDS, steps=2, text=word)
     assert torch.allclose(made.tensor[1], alone(model, 8, text=word), atol=1e-5)
-    with pytest.raises(InputError, match="sentence is needed"):
+    with pytest.raises(InputError, match="prompt is needed"):
         walk.walk_seeds(model, SEEDS, steps=2)
 
 

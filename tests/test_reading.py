@@ -163,7 +163,7 @@ def piped(path: Path) -> Path:
         weights.read_header,
         lambda path: weights.load(path, {"a": torch.zeros(1)}),
         lambda path: weights.read_config(path.parent),
-        origin.read,
+        origin.read_origin,
     ],
 )
 def test_what_is_no_file_is_refused_without_waiting(

@@ -23,7 +23,7 @@ from ganzoo.gan import MEANING, Step, Update
 from ganzoo.inputs import Latent, Rows
 from ganzoo.release import prepare
 from ganzoo.release.prepare import Story
-from ganzoo.sampling.samples import batches
+from ganzoo.sampling.feed import batch_inputs
 from ganzoo.spec import Captions, Facts
 from ganzoo.testing.synthetic import Synthetic
 from ganzoo.text import PAD, UNKNOWN
@@ -421,7 +421,7 @@ def test_what_a_phase_does_not_move_stays(tmp_path: Path) -> None:
 
 
 def asked(gan: Any, n: int = 4) -> dict[str, Tensor]:
-    return next(batches(PLUGIN.inputs(gan.config), {"text": "a red circle"}, Rows(0, n), n))
+    return next(batch_inputs(PLUGIN.inputs(gan.config), {"text": "a red circle"}, Rows(0, n), n))
 
 
 def test_views_and_what_they_are_made_of() -> None:
@@ -567,7 +567,7 @@ def test_a_sentence_decides_the_colour(tmp_path: Path, monkeypatch: pytest.Monke
         red, blue = ((pictures[:, 0] - pictures[:, 2]).mean(dim=(1, 2)) for pictures in drawn)
         assert red.mean() > 0.2
         assert blue.mean() < -0.2
-    with pytest.raises(InputError, match="a sentence is needed"):
+    with pytest.raises(InputError, match="a prompt is needed"):
         model.sample(1)
     saved = (
         model.sample(2, seed=0, text="something reddish")

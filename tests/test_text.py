@@ -168,13 +168,13 @@ def test_shortened() -> None:
 @pytest.mark.parametrize(
     ("sentence", "problem"),
     [
-        ("", "an empty sentence"),
-        (" \t\n", "an empty sentence"),
+        ("", "an empty prompt"),
+        (" \t\n", "an empty prompt"),
         ("!!!", "no word in '!!!'"),
         ("_", "no word in '_'"),
         ("\N{GRINNING FACE}" * 500, "no word in '\N{GRINNING FACE}"),
         ("\x1b[;\x07", "no word in"),
-        ("red \ud800", "not spelt in UTF-8"),
+        ("red \ud800", "not valid UTF-8"),
         (["red", "..."], "no word in '...'"),
         (["red"] * 5, "5 sentences for 3 samples"),
     ],
@@ -203,14 +203,14 @@ def test_what_says_something_is_taken(sentence: str, start: list[str]) -> None:
 
 
 def test_describe_names_words() -> None:
-    told = "a sentence of up to 8 words; known are "
+    told = "a prompt of up to 8 words; known are "
     assert (
         Text(SHADES, 8).describe()
         == told + "hair, red, a, bird, blau, blonde, blue, ein ... (10 words)"
     )
     assert Text(("red", "hair", "#re"), 8).describe() == told + "red, hair"
     assert len(Text(tuple("x" * 200 + str(n) for n in range(9)), 8).describe()) < 150
-    with pytest.raises(InputError, match="a sentence is needed .*; it knows hair, red, a"):
+    with pytest.raises(InputError, match="a prompt is needed .*; it knows hair, red, a"):
         Text(SHADES, 8).draw("text", Rows(0, 1))
 
 

@@ -22,7 +22,7 @@ from ganzoo.files import write_json
 from ganzoo.gan import Step
 from ganzoo.pictures import images, plots
 from ganzoo.sampling.assembly import model_config
-from ganzoo.sampling.fold import folded
+from ganzoo.sampling.fold import fold_batch_norms
 from ganzoo.spec import Facts, Labels, Picture
 from ganzoo.training.health import Health
 from ganzoo.training.log import Silent
@@ -206,7 +206,7 @@ def test_padding_is_that_of_keras_for_the_picture_turned_round() -> None:
 def test_sampling_runs_through_plain_sequences() -> None:
     gan = built("cvae", width=4).eval()
     inputs = {"latent": torch.randn(5, 2), "label": torch.arange(5)}
-    fast = folded(gan).to(memory_format=torch.channels_last)
+    fast = fold_batch_norms(gan).to(memory_format=torch.channels_last)
     assert type(fast.decoder.layers) is nn.Sequential
     torch.testing.assert_close(fast.sample(inputs), gan.sample(inputs), atol=1e-5, rtol=0)
 
@@ -327,7 +327,7 @@ def test_files_are_encoded_too(plain: Model, tmp_path: Path) -> None:
         np.random.default_rng(0).integers(256, size=(2, 1, 8, 8), dtype=np.uint8)
     )
     files = [tmp_path / f"{row}.png" for row in range(2)]
-    for file, one in zip(files, images.pictures(images.to_float(image)), strict=True):
+    for file, one in zip(files, images.make_images(images.to_float(image)), strict=True):
         one.save(file)
     expected = plain.encode(images.to_float(image))["latent"]
     torch.testing.assert_close(plain.encode(files)["latent"], expected)
@@ -487,9 +487,9 @@ def test_labels_are_needed_by_the_conditional_one_alone(tmp_path: Path) -> None:
 
 def test_a_scatter_has_a_colour_for_each_class() -> None:
     values, labels = torch.randn(300, 2), torch.arange(300) % 3
-    told = plots.points(values, labels=labels, names=("circle", "cross", "square"))
+    told = plots.plot_points(values, labels=labels, names=("circle", "cross", "square"))
     shades = {tuple(int(part) for part in shade) for _, shade in told.getcolors(1 << 20) or ()}
     assert {(31, 119, 180), (255, 127, 14), (44, 160, 44)} <= shades, (
         "the first three of matplotlib's colours"
     )
-    assert plots.points(values).size != told.size
+    assert plots.plot_points(values).size != told.size

@@ -248,7 +248,7 @@ def test_every_preset_trains_samples_and_logs_the_distance(
         "penalty": ["penalty"],
         "wasserstein": ["wasserstein"],
     }
-    assert plots.panels(rows) == {
+    assert plots.group_keys(rows) == {
         name: keys for name, keys in expected.items() if name != "penalty" or preset == "penalty"
     }
     assert ganzoo.load(run).sample(2, seed=0).tensor.shape == (2, 1, 28, 28)

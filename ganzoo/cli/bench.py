@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from ganzoo.cli import output, started
+from ganzoo.cli import output
 from ganzoo.errors import UsageError
 from ganzoo.zoo import manifest
 
@@ -33,7 +33,6 @@ def bench(
     from ganzoo.doctor import speed
     from ganzoo.sampling.model import Model
 
-    started()
     model = Model.load(chosen, device=device)
     results = [
         speed.time_sampling(model, batch_size or 64, rounds),

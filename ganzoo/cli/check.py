@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ganzoo.cli import output, started
+from ganzoo.cli import output
 from ganzoo.errors import GanzooError, UsageError
 
 
@@ -26,7 +26,6 @@ def command(
 
     from ganzoo import testing
 
-    started()
     failed = 0
     for name in names or registry.names():
         try:

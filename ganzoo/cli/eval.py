@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganzoo.cli import output, started
+from ganzoo.cli import output
 from ganzoo.cli import train as of_train
 from ganzoo.errors import OutputExists, UsageError
 from ganzoo.evaluate.groups import GROUPS
@@ -110,7 +110,6 @@ def load_model(name: str, device: str, precision: str) -> tuple[Model, Path | No
     from ganzoo.sampling.model import Model
     from ganzoo.training import record
 
-    started()
     model = Model.load(name, device=device, precision=precision)
     folder = model.source.folder if model.source else None
     return model, folder if folder is not None and (folder / record.RUN).exists() else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganzoo.cli import output, started
+from ganzoo.cli import output
 from ganzoo.config import assignments
 from ganzoo.errors import OutputExists, UsageError, did_you_mean, near
 from ganzoo.zoo import manifest, place
@@ -89,7 +89,6 @@ def explore(
     from ganzoo.cli.progress import transfers
     from ganzoo.sampling.model import Model
 
-    started()
     with transfers() as progress:
         loaded = Model.load(name, device=device, precision=precision, progress=progress)
     for path in _write_views(loaded, folder, views, walk, steps, side, span, given):
@@ -166,7 +165,7 @@ def _write_gif(frames: Samples, path: Path) -> Iterator[Path]:
     count = frames.columns or len(frames)
     sheets = []
     for number in range(count):
-        sheet = images.grid(frames.tensor[number::count], gap=0)
+        sheet = images.make_grid(frames.tensor[number::count], gap=0)
         factor = max(1, -(-SMALL_FRAME // sheet.width))
         size = (factor * sheet.width, factor * sheet.height)
         sheets.append(sheet.resize(size, Image.Resampling.NEAREST))

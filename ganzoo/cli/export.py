@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ganzoo.cli import output, started
+from ganzoo.cli import output
 
 
 def export(
@@ -22,7 +22,6 @@ def export(
     from ganzoo.porting import export as work
     from ganzoo.sampling.model import Model
 
-    started()
     work.check(out, kind, force)
     with transfers() as progress:
         loaded = Model.load(model, device="cpu", precision="fp32", progress=progress)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ganzoo.cli import output, started
+from ganzoo.cli import output
 from ganzoo.cli import train as of_train
 from ganzoo.errors import OutputExists, UsageError
 
@@ -63,7 +63,6 @@ def train_command(
 
     from ganzoo.evaluate.extractor_training import train_extractor
 
-    started()
     path = out or Path(f"{Path(data).name.partition('.')[0]}-{task or 'features'}.safetensors")
     if path.exists() and not force:
         raise OutputExists(path)

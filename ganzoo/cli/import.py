@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganzoo.cli import output, started
+from ganzoo.cli import output
 from ganzoo.config import assignments
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ def import_(
 
     from ganzoo.porting import conversion, folder
 
-    started()
     folder.check_folder(out, force)
     made = conversion.converted(files, plugin, changes, drop or [])
     folder.write(made, out, force=force)

@@ -160,16 +160,15 @@ def _list_images(path: Path) -> list[Path]:
 
 def _choose_seed(model: Model, inputs: Mapping[str, Any]) -> int:
     """A random seed, printed, where the model draws an input; else 0."""
-    from ganzoo.inputs import Choice, Image
-    from ganzoo.sampling import samples
+    from ganzoo.sampling import feed
 
     drawn = []
     for name, spec in model.inputs.items():
-        if not isinstance(spec, (Image, Choice)) and name not in inputs:
+        if spec.is_random and name not in inputs:
             drawn.append(name)
     if not drawn:
         return 0
-    seed = samples.random_seed()
+    seed = feed.draw_seed()
     output.say(f"seed {seed} for {', '.join(drawn)}; repeat with --seed {seed}")
     return seed
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganzoo.cli import output, started
+from ganzoo.cli import output
 from ganzoo.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,7 +63,6 @@ def publish(
     from ganzoo.release import prepare
     from ganzoo.zoo.source import pull
 
-    started()
     source = pull(model, training=training)
     story = prepare.Story(
         summary=summary, licence=licence, notes=notes, metrics=metrics, examples=example
@@ -89,8 +88,6 @@ def _official(model: str | None, others: dict[str, Any], private: bool) -> None:
         )
 
     from ganzoo.release import bundle
-
-    started()
 
     def tell(name: str, done: Published) -> None:
         _say(done)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganzoo.cli import output, started
+from ganzoo.cli import output
 from ganzoo.errors import GanzooError, RunError, UsageError
-from ganzoo.sampling import origin
-from ganzoo.sampling.origin import Origin
+from ganzoo.inputs.record import DIGEST
+from ganzoo.sampling.origin import REPLAY_LIMIT, Origin, find_difference, read_origin
+from ganzoo.sampling.target import check_target
 from ganzoo.zoo import manifest, place, source
 
 if TYPE_CHECKING:
@@ -35,104 +36,91 @@ def replay(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
 ) -> None:
-    """Make a picture again from what it says of its making, and say how near it comes."""
-    told = origin.read(picture)
-    rows = told.n if told.row is None else 1
-    if rows > origin.MOST or told.columns > origin.MOST or (told.row or 0) >= told.n:
+    """Generate a PNG of ganzoo again from what it records, and compare the two."""
+    origin = read_origin(picture)
+    rows = origin.n if origin.row is None else 1
+    if max(rows, origin.columns) > REPLAY_LIMIT or (origin.row or 0) >= origin.n:
         raise UsageError(
-            f"{picture} speaks of {told.n:,} rows in {told.columns:,} columns; at most {origin.MOST:,} are replayed"
+            f"{picture} records {origin.n:,} rows in {origin.columns:,} columns; "
+            f"at most {REPLAY_LIMIT:,} are replayed"
         )
     target = out or picture.with_name(f"{picture.stem}-again.png")
     if target.suffix != ".png":
         raise UsageError(f"{target}: a replay is written as .png")
+    check_target(target, force)
 
-    from ganzoo.sampling import samples
+    from ganzoo.photographs import photograph
+    from ganzoo.pictures import images
+    from ganzoo.sampling.writing import write_again
 
-    samples.check_target(target, force)
-    loaded = _loaded(told, model, device)
-    inputs = _inputs(told, loaded, image)
+    loaded = load_recorded(origin, model, device)
+    inputs = restore_inputs(origin, loaded, image)
+    photo = photograph.find_image_input(loaded.inputs, loaded.output)
     try:
-        _write(loaded, told, inputs, target, force)
+        if photo and photo[0] in inputs and (origin.n, origin.row) == (1, 0):
+            path = Path(inputs.pop(photo[0])[0])
+            made = photograph.translate_image(
+                loaded, path, inputs, show=origin.view, seed=origin.seed
+            )
+            images.save_png(made, target, origin.png_text())
+        else:
+            write_again(loaded, origin, inputs, target, force)
     except OSError as error:
         raise GanzooError(f"{target} cannot be written ({error.strerror or error})") from None
-    output.say(_compared(picture, target, told, loaded))
+    output.say(compare(picture, target, origin, loaded))
     output.data(str(target))
 
 
-def _loaded(told: Origin, model: str | None, device: str) -> Model:
+def load_recorded(origin: Origin, name: str | None, device: str) -> Model:
+    """The model of the origin, from the cache or from `name`, with the weights of that time."""
     from ganzoo.sampling.model import Model
 
-    if model is None:
-        if told.model not in manifest.models() and not place.is_repository(told.model):
+    if name is None:
+        name = origin.model
+        if name not in manifest.models() and not place.is_repository(name):
             raise UsageError(
-                f"the picture is of {told.model!r}, which is no name of the manifest; give its model by --model ./FOLDER"
+                f"the image is of {name!r}, which is not in the manifest; "
+                "give its model by --model ./FOLDER"
             )
-        if not source.is_here(told.model):
+        if not source.is_here(name):
             raise RunError(
-                f"{told.model} is not on this machine, and replay fetches nothing: ganzoo pull {told.model}"
+                f"{name} is not on this machine, and replay downloads nothing: ganzoo pull {name}"
             )
-    started()
-    precision = told.precision if told.precision in ("bf16", "fp32") else "auto"
-    loaded = Model.load(model or told.model, device=device, precision=precision)
-    if loaded.digest != told.weights:
+    precision = origin.precision if origin.precision in ("bf16", "fp32") else "auto"
+    model = Model.load(name, device=device, precision=precision)
+    if model.digest != origin.weights:
         raise RunError(
-            f"the picture was made with other weights ({told.weights[:12]}...) than those of {loaded.name} here "
-            f"({loaded.digest[:12]}...)"
+            f"the image was generated with other weights ({origin.weights[:12]}...) than those of "
+            f"{model.name} here ({model.digest[:12]}...)"
         )
-    return loaded
+    return model
 
 
-def _inputs(told: Origin, model: Model, image: list[str] | None) -> dict[str, Any]:
-    """What was given then; pictures have to be given again, and must be the same."""
-    given = dict(told.inputs)
-    for name, value in told.inputs.items():
-        if value is None or (isinstance(value, dict) and origin.DIGEST in value):
+def restore_inputs(origin: Origin, model: Model, files: list[str] | None) -> dict[str, Any]:
+    """The recorded inputs. Files must be given again, and must be the same."""
+    given = dict(origin.inputs)
+    for name, value in origin.inputs.items():
+        if value is None or (isinstance(value, dict) and DIGEST in value):
             raise UsageError(
-                f"input {name!r} is too large for the picture to carry; make it by ganzoo sample, or from Python"
+                f"input {name!r} is too large for a PNG to record; "
+                "use ganzoo sample, or Python, to generate it again"
             )
         if isinstance(value, dict):
-            if not image:
+            if not files:
                 raise UsageError(
-                    f"the picture was made from {name} files, which it does not carry: give them by --image FILE"
+                    f"the image was generated from {name} files, which it does not hold: "
+                    "give them by --image FILE"
                 )
-            given[name] = image
-            if origin.unlike(told.inputs, given, model.inputs) == name:
+            given[name] = files
+            if find_difference(origin.inputs, given, model.inputs) == name:
                 raise UsageError(
-                    "--image: not the files it was made from (their hashes differ), or in another order"
+                    "--image: not the original files (their hashes differ), or in another order"
                 )
     return given
 
 
-def _made(model: Model, told: Origin, inputs: dict[str, Any]) -> Any:
-    how: dict[str, Any] = {"seed": told.seed, "columns": told.columns, "views": told.view or ()}
-    if told.row is None:
-        made = model.sample(told.n, **how, **inputs)
-    else:
-        made = next(model.stream(told.n, start=told.row, rows=1, **how, **inputs))
-    return made if told.view is None else made.view(told.view)
-
-
-def _write(model: Model, told: Origin, inputs: dict[str, Any], target: Path, force: bool) -> None:
-    """As `ganzoo sample` does it: a grid, one row of one, or a whole photograph."""
-    from ganzoo.photographs import photograph
-    from ganzoo.pictures import images
-
-    taken = photograph.find_image_input(model.inputs, model.plugin.output(model.config))
-    if taken and taken[0] in inputs and (told.n, told.row) == (1, 0):
-        others = {name: value for name, value in inputs.items() if name != taken[0]}
-        made = photograph.translate_image(
-            model, Path(inputs[taken[0]][0]), others, show=told.view, seed=told.seed
-        )
-        images.save_png(made, target, told.png_text())
-    elif told.row is None:
-        _made(model, told, inputs).save(target, force=force)
-    else:
-        row = _made(model, told, inputs)
-        images.save_png(row.images()[0], target, row.png_text(0))
-
-
-def _compared(before: Path, after: Path, told: Origin, model: Model) -> str:
-    """`the same, pixel by pixel`, or by how much it differs and what is not as it was."""
+def compare(before: Path, after: Path, origin: Origin, model: Model) -> str:
+    """`the same, pixel by pixel`, or how much differs and what else is different."""
     import numpy as np
     import torch
     from PIL import Image
@@ -142,26 +130,31 @@ def _compared(before: Path, after: Path, told: Origin, model: Model) -> str:
     try:
         with Image.open(before) as old, Image.open(after) as new:
             if old.size != new.size:
-                return f"the picture was {old.size[0]} x {old.size[1]}, now it is {new.size[0]} x {new.size[1]}"
-            apart = abs(
-                np.asarray(old.convert("RGB"), dtype=np.int16)
-                - np.asarray(new.convert("RGB"), dtype=np.int16)
-            )
+                return (
+                    f"the image was {old.size[0]} x {old.size[1]}, "
+                    f"now it is {new.size[0]} x {new.size[1]}"
+                )
+            old_levels = np.asarray(old.convert("RGB"), dtype=np.int16)
+            new_levels = np.asarray(new.convert("RGB"), dtype=np.int16)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         return f"{before} cannot be compared ({error})"
-    if not apart.any():
+    difference = abs(old_levels - new_levels)
+    if not difference.any():
         return "the same, pixel by pixel"
     now = {
         "precision": model.precision,
         "device": describe(model.device),
         "torch": str(torch.__version__),
     }
-    other = [
-        f"{name} {getattr(told, name)} then, {value} now"
-        for name, value in now.items()
-        if getattr(told, name) != value
-    ]
-    return f"differs by {apart.mean():.2f} grey levels in the mean, {apart.max()} at worst ({'; '.join(other) or 'all as it was'})"
+    changes = []
+    for name, value in now.items():
+        if getattr(origin, name) != value:
+            changes.append(f"{name} {getattr(origin, name)} then, {value} now")
+    reasons = "; ".join(changes) or "the machine is as it was"
+    return (
+        f"differs by {difference.mean():.2f} gray levels on average, {difference.max()} at most "
+        f"({reasons})"
+    )
 
 
 command = replay

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from ganzoo.cli import lines, output, photographs, sentences, started
+from ganzoo.cli import output, photographs
+from ganzoo.cli.prompts import read_prompts
 from ganzoo.config import assignments
-from ganzoo.errors import GanzooError, UsageError
+from ganzoo.errors import UsageError
 from ganzoo.zoo import manifest, place
 
-if TYPE_CHECKING:
-    from ganzoo.sampling.model import Model
-    from ganzoo.sampling.samples import Samples
-
 BAR_FROM = 512
-MOST = 10**12
-"""Whoever asks for so many has mistaken the option."""
+"""Smallest number of samples for which a progress bar is shown."""
+LARGEST_COUNT = 10**12
+"""Upper bound of counts, to catch a typo."""
 
 
 def sample(
@@ -40,7 +39,7 @@ def sample(
     ] = None,
     n: Annotated[
         int | None,
-        typer.Option("--n", "-n", help="How many. Default: 64 pictures, 1000 points, 16 curves."),
+        typer.Option("--n", "-n", help="How many. Default: 64 images, 1024 points, 16 curves."),
     ] = None,
     seed: Annotated[
         int | None,
@@ -86,41 +85,50 @@ def sample(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
 ) -> None:
-    """Make samples and write them; prints where."""
-    _check(n, seed, batch_size, columns)
-    given = {
+    """Generate samples and write them; print where."""
+    for option, value in {"n": n, "batch-size": batch_size, "columns": columns}.items():
+        if value is not None and not 1 <= value < LARGEST_COUNT:
+            raise UsageError(
+                f"--{option} {value}: at least 1 and less than {LARGEST_COUNT:,} is needed"
+            )
+    if seed is not None and not 0 <= seed < 2**63:
+        raise UsageError(f"--seed {seed} is not in 0 .. 2**63 - 1")
+    if text and texts:
+        raise UsageError("--texts is a file of prompts for --text; give one of them")
+    options = {
         "label": label,
-        "text": _sentences(text, texts),
+        "text": read_prompts(texts) if texts else text,
         "image": image,
         "code": code,
         "direction": direction,
     }
-    inputs = {
-        **{key: _single(value) for key, value in given.items() if value not in (None, [])},
-        **assignments(set_ or []),
-    }
-    show = lines.view(cycle, stages, show)
-    asked = Asked(
-        model,
-        out,
-        n,
-        seed,
-        inputs,
-        texts,
-        batch_size,
-        columns,
-        show,
-        device,
-        precision,
-        resume,
-        force,
+    inputs: dict[str, Any] = {}
+    for name, given in options.items():
+        if isinstance(given, list) and len(given) == 1:
+            inputs[name] = given[0]
+        elif given not in (None, []):
+            inputs[name] = given
+    request = Request(
+        model=model,
+        out=out,
+        n=n,
+        seed=seed,
+        inputs=inputs | assignments(set_ or []),
+        texts=texts,
+        batch_size=batch_size,
+        columns=columns,
+        show=choose_view(cycle, stages, show),
+        device=device,
+        precision=precision,
+        resume=resume,
+        force=force,
     )
-    output.data(_made(_resumed(asked) if resume else asked))
+    output.data(run_request(restore_request(request) if resume else request))
 
 
-@dataclass(frozen=True)
-class Asked:
-    """The options as given; None: not given. `inputs`: of the model, by name; those of `texts`, a file, are among them."""
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The options as given; None where one is not. `inputs`: by name, those of `texts` included."""
 
     model: str | None
     out: Path | None
@@ -137,179 +145,131 @@ class Asked:
     force: bool
 
 
-def _check(n: int | None, seed: int | None, batch_size: int | None, columns: int | None) -> None:
-    for option, value in {"n": n, "batch-size": batch_size, "columns": columns}.items():
-        if value is not None and not 1 <= value < MOST:
-            raise UsageError(f"--{option} {value}: at least 1 and less than {MOST:,} is needed")
-    if seed is not None and not 0 <= seed < 2**63:
-        raise UsageError(f"--seed {seed} is not in 0 .. 2**63 - 1")
+def choose_view(cycle: bool, stages: bool, show: str | None) -> str | None:
+    """The requested view. UsageError where two are requested."""
+    views = ["cycle"] * cycle + ["stages"] * stages + ([] if show is None else [show])
+    if len(views) > 1:
+        raise UsageError(
+            "--cycle is --show cycle, --stages is --show stages; give one of the three"
+        )
+    return views[0] if views else None
 
 
-def _resumed(asked: Asked) -> Asked:
-    """What was recorded, where nothing else is asked for. Pictures are not recorded: they have to be given again."""
+def restore_request(request: Request) -> Request:
+    """The request with what the record of the target says where no option is given.
+
+    Images are not recorded and have to be given again.
+    """
     from ganzoo.sampling import bulk
+    from ganzoo.sampling.target import is_bulk
 
-    if asked.out is None or not bulk.is_bulk(asked.out) or asked.force:
+    if request.out is None or not is_bulk(request.out) or request.force:
+        raise UsageError("--resume continues a folder or .tar files in --out, and excludes --force")
+    job = bulk.read_record(request.out).origin
+    known = job.model in manifest.models() or place.is_repository(job.model)
+    if request.model is None and not known:
         raise UsageError(
-            "--resume goes on with a folder or .tar files in --out, and does not go with --force"
+            f"these are samples of {job.model!r}, which is not in the manifest; "
+            "give its folder as the model"
         )
-    job = bulk.recorded(asked.out).origin
-    if (
-        asked.model is None
-        and job.model not in manifest.models()
-        and not place.is_repository(job.model)
-    ):
-        raise UsageError(
-            f"these are samples of {job.model!r}, which is no name of the manifest; give its folder as the model"
-        )
-    kept = {
-        key: value
-        for key, value in job.inputs.items()
-        if isinstance(value, (str, int, float, list))
-    }
+    recorded = {}
+    for name, value in job.inputs.items():
+        if isinstance(value, (str, int, float, list)):
+            recorded[name] = value
     return replace(
-        asked,
-        model=asked.model or job.model,
-        n=asked.n or job.n,
-        seed=job.seed if asked.seed is None else asked.seed,
-        inputs={**kept, **asked.inputs},
-        columns=asked.columns or job.columns,
-        show=asked.show or job.view,
-        precision=job.precision if asked.precision == "auto" else asked.precision,
+        request,
+        model=request.model or job.model,
+        n=request.n or job.n,
+        seed=job.seed if request.seed is None else request.seed,
+        inputs=recorded | request.inputs,
+        columns=request.columns or job.columns,
+        show=request.show or job.view,
+        precision=job.precision if request.precision == "auto" else request.precision,
     )
 
 
-def _made(asked: Asked) -> str:
-    """Samples as they are asked for; says where they are."""
-    name = manifest.chosen(asked.model)
+def run_request(request: Request) -> str:
+    """Write the requested samples; return where they are."""
+    name = manifest.chosen(request.model)
+    target = request.out or Path(f"{place.short(name)}.png")
 
-    from ganzoo.sampling import bulk, samples
+    from ganzoo.cli.progress import transfers
+    from ganzoo.sampling import feed
+    from ganzoo.sampling.model import Model
+    from ganzoo.sampling.target import check_target, is_bulk
+    from ganzoo.sampling.writing import write_samples
 
-    target = asked.out or Path(f"{place.short(name)}.png")
-    many = bulk.is_bulk(target)
-    if not many and not photographs.may_be_photograph(target, asked.inputs):
-        samples.check_target(target, asked.force)
-    model = _loaded(name, asked)
-    if not asked.resume and photographs.takes_photographs(model, target, asked.inputs, asked.n):
-        if asked.columns or asked.batch_size:
+    if not is_bulk(target) and not photographs.may_be_photograph(target, request.inputs):
+        check_target(target, request.force)  # before anything is downloaded
+    with transfers() as transfer:
+        model = Model.load(
+            name, device=request.device, precision=request.precision, progress=transfer
+        )
+    inputs = request.inputs
+    feed.check_names(model.inputs, inputs)
+    if not request.resume and photographs.takes_photographs(model, target, inputs, request.n):
+        if request.columns or request.batch_size:
             raise UsageError(
-                "--columns and --batch-size are for grids of samples; each photograph has its own file"
+                "--columns and --batch-size are for grids of samples; "
+                "each photograph has its own file"
             )
         return photographs.translate_photographs(
-            model, target, asked.inputs, seed=asked.seed, show=asked.show, force=asked.force
+            model, target, inputs, seed=request.seed, show=request.show, force=request.force
         )
-    if not many:
-        samples.check_target(target, asked.force)
-    count, seed = (
-        asked.n or lines.default_count(model, asked.inputs),
-        samples.random_seed() if asked.seed is None else asked.seed,
-    )
-    lined = replace(asked, columns=asked.columns or lines.columns(model, asked.inputs, count))
-    written = (_write if many else _save)(model, target, count, seed, lined)
-    if asked.seed is None:
-        output.say(f"seed {seed}; again: {_again(name, count, seed, asked)}")
+    n = request.n or feed.default_count(model.inputs, model.output, inputs)
+    seed = feed.draw_seed() if request.seed is None else request.seed
+    with show_progress(n) as advance:
+        written = write_samples(
+            model,
+            target,
+            n,
+            seed=seed,
+            batch_size=request.batch_size,
+            columns=request.columns or feed.choose_columns(model.inputs, inputs, n),
+            view=request.show,
+            resume=request.resume,
+            force=request.force,
+            progress=advance,
+            inputs=inputs,
+        )
+    if request.seed is None:
+        output.say(f"seed {seed}; again: {format_command(name, n, seed, request)}")
     return written
 
 
-def _loaded(name: str, asked: Asked) -> Model:
-    from ganzoo.cli.progress import transfers
-    from ganzoo.sampling import samples
-    from ganzoo.sampling.model import Model
-
-    started()
-    with transfers() as progress:
-        model = Model.load(name, device=asked.device, precision=asked.precision, progress=progress)
-    samples.check_names(model.inputs, asked.inputs)
-    return model
-
-
-def _write(model: Model, target: Path, n: int, seed: int, asked: Asked) -> str:
-    """A folder or .tar files."""
-    from ganzoo.sampling import bulk
-
-    progress, finish = _bar(n)
-    try:
-        return bulk.write(
-            model, target, n, seed=seed, batch_size=asked.batch_size, columns=asked.columns, view=asked.show,
-            resume=asked.resume, force=asked.force, progress=progress, inputs=asked.inputs,
-        )  # fmt: skip
-    finally:
-        finish()
+def format_command(name: str, n: int, seed: int, request: Request) -> str:
+    """The command that generates the same samples."""
+    command = ["ganzoo", "sample", name, "--n", str(n), "--seed", str(seed)]
+    for key, value in request.inputs.items():
+        if key == "text" and request.texts:
+            continue
+        for given in value if isinstance(value, list) else [value]:
+            option = (
+                [f"--{key}", given] if key in ("text", "image") else ["--set", f"{key}={given}"]
+            )
+            command += option
+    if request.texts:
+        command += ["--texts", str(request.texts)]
+    for key in ("columns", "show", "device", "precision"):
+        value = getattr(request, key)
+        if value not in (None, "auto"):
+            command += [f"--{key}", str(value)]
+    return shlex.join(command)
 
 
-def _save(model: Model, target: Path, n: int, seed: int, asked: Asked) -> str:
-    """One file."""
-    if target.suffix == ".png":
-        lines.check_grid(model, asked.inputs, n, asked.columns)
-    progress, finish = _bar(n)
-    try:
-        made: Samples = model.sample(
-            n, seed=seed, batch_size=asked.batch_size, columns=asked.columns, views=_views(target, asked.show),
-            progress=progress, **asked.inputs,
-        )  # fmt: skip
-    finally:
-        finish()
-    try:
-        return str(
-            (made if asked.show is None else made.view(asked.show)).save(target, force=asked.force)
-        )
-    except OSError as error:
-        raise GanzooError(f"{target} cannot be written ({error.strerror or error})") from None
-
-
-def _views(target: Path, show: str | None) -> str | tuple[()] | None:
-    """Those that the file will hold: numbers come with all of them unless one is asked for."""
-    return None if show is None and target.suffix == ".npz" else show or ()
-
-
-def _sentences(text: list[str] | None, texts: Path | None) -> list[str] | None:
-    if text and texts:
-        raise UsageError("--texts is a file of sentences for --text; give one of them")
-    return sentences.read(texts) if texts else text
-
-
-def _single(value: Any) -> Any:
-    return value[0] if isinstance(value, list) and len(value) == 1 else value
-
-
-def _again(name: str, n: int, seed: int, asked: Asked) -> str:
-    """The command that makes the same samples again."""
-    options = {
-        "columns": asked.columns,
-        "show": asked.show,
-        "device": asked.device,
-        "precision": asked.precision,
-    }
-    chosen = [
-        word
-        for key, value in options.items()
-        if value not in (None, "auto")
-        for word in (f"--{key}", str(value))
-    ]
-    values = {
-        key: value if isinstance(value, list) else [value] for key, value in asked.inputs.items()
-    }
-    if asked.texts:
-        values |= {"text": []}
-        chosen = ["--texts", str(asked.texts), *chosen]
-    given = [
-        word
-        for key, texts in values.items()
-        for text in texts
-        for word in ([f"--{key}", text] if key in ("text", "image") else ["--set", f"{key}={text}"])
-    ]
-    return shlex.join(
-        ["ganzoo", "sample", name, "--n", str(n), "--seed", str(seed), *given, *chosen]
-    )
-
-
-def _bar(count: int) -> tuple[Callable[[int], None] | None, Callable[[], None]]:
+@contextmanager
+def show_progress(count: int) -> Iterator[Callable[[int], None] | None]:
     """A progress bar for many samples at a terminal."""
     if count < BAR_FROM or not sys.stderr.isatty():
-        return None, lambda: None
+        yield None
+        return
     from ganzoo.cli.progress import counter
 
-    return counter("sampling", count)
+    advance, finish = counter("sampling", count)
+    try:
+        yield advance
+    finally:
+        finish()
 
 
 command = sample

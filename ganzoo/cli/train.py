@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from ganzoo.cli import output, started
+from ganzoo.cli import output
 from ganzoo.config import assignments
 from ganzoo.training.recipe import Call, Fixed, Option, Recipe, list_options
 
@@ -32,7 +32,6 @@ def build_command(name: str, help: str) -> Callable[..., None]:
 
         options["settings"] = assignments(options["settings"] or [])
         options["augment"] = options["augment"] or ()
-        started()
         with reporter() as shown:
             folder = getattr(run, name)(**options, reporter=shown)
         if is_first():  # spelt as `ganzoo sample` takes it

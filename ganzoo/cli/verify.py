@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ganzoo.cli import output, started
+from ganzoo.cli import output
 from ganzoo.errors import UsageError
 
 
@@ -30,7 +30,6 @@ def command(
 def _verify(name: str) -> bool:
     from ganzoo.release.golden import verify
 
-    started()
     verdict = verify(name)
     figures = f"mean {verdict.mean:.3f}, maximum {verdict.worst:.3f} grey levels of 255"
     output.data(

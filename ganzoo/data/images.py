@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganzoo.data.files import Box, DataFile
 from ganzoo.errors import DataError
-from ganzoo.pictures.images import BROKEN, fault, opaque, opened
+from ganzoo.pictures.images import IMAGE_ERRORS, describe_fault, lay_on_white, open_bounded
 from ganzoo.spec import Picture
 
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N", "F")
@@ -77,21 +77,21 @@ def decode_image(file: DataFile, channels: int, size: int) -> NDArray[np.uint8]:
     """
     mode = "L" if channels == 1 else "RGB"
     try:
-        with opened(io.BytesIO(file.read())) as image:
+        with open_bounded(io.BytesIO(file.read())) as image:
             if image.format == "JPEG" and file.box is None:
                 image.draft(mode, (2 * size, 2 * size))
             upright = ImageOps.exif_transpose(image)
             if file.box is not None:
                 upright = upright.crop(_used_part(file, upright))
             fitted = fit_square(upright, mode, size)
-    except BROKEN as error:
+    except IMAGE_ERRORS as error:
         raise _describe_damage(file, error) from None
     return np.asarray(fitted).reshape(size, size, channels)
 
 
 def fit_square(image: Image.Image, mode: str, size: int) -> Image.Image:
     """Scale the shorter side to `size` (Lanczos; bilinear to enlarge) and crop to the centre."""
-    image = opaque(image).convert(mode)
+    image = lay_on_white(image).convert(mode)
     if image.size == (size, size):
         return image
     method = Image.Resampling.LANCZOS if min(image.size) > size else Image.Resampling.BILINEAR
@@ -107,11 +107,11 @@ def probe_size(files: Sequence[DataFile]) -> tuple[int, int | None]:
     grey = True
     for file in files[:: max(1, len(files) // PROBES)]:
         try:
-            with opened(io.BytesIO(file.peek())) as image:
+            with open_bounded(io.BytesIO(file.peek())) as image:
                 left, top, right, bottom = _used_part(file, image)
                 sides |= {right - left, bottom - top}
                 grey = grey and image.mode in GREY_MODES
-        except BROKEN as error:
+        except IMAGE_ERRORS as error:
             raise _describe_damage(file, error) from None
     return (1 if grey else 3), (sides.pop() if len(sides) == 1 else None)
 
@@ -130,7 +130,7 @@ def _used_part(file: DataFile, image: Image.Image) -> Box:
 
 def _describe_damage(file: DataFile, error: Exception) -> DataError:
     return DataError(
-        f"{file.shown} is not an image that can be read ({fault(error)}); mend or remove it"
+        f"{file.shown} is not an image that can be read ({describe_fault(error)}); mend or remove it"
     )
 
 

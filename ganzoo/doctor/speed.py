@@ -18,7 +18,7 @@ from torch import Tensor
 from ganzoo.errors import UsageError, did_you_mean, near
 from ganzoo.inputs import Rows
 from ganzoo.pictures import images
-from ganzoo.sampling import samples
+from ganzoo.sampling import generation
 from ganzoo.sampling.device import describe
 from ganzoo.sampling.model import Model
 from ganzoo.spec import Picture
@@ -80,12 +80,14 @@ def time_sampling(model: Model, batch: int, rounds: int) -> Speed:
         with torch.no_grad():
             for inputs in draw_inputs():
                 moved = {name: tensor.to(model.device) for name, tensor in inputs.items()}
-                convert(samples.views(plain.sample(moved))[samples.SAMPLE])
+                convert(generation.name_views(plain.sample(moved))[generation.SAMPLE])
 
     def ours() -> None:
-        views = (samples.SAMPLE,)
-        for part in samples.parts(model.fast, draw_inputs(), model.device, model.precision, views):
-            convert(part[samples.SAMPLE])
+        views = (generation.SAMPLE,)
+        for part in generation.generate_batches(
+            model.fast, draw_inputs(), model.device, model.precision, views
+        ):
+            convert(part[generation.SAMPLE])
 
     return compare("sampling", textbook, ours, rows.count, rounds)
 

@@ -26,7 +26,7 @@ from ganzoo.evaluate.extractors import ExtractorRecord, OwnExtractor, Task, requ
 from ganzoo.evaluate.network import Network
 from ganzoo.inputs.streams import make_generator
 from ganzoo.pictures import images
-from ganzoo.sampling import samples
+from ganzoo.sampling import generation
 from ganzoo.sampling.device import choose_device, choose_precision, describe
 from ganzoo.spec import Data, Labels, Picture
 from ganzoo.version import VERSION
@@ -213,7 +213,7 @@ def fit_network(
         for step in range(steps):
             rows = order[step * batch : (step + 1) * batch]
             pictures, answer = augment(learnt.take(rows), stream)
-            with samples.precise(device, precision):
+            with generation.autocast(device, precision):
                 logits = network(images.to_float(pictures.to(device)))[1]
             loss = F.cross_entropy(logits.float(), answer.to(device))
             optimizer.zero_grad()

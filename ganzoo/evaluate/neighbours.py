@@ -36,7 +36,7 @@ class Neighbours:
         rows = torch.cat(
             [self.pictures[:, None], self.by_features.pictures, self.by_pixels.pictures], dim=1
         )
-        return images.grid(images.to_float(rows.flatten(0, 1)), columns=rows.shape[1])
+        return images.make_grid(images.to_float(rows.flatten(0, 1)), columns=rows.shape[1])
 
 
 class NearestImages:

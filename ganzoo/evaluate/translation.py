@@ -21,8 +21,8 @@ from ganzoo.evaluate.resampling import bootstrap, find_interval, resample_means
 from ganzoo.inputs import Choice
 from ganzoo.pictures import images
 from ganzoo.sampling.device import choose_precision
+from ganzoo.sampling.generation import SAMPLE, autocast
 from ganzoo.sampling.model import Model
-from ganzoo.sampling.samples import SAMPLE, precise
 from ganzoo.spec import Data, Picture
 
 DOMAINS = "AB"
@@ -167,7 +167,7 @@ def train_judge(sets: Sequence[Batches], channels: int, epochs: int, seed: int) 
     for step in range(steps):
         batch = [part.take(step * JUDGE_BATCH, JUDGE_BATCH, seed) for part in sets]
         both = torch.cat([next(iter(part.values())) for part in batch])
-        with precise(CPU, choose_precision("auto", CPU)):
+        with autocast(CPU, choose_precision("auto", CPU)):
             logits = model(shift_images(images.to_float(both))).flatten()
         optimizer.zero_grad()
         torch.autograd.backward(F.binary_cross_entropy_with_logits(logits.float(), answers))

@@ -60,12 +60,13 @@ class Label(Input, frozen=True):
         if hasattr(value, "tolist"):  # a tensor or an array
             value = value.tolist()
         if value == "all":
-            value = range(len(self.classes))
-        elif isinstance(value, str):
-            value = value.split(",")
-        elif isinstance(value, int):
-            value = [value]
-        numbers = [self.find(str(one).strip(), name) for one in value]
+            numbers = list(range(len(self.classes)))
+        else:
+            if isinstance(value, str):
+                value = value.split(",")
+            elif isinstance(value, int):
+                value = [value]
+            numbers = [self.find(str(one).strip(), name) for one in value]
         if not numbers:
             raise InputError(name, "no class is given")
         return torch.tensor([numbers[place] for place in rows.shared(len(numbers))])

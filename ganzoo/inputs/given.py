@@ -47,7 +47,9 @@ class Text(Input, frozen=True):
                 problem = f"no word in {shortened(prompt)!r}; letters or digits are needed"
                 raise InputError(name, problem)
         if len(prompts) > rows.whole:
-            problem = f"{len(prompts)} prompts for {rows.whole} samples; give at least as many samples"
+            problem = (
+                f"{len(prompts)} prompts for {rows.whole} samples; give at least as many samples"
+            )
             raise InputError(name, problem)
         index, tokens = positions(self.vocabulary), {}
         places = rows.shared(len(prompts))
@@ -102,7 +104,9 @@ class Vector(Input, frozen=True):
             raise InputError(name, f"not a tensor of numbers ({error})") from None
         joined = torch.cat(vectors)
         if len(joined) > rows.whole:
-            problem = f"{len(joined)} vectors for {rows.whole} samples; give at least as many samples"
+            problem = (
+                f"{len(joined)} vectors for {rows.whole} samples; give at least as many samples"
+            )
             raise InputError(name, problem)
         return joined[rows.shared(len(joined))]
 

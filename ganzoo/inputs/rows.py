@@ -50,6 +50,13 @@ class Rows(msgspec.Struct, frozen=True):
         """For each row, which of `count` things it has; each gets an equal run of the request."""
         return [row * count // self.whole for row in self]
 
+    def split(self, size: int, held: bool) -> Iterator[Rows]:
+        """Parts of at most `size` rows."""
+        end = self.start + self.count
+        for start in range(self.start, end, size):
+            count = min(size, end - start)
+            yield Rows(self.seed, count, start, self.whole, self.columns, held)
+
     def __iter__(self) -> Iterator[int]:
         return iter(range(self.start, self.start + self.count))
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.errors import UsageError
-from ganzoo.gan import GAN, MEANING
+from ganzoo.gan import MEANING
 from ganzoo.inputs import Rows, Text
 from ganzoo.latent import varied
 from ganzoo.latent.walk import check_steps, interpolate_pairs, slerp
@@ -24,7 +24,7 @@ PROMPT_LINES = 4
 def embeds_text(model: Model) -> bool:
     """Whether the model has text embeddings, which can be interpolated."""
     has_text = any(isinstance(spec, Text) for spec in model.inputs.values())
-    return has_text and type(model.gan).meaning is not GAN.meaning
+    return has_text and model.gan.has_text_embedding
 
 
 def walk_prompts(

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from ganzoo.errors import UsageError
 from ganzoo.gan import MEANING
-from ganzoo.inputs import Codes, Label, Latent, Rows, Text
-from ganzoo.sampling import samples
+from ganzoo.inputs import Codes, Latent, Rows, Text
+from ganzoo.sampling import generation, samples
+from ganzoo.sampling.feed import check_names
 
 if TYPE_CHECKING:
     from ganzoo.sampling.model import Model
@@ -40,7 +41,7 @@ def count_conditions(model: Model, given: Mapping[str, Any]) -> int:
     """How many classes or prompts are given, at least 1."""
     counts = [1]
     for name, spec in model.inputs.items():
-        if isinstance(spec, (Label, Text)) and name in given:
+        if name in given:
             counts.append(spec.count(given[name]))
     return max(counts)
 
@@ -62,7 +63,7 @@ def sample_varied(
     Inputs in `given` are distributed over the rows as in sampling; `seed` draws the rest once for all
     rows. A varied text embedding takes the place of the text."""
     n = len(next(iter(varied.values())))
-    samples.check_names(model.inputs, given)
+    check_names(model.inputs, given)
     inputs = dict(varied)
     for name, spec in model.inputs.items():
         if name in varied or (isinstance(spec, Text) and MEANING in varied):
@@ -77,6 +78,6 @@ def sample_varied(
         for start in range(0, n, VARIED_BATCH):
             yield {name: rows[start : start + VARIED_BATCH] for name, rows in inputs.items()}
 
-    views = samples.run(model.fast, feed(), model.device, model.precision)
-    tensor = views.pop(samples.SAMPLE)
+    views = generation.generate(model.fast, feed(), model.device, model.precision)
+    tensor = views.pop(generation.SAMPLE)
     return samples.Samples(tensor, model.plugin.output(model.config), seed, columns, views)

@@ -24,7 +24,8 @@ from ganzoo.inputs import Input, Rows
 from ganzoo.photographs import tiles
 from ganzoo.photographs.tiles import Levels, Tiling
 from ganzoo.pictures import images
-from ganzoo.sampling import samples
+from ganzoo.sampling import generation
+from ganzoo.sampling.feed import batch_inputs, check_names, move_to_device
 from ganzoo.sampling.origin import Origin
 from ganzoo.spec import Picture
 
@@ -75,7 +76,7 @@ class Photograph:
         """Put views of this photograph side by side, with its profile and transparency."""
         channels = max(view.shape[2] for view in views)
         columns = [np.repeat(view, channels // view.shape[2], axis=2) for view in views]
-        image = images.picture(np.concatenate(columns, axis=1))
+        image = images.make_image(np.concatenate(columns, axis=1))
         if image.mode == "RGB" and self.from_srgb is not None:
             ImageCms.applyTransform(image, self.from_srgb, inPlace=True)
         if self.alpha is not None:
@@ -89,12 +90,12 @@ def read_photograph(source: Any, channels: int, name: str = "image") -> Photogra
     """Read a file or a PIL image of any mode; `channels` is 1 for grey, 3 for colour.
 
     InputError, for input `name`, where it is no readable image."""
-    image = images.open_picture(source, name)
+    image = images.open_image(source, name)
     try:
         if image.mode == "F":
             raise ValueError("levels are floating-point numbers; 8 or 16 bits are needed")
         profile = image.info.get("icc_profile")
-        image = images.shallow(image)
+        image = images.reduce_to_8_bits(image)
         alpha = None
         if image.has_transparency_data:
             is_grey = image.mode in ("L", "LA")
@@ -107,9 +108,9 @@ def read_photograph(source: Any, channels: int, name: str = "image") -> Photogra
             levels[alpha == 0] = 255  # hides what an editor left under full transparency
             alpha = None if alpha.min() == 255 else alpha
         levels = levels.reshape(*levels.shape[:2], channels)
-    except images.BROKEN as error:
+    except images.IMAGE_ERRORS as error:
         raise InputError(
-            name, f"{source} is not a readable image ({images.fault(error)})"
+            name, f"{source} is not a readable image ({images.describe_fault(error)})"
         ) from None
     return Photograph(levels, alpha, profile, from_srgb)
 
@@ -174,7 +175,7 @@ def save_photograph(image: Image.Image, path: Path, origin: Origin | None = None
         images.save_png(image, path, origin.png_text() if origin else None)
         return
     profile = image.info.get("icc_profile")
-    image = images.opaque(image) if kind == "JPEG" else image
+    image = images.lay_on_white(image) if kind == "JPEG" else image
     with replacing(path) as temporary:
         image.save(temporary, kind, icc_profile=profile, **SAVE_OPTIONS[kind])
 
@@ -197,7 +198,7 @@ def find_image_input(inputs: Mapping[str, Input], output: object) -> tuple[str, 
         return None
     found = []
     for name, spec in inputs.items():
-        if isinstance(spec, ImageInput) and spec.size is None:
+        if isinstance(spec, ImageInput) and spec.has_any_size:
             found.append((name, spec))
     return found[0] if len(found) == 1 else None
 
@@ -214,7 +215,7 @@ def require_image_input(model: Model) -> tuple[str, ImageInput]:
 
 def choose_tiling(spec: ImageInput) -> Tiling:
     """How images for this input are cut into tiles."""
-    at_once = 2 * images.PIXELS if spec.whole else tiles.PIXELS_AT_ONCE
+    at_once = 2 * images.PIXEL_LIMIT if spec.whole else tiles.PIXELS_AT_ONCE
     return Tiling(spec.multiple, spec.halo, at_once=at_once)
 
 
@@ -233,13 +234,13 @@ def translate(
     original, translation and the way back. `progress` is called after each tile."""
     name, spec = require_image_input(model)
     others = {other: one for other, one in model.inputs.items() if other != name}
-    samples.check_names(model.inputs, inputs)
-    feed = next(samples.batches(others, inputs, Rows(seed, 1), 1))
+    check_names(model.inputs, inputs)
+    feed = next(batch_inputs(others, inputs, Rows(seed, 1), 1))
 
     def run(tile: Tensor) -> dict[str, Tensor]:
-        with samples.precise(model.device, model.precision):
-            batch = samples.to_device({name: tile, **feed}, model.device)
-            views = samples.views(model.fast.sample(batch))
+        with generation.autocast(model.device, model.precision):
+            batch = move_to_device({name: tile, **feed}, model.device)
+            views = generation.name_views(model.fast.sample(batch))
             chosen = [view for view in _choose_views(show, views) if view in views]
             shown = {view: views[view] for view in chosen}  # no other view is computed
         for view, maps in shown.items():
@@ -256,8 +257,8 @@ def _choose_views(show: str | None, available: Iterable[str]) -> list[str]:
     """Names of the views to show, in order. `original` may be among them; no model returns it."""
     names = list(available)
     if show == CYCLE and RETURNED in names:
-        return [ORIGINAL, samples.SAMPLE, RETURNED]
-    chosen = [samples.SAMPLE] if show is None else [name.strip() for name in show.split(",")]
+        return [ORIGINAL, generation.SAMPLE, RETURNED]
+    chosen = [generation.SAMPLE] if show is None else [name.strip() for name in show.split(",")]
     for name in chosen:
         if name not in (*names, ORIGINAL):
             known = ", ".join(dict.fromkeys([*names, ORIGINAL]))

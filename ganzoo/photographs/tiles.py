@@ -264,7 +264,7 @@ def _record_copy(run: Run, levels: Levels, pixels: int, tiling: Tiling) -> tuple
         max(shortest, min(height, tiling.round_up(most // width))),
         max(shortest, min(width, tiling.round_up(most // height))),
     )
-    copy = images.picture(levels).resize((width, height), Image.Resampling.LANCZOS)
+    copy = images.make_image(levels).resize((width, height), Image.Resampling.LANCZOS)
     with InstanceNormMode() as norms:
         run(_to_input(np.array(copy).reshape(height, width, -1)))
     return 1 / math.sqrt(height * width), norms.recorded

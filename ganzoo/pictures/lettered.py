@@ -1,4 +1,4 @@
-"""Grids of pictures with the sentence that they were made from above them."""
+"""Grids of images with the prompt above the lines that it produced."""
 
 from __future__ import annotations
 
@@ -14,76 +14,78 @@ from ganzoo.pictures import images
 from ganzoo.text import shortened
 
 GAP = 2
-WIDEST = 480
-"""Pixels to which a narrow grid is widened for its sentences."""
-MOST = 500
-"""Characters of a sentence that are looked at."""
+"""Pixels between images and around letters."""
+PROMPT_WIDTH = 480
+"""Width in pixels to which a narrow grid grows for its prompts."""
+PROMPT_LENGTH = 500
+"""Most characters of a prompt that are drawn."""
 
 
-def fits(n: int, sentences: int, columns: int | None = None) -> bool:
-    """Whether several sentences share `n` pictures out in whole lines of a grid."""
-    columns = columns or images.columns_for(n)
-    return sentences > 1 and n % sentences == 0 and n // sentences % columns == 0
+def fits_prompts(n: int, prompts: int, columns: int | None = None) -> bool:
+    """Whether several prompts divide `n` images into whole lines of a grid."""
+    columns = columns or images.square_columns(n)
+    return prompts > 1 and n % prompts == 0 and n // prompts % columns == 0
 
 
-def grid(pictures: Tensor, sentences: Sequence[str], columns: int | None = None) -> Image.Image:
-    """Images in [-1, 1] as `images.grid` lays them out, an equal run of lines below each sentence, which is cut to the width."""
-    each, columns = len(pictures) // len(sentences), columns or images.columns_for(len(pictures))
-    check(len(sentences), each, pictures.shape[2], pictures.shape[3], columns)
-    font = _font(pictures.shape[2])
-    texts = [_drawn(sentence) for sentence in sentences]
-    room = min(WIDEST, round(max(font.getlength(text) for text in texts)) + 3 * GAP)
-    blocks = [images.grid(part, columns, GAP) for part in torch.split(pictures, each)]
-    band, width = _band(pictures.shape[2]), max(room, blocks[0].width)
-    sheet = Image.new(
-        blocks[0].mode, (width, sum(band + block.height for block in blocks)), "white"
-    )
+def make_prompt_grid(
+    values: Tensor, prompts: Sequence[str], columns: int | None = None
+) -> Image.Image:
+    """Images in [-1, 1] as in `images.make_grid`, an equal run of lines below each prompt.
+
+    Prompts are cut to the width of the grid.
+    """
+    count, columns = len(values) // len(prompts), columns or images.square_columns(len(values))
+    height = values.shape[2]
+    check_prompt_grid(len(prompts), count, height, values.shape[3], columns)
+    # Pillow's own font, so that a grid is the same on every machine; what it lacks becomes a box
+    font = ImageFont.load_default(letter_size(height))
+    texts = []
+    for prompt in prompts:
+        # control characters and direction marks cannot be drawn
+        texts.append("".join(c for c in shortened(prompt, PROMPT_LENGTH) if c.isprintable()))
+    text_width = round(max(font.getlength(text) for text in texts)) + 3 * GAP
+    blocks = [images.make_grid(part, columns, GAP) for part in torch.split(values, count)]
+    band, width = band_height(height), max(min(PROMPT_WIDTH, text_width), blocks[0].width)
+    total = sum(band + block.height for block in blocks)
+    sheet = Image.new(blocks[0].mode, (width, total), "white")
     pen, top = ImageDraw.Draw(sheet), 0
     for text, block in zip(texts, blocks, strict=True):
-        pen.text((GAP, top + GAP), _cut(text, font, width - 2 * GAP), fill="black", font=font)
+        pen.text((GAP, top + GAP), cut_text(text, font, width - 2 * GAP), fill="black", font=font)
         sheet.paste(block, (0, top + band))
         top += band + block.height
     return sheet
 
 
-def check(sentences: int, each: int, height: int, width: int, columns: int | None = None) -> None:
-    """UsageError when the grid would be larger than programs open."""
-    columns = columns or images.columns_for(sentences * each)
-    rows, _ = images.grid_shape(each, height, width, columns, GAP)
-    if sentences * (rows * (height + GAP) + GAP + _band(height)) > images.LARGEST:
+def check_prompt_grid(
+    prompts: int, count: int, height: int, width: int, columns: int | None = None
+) -> None:
+    """UsageError where a grid of `count` images per prompt exceeds GRID_LIMIT."""
+    columns = columns or images.square_columns(prompts * count)
+    rows, _ = images.measure_grid(count, height, width, columns, GAP)
+    if prompts * (rows * (height + GAP) + GAP + band_height(height)) > images.GRID_LIMIT:
         raise UsageError(
-            f"a grid of {sentences * each:,} pictures below {sentences:,} sentences would be more than {images.LARGEST:,} "
-            "pixels high; write a folder or .tar files"
+            f"a grid of {prompts * count:,} images below {prompts:,} prompts would be more than "
+            f"{images.GRID_LIMIT:,} pixels high; write a folder or .tar files"
         )
 
 
-def _size(height: int) -> int:
-    """Of the letters above pictures of this height."""
+def letter_size(height: int) -> int:
+    """Size of the letters above images of this height, in pixels."""
     return max(12, min(28, height // 8))
 
 
-def _band(height: int) -> int:
-    """Pixels that a line of letters takes."""
-    return round(1.3 * _size(height)) + GAP
+def band_height(height: int) -> int:
+    """Height of a line of letters above images of this height."""
+    return round(1.3 * letter_size(height)) + GAP
 
 
-def _font(height: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own, so that a sheet is the same on every machine; what it lacks is drawn as a box."""
-    return ImageFont.load_default(_size(height))
-
-
-def _drawn(sentence: str) -> str:
-    """Without what no font can draw: control characters, marks of direction."""
-    return "".join(character for character in shortened(sentence, MOST) if character.isprintable())
-
-
-def _cut(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: int) -> str:
-    """To `room` pixels."""
-    if font.getlength(text) <= room:
+def cut_text(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+    """`text`, cut to `width` pixels."""
+    if font.getlength(text) <= width:
         return text
-    kept = bisect_right(
-        range(1, len(text)),
-        float(room),
-        key=lambda size: float(font.getlength(text[:size] + "...")),
-    )
+
+    def measure(length: int) -> float:
+        return float(font.getlength(text[:length] + "..."))
+
+    kept = bisect_right(range(1, len(text)), float(width), key=measure)
     return text[:kept].rstrip() + "..."

@@ -1,4 +1,4 @@
-"""Drawings that need axes: points, curves, losses. The only place that knows matplotlib."""
+"""Plots of points, curves and losses. Only this module uses matplotlib."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from ganzoo.spec import Curve
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-logging.getLogger("matplotlib").setLevel(
-    logging.ERROR
-)  # it tells of its cache where a home cannot be written
+# it warns about its cache where the home folder is read-only
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 
-def points(
+def plot_points(
     values: Tensor,
     low: float | None = None,
     high: float | None = None,
@@ -28,9 +27,11 @@ def points(
     labels: Tensor | None = None,
     names: Sequence[str] = (),
 ) -> Image.Image:
-    """A scatter of (n, d) points, the first two coordinates; `low` and `high` fix both axes. `labels` (n,): a colour for each
-    of the classes `names`."""
-    figure = _figure(4.0, 4.0) if labels is None else _figure(7.0, 6.0)
+    """A scatter plot of the first two coordinates of (n, d) points.
+
+    `low` and `high` fix both axes. `labels` (n,): color by class, with a legend of `names`.
+    """
+    figure = make_figure(4.0, 4.0) if labels is None else make_figure(7.0, 6.0)
     axes = figure.add_subplot()
     xy = values.float().cpu().numpy()
     x, y = xy[:, 0], xy[:, 1] if xy.shape[1] > 1 else 0 * xy[:, 0]
@@ -40,24 +41,23 @@ def points(
         numbers = labels.cpu().numpy()
         for number, name in enumerate(names):
             chosen = numbers == number
-            axes.scatter(
-                x[chosen], y[chosen], s=3, linewidths=0, color=f"C{number % 10}", label=name
-            )
+            color = f"C{number % 10}"
+            axes.scatter(x[chosen], y[chosen], s=3, linewidths=0, color=color, label=name)
         axes.legend(markerscale=5, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     if low is not None:
         axes.set_xlim(low, high)
         axes.set_ylim(low, high)
-    return _drawn(figure)
+    return render(figure)
 
 
-def curves(values: Tensor, output: Curve, columns: int) -> Image.Image:
-    """Curves (n, length) as small multiples that share their axes."""
+def plot_curves(values: Tensor, output: Curve, columns: int) -> Image.Image:
+    """Curves (n, length) as small plots with equal axes."""
     import numpy as np
 
     n = len(values)
     columns = min(n, columns)
     rows = -(-n // columns)
-    figure = _figure(1.6 * columns, 1.2 * rows)
+    figure = make_figure(1.6 * columns, 1.2 * rows)
     x = np.linspace(output.low, output.high, output.length)
     for index, line in enumerate(values.float().cpu().numpy()):
         axes = figure.add_subplot(rows, columns, index + 1)
@@ -65,50 +65,44 @@ def curves(values: Tensor, output: Curve, columns: int) -> Image.Image:
         axes.set_ylim(-1.2, 1.2)
         axes.set_xticks([])
         axes.set_yticks([])
-    return _drawn(figure)
+    return render(figure)
 
 
-def losses(rows: Sequence[Mapping[str, float]], title: str) -> Image.Image:
-    """Losses above, then scores and whatever else was logged, against the step; values of different units share no axes."""
-    shown = panels(rows)
-    figure = _figure(8.0, 3.2 * max(1, len(shown)))
-    for place, (panel, names) in enumerate(shown.items(), start=1):
-        axes = figure.add_subplot(len(shown), 1, place)
+def plot_losses(rows: Sequence[Mapping[str, float]], title: str) -> Image.Image:
+    """Logged values against the step: losses, then scores and the rest, one panel per unit."""
+    panels = group_keys(rows)
+    figure = make_figure(8.0, 3.2 * max(1, len(panels)))
+    for place, (panel, names) in enumerate(panels.items(), start=1):
+        axes = figure.add_subplot(len(panels), 1, place)
         for name in names:
-            pairs = [(row["step"], row[name]) for row in rows if name in row]
-            axes.plot(
-                [p[0] for p in pairs],
-                [p[1] for p in pairs],
-                linewidth=1,
-                label=name.removeprefix(f"{panel}/"),
-            )
+            logged = [row for row in rows if name in row]
+            steps, values = [row["step"] for row in logged], [row[name] for row in logged]
+            axes.plot(steps, values, linewidth=1, label=name.removeprefix(f"{panel}/"))
         axes.legend(fontsize=8)
         axes.set_ylabel(panel)
         axes.set_xlabel("step")
         axes.grid(alpha=0.3)
     figure.suptitle(title)
-    return _drawn(figure)
+    return render(figure)
 
 
-def panels(rows: Sequence[Mapping[str, float]]) -> dict[str, list[str]]:
-    """Logged keys by what stands before their slash ("loss", "score"), losses first; a key without one is alone."""
-    skipped = {"step", "index", "seconds", "images_per_second", "phase"}
-    found: dict[str, list[str]] = {}
-    for key in sorted(
-        {key for row in rows for key in row} - skipped,
-        key=lambda key: (not key.startswith("loss/"), key),
-    ):
-        found.setdefault(key.partition("/")[0], []).append(key)
-    return found
+def group_keys(rows: Sequence[Mapping[str, float]]) -> dict[str, list[str]]:
+    """Logged keys by the part before their slash ("loss", "score"), losses first."""
+    keys = {key for row in rows for key in row}
+    keys -= {"step", "index", "seconds", "images_per_second", "phase"}
+    groups: dict[str, list[str]] = {}
+    for key in sorted(keys, key=lambda key: (not key.startswith("loss/"), key)):
+        groups.setdefault(key.partition("/")[0], []).append(key)
+    return groups
 
 
-def _figure(width: float, height: float) -> Figure:
+def make_figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=100, layout="constrained")
 
 
-def _drawn(figure: Figure) -> Image.Image:
+def render(figure: Figure) -> Image.Image:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     buffer = io.BytesIO()

@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from ganzoo.errors import GanzooError, OutputExists, UsageError, did_you_mean, near
 from ganzoo.files import replacing
 from ganzoo.gan import GAN
-from ganzoo.inputs import Image, Rows
-from ganzoo.sampling import samples
+from ganzoo.inputs import Rows
+from ganzoo.sampling import generation
 from ganzoo.sampling.model import Model
 from ganzoo.version import VERSION
 
@@ -72,7 +72,7 @@ class Sampling(nn.Module):
             delattr(self.gan, name)
 
     def forward(self, inputs: Inputs) -> Outputs:
-        return dict(samples.views(self.gan.sample(inputs)))
+        return dict(generation.name_views(self.gan.sample(inputs)))
 
 
 def export(model: Model, path: Path, kind: str, *, force: bool = False) -> Exported:
@@ -117,7 +117,7 @@ def verified(model: Model, file: Path, kind: str, path: Path) -> Exported:
     names: tuple[str, ...] = ()
     for rows in FRESH:
         inputs = _example(model, rows)
-        wanted = samples.run(model.fast, [inputs], model.device, "fp32")
+        wanted = generation.generate(model.fast, [inputs], model.device, "fp32")
         names = tuple(wanted)
         got = _attempt(
             f"{path}: the program does not run on {rows.count} rows", partial(run, inputs)
@@ -149,11 +149,7 @@ def _difference(got: Mapping[str, Tensor], name: str, wanted: Tensor) -> tuple[f
 def _example(model: Model, rows: Rows) -> dict[str, Tensor]:
     """Any valid inputs. Pictures of any size are wider and higher than those of the tracing."""
     made = {name: spec.example(name, rows) for name, spec in model.inputs.items()}
-    larger = [
-        name
-        for name, spec in model.inputs.items()
-        if isinstance(spec, Image) and spec.size is None and rows is not SEEN
-    ]
+    larger = [name for name, spec in model.inputs.items() if spec.has_any_size and rows is not SEEN]
     return {
         name: tensor.repeat(1, 1, 2, 3) if name in larger else tensor
         for name, tensor in made.items()
@@ -163,9 +159,7 @@ def _example(model: Model, rows: Rows) -> dict[str, Tensor]:
 def _dimensions(model: Model) -> dict[str, dict[int, Any]]:
     """Rows are free for every input; height and width too for pictures of any size."""
     batch, free = torch.export.Dim(BATCH), torch.export.Dim.AUTO
-    sized = {
-        name for name, spec in model.inputs.items() if isinstance(spec, Image) and spec.size is None
-    }
+    sized = {name for name, spec in model.inputs.items() if spec.has_any_size}
     return {
         name: {0: batch, **({2: free, 3: free} if name in sized else {})} for name in model.inputs
     }

@@ -66,16 +66,16 @@ def golden(
 
     `inputs`: as text; the rest is drawn, and where only a user can say (a picture, a sentence) made up from the seed."""
     from ganzoo.pictures import images
-    from ganzoo.sampling import samples
+    from ganzoo.sampling import generation
 
     given, rows = inputs or {}, Rows(seed, n)
     feed = {
         name: spec.parse(given[name], name, rows) if name in given else spec.example(name, rows)
         for name, spec in model.inputs.items()
     }
-    made = samples.run(model.gan, iter([feed]), model.device, model.precision, (samples.SAMPLE,))[
-        samples.SAMPLE
-    ]
+    made = generation.generate(
+        model.gan, iter([feed]), model.device, model.precision, (generation.SAMPLE,)
+    )[generation.SAMPLE]
     return (
         images.to_uint8(made)
         if isinstance(model.plugin.output(model.config), Picture)

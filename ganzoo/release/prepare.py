@@ -41,7 +41,6 @@ SHEET_CLASSES, LINE = 20, 10
 """Classes that a sheet shows, and samples of each."""
 WORDED = 8
 """Samples of each sentence."""
-SHEET_ROWS = {"Picture": 64, "Points": 1024, "Curve": 16}
 HEADER = {"format", *weights.ModelConfig.__struct_fields__}
 """What the header of a published file may say beside its tensors."""
 
@@ -245,7 +244,7 @@ def _sheet(folder: Path, name: str, examples: Sequence[str]) -> Model:
         _of_sentences(model, examples).save(folder / SAMPLES, force=True)
         return model
     try:
-        made = _of_classes(model) or model.sample(SHEET_ROWS[kind], seed=0, views=())
+        made = _of_classes(model) or model.sample(model.output.default_count, seed=0, views=())
     except InputError:
         return model
     made.save(folder / SAMPLES, force=True)

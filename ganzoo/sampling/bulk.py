@@ -87,7 +87,7 @@ def write_bulk(
     OutputExists, RunError for a record of something else, UsageError for a model of no images.
     """
     given = dict(inputs or {})
-    origin = model.origin(seed, n, columns or images.columns_for(n), given)
+    origin = model.origin(seed, n, columns or images.square_columns(n), given)
     origin = msgspec.structs.replace(origin, view=view)
     try:
         if resume:

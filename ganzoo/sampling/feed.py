@@ -82,19 +82,23 @@ def batch_inputs(
 ) -> Iterator[dict[str, Tensor]]:
     """The inputs of `rows`, `size` rows at a time: given values parsed, the others drawn."""
     check_names(inputs, values)
-    values = open_images(inputs, values)
+    opened = open_images(inputs, values)
     held = any(inputs[name].sweeps(value) for name, value in values.items())
-    end = rows.start + rows.count
-    for start in range(rows.start, end, size):
-        count = min(size, end - start)
-        part = Rows(rows.seed, count, start, rows.whole, rows.columns, held)
-        batch = {}
-        for name, spec in inputs.items():
-            if name in values:
-                batch[name] = spec.parse(values[name], name, part)
-            else:
-                batch[name] = spec.draw(name, part)
-        yield batch
+    parts = rows.split(size, held) if held or size < rows.count else [rows]
+    return (fill_inputs(inputs, opened, part) for part in parts)
+
+
+def fill_inputs(
+    inputs: Mapping[str, Input], values: Mapping[str, Any], rows: Rows
+) -> dict[str, Tensor]:
+    """The inputs of one batch."""
+    batch = {}
+    for name, spec in inputs.items():
+        if name in values:
+            batch[name] = spec.parse(values[name], name, rows)
+        else:
+            batch[name] = spec.draw(name, rows)
+    return batch
 
 
 def move_to_device(inputs: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:

@@ -38,7 +38,8 @@ def fold_batch_norms(gan: GAN[Any]) -> GAN[Any]:
     for sequence in [module for module in private.modules() if type(module) is nn.Sequential]:
         free = [is_plain(layer) and uses.count(id(layer)) == 1 for layer in sequence]
         for place in range(len(sequence) - 1):
-            layer, norm = sequence[place], sequence[place + 1]
+            layer: Any = sequence[place]
+            norm: Any = sequence[place + 1]
             if free[place] and free[place + 1] and can_fold(layer, norm):
                 fused = fuse_conv_bn_eval(layer, norm, transpose=type(layer) in TRANSPOSED)
                 sequence[place], sequence[place + 1] = fused, nn.Identity()
@@ -54,11 +55,11 @@ def is_plain(module: nn.Module) -> bool:
     return not (hooked or hasattr(module, "parametrizations"))
 
 
-def can_fold(layer: nn.Module, norm: nn.Module) -> bool:
+def can_fold(layer: Any, norm: Any) -> bool:
     """Whether torch folds this norm into this layer correctly; grouped transposed ones it does not."""
     if type(layer) not in CONVOLUTIONS or type(norm) not in NORMS or norm.running_mean is None:
         return False
-    return type(layer) not in TRANSPOSED or layer.groups == 1
+    return type(layer) not in TRANSPOSED or bool(layer.groups == 1)
 
 
 def rewrite(layer: nn.Module) -> nn.Module:

@@ -161,32 +161,26 @@ class Model:
             raise UsageError(f"a batch of {batch_size}; at least 1 is needed")
         if columns is not None and columns < 1:
             raise UsageError(f"{columns} columns; at least 1 is needed")
-        n, seed = index(n), feed.draw_seed() if seed is None else index(seed)
-        width = columns or images.columns_for(max(1, n))
-        requested = Rows(seed, n - start if rows is None else rows, start, n, width)
+        size, n = index(batch_size), index(n)
+        seed = feed.draw_seed() if seed is None else index(seed)
+        width = columns or images.square_columns(max(1, n))
         feed.check_names(self.inputs, inputs)
         if views is not None:
             views = (SAMPLE, *([views] if isinstance(views, str) else views))
         origin = self.origin(seed, n, width, inputs)
-        return self._stream(requested, inputs, index(batch_size), origin, views)
+        requested = Rows(seed, n - start if rows is None else rows, start, n, width)
 
-    def _stream(
-        self,
-        rows: Rows,
-        inputs: Mapping[str, Any],
-        batch_size: int,
-        origin: Origin,
-        views: Collection[str] | None,
-    ) -> Iterator[Samples]:
-        """Generator behind `stream`, which checks its arguments at once."""
-        batches = feed.batch_inputs(self.inputs, inputs, rows, batch_size)
-        first = rows.start
-        for part in generate_batches(
-            self.fast, batches, self.device, self.precision, views, strict=True
-        ):
-            tensor, seed = part.pop(SAMPLE), rows.seed + first
-            yield Samples(tensor, self.output, seed, rows.columns, part, origin, first)
-            first += len(tensor)
+        def iterate() -> Iterator[Samples]:  # so that arguments are checked before the first batch
+            batches = feed.batch_inputs(self.inputs, inputs, requested, size)
+            first = start
+            for part in generate_batches(
+                self.fast, batches, self.device, self.precision, views, strict=True
+            ):
+                tensor = part.pop(SAMPLE)
+                yield Samples(tensor, self.output, seed + first, width, part, origin, first)
+                first += len(tensor)
+
+        return iterate()
 
     @cached_property
     def fast(self) -> GAN[Any]:

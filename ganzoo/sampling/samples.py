@@ -14,7 +14,7 @@ from ganzoo.errors import UsageError
 from ganzoo.files import replacing
 from ganzoo.pictures import images, lettered
 from ganzoo.sampling.generation import SAMPLE
-from ganzoo.sampling.origin import Origin
+from ganzoo.sampling.origin import KEY, Origin
 from ganzoo.sampling.target import check_folder, check_target, name_row
 from ganzoo.spec import Curve, Output, Picture
 
@@ -50,7 +50,7 @@ class Samples:
             raise UsageError(
                 f"this model gives {self.output.plural}, not images; use .tensor or .grid()"
             )
-        return images.pictures(self.tensor)
+        return images.make_images(self.tensor)
 
     def grid(self, columns: int | None = None) -> Image.Image:
         """All rows in one image: a grid of images, a scatter plot of points, or plots of curves."""
@@ -76,7 +76,7 @@ class Samples:
             origin = msgspec.structs.replace(origin, row=self.first + row)
         elif columns:
             origin = msgspec.structs.replace(origin, columns=columns)
-        return origin.png_text()
+        return {KEY: msgspec.json.encode(origin).decode()}
 
     def save(self, path: str | Path, *, columns: int | None = None, force: bool = False) -> Path:
         """Write by extension: .png a grid, .npz the numbers, no extension a folder of PNGs.
@@ -126,11 +126,11 @@ def draw_grid(
     if columns is not None and columns < 1:
         raise UsageError(f"{columns} columns; at least 1 is needed")
     if isinstance(output, Picture):
-        if lettered.fits(len(values), len(prompts), columns):
-            return lettered.grid(values, prompts, columns)
-        return images.grid(values, columns)
+        if lettered.fits_prompts(len(values), len(prompts), columns):
+            return lettered.make_prompt_grid(values, prompts, columns)
+        return images.make_grid(values, columns)
     from ganzoo.pictures import plots
 
     if isinstance(output, Curve):
-        return plots.curves(values, output, columns or images.columns_for(len(values)))
-    return plots.points(values)
+        return plots.plot_curves(values, output, columns or images.square_columns(len(values)))
+    return plots.plot_points(values)

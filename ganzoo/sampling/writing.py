@@ -76,10 +76,10 @@ def check_grid(model: Model, given: Mapping[str, Any], n: int, columns: int | No
     if not isinstance(model.output, Picture):
         return
     side, prompts = model.output.size or 1, len(list_prompts(model.inputs, given))
-    if lettered.fits(n, prompts, columns):
-        lettered.check(prompts, n // prompts, side, side, columns)
+    if lettered.fits_prompts(n, prompts, columns):
+        lettered.check_prompt_grid(prompts, n // prompts, side, side, columns)
     else:
-        images.grid_shape(n, side, side, columns)
+        images.measure_grid(n, side, side, columns)
 
 
 def write_again(

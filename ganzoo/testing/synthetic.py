@@ -11,7 +11,7 @@ from torch import Tensor
 from ganzoo.gan import GAN
 from ganzoo.inputs import Choice, Rows
 from ganzoo.plugin import Plugin
-from ganzoo.sampling.samples import precise, views
+from ganzoo.sampling.generation import autocast, name_views
 from ganzoo.spec import Captions, Curve, Data, Embeddings, Facts, Field, Labels, Picture, Points
 
 CHECKED_ROWS = 5
@@ -100,5 +100,5 @@ def draw_samples(
 ) -> dict[str, Tensor]:
     """Views of samples, in eval mode."""
     gan.eval()
-    with torch.no_grad(), precise(torch.device("cpu"), precision):
-        return dict(views(gan.sample(inputs)))
+    with torch.no_grad(), autocast(torch.device("cpu"), precision):
+        return dict(name_views(gan.sample(inputs)))

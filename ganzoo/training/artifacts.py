@@ -17,9 +17,10 @@ from ganzoo.inputs import Image as ImageInput
 from ganzoo.inputs import Input, Label, Rows, Text, Vector
 from ganzoo.pictures import images
 from ganzoo.plugin import Plugin
-from ganzoo.sampling import samples
+from ganzoo.sampling import generation, samples
 from ganzoo.sampling.assembly import model_config
-from ganzoo.spec import Captions, Embeddings, Picture, Points
+from ganzoo.sampling.feed import batch_inputs, move_to_device
+from ganzoo.spec import Captions, Embeddings, Picture
 from ganzoo.training import log
 from ganzoo.training.ahead import Batches
 from ganzoo.training.ema import Average, reestimate
@@ -44,12 +45,7 @@ class Artifacts:
         self.plugin, self.gan, self.batches = plugin, gan, batches
         self.engine, self.folder = engine, folder
         self.output, self.data = plugin.output(gan.config), plugin.data(gan.config)
-        count = 16
-        if isinstance(self.output, Picture):
-            count = FIXED
-        elif isinstance(self.output, Points):
-            count = 16 * FIXED
-        self.fixed = self._fix_inputs(count)
+        self.fixed = self._fix_inputs(self.output.default_count)
 
     @cached_property
     def _metadata(self) -> dict[str, str]:
@@ -66,12 +62,12 @@ class Artifacts:
             {name: tensor[start : start + FIXED] for name, tensor in self.fixed.items()}
             for start in range(0, count, FIXED)
         )
-        views = (samples.SAMPLE, phase.name)
+        views = (generation.SAMPLE, phase.name)
         with average.applied() as gan:
-            found = samples.run(gan, feed, self.engine.device, self.engine.precision, views)
-        shown = found.get(phase.name, found[samples.SAMPLE])
+            found = generation.generate(gan, feed, self.engine.device, self.engine.precision, views)
+        shown = found.get(phase.name, found[generation.SAMPLE])
         path = self.folder / SAMPLES / f"step-{step:07d}.png"
-        images.save_png(samples.draw(shown, self.output), path)
+        images.save_png(samples.draw_grid(shown, self.output), path)
         return shown if len(phase.players) > 1 else None
 
     def real(self) -> Tensor | None:
@@ -112,7 +108,7 @@ class Artifacts:
         reestimate(
             networks,
             self._feed(seed),
-            lambda feed: self.gan.sample(samples.to_device(feed, device)),
+            lambda feed: self.gan.sample(move_to_device(feed, device)),
         )
 
     def _feed(self, seed: int) -> Iterator[dict[str, Tensor]]:
@@ -121,7 +117,7 @@ class Artifacts:
         given = {name: spec for name, spec in inputs.items() if isinstance(spec, tuple(FIELDS))}
         drawn = {name: spec for name, spec in inputs.items() if name not in given}
         rows = Rows(seed, ESTIMATE_BATCHES * ESTIMATE_SIZE)
-        for number, feed in enumerate(samples.batches(drawn, {}, rows, ESTIMATE_SIZE)):
+        for number, feed in enumerate(batch_inputs(drawn, {}, rows, ESTIMATE_SIZE)):
             for name, spec in given.items():
                 place = number * ESTIMATE_SIZE
                 feed[name] = self._take_input(name, spec, place, ESTIMATE_SIZE)
@@ -136,7 +132,7 @@ class Artifacts:
         images.save_gif(frames, self.folder / "samples.gif")
         rows = log.read_rows(self.folder)
         if rows:
-            images.save_png(plots.losses(rows, self.folder.name), self.folder / "losses.png")
+            images.save_png(plots.plot_losses(rows, self.folder.name), self.folder / "losses.png")
 
     def _fix_inputs(self, count: int) -> dict[str, Tensor]:
         """Drawn from the seed; images and captions from the first examples; labels in equal runs."""

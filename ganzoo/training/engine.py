@@ -13,7 +13,7 @@ from ganzoo.gan import GAN, Phase, Step, Update
 from ganzoo.inputs.streams import derive_seed
 from ganzoo.pictures.images import to_float
 from ganzoo.sampling.device import choose_device, choose_precision, describe
-from ganzoo.sampling.samples import precise
+from ganzoo.sampling.generation import autocast
 from ganzoo.spec import Output
 from ganzoo.training.optim import Mover
 
@@ -72,7 +72,7 @@ class Engine:
         Autocast caches cast weights, so a shared one would serve those from before a move.
         """
         while True:
-            with precise(self.device, self.precision):
+            with autocast(self.device, self.precision):
                 update = next(losses, None)
             if update is None:
                 return

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from ganzoo.config import convert
 from ganzoo.data.named import find_named_set
-from ganzoo.inputs import Choice, Image, Input
+from ganzoo.inputs import Choice, Input
 from ganzoo.zoo import registry
 from ganzoo.zoo.manifest import Entry
 
@@ -109,7 +109,7 @@ def _inputs(entry: Entry) -> Mapping[str, Input]:
 def _use(name: str, entry: Entry) -> tuple[list[str], list[str]]:
     """How to make a first sample: on the command line, and in Python. Photographs are made over whole, each way that there is."""
     inputs = _inputs(entry)
-    if any(isinstance(spec, Image) and spec.size is None for spec in inputs.values()):
+    if any(spec.has_any_size for spec in inputs.values()):
         ways = next((spec.options for spec in inputs.values() if isinstance(spec, Choice)), (None,))
         options = [
             ("", "", "made")

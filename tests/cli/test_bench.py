@@ -11,7 +11,7 @@ import torch
 from ganzoo import load
 from ganzoo.doctor import speed
 from ganzoo.inputs import Rows
-from ganzoo.sampling import samples
+from ganzoo.sampling import generation
 from tests.cli.conftest import Call
 
 
@@ -57,6 +57,6 @@ def test_both_sides_sample_the_same(ganzoo: Call) -> None:
     """The plain side of a comparison is worth something only if it computes what the quick one does."""
     model = load("dcgan-mnist", device="cpu", precision="fp32")
     inputs = {name: spec.draw(name, Rows(0, 4)) for name, spec in model.inputs.items()}
-    quick = next(samples.parts(model.fast, [inputs], model.device, "fp32"))["sample"]
+    quick = next(generation.generate_batches(model.fast, [inputs], model.device, "fp32"))["sample"]
     assert torch.allclose(quick, model.gan.sample(inputs), atol=1e-4)  # type: ignore[arg-type]
     assert speed.describe_setup(model).startswith("cpu")

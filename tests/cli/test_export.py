@@ -17,7 +17,7 @@ import ganzoo as zoo
 from ganzoo.errors import GanzooError
 from ganzoo.inputs import Rows
 from ganzoo.porting import export
-from ganzoo.sampling import samples
+from ganzoo.sampling import generation
 from ganzoo.sampling.model import Model
 from ganzoo.zoo import manifest, weights
 from tests.cli.conftest import Call, Site
@@ -45,7 +45,7 @@ plugin = replace(tiny_class.plugin, name="shapes", build=build)
 def wanted(model: Model, rows: Rows) -> tuple[dict[str, np.ndarray], dict[str, torch.Tensor]]:
     """Inputs of these rows, and what the model makes of them the way `ganzoo sample` runs it."""
     inputs = {name: spec.example(name, rows) for name, spec in model.inputs.items()}
-    made = next(samples.parts(model.fast, [inputs], model.device, "fp32"))
+    made = next(generation.generate_batches(model.fast, [inputs], model.device, "fp32"))
     return {name: tensor.numpy() for name, tensor in inputs.items()}, made
 
 
@@ -101,7 +101,7 @@ def test_pictures_of_any_size(ganzoo: Call, model: Any, plugin: str, directions:
     folder = model(plugin)
     loaded = zoo.load(folder, device="cpu", precision="fp32")
     inputs = {"image": torch.rand(2, 3, 24, 40) * 2 - 1, "direction": torch.tensor(directions)}
-    made = next(samples.parts(loaded.fast, [inputs], loaded.device, "fp32"))
+    made = next(generation.generate_batches(loaded.fast, [inputs], loaded.device, "fp32"))
     for kind, path, run in (("onnx", "x.onnx", run_onnx), ("torch-export", "x.pt2", run_torch)):
         ganzoo("export", folder, "--format", kind, "-o", path)
         got = run(path, {name: tensor.numpy() for name, tensor in inputs.items()})

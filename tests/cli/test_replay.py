@@ -40,7 +40,7 @@ def test_a_grid_and_one_of_many(ganzoo: Call, tmp_path: Path) -> None:
     assert (pixels("a.png") == pixels("a-again.png")).all()
     ganzoo("sample", "vanilla-mnist", "-n", 70, "--seed", 3, "-o", "many")
     assert "the same, pixel by pixel" in ganzoo("replay", "many/000066.png", "-o", "one.png").stderr
-    assert origin.read(Path("one.png")) == origin.read(Path("many/000066.png")), (
+    assert origin.read_origin(Path("one.png")) == origin.read_origin(Path("many/000066.png")), (
         "a replay can be replayed"
     )
     assert "exists" in ganzoo("replay", "a.png", code=2).stderr
@@ -113,10 +113,10 @@ def test_it_fetches_nothing_and_takes_no_other_weights(ganzoo: Call, site: Site)
         ({"n": -1}, "cannot be read"),
         ({"seed": 2**64}, "cannot be read"),
         ({"row": 99}, "at most"),
-        ({"model": "../../etc/passwd"}, "no name of the manifest"),
+        ({"model": "../../etc/passwd"}, "not in the manifest"),
         ({"inputs": {"no_such": 1}}, "no such input"),
-        ({"inputs": {"latent": None}}, "too large for the picture to carry"),
-        ({"inputs": {"latent": {"digest": "0" * 64}}}, "too large for the picture to carry"),
+        ({"inputs": {"latent": None}}, "too large for a PNG to record"),
+        ({"inputs": {"latent": {"digest": "0" * 64}}}, "too large for a PNG to record"),
         ({"view": "none"}, "no other views"),
         ({"inputs": "x" * 70_000}, "does not say"),
     ],

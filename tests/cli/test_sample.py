@@ -228,9 +228,9 @@ def test_a_file_of_sentences(ganzoo: Call, model: Any, start: str, end: str) -> 
     ("content", "said"),
     [
         (None, "No such file"),
-        (b"", "0 sentences; 1 to 1,000"),
-        (b" \n\n", "0 sentences"),
-        (b"red\n" * 1001, "1,001 sentences"),
+        (b"", "0 prompts; give 1 to 1,000"),
+        (b" \n\n", "0 prompts"),
+        (b"red\n" * 1001, "1,001 prompts"),
         (b"red\n\n!!!\n", "no word in line 3, '!!!'"),
         (b"red\nbl\xffe\n", "line 2 is not UTF-8"),
         ("red".encode("utf-16"), "line 1 is not UTF-8"),
@@ -254,10 +254,10 @@ def test_sentences_that_do_not_fit(ganzoo: Call, model: Any) -> None:
     Path("y").mkdir()
     for words, said in (
         (["--texts", "x.txt", "-n", 2000, "--columns", 1], "write a folder or .tar files"),
-        (["--texts", "x.txt", "-n", 5], "1000 sentences for 5 samples"),
+        (["--texts", "x.txt", "-n", 5], "1000 prompts for 5 samples"),
         (["--texts", "x.txt", "--text", "red"], "give one of them"),
         (["--texts", "y"], "not a file"),
-        ([], "a sentence is needed (--text"),
+        ([], "a prompt is needed (--text"),
     ):
         assert said in ganzoo("sample", folder, *words, "-o", "x.png", code=2).stderr
     assert (
@@ -269,10 +269,10 @@ def test_sentences_that_do_not_fit(ganzoo: Call, model: Any) -> None:
 @pytest.mark.parametrize(
     ("sentence", "said"),
     [
-        ("", "an empty sentence"),
+        ("", "an empty prompt"),
         ("!?\u2026", "no word in"),
         ("\U0001f600", "no word in"),
-        ("red \udcff", "not spelt in UTF-8"),
+        ("red \udcff", "not valid UTF-8"),
     ],
 )
 def test_a_sentence_that_says_nothing(ganzoo: Call, model: Any, sentence: str, said: str) -> None:
@@ -303,10 +303,7 @@ def test_whatever_a_sentence_says_there_is_a_picture(
     if len(sentence) < 10_000:
         assert "pixel by pixel" in ganzoo("replay", "x.png", "--model", folder).stderr
     else:
-        assert (
-            "too large for the picture"
-            in ganzoo("replay", "x.png", "--model", folder, code=2).stderr
-        )
+        assert "too large for a PNG" in ganzoo("replay", "x.png", "--model", folder, code=2).stderr
 
 
 def test_the_printed_command_makes_the_same_again(ganzoo: Call, site: Site) -> None:

@@ -58,7 +58,7 @@ def test_a_folder_with_a_bad_file(
     done = ganzoo("sample", folder, "--image", "photos", "-o", "out", code=1)
     assert done.stdout == "out\n"
     assert done.stderr.startswith(
-        "ganzoo: 1 of 5 images were not translated: photos/bad.jpg is not a picture that can be read"
+        "ganzoo: 1 of 5 images were not translated: photos/bad.jpg is not a readable image"
     )
     assert done.stderr.count("\n") == 1
     assert {path.name: size(path) for path in Path("out").iterdir()} == photos
@@ -80,7 +80,7 @@ def test_a_folder_with_a_picture_that_its_decoder_gives_up_on(ganzoo: Call, fold
     Path("photos/b.png").write_bytes(levels)
     done = ganzoo("sample", folder, "--image", "photos", "-o", "out", code=1)
     assert done.stderr.startswith(
-        "ganzoo: 1 of 3 images were not translated: photos/b.png is not a picture that can be read"
+        "ganzoo: 1 of 3 images were not translated: photos/b.png is not a readable image"
     )
     assert sorted(path.name for path in Path("out").iterdir()) == ["a.png", "c.png"]
 
@@ -105,7 +105,7 @@ def test_all_bad(ganzoo: Call, folder: Path, photos: Any) -> None:
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["--image", "photos/note.txt", "-o", "y.jpg"], "not a picture that can be read"),
+        (["--image", "photos/note.txt", "-o", "y.jpg"], "not a readable image"),
         (["--image", "photos/bad.jpg", "-o", "y.jpg"], "truncated"),
         (["--image", "gone.jpg", "-o", "y.jpg"], "no file gone.jpg"),
         (["--image", "empty", "-o", "out"], "empty holds no images"),
@@ -124,7 +124,7 @@ def test_all_bad(ganzoo: Call, folder: Path, photos: Any) -> None:
             "photos is a folder, and each of its images is translated once",
         ),
         (["--image", "pipe.jpg", "-o", "y.jpg"], "a pipe, not a file"),
-        (["--image", "damaged.tif", "-o", "y.jpg"], "not a picture that can be read"),
+        (["--image", "damaged.tif", "-o", "y.jpg"], "not a readable image"),
         (["--image", "photos/a.jpg", "-o", "photos/a.jpg", "--force"], "is the source image"),
         (["--image", "photos", "-o", "photos", "--force"], "is the source image"),
         (["--image", "photos/a.jpg", "-o", "photos/b.png"], "give --force"),

@@ -89,7 +89,7 @@ def test_a_run_that_collapses_is_stopped(tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
     for number in range(16):
-        images.picture((torch.rand(28, 28, 1).numpy() * 255).astype("uint8")).save(
+        images.make_image((torch.rand(28, 28, 1).numpy() * 255).astype("uint8")).save(
             folder / f"{number}.png"
         )
     train("vanilla", str(folder), out=tmp_path / "long", settings=settings, **options)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ganzoo.config import override
 from ganzoo.data.sources import open_set
-from ganzoo.sampling import samples
+from ganzoo.sampling import generation
 from ganzoo.sampling.model import Model
 from ganzoo.training.artifacts import ESTIMATE_BATCHES, ESTIMATE_SIZE, Artifacts
 from ganzoo.training.ema import Average
@@ -124,9 +124,11 @@ def test_a_phase_shows_the_view_of_its_name(captioned: Path, tmp_path: Path) -> 
     artifacts = Artifacts(plugin, engine.place(gan), batches, engine, tmp_path)
     text, first, second = gan.phases()
     average = Average(gan, gan.ema, 0.9)
-    views = samples.run(gan.eval(), iter([artifacts.fixed]), engine.device, engine.precision)
+    views = generation.generate(
+        gan.eval(), iter([artifacts.fixed]), engine.device, engine.precision
+    )
     assert artifacts.sample(average, 0, text) is None, "nothing can draw yet"
-    for phase, view in ((first, "stage-1"), (second, samples.SAMPLE)):
+    for phase, view in ((first, "stage-1"), (second, generation.SAMPLE)):
         shown = artifacts.sample(average, 1, phase)
         assert shown is not None
         torch.testing.assert_close(shown, views[view])

@@ -1,0 +1,50 @@
+"""A file of prompts, one per line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ganzoo.errors import UsageError
+from ganzoo.text import shortened, words
+
+PROMPT_LIMIT = 1000
+"""Most prompts in a file."""
+FILE_LIMIT = 1 << 20
+"""Largest file in bytes."""
+
+
+def read_prompts(path: Path) -> list[str]:
+    """The prompts of a UTF-8 file without its empty lines. A byte order mark is allowed.
+
+    UsageError, with the line, for a line that is not UTF-8 or has no word.
+    """
+    option = f"--texts {path}"
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{option}: not a file")
+    try:
+        with path.open("rb") as file:
+            data = file.read(FILE_LIMIT + 1)
+        if len(data) > FILE_LIMIT:
+            problem = f"more than {FILE_LIMIT:,} bytes; too long for a list of prompts"
+            raise UsageError(f"{option}: {problem}")
+        text = data.decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"{option}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        number = error.object[: error.start].count(b"\n") + 1
+        problem = f"line {number} is not UTF-8; save the file in that encoding"
+        raise UsageError(f"{option}: {problem}") from None
+    prompts = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        prompt = line.strip()
+        if not prompt:
+            continue
+        if not words(prompt):
+            problem = f"no word in line {number}, {shortened(prompt)!r}"
+            raise UsageError(f"{option}: {problem}; letters or digits are needed")
+        prompts.append(prompt)
+    if not 0 < len(prompts) <= PROMPT_LIMIT:
+        raise UsageError(
+            f"{option}: {len(prompts):,} prompts; give 1 to {PROMPT_LIMIT:,}, one per line"
+        )
+    return prompts
