@@ -312,7 +312,7 @@ def test_what_is_no_picture(tmp_path: Path, colours: Image.Image) -> None:
     (tmp_path / "cut.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:-300])
     Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "float.tif")
     for name, words in {
-        "note.jpg": "not a picture",
+        "note.jpg": "not a readable image",
         "cut.jpg": "truncated",
         "float.tif": "floating",
         "gone.jpg": "no file",
