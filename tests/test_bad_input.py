@@ -419,7 +419,7 @@ def digits() -> Any:
 def test_shards_beside_other_files(
     digits: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shards, "SHARD", 4)
+    monkeypatch.setattr(shards, "SHARD_ROWS", 4)
     others = {
         name: (tmp_path / name).write_bytes(b"other")
         for name in ("x[1]-train.tar", "x1-000000.tar", "x[1]-0.tar")

@@ -57,7 +57,7 @@ def test_a_folder(model: Any, tmp_path: Path) -> None:
 def test_shards_as_webdataset_reads_them(
     model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shards, "SHARD", 40)
+    monkeypatch.setattr(shards, "SHARD_ROWS", 40)
     shown = bulk.write_bulk(model, tmp_path / "x.tar", 100, seed=7)
     assert shown == str(tmp_path / "x-{000000..000002}.tar")
     assert sorted(path.name for path in tmp_path.iterdir()) == [
@@ -83,7 +83,7 @@ def test_shards_as_webdataset_reads_them(
 def test_going_on_gives_the_same_bytes(
     model: Any, tmp_path: Path, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shards, "SHARD", 40)
+    monkeypatch.setattr(shards, "SHARD_ROWS", 40)
     bulk.write_bulk(model, tmp_path / "whole" / target, 100, seed=7, batch_size=20)
 
     class Stop(Exception):
@@ -97,7 +97,7 @@ def test_going_on_gives_the_same_bytes(
 
         return count
 
-    monkeypatch.setattr(bulk, "EVERY", 0)
+    monkeypatch.setattr(bulk, "RECORD_SECONDS", 0)
     with pytest.raises(Stop):
         bulk.write_bulk(
             model, tmp_path / "cut" / target, 100, seed=7, batch_size=20, progress=stop_at([0])
@@ -126,9 +126,9 @@ def test_more_of_the_same(model: Any, tmp_path: Path) -> None:
     grown = digits(tmp_path / "x")
     assert len(grown) == 50
     assert all(grown[name] == data for name, data in kept.items())
-    with pytest.raises(RunError, match="that is less"):
+    with pytest.raises(RunError, match="that is fewer"):
         bulk.write_bulk(model, tmp_path / "x", 40, seed=7, resume=True)
-    with pytest.raises(RunError, match="begun with seed 7"):
+    with pytest.raises(RunError, match="started with seed 7"):
         bulk.write_bulk(model, tmp_path / "x", 50, seed=8, resume=True)
 
 
@@ -142,14 +142,14 @@ def test_inputs_too_long_to_be_recorded_are_told_apart(model: Any) -> None:
 
 def test_what_is_in_the_way(model: Any, tmp_path: Path) -> None:
     bulk.write_bulk(model, tmp_path / "x", 3, seed=7)
-    with pytest.raises(OutputExists, match="--resume goes on"):
+    with pytest.raises(OutputExists, match="--resume continues"):
         bulk.write_bulk(model, tmp_path / "x", 3, seed=7)
     bulk.write_bulk(model, tmp_path / "x", 3, seed=8, force=True)
     assert origin.read_origin(tmp_path / "x" / "000000.png").seed == 8
-    with pytest.raises(OutputExists, match="more than these"):
+    with pytest.raises(OutputExists, match="it holds other files"):
         bulk.write_bulk(model, tmp_path / "x", 2, seed=8, force=True)
     (tmp_path / "x" / "thesis.txt").write_text("precious")
-    with pytest.raises(OutputExists, match="more than these"):
+    with pytest.raises(OutputExists, match="it holds other files"):
         bulk.write_bulk(model, tmp_path / "x", 3, seed=8, force=True)
     bulk.write_bulk(model, tmp_path / "y.tar", 3, seed=7)
     with pytest.raises(OutputExists):
@@ -217,7 +217,7 @@ def test_memory_does_not_grow(tmp_path: Path) -> None:
     """Ten times the rows, and not a tenth more memory at the peak."""
     code = (
         "import resource, sys; from pathlib import Path; from ganzoo import load; from ganzoo.sampling import bulk; "
-        "bulk.write(load('vanilla-mnist', device='cpu'), Path(sys.argv[1]), int(sys.argv[2]), seed=0); "
+        "bulk.write_bulk(load('vanilla-mnist', device='cpu'), Path(sys.argv[1]), int(sys.argv[2]), seed=0); "
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
 

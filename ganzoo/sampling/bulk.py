@@ -19,11 +19,11 @@ import msgspec
 from ganzoo.errors import GanzooError, OutputExists, RunError
 from ganzoo.files import decode, read, write_json
 from ganzoo.pictures import images
+from ganzoo.sampling import shards
 from ganzoo.sampling.origin import Origin, find_difference
 from ganzoo.sampling.samples import Samples
 from ganzoo.sampling.shards import (
     RECORD,
-    SHARD_ROWS,
     Destination,
     Folder,
     Packed,
@@ -188,12 +188,12 @@ def check_room(path: Path, n: int, force: bool) -> None:
     """OutputExists where files would be replaced without `force`, or mixed with others."""
     record = place_record(path)
     if path.suffix == ".tar":
-        shards = list_shards(path)
-        existing = [*shards.values(), *([record] if os.path.lexists(record) else [])]
+        numbered = list_shards(path)
+        existing = [*numbered.values(), *([record] if os.path.lexists(record) else [])]
         if existing and not force:
             raise OutputExists(existing[0], "choose another name, or give --resume or --force")
-        for number, shard in shards.items():
-            if number * SHARD_ROWS >= n:
+        for number, shard in numbered.items():
+            if number * shards.SHARD_ROWS >= n:
                 raise OutputExists(
                     shard, "more shards than would be replaced; remove them or choose another name"
                 )
