@@ -117,12 +117,12 @@ def load_model(name: str, device: str, precision: str) -> tuple[Model, Path | No
 
 def measure(model: Model, options: EvalOptions) -> Evaluation:
     """Evaluate with a progress bar on a terminal."""
-    from ganzoo.cli.progress import counter
+    from ganzoo.cli.progress import count_parts
     from ganzoo.evaluate import evaluation
 
     if not sys.stderr.isatty():
         return evaluation.evaluate_model(model, options)
-    advance, stop = counter(f"{model.name}: images", None)
+    advance, stop = count_parts(f"{model.name}: images", None)
     try:
         return evaluation.evaluate_model(model, options, advance)
     finally:

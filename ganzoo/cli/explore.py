@@ -86,10 +86,10 @@ def explore(
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not force)):
         raise OutputExists(folder)
 
-    from ganzoo.cli.progress import transfers
+    from ganzoo.cli.progress import show_transfers
     from ganzoo.sampling.model import Model
 
-    with transfers() as progress:
+    with show_transfers() as progress:
         loaded = Model.load(name, device=device, precision=precision, progress=progress)
     for path in _write_views(loaded, folder, views, walk, steps, side, span, given):
         output.data(str(path))

@@ -18,12 +18,12 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Write what makes a model's samples as a program for other runtimes, once it was run and gives the same; prints where."""
-    from ganzoo.cli.progress import transfers
+    from ganzoo.cli.progress import show_transfers
     from ganzoo.porting import export as work
     from ganzoo.sampling.model import Model
 
     work.check(out, kind, force)
-    with transfers() as progress:
+    with show_transfers() as progress:
         loaded = Model.load(model, device="cpu", precision="fp32", progress=progress)
     made = work.export(loaded, out, kind, force=force)
     if as_json:

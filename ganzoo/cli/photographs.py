@@ -211,9 +211,9 @@ def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     if total < 2 or not sys.stderr.isatty():
         yield lambda _: None
         return
-    from ganzoo.cli.progress import counter
+    from ganzoo.cli.progress import count_parts
 
-    advance, finish = counter(what, total)
+    advance, finish = count_parts(what, total)
     try:
         yield advance
     finally:

@@ -1,4 +1,4 @@
-"""Progress at the terminal, by rich; plain lines where there is no terminal."""
+"""Progress at the terminal, drawn by rich; plain lines where there is no terminal."""
 
 from __future__ import annotations
 
@@ -18,46 +18,47 @@ if TYPE_CHECKING:
     from ganzoo.training.log import Plan, Reporter
 
 PLAIN_EVERY = 10.0
+"""Seconds between plain lines."""
 HIDDEN = ("step", "phase", "index", "images_per_second")
 
 
 @contextmanager
 def reporter() -> Iterator[Reporter]:
-    """A reporter for this terminal; of several processes only the first talks."""
+    """A reporter for this terminal; only the first of several processes shows anything."""
     if not is_first():
         from ganzoo.training.log import Silent
 
         yield Silent()
-        return
-    if not sys.stderr.isatty():
+    elif sys.stderr.isatty():
+        bar = Bar()
+        with bar.live:
+            yield bar
+    else:
         yield Plain()
-        return
-    bar = Bar()
-    with bar.live:
-        yield bar
 
 
 def is_first() -> bool:
-    """Whether this is the only process of a run, or the first of several: torchrun and accelerate number them in RANK."""
+    """Whether this is the first process of a run: torchrun and accelerate set RANK."""
     return os.environ.get("RANK", "0") == "0"
 
 
 class Plain:
-    """A line at the start, one every ten seconds or so, one at the end."""
+    """A line at the start, one about every ten seconds, one at the end."""
 
     def __init__(self) -> None:
         self.shown = -PLAIN_EVERY
         self.total = self.before = 0
-        self.begun = time.monotonic()
+        self.started = time.monotonic()
         self.unit = "images"
 
     def start(self, plan: Plan) -> None:
-        self.total, self.before, self.begun = plan.total, plan.resumed_at, time.monotonic()
+        self.total, self.before, self.started = plan.total, plan.resumed_at, time.monotonic()
         self.unit = plan.data.rsplit(" ", 1)[-1]  # "mnist, 60,000 images"
         networks = ", ".join(f"{name} {count:,}" for name, count in plan.parameters.items())
         resumed = f", from step {plan.resumed_at:,}" if plan.resumed_at else ""
         output.say(
-            f"{plan.plugin} on {plan.data}: {plan.total:,} steps{resumed}, seed {plan.seed}, {plan.device}, {plan.precision}"
+            f"{plan.plugin} on {plan.data}: {plan.total:,} steps{resumed}, seed {plan.seed}, "
+            f"{plan.device}, {plan.precision}"
         )
         output.say(f"parameters: {networks}")
 
@@ -65,13 +66,16 @@ class Plain:
         pass
 
     def row(self, row: Mapping[str, Any]) -> None:
-        now = time.monotonic()
-        if now - self.shown >= PLAIN_EVERY or row["step"] == self.total:
+        now, step = time.monotonic(), row["step"]
+        if now - self.shown >= PLAIN_EVERY or step == self.total:
             self.shown = now
-            rate = f"{row['images_per_second']:,.0f} {self.unit}/s"
-            output.say(
-                f"step {row['step']:,}/{self.total:,}  {rate}  {figures(row)}  {self.left(row['step'])} left"
+            parts = (
+                f"step {step:,}/{self.total:,}",
+                f"{row['images_per_second']:,.0f} {self.unit}/s",
+                format_values(row),
+                f"{self.left(step)} left",
             )
+            output.say("  ".join(parts))
 
     def note(self, text: str) -> None:
         output.say(text)
@@ -80,13 +84,13 @@ class Plain:
         pass
 
     def left(self, step: int) -> str:
-        """Time to go at the pace of this sitting."""
-        made = max(1, step - self.before)
-        return clock((time.monotonic() - self.begun) / made * (self.total - step))
+        """Remaining time at the pace of this session."""
+        steps = max(1, step - self.before)
+        return format_clock((time.monotonic() - self.started) / steps * (self.total - step))
 
 
 class Bar(Plain):
-    """A bar with step, rate and time left; below it the losses and scores."""
+    """A bar with step, rate and remaining time; below it losses and scores."""
 
     def __init__(self) -> None:
         from rich.console import Console, Group
@@ -117,14 +121,13 @@ class Bar(Plain):
 
     def row(self, row: Mapping[str, Any]) -> None:
         rate = f"{row['images_per_second']:,.0f} {self.unit}/s"
-        self.progress.update(
-            self.task, completed=row["step"], rate=rate, left=f"{self.left(row['step'])} left"
-        )
-        self.losses.plain = figures(row)
+        left = f"{self.left(row['step'])} left"
+        self.progress.update(self.task, completed=row["step"], rate=rate, left=left)
+        self.losses.plain = format_values(row)
 
 
-def figures(row: Mapping[str, Any]) -> str:
-    """Losses and scores of a log row, short."""
+def format_values(row: Mapping[str, Any]) -> str:
+    """Losses and scores of a log row."""
     return "  ".join(
         f"{key.removeprefix('loss/')} {value:.3f}"
         for key, value in row.items()
@@ -132,14 +135,17 @@ def figures(row: Mapping[str, Any]) -> str:
     )
 
 
-def clock(seconds: float) -> str:
+def format_clock(seconds: float) -> str:
     """h:mm:ss."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
-def counter(what: str, total: int | None) -> tuple[Callable[[int], None], Callable[[], None]]:
-    """A plain bar: what to call after each part, and at the end. `total` None: nobody knows."""
+def count_parts(what: str, total: int | None) -> tuple[Callable[[int], None], Callable[[], None]]:
+    """A bar over parts: functions to call after each part and at the end.
+
+    `total`: None where it is unknown.
+    """
     from rich.console import Console
     from rich.progress import Progress
 
@@ -150,53 +156,51 @@ def counter(what: str, total: int | None) -> tuple[Callable[[int], None], Callab
 
 
 @contextmanager
-def transfers() -> Iterator[Callable[[str, int, int | None], None]]:
-    """A bar for each file that comes from the Hub, from its first bytes on; nothing where there is no terminal."""
-    bars: list[Progress] = []
+def show_transfers() -> Iterator[Callable[[str, int, int | None], None]]:
+    """A bar for each file from the Hub; nothing where there is no terminal.
+
+    Gives a function of (file, further bytes, total bytes).
+    """
+    bar: Progress | None = None
     tasks: dict[str, Any] = {}
 
-    def tell(file: str, more: int, total: int | None) -> None:
+    def advance(file: str, more: int, total: int | None) -> None:
+        nonlocal bar
         if not sys.stderr.isatty():
             return
-        if not bars:
-            bars.append(_transfer())
+        if bar is None:
+            bar = _start_transfer_bar()
         if file not in tasks:
-            tasks[file] = bars[0].add_task(file, total=total)
-        bars[0].update(tasks[file], advance=more, total=total)
+            tasks[file] = bar.add_task(file, total=total)
+        bar.update(tasks[file], advance=more, total=total)
 
     try:
-        yield tell
+        yield advance
     finally:
-        for bar in bars:
+        if bar is not None:
             bar.stop()
 
 
-def _transfer() -> Progress:
+def _start_transfer_bar() -> Progress:
+    """Imports rich, which only a transfer needs."""
+    from rich import progress
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
+    bar = progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.DownloadColumn(),
+        progress.TransferSpeedColumn(),
+        progress.TimeRemainingColumn(),
+        console=Console(stderr=True),
     )
-    bar = Progress(*columns, console=Console(stderr=True))
     bar.start()
     return bar
 
 
 @contextmanager
-def waiting(text: str) -> Iterator[None]:
-    """A sign of life at a terminal while something takes its time."""
+def show_spinner(text: str) -> Iterator[None]:
+    """A spinner at a terminal while something takes its time."""
     if not sys.stderr.isatty():
         yield
         return

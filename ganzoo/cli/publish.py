@@ -59,7 +59,7 @@ def publish(
             "a model and --repo-id are needed: ganzoo publish ./runs/my-gan --repo-id me/my-gan"
         )
 
-    from ganzoo.cli.progress import waiting
+    from ganzoo.cli.progress import show_spinner
     from ganzoo.release import prepare
     from ganzoo.zoo.source import pull
 
@@ -70,7 +70,7 @@ def publish(
     if dry_run:
         _dry(source, repo_id, story, training)
         return
-    with waiting(f"publishing {repo_id}"):
+    with show_spinner(f"publishing {repo_id}"):
         done = prepare.publish(
             source, repo_id, story=story, training=training, private=private, tag=tag
         )

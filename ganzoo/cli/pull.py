@@ -26,10 +26,10 @@ def pull(
     ] = False,
 ) -> None:
     """Fetch a model's files if they are not here yet, check them, and print the folder they lie in."""
-    from ganzoo.cli.progress import transfers
+    from ganzoo.cli.progress import show_transfers
     from ganzoo.zoo import source
 
-    with transfers() as progress:
+    with show_transfers() as progress:
         pulled = source.pull(name, refresh=True, training=training, progress=progress)
     where = f", commit {pulled.commit[:12]}" if pulled.commit else ""
     checked = f", {pulled.files} files checked" if pulled.files else ""

@@ -362,7 +362,7 @@ def test_a_folder_gives_its_name_to_the_default_target(
 
 
 def test_a_clock() -> None:
-    assert [progress.clock(s) for s in (0, 59.6, 3600 * 30 + 61)] == [
+    assert [progress.format_clock(s) for s in (0, 59.6, 3600 * 30 + 61)] == [
         "0:00:00",
         "0:01:00",
         "30:01:01",

@@ -71,7 +71,7 @@ def test_plain_lines_are_rare_and_the_last_one_is_shown(
 def test_time_left_counts_this_sitting_alone(tmp_path: Path) -> None:
     shown = Plain()
     shown.start(plan(tmp_path, resumed_at=90))
-    shown.begun -= 60  # a minute for five steps
+    shown.started -= 60  # a minute for five steps
     assert shown.left(95) == "0:01:00"
 
 
