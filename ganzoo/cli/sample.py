@@ -237,7 +237,6 @@ def run_request(request: Request) -> str:
     return written
 
 
-<<<<<<< HEAD
 def format_command(name: str, n: int, seed: int, request: Request) -> str:
     """The command that generates the same samples."""
     command = ["ganzoo", "sample", name, "--n", str(n), "--seed", str(seed)]
@@ -256,25 +255,12 @@ def format_command(name: str, n: int, seed: int, request: Request) -> str:
         if value not in (None, "auto"):
             command += [f"--{key}", str(value)]
     return shlex.join(command)
-=======
-def _loaded(name: str, asked: Asked) -> Model:
-    from ganzoo.cli.progress import show_transfers
-    from ganzoo.sampling import samples
-    from ganzoo.sampling.model import Model
-
-    started()
-    with show_transfers() as progress:
-        model = Model.load(name, device=asked.device, precision=asked.precision, progress=progress)
-    samples.check_names(model.inputs, asked.inputs)
-    return model
->>>>>>> 246321d (A test that Python, commands, TOML and records have the same options; progress: telling names, plain words)
 
 
 @contextmanager
 def show_progress(count: int) -> Iterator[Callable[[int], None] | None]:
     """A progress bar for many samples at a terminal."""
     if count < BAR_FROM or not sys.stderr.isatty():
-<<<<<<< HEAD
         yield None
         return
     from ganzoo.cli.progress import count_parts
@@ -284,12 +270,6 @@ def show_progress(count: int) -> Iterator[Callable[[int], None] | None]:
         yield advance
     finally:
         finish()
-=======
-        return None, lambda: None
-    from ganzoo.cli.progress import count_parts
-
-    return count_parts("sampling", count)
->>>>>>> 246321d (A test that Python, commands, TOML and records have the same options; progress: telling names, plain words)
 
 
 command = sample

@@ -130,7 +130,7 @@ def test_a_call_wins_over_its_file(tmp_path: Path) -> None:
 def test_the_command_repeats_what_was_asked_for() -> None:
     recipe = Recipe(
         plugin="dcgan",
-        data="/home/me/faces",
+        data="/somewhere/faces",
         data_root="/data",
         only="cat",
         augment=["color", "cutout"],
