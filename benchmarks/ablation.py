@@ -1,12 +1,15 @@
-"""The parts of StackGAN taken away one by one, in short runs of equal length (Zhang et al. 2017, table 2, on other data).
+"""The parts of StackGAN taken away one by one, in short runs of equal length (Zhang et al. 2017,
+table 2, on other data).
 
     python benchmarks/ablation.py --data anime-split --word hair --out ablation
 
-One stage alone draws 32 pixels directly; two stages draw 16, then 32. All runs have the same seed, the same vectors of sentences,
-learnt once, and as many steps of pictures in all: a single stage is given those of both. All learn from the same pictures of 32
-pixels, squares of 2 x 2 of 64. FID is to those of the train split, with the extractor given; R-precision and words as in
-benchmarks/sentences.py, on captions of the test split. A finished run in --out is measured as it is. Ends with a line of JSON
-for each run, and one for real pictures. With --steps 1000, 25 minutes on two cores with bf16.
+One stage alone draws 32 pixels directly; two stages draw 16, then 32. All runs have the same seed,
+the same vectors of sentences, learnt once, and as many steps of pictures in all: a single stage is
+given those of both. All learn from the same pictures of 32 pixels, squares of 2 x 2 of 64. FID is
+to those of the train split, with the extractor given; R-precision and words as in
+benchmarks/sentences.py, on captions of the test split. A finished run in --out is measured as it
+is. Ends with a line of JSON for each run, and one for real pictures. With --steps 1000, 25 minutes
+on two cores with bf16.
 """
 
 from __future__ import annotations
@@ -35,8 +38,13 @@ from ganzoo.training.run import train
 
 SIDE, EACH, BATCH = 32, 5, 250
 NETWORKS: dict[str, Any] = {
-    "latent": 64, "condition": 64, "compressed": 64, "blocks": 2, "generator_width": 32, "discriminator_width": 32,
-}  # fmt: skip
+    "latent": 64,
+    "condition": 64,
+    "compressed": 64,
+    "blocks": 2,
+    "generator_width": 32,
+    "discriminator_width": 32,
+}
 
 
 @dataclass(frozen=True)
@@ -124,9 +132,15 @@ def trained(variant: Variant, asked: argparse.Namespace, data: Path) -> Path:
     }
     sizes = {"stage1": SIDE, "size": 2 * SIDE} if single else {"stage1": SIDE // 2, "size": SIDE}
     return train(
-        "stackgan", str(data), settings={**NETWORKS, **sizes, **steps, **variant.settings}, out=out, seed=asked.seed,
-        sample_every=10 * asked.steps, augment=("translation", "cutout"), force=True,
-    )  # fmt: skip
+        "stackgan",
+        str(data),
+        settings={**NETWORKS, **sizes, **steps, **variant.settings},
+        out=out,
+        seed=asked.seed,
+        sample_every=10 * asked.steps,
+        augment=("translation", "cutout"),
+        force=True,
+    )
 
 
 def observed(shown: Told, extractor: extractors.Extractor) -> Observed:

@@ -1,10 +1,11 @@
-"""How often a model makes the class that it is asked for, read by a classifier that is trained apart (benchmarks/reader.py).
+"""How often a model makes the class that it is asked for, read by a classifier that is trained
+apart (benchmarks/reader.py).
 
     python benchmarks/asked_class.py cgan-mnist --data mnist --data-root DATA
-    python benchmarks/asked_class.py runs/seed-0 runs/seed-1 runs/seed-2 --data mnist --data-root DATA
+    python benchmarks/asked_class.py runs/0 runs/1 runs/2 --data mnist --data-root DATA
 
-1,000 samples of each class are read. Of several runs all are printed, and the median is told. Ends with the manifest's metrics
-of that one as JSON.
+1,000 samples of each class are read. Of several runs all are printed, and the median is told. Ends
+with the manifest's metrics of that one as JSON.
 """
 
 from __future__ import annotations
@@ -33,9 +34,8 @@ def right(name: str, judge: reader.Reader, seed: int) -> torch.Tensor:
         f"{judge.classes[a]} read as {judge.classes[b]} {n} times" for (a, b), n in lost
     )
     shares = (told == labels).view(-1, EACH).float().mean(1)
-    print(
-        f"{name}: {100 * float(shares.mean()):.2f} %, worst class {100 * float(shares.min()):.1f} %; most often {wrong}"
-    )
+    mean, least = 100 * float(shares.mean()), 100 * float(shares.min())
+    print(f"{name}: {mean:.2f} %, worst class {least:.1f} %; most often {wrong}")
     return shares
 
 

@@ -1,4 +1,5 @@
-"""How often each class comes out of a model, read by a classifier that is trained apart from it (benchmarks/reader.py).
+"""How often each class comes out of a model, read by a classifier that is trained apart from it
+(benchmarks/reader.py).
 
     python benchmarks/class_balance.py dcgan-mnist --data mnist --data-root DATA
 

@@ -1,10 +1,12 @@
-"""What an InfoGAN's codes have come to mean on digits, with an independent classifier (benchmarks/reader.py).
+"""What an InfoGAN's codes have come to mean on digits, with an independent classifier
+(benchmarks/reader.py).
 
     python benchmarks/codes.py runs/seed-0 runs/seed-1 runs/seed-2 --data mnist --data-root DATA
 
-The figures are those of `ganzoo eval --figures codes` (ganzoo/evaluate/codes.py), of 10,000 samples: how often
-the first category agrees with the predicted class, and what each number changes. Of several runs all are
-printed; the metrics, printed last as JSON, are those of the run with the median agreement.
+The figures are those of `ganzoo eval --figures codes` (ganzoo/evaluate/codes.py), of 10,000
+samples: how often the first category agrees with the predicted class, and what each number changes.
+Of several runs all are printed; the metrics, printed last as JSON, are those of the run with the
+median agreement.
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
 """How near the colours of pictures come to the truth, and how strong they are.
 
-    python benchmarks/colorize.py colorizer-landscapes ./runs/regression --data landscapes --out colorize
+    python benchmarks/colorize.py colorizer-landscapes ./runs/x --data landscapes --out colorize
 
-Every picture of the test split (folders train/ and test/ in the data) is turned grey and coloured by each model. Beside the
-models stands the grey copy: L of Lab alone. Figures are means over pictures: PSNR of RGB in dB, the distance of a and b from the
-true ones, and chroma, all in units of Lab; the grey copy's distance is the chroma of the truth. Writes into --out `beside.png`,
-a picture a row: grey, each model, the truth (these are pictures of the data set). Ends with the metrics of the first model,
-and those of the others by name, as JSON. Half a minute for 400 pictures of 64 pixels and two models.
+Every picture of the test split (folders train/ and test/ in the data) is turned grey and coloured
+by each model. Beside the models stands the grey copy: L of Lab alone. Figures are means over
+pictures: PSNR of RGB in dB, the distance of a and b from the true ones, and chroma, all in units of
+Lab; the grey copy's distance is the chroma of the truth. Writes into --out `beside.png`, a picture
+a row: grey, each model, the truth (these are pictures of the data set). Ends with the metrics of
+the first model, and those of the others by name, as JSON. Half a minute for 400 pictures of 64
+pixels and two models.
 """
 
 from __future__ import annotations
@@ -129,10 +131,10 @@ def main() -> None:
     found = {name: whole(pictures, truth) for name, pictures in made.items()}
     for name, values in found.items():
         shown = "  ".join(f"{key} {value:6.2f}" for key, value in values.items())
-        print(
-            f"{name:>32}  {shown}  {100 * values['chroma'] / found[TRUTH]['chroma']:3.0f} % of the truth's"
-        )
-    protocol = f"{len(truth):,} pictures of the {asked.split} split at {size} pixels, in 8 bits; means over pictures"
+        strength = 100 * values["chroma"] / found[TRUTH]["chroma"]
+        print(f"{name:>32}  {shown}  {strength:3.0f} % of the truth's")
+    count = f"{len(truth):,} pictures of the {asked.split} split at {size} pixels"
+    protocol = f"{count}, in 8 bits; means over pictures"
     listed = metrics(found, asked.models[0], protocol, command(parser, asked, asked.models))
     print(json.dumps(listed, indent=2))
     if asked.json:

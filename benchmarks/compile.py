@@ -1,8 +1,10 @@
-"""What `--compile` gains in training: eager and compiled steps of one plugin in turn, on made-up pictures.
+"""What `--compile` gains in training: eager and compiled steps of one plugin in turn, on made-up
+pictures.
 
     python benchmarks/compile.py dcgan --rounds 8
 
-On a CPU, seconds are those that one thread computes, which a busy machine does not stretch. The first compiled step is apart.
+On a CPU, seconds are those that one thread computes, which a busy machine does not stretch. The
+first compiled step is apart.
 """
 
 from __future__ import annotations

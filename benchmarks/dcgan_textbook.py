@@ -1,11 +1,14 @@
-"""The 64-pixel DCGAN the way tutorials write it (eager, float32, contiguous) against ganzoo, in turn in one run.
+"""The 64-pixel DCGAN the way tutorials write it (eager, float32, contiguous) against ganzoo, in
+turn in one run.
 
-python benchmarks/dcgan_textbook.py sample                   dcgan-celeba, 64 at a time, 8-bit pictures in memory
-python benchmarks/dcgan_textbook.py files                    the same, every picture a PNG on disk
-python benchmarks/dcgan_textbook.py train --data FOLDER      a step of training with data loading; noise pictures without --data
+python benchmarks/dcgan_textbook.py sample                   dcgan-celeba, 64 at a time, 8-bit
+pictures in memory python benchmarks/dcgan_textbook.py files                    the same, every
+picture a PNG on disk python benchmarks/dcgan_textbook.py train --data FOLDER      a step of
+training with data loading; noise pictures without --data
 
-Both sides use the same networks and the same batch. The ratio is the median over rounds that alternate. `--threads 1` compares
-CPU time of the process on one thread, which other work on the machine does not touch.
+Both sides use the same networks and the same batch. The ratio is the median over rounds that
+alternate. `--threads 1` compares CPU time of the process on one thread, which other work on the
+machine does not touch.
 """
 
 from __future__ import annotations
@@ -56,7 +59,8 @@ def textbook_files(generator: nn.Module, n: int, folder: Path) -> None:
 
 
 class Textbook:
-    """The loop of the tutorials: real, fake, discriminator step; generator step on the same fakes."""
+    """The loop of the tutorials: real, fake, discriminator step; generator step on the same
+    fakes."""
 
     def __init__(self, data: Any, batch: int) -> None:
         plugin = get("dcgan")
@@ -235,9 +239,12 @@ def main() -> None:
         if clock is time.process_time
         else f"{torch.get_num_threads()} threads"
     )
-    print(f"{asked.what}, {kind}: textbook {n / median(a for a, _ in times):,.0f} images/s, "
-          f"ganzoo {n / median(b for _, b in times):,.0f} images/s, ratio {median(a / b for a, b in times):.2f} "
-          f"(from {min(a / b for a, b in times):.2f} to {max(a / b for a, b in times):.2f})")  # fmt: skip
+    print(
+        f"{asked.what}, {kind}: textbook {n / median(a for a, _ in times):,.0f} images/s, "
+        f"ganzoo {n / median(b for _, b in times):,.0f} images/s, "
+        f"ratio {median(a / b for a, b in times):.2f} "
+        f"(from {min(a / b for a, b in times):.2f} to {max(a / b for a, b in times):.2f})"
+    )
 
 
 if __name__ == "__main__":

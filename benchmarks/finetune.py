@@ -1,17 +1,21 @@
-"""Few pictures: training from scratch against fine-tuning at equal steps, measured on pictures that neither has seen.
+"""Few pictures: training from scratch against fine-tuning at equal steps, measured on pictures that
+neither has seen.
 
     python benchmarks/finetune.py --data anime-faces-64.zip --out runs/few
 
-The pictures are put in an order by --seed: the first 500 are trained on, the next half teach the extractor, the rest are held
-out and measured against. Fakes are those of each run's averaged generator.
+The pictures are put in an order by --seed: the first 500 are trained on, the next half teach the
+extractor, the rest are held out and measured against. Fakes are those of each run's averaged
+generator.
 
-- KID: unbiased squared MMD with the kernel (x.y / d + 1)^3 (Binkowski et al. 2018), in the features of a small network that
-  was trained to tell by how many quarters a picture is turned (Gidaris et al. 2018), standardised. The extractor is not
-  Inception: figures compare within this table and with nothing else. Beside it: the deviation over ten disjoint parts.
-- nearest: RMS difference in grey levels from a fake to the nearest training picture or its mirror image, median; divided by
-  the same for held-out pictures. Far below 1 would mean that training pictures are copied.
+- KID: unbiased squared MMD with the kernel (x.y / d + 1)^3 (Binkowski et al. 2018), in the features
+of a small network that was trained to tell by how many quarters a picture is turned (Gidaris et al.
+2018), standardised. The extractor is not Inception: figures compare within this table and with
+nothing else. Beside it: the deviation over ten disjoint parts. - nearest: RMS difference in grey
+levels from a fake to the nearest training picture or its mirror image, median; divided by the same
+for held-out pictures. Far below 1 would mean that training pictures are copied.
 
-The rows `held out` and `trained on` say what real pictures get. A finished run in --out is measured as it is.
+The rows `held out` and `trained on` say what real pictures get. A finished run in --out is measured
+as it is.
 """
 
 from __future__ import annotations
@@ -41,7 +45,8 @@ BATCH, EPOCHS, PARTS = 64, 12, 10
 
 
 class Turned(nn.Module):
-    """Images (n, channels, side, side) in [-1, 1] -> logits of four rotations; `features` (n, 128)."""
+    """Images (n, channels, side, side) in [-1, 1] -> logits of four rotations; `features` (n,
+    128)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -114,7 +119,8 @@ def spread(real: Tensor, fake: Tensor) -> float:
 
 
 def nearest(images: Tensor, known: Tensor) -> float:
-    """Median RMS difference, in grey levels of 255, from a picture to the nearest known one or its mirror image."""
+    """Median RMS difference, in grey levels of 255, from a picture to the nearest known one or
+    its mirror image."""
     both = torch.cat([known, known.flip(3)]).flatten(1)
     least = torch.cat(
         [torch.cdist(part.flatten(1), both).min(dim=1).values for part in images.split(500)]
@@ -138,12 +144,18 @@ def written(entries: list[files.DataFile], folder: Path) -> Path:
 def variants(
     asked: argparse.Namespace, plugin: str, config: dict[str, Any]
 ) -> dict[str, Callable[[Path], Path]]:
-    """Runs by name: the same networks, settings, steps, batch and seed; only the beginning and the options differ."""
+    """Runs by name: the same networks, settings, steps, batch and seed; only the beginning and
+    the options differ."""
     few = str(asked.out / "few")
     common: dict[str, Any] = {
-        "steps": asked.steps, "seed": asked.seed, "device": asked.device, "sample_every": 0, "checkpoint_every": 0, "force": True,
+        "steps": asked.steps,
+        "seed": asked.seed,
+        "device": asked.device,
+        "sample_every": 0,
+        "checkpoint_every": 0,
+        "force": True,
         "batch_size": asked.batch_size,
-    }  # fmt: skip
+    }
 
     def scratch(**more: Any) -> Callable[[Path], Path]:
         return lambda out: ganzoo.train(plugin, few, out=out, settings=config, **common, **more)
@@ -223,8 +235,9 @@ def main() -> None:
     real, far = features(held), nearest(held, known)
     share = accuracy(model, held[:500])
     protocol = (
-        f"KID against {len(held):,} held-out pictures, {asked.samples:,} samples from seed {asked.seed}; features of a rotation "
-        f"network trained on {len(lessons):,} others ({100 * share:.1f} % of held-out turns right); {asked.pictures} pictures "
+        f"KID against {len(held):,} held-out pictures, {asked.samples:,} samples from seed "
+        f"{asked.seed}; features of a rotation network trained on {len(lessons):,} others "
+        f"({100 * share:.1f} % of held-out turns right); {asked.pictures} pictures "
         f"trained on, {asked.steps:,} steps, seed {asked.seed}"
     )
     print(

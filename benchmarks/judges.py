@@ -1,5 +1,5 @@
-"""Who judges pictures drawn for sentences: a matcher that ranks captions, and a classifier that reads a word. Both are learnt
-from the train split alone, apart from any model."""
+"""Who judges pictures drawn for sentences: a matcher that ranks captions, and a classifier that
+reads a word. Both are learnt from the train split alone, apart from any model."""
 
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ class Ranker:
 
     @torch.inference_mode()
     def ranked(self, pictures: Tensor, tokens: Tensor) -> Tensor:
-        """How well each of the sentences fits each picture; pictures in [-1, 1] of the first stage's size, or larger."""
+        """How well each of the sentences fits each picture; pictures in [-1, 1] of the first
+        stage's size, or larger."""
         small = F.avg_pool2d(pictures, pictures.shape[-1] // self.config.stage1)
         meaning = self.sentence(tokens)
         return torch.cat([self.matcher(part, meaning) for part in small.split(500)], dim=1)
@@ -94,19 +95,22 @@ class Reader:
         return torch.cat([self.network(part).argmax(dim=1) for part in pictures.split(500)])
 
     def right(self, pictures: Tensor, captions: Sequence[str]) -> Tensor:
-        """Of pictures whose caption has a known word, how many there may be: whether it is the one that is read, bool."""
+        """Of pictures whose caption has a known word, how many there may be: whether it is the
+        one that is read, bool."""
         wanted = [word_before(caption, self.before) for caption in captions]
         known = [place for place, word in enumerate(wanted) if word in self.words]
         if not known:
             raise SystemExit(
-                f"no caption has one of the words that were learnt before {self.before!r}: {', '.join(self.words)}"
+                f"no caption has one of the words that were learnt before {self.before!r}: "
+                f"{', '.join(self.words)}"
             )
         labels = torch.tensor([self.words.index(wanted[place] or "") for place in known])
         return self.read(pictures[known]) == labels
 
 
 def word_before(caption: str, word: str) -> str | None:
-    """ "pink" of "a girl with pink hair"; `word` may be several, as in "hair,eyes", of which the first found counts."""
+    """ "pink" of "a girl with pink hair"; `word` may be several, as in "hair,eyes", of which the
+    first found counts."""
     found = re.search(rf"(\w+)\s+({'|'.join(map(re.escape, word.split(',')))})\b", caption.lower())
     return found[1] if found else None
 
@@ -175,7 +179,8 @@ def reader(train: Told, word: str, steps: int, seed: int) -> Reader:
     words = tuple(sorted(name for name, count in Counter(found).items() if name and count >= LEAST))
     if len(words) < 2:
         raise SystemExit(
-            f"--word {word}: captions have {len(words)} different words before it; 2 are needed at least"
+            f"--word {word}: captions have {len(words)} different words before it; "
+            "2 are needed at least"
         )
     kept = [place for place, name in enumerate(found) if name in words]
     part = Told(train.pictures[kept], [(str(words.index(found[place] or "")),) for place in kept])
@@ -197,8 +202,9 @@ def reader(train: Told, word: str, steps: int, seed: int) -> Reader:
 def precision(
     judge: Ranker, pictures: Tensor, asked: Sequence[str], groups: list[tuple[str, ...]], seed: int
 ) -> float:
-    """R-precision of `pictures`, each drawn for its caption in `asked`; `groups`: all captions of the pictures these are of.
-    Captions that are read alike count as one. SystemExit where there are too few to rank among."""
+    """R-precision of `pictures`, each drawn for its caption in `asked`; `groups`: all captions
+    of the pictures these are of. Captions that are read alike count as one. SystemExit where
+    there are too few to rank among."""
     sets = [{tuple(line) for line in judge.tokens(group).tolist()} for group in groups]
     every = sorted(set().union(*sets))
     place, draw = {one: number for number, one in enumerate(every)}, np.random.default_rng(seed)
@@ -209,7 +215,8 @@ def precision(
         others = sorted(set(every) - set().union(*(akin[one] for one in own)))
         if len(others) < AMONG - 1:
             raise SystemExit(
-                f"R-precision ranks {AMONG - 1} captions beside a picture's own; there are {len(others)} others"
+                f"R-precision ranks {AMONG - 1} captions beside a picture's own; "
+                f"there are {len(others)} others"
             )
         drawn = draw.choice(len(others), AMONG - 1, replace=False)
         best = fits[[place[others[other]] for other in drawn], number].max()

@@ -1,7 +1,8 @@
-"""Peak memory: of sampling into .tar shards, for several numbers of samples, or of a command; each in a process of its own.
+"""Peak memory: of sampling into .tar shards, for several numbers of samples, or of a command; each
+in a process of its own.
 
-python benchmarks/memory.py dcgan-mnist 10000 1000000
-python benchmarks/memory.py --command train cgan --data mnist --steps 60 --out runs/memory --force
+python benchmarks/memory.py dcgan-mnist 10000 1000000 python benchmarks/memory.py --command train
+cgan --data mnist --steps 60 --out runs/memory --force
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""By how much the fast path (bf16 where native, folded, channels-last) moves pictures from plain float32.
+"""By how much the fast path (bf16 where native, folded, channels-last) moves pictures from plain
+float32.
 
 python benchmarks/precision.py dcgan-celeba
 """

@@ -1,5 +1,6 @@
-"""`ganzoo pull`, its checks included, against `hf download` of the same files; and a cached, pinned model against a typer
-application that hashes the same bytes. In turn, medians; the Hub is a process on loopback.
+"""`ganzoo pull`, its checks included, against `hf download` of the same files; and a cached, pinned
+model against a typer application that hashes the same bytes. In turn, medians; the Hub is a process
+on loopback.
 
 python benchmarks/pull.py
 """
@@ -68,9 +69,8 @@ def compare(name: str, bar: float, ours: Callable[[], float], base: Callable[[],
     ours(), base()  # what they read is in memory from here on
     times = [(ours(), base()) if number % 2 else (base(), ours())[::-1] for number in range(ROUNDS)]
     ratio = median(a / b for a, b in times)
-    print(
-        f"{name:<32}{median(a for a, _ in times):>7.2f}s{median(b for _, b in times):>7.2f}s{ratio:>8.2f}{bar:>7}"
-    )
+    first, second = (median(column) for column in zip(*times, strict=True))
+    print(f"{name:<32}{first:>7.2f}s{second:>7.2f}s{ratio:>8.2f}{bar:>7}")
 
 
 def measure(folder: Path, endpoint: str) -> None:

@@ -1,9 +1,10 @@
-"""The classifier that reads samples for the other benchmarks. It is trained apart, on the train split alone, and tested on the
-test split.
+"""The classifier that reads samples for the other benchmarks. It is trained apart, on the train
+split alone, and tested on the test split.
 
-    python benchmarks/reader.py --data fashion-mnist --data-root DATA --out fashion-reader.safetensors
+    python benchmarks/reader.py --data fashion-mnist --data-root DATA --out reader.safetensors
 
-`--reader FILE` of the other benchmarks takes the file; without it they train one. About five minutes on a core.
+`--reader FILE` of the other benchmarks takes the file; without it they train one. About five
+minutes on a core.
 """
 
 from __future__ import annotations
@@ -93,16 +94,15 @@ def tell(metrics: list[dict[str, Any]], path: Path | None) -> None:
 
 
 def median(shares: dict[str, float]) -> tuple[str, str]:
-    """Of training seeds, by name: the median one, and what a protocol says of the choice; told where there is one."""
+    """Of training seeds, by name: the median one, and what a protocol says of the choice; told
+    where there is one."""
     ordered = sorted(shares, key=lambda name: shares[name])
     name = ordered[len(ordered) // 2]
     if len(ordered) == 1:
         return name, ""
     print(f"median: {name}")
-    return (
-        name,
-        f"; the median of {len(ordered)} training seeds ({', '.join(f'{shares[one]:.4f}' for one in ordered)})",
-    )
+    values = ", ".join(f"{shares[one]:.4f}" for one in ordered)
+    return name, f"; the median of {len(ordered)} training seeds ({values})"
 
 
 def asked_for(asked: argparse.Namespace) -> Reader:

@@ -14,7 +14,8 @@ UNTOLD = ("json", "data_root")
 def command(
     parser: argparse.ArgumentParser, asked: argparse.Namespace, models: Sequence[str]
 ) -> str:
-    """With the options that are not as they are by default; `models` are the arguments without a name."""
+    """With the options that are not as they are by default; `models` are the arguments without a
+    name."""
     words = ["python", f"benchmarks/{parser.prog}", *(Path(model).name for model in models)]
     for name, value in vars(asked).items():
         if name in UNTOLD or name in ("model", "models") or value == parser.get_default(name):

@@ -1,10 +1,12 @@
-"""Do the figures of an extractor notice what is wrong with pictures? Real ones, spoilt in known ways, against real ones.
+"""Do the figures of an extractor notice what is wrong with pictures? Real ones, spoilt in known
+ways, against real ones.
 
     python benchmarks/sensitivity.py mnist fashion-mnist cifar10 celeba --data-root DATA
 
-Of each set's train split, two disjoint draws of --pictures are compared: the second as it is, with noise (deviation 25 and 50
-of 255), blurred (Gaussian, deviation 1 pixel), 20 pictures again and again, and the first half of the classes alone. A good
-extractor gives the first row the smallest FID, more for more noise, less recall where something is missing.
+Of each set's train split, two disjoint draws of --pictures are compared: the second as it is, with
+noise (deviation 25 and 50 of 255), blurred (Gaussian, deviation 1 pixel), 20 pictures again and
+again, and the first half of the classes alone. A good extractor gives the first row the smallest
+FID, more for more noise, less recall where something is missing.
 """
 
 from __future__ import annotations

@@ -1,21 +1,25 @@
-"""How well pictures fit the sentences they were drawn for, and how sharp they are, on the captions of the test split.
+"""How well pictures fit the sentences they were drawn for, and how sharp they are, on the captions
+of the test split.
 
     python benchmarks/sentences.py stackgan-anime --data anime-split --word hair
 
-R-precision (Xu et al. 2018): a matcher of sentences and pictures, learnt from the train split alone and apart from the model,
-ranks the caption of a picture among 100; the share of pictures whose own caption comes first. The 99 others are all different,
-and of pictures that share no caption with this one; chance is 0.01. Where some captions are more common than others, pictures
-that pay no heed to theirs are right more often than that: what drawn pictures get for each other's captions stands beside.
+R-precision (Xu et al. 2018): a matcher of sentences and pictures, learnt from the train split alone
+and apart from the model, ranks the caption of a picture among 100; the share of pictures whose own
+caption comes first. The 99 others are all different, and of pictures that share no caption with
+this one; chance is 0.01. Where some captions are more common than others, pictures that pay no heed
+to theirs are right more often than that: what drawn pictures get for each other's captions stands
+beside.
 
---word hair: a classifier learns which word stands before "hair" in the captions of real pictures, and reads it in drawn ones;
-the share that is as asked stands beside the share of real pictures of the test split that are read as their captions say, for
-captions are noisy.
+--word hair: a classifier learns which word stands before "hair" in the captions of real pictures,
+and reads it in drawn ones; the share that is as asked stands beside the share of real pictures of
+the test split that are read as their captions say, for captions are noisy.
 
-Sharpness: the variance of the Laplacian of brightness (Pech-Pacheco et al. 2000), beside that of real pictures; of the first
-stage, enlarged by bicubic interpolation.
+Sharpness: the variance of the Laplacian of brightness (Pech-Pacheco et al. 2000), beside that of
+real pictures; of the first stage, enlarged by bicubic interpolation.
 
-One picture is drawn for a caption of each picture of the test split, --each times. The matcher sees all pictures at the size of
-the first stage, the classifier at that of the second. Ends with the manifest's metrics as JSON. About ten minutes on two cores.
+One picture is drawn for a caption of each picture of the test split, --each times. The matcher sees
+all pictures at the size of the first stage, the classifier at that of the second. Ends with the
+manifest's metrics as JSON. About ten minutes on two cores.
 """
 
 from __future__ import annotations
@@ -80,8 +84,11 @@ def of_matching(
     model: Model, train: Told, test: Told, shown: Shown, asked: argparse.Namespace
 ) -> Iterator[Row]:
     judge = ranker(train, model.config.stage1, asked.steps, asked.judge_seed)
-    by = f"matcher trained apart on the train split ({asked.steps:,} steps, seed {asked.judge_seed}), at {model.config.stage1}"
-    by += f" pixels; the right caption first among {AMONG}, chance {1 / AMONG}"
+    by = (
+        f"matcher trained apart on the train split ({asked.steps:,} steps, seed {asked.judge_seed})"
+    )
+    by += f", at {model.config.stage1} pixels"
+    by += f"; the right caption first among {AMONG}, chance {1 / AMONG}"
     groups = test.captions * asked.each
     other = torch.from_numpy(np.random.default_rng(asked.seed).permutation(len(groups)))
     for name, pictures in shown.stages.items():
@@ -99,7 +106,8 @@ def of_matching(
 
 def of_words(train: Told, test: Told, shown: Shown, asked: argparse.Namespace) -> Iterator[Row]:
     eye = reader(train, asked.word, asked.steps, asked.judge_seed)
-    by = f"classifier of {len(eye.words)} words trained apart on the train split (seed {asked.judge_seed})"
+    by = f"classifier of {len(eye.words)} words trained apart on the train split"
+    by += f" (seed {asked.judge_seed})"
 
     def row(name: str, pictures: Tensor, captions: list[str], protocol: str) -> Row:
         right = eye.right(pictures, captions)
@@ -145,7 +153,8 @@ def enlarged(pictures: Tensor, like: Told) -> Tensor:
 def measured(model: Model, asked: argparse.Namespace) -> list[Row]:
     if not isinstance(model.inputs.get("text"), Text):
         raise SystemExit(
-            f"{model.name} is asked by {', '.join(model.inputs)}; this measures what draws for sentences (text)"
+            f"{model.name} takes {', '.join(model.inputs)}; "
+            "this measures models that take prompts (text)"
         )
     train, test = (
         told(asked.data, split, model.config.channels, model.config.size)

@@ -2,8 +2,8 @@
 
     python benchmarks/sine_distance.py vanilla-sine
 
-10,000 points: mean |y - sin x|, and the greatest distance between the distribution of x and the uniform one on [0, 2 pi]
-(Kolmogorov-Smirnov). Ends with the manifest's metrics as JSON.
+10,000 points: mean |y - sin x|, and the greatest distance between the distribution of x and the
+uniform one on [0, 2 pi] (Kolmogorov-Smirnov). Ends with the manifest's metrics as JSON.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Start-up times: commands against an empty typer application, a cold sample against `import torch`; in turn, medians.
+"""Start-up times: commands against an empty typer application, a cold sample against `import
+torch`; in turn, medians.
 
 python benchmarks/startup.py
 """
@@ -13,10 +14,18 @@ import time
 from pathlib import Path
 from statistics import median
 
-EMPTY = "import typer\napp = typer.Typer()\n@app.command()\ndef one(): pass\n@app.command()\ndef two(): pass\napp()\n"
+EMPTY = """import typer
+app = typer.Typer()
+@app.command()
+def one(): pass
+@app.command()
+def two(): pass
+app()
+"""
 ROUNDS = 11
 COMPILED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-"""An environment in which Python keeps what it compiled, as it does for whoever installs the package."""
+"""An environment in which Python keeps what it compiled, as it does for whoever installs the
+package."""
 
 
 def seconds(command: list[str], cwd: str) -> float:
@@ -49,9 +58,8 @@ def main() -> None:
             seconds(command, folder), seconds(base, folder)
             times = [(seconds(command, folder), seconds(base, folder)) for _ in range(ROUNDS)]
             ratio = median(a / b for a, b in times)
-            print(
-                f"{name:<26}{median(a for a, _ in times):>7.2f}s{median(b for _, b in times):>7.2f}s{ratio:>8.2f}{bar:>6}"
-            )
+            first, second = (median(column) for column in zip(*times, strict=True))
+            print(f"{name:<26}{first:>7.2f}s{second:>7.2f}s{ratio:>8.2f}{bar:>6}")
 
 
 if __name__ == "__main__":

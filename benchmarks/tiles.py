@@ -1,10 +1,11 @@
-"""Photographs of 1, 6 and 24 megapixels through a model: megapixels a second and peak memory, each in a process of its own.
+"""Photographs of 1, 6 and 24 megapixels through a model: megapixels a second and peak memory, each
+in a process of its own.
 
     python benchmarks/tiles.py cyclegan-summer2winter
     python benchmarks/tiles.py ./runs/x 6 24 --precision fp32
 
-The photograph is made here: a sky, a ridge, fractal ground. Time is that of the whole command: reading a JPEG, statistics, tiles,
-writing a JPEG. Ends with the figures as JSON.
+The photograph is made here: a sky, a ridge, fractal ground. Time is that of the whole command:
+reading a JPEG, statistics, tiles, writing a JPEG. Ends with the figures as JSON.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ ASPECT = 1.5
 
 
 def photograph(megapixels: float, path: Path) -> None:
-    """3:2, as a JPEG. Its texture is fractal in blocks of 512 pixels, which are mirrored into each other."""
+    """3:2, as a JPEG. Its texture is fractal in blocks of 512 pixels, which are mirrored into
+    each other."""
     height = round(math.sqrt(megapixels * 1e6 / ASPECT))
     width = round(height * ASPECT)
     rng, block = np.random.default_rng(0), 512
@@ -52,7 +54,8 @@ def photograph(megapixels: float, path: Path) -> None:
 
 
 def once(model: str, source: Path, device: str, precision: str) -> dict[str, float]:
-    """In this process: the first use of the networks is not timed, for it is the same for any picture."""
+    """In this process: the first use of the networks is not timed, for it is the same for any
+    picture."""
     import ganzoo
     from ganzoo.photographs import photograph as photographs
 
@@ -111,7 +114,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for megapixels in asked.megapixels:
             rows.append(measured(asked, megapixels, Path(folder)))
-            shown = "{megapixels:g} megapixels: {megapixels/s:.3f} megapixels/s, {seconds:.1f} s, peak {peak MiB:,.0f} MiB"
+            shown = "{megapixels:g} megapixels: {megapixels/s:.3f} megapixels/s, "
+            shown += "{seconds:.1f} s, peak {peak MiB:,.0f} MiB"
             print(shown.format_map(rows[-1]), file=sys.stderr, flush=True)
     print(json.dumps(rows, indent=2))
 

@@ -1,9 +1,10 @@
-"""How far a photograph in tiles is from the same at once, in tone: means of squares of 128 pixels, in grey levels of 255.
+"""How far a photograph in tiles is from the same at once, in tone: means of squares of 128 pixels,
+in grey levels of 255.
 
     python benchmarks/tone.py cyclegan-summer2winter --photo china.jpg --times 3
 
-For each direction the largest and the mean difference. The photograph is enlarged, --times its sides, to be worth cutting. Ends
-with the figures as JSON.
+For each direction the largest and the mean difference. The photograph is enlarged, --times its
+sides, to be worth cutting. Ends with the figures as JSON.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ def main() -> None:
     )
     if usual(photograph.require_image_input(model)[1]).fits_at_once(picture.height, picture.width):
         parser.error(
-            f"{picture.width} x {picture.height} pixels go through at once, with nothing to compare; raise --times"
+            f"{picture.width} x {picture.height} pixels go through at once, with nothing to "
+            "compare; raise --times"
         )
     choice = model.inputs.get("direction")
     ways = choice.options if isinstance(choice, Choice) else ()

@@ -1,10 +1,11 @@
 """What a translator of images changes and what it keeps, on the test split.
 
-    python benchmarks/translation.py cyclegan-summer2winter --data summer2winter_yosemite.zip --out translation
+    python benchmarks/translation.py cyclegan-monet2photo --data monet2photo-128.zip --out sheets
 
-The figures are those of `ganzoo eval --figures translation` (ganzoo/evaluate/translation.py), here at any size and
-with a classifier of any seed. Writes into --out a sheet for each direction, images beside their translations. Ends
-with the manifest's metrics as JSON. About five minutes on two cores for 64 pixels.
+The figures are those of `ganzoo eval --figures translation` (ganzoo/evaluate/translation.py), here
+at any size and with a classifier of any seed. Writes into --out a sheet for each direction, images
+beside their translations. Ends with the manifest's metrics as JSON. About five minutes on two cores
+for 64 pixels.
 """
 
 from __future__ import annotations
@@ -67,10 +68,11 @@ def main() -> None:
         images.save_png(images.make_grid(beside, columns=4), options.out / f"{direction}.png")
         for draft in measure_direction(model, judge, real, direction, ""):
             values[draft.name] = draft.value
-    counts = f"all {len(real['A']):,} of A and {len(real['B']):,} of B of the test split at {size} pixels"
+    counts = f"all {len(real['A']):,} of A and {len(real['B']):,} of B of the test split"
+    counts += f" at {size} pixels"
     right = sum(float(is_member(judge, real[letter], letter).mean()) for letter in DOMAINS) / 2
-    by = f"; classifier trained apart ({options.epochs} epochs, seed {options.seed}), {100 * right:.1f} % right on"
-    by += " real ones, both domains weighed alike"
+    by = f"; classifier trained apart ({options.epochs} epochs, seed {options.seed})"
+    by += f", {100 * right:.1f} % right on real ones, both domains weighed alike"
     words = command(parser, options, [options.model])
     metrics = []
     for name, value in values.items():

@@ -2,11 +2,12 @@
 
     python benchmarks/vae.py vae-mnist --data mnist --data-root DATA --out vae
 
-Every picture of the test split is encoded and given back; a classifier that is trained apart, on the train split alone, reads
-what came back. Writes into --out: `grid.png` (latents at even steps of the normal distribution; one class a row where the model
-takes a class), `scatter.png` (the test split in latent space, coloured by class) and `reconstructions.png` (a hundred test
-pictures beside what came back: these are pictures of the data set). Ends with the manifest's metrics as JSON. About two minutes
-on two cores.
+Every picture of the test split is encoded and given back; a classifier that is trained apart, on
+the train split alone, reads what came back. Writes into --out: `grid.png` (latents at even steps of
+the normal distribution; one class a row where the model takes a class), `scatter.png` (the test
+split in latent space, coloured by class) and `reconstructions.png` (a hundred test pictures beside
+what came back: these are pictures of the data set). Ends with the manifest's metrics as JSON. About
+two minutes on two cores.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ PART = 500
 
 @torch.inference_mode()
 def bound(model: Model, held: Held) -> tuple[float, float]:
-    """Reconstruction and KL in nats, means over pictures, without dropout; one draw of the latent each."""
+    """Reconstruction and KL in nats, means over pictures, without dropout; one draw of the
+    latent each."""
     total, whole = torch.zeros(2), {"image": held.pictures, **held.known}
     for start in range(0, len(held.labels), PART):
         batch = {
@@ -51,7 +53,8 @@ def bound(model: Model, held: Held) -> tuple[float, float]:
 
 
 class Held:
-    """A split of a data set in memory: pictures in [-1, 1], their classes, and what of these the model has to be told."""
+    """A split of a data set in memory: pictures in [-1, 1], their classes, and what of these the
+    model has to be told."""
 
     def __init__(self, name: str, root: Path | None, split: str, model: Model) -> None:
         self.batches, self.classes = stream(name, root, split)
@@ -76,7 +79,8 @@ def draw(model: Model, test: Held, made: ganzoo.Samples, out: Path) -> None:
 
 
 def classes_kept(test: Held, told: Tensor) -> float:
-    """The share of reconstructions `told` to be of their picture's class, printed class by class."""
+    """The share of reconstructions `told` to be of their picture's class, printed class by
+    class."""
     right = told == test.labels
     for number, name in enumerate(test.classes):
         print(f"{name:>12} {100 * float(right[test.labels == number].float().mean()):5.1f} %")
@@ -110,7 +114,8 @@ def main() -> None:
     kept = classes_kept(test, reader.read(made.tensor))
     count = f"{len(test.labels):,}"
     print(
-        f"class kept: {100 * kept:.2f} % of {count} reconstructions; of the pictures themselves {100 * reader.accuracy:.2f} %"
+        f"class kept: {100 * kept:.2f} % of {count} reconstructions; "
+        f"of the pictures themselves {100 * reader.accuracy:.2f} %"
     )
     told = command(parser, asked, [asked.model])
     values = {

@@ -41,7 +41,8 @@ def test_every_plugin_keeps_the_contract(name: str, check: str) -> None:
 def variant(
     name: str, after: Callable[[GAN[Any]], object] | None = None, **members: Any
 ) -> Plugin[Any]:
-    """The plugin `name` with some members of its GAN replaced, and `after` run on each that is built."""
+    """The plugin `name` with some members of its GAN replaced, and `after` run on each that is
+    built."""
     plugin = registry.get(name)
 
     def build(config: Any) -> GAN[Any]:
@@ -455,7 +456,8 @@ def test_a_record_that_imports_torch_is_found_out(
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: heavy\nVersion: 1\n")
     (folder / "entry_points.txt").write_text("[ganzoo.plugins]\nheavy = heavy_plugin:plugin\n")
     (tmp_path / "heavy_plugin.py").write_text(
-        "import torch\nfrom dataclasses import replace\nimport tiny_vae\nplugin = replace(tiny_vae.plugin, name='heavy')\n"
+        "import torch\nfrom dataclasses import replace\nimport tiny_vae\n"
+        "plugin = replace(tiny_vae.plugin, name='heavy')\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     result = testing.run_check(CHECKS["import_is_light"], registry.get("heavy"))

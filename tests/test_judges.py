@@ -1,4 +1,5 @@
-"""Who judges pictures drawn for sentences, in benchmarks/: ranks counted by hand, and words that are read."""
+"""Who judges pictures drawn for sentences, in benchmarks/: ranks counted by hand, and words that
+are read."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ ASKED = [group[number % 2] for number, group in enumerate(GROUPS)]
 
 
 class Knowing:
-    """A matcher by `order` of the picture that owns a sentence and the picture looked at; a caption is one token, its place."""
+    """A matcher by `order` of the picture that owns a sentence and the picture looked at; a
+    caption is one token, its place."""
 
     def __init__(
         self, order: Callable[[Tensor, Tensor], Tensor], groups: list[tuple[str, ...]] = GROUPS

@@ -54,7 +54,8 @@ def test_the_table(ganzoo: Call) -> None:
 
 
 def test_both_sides_sample_the_same(ganzoo: Call) -> None:
-    """The plain side of a comparison is worth something only if it computes what the quick one does."""
+    """The plain side of a comparison is worth something only if it computes what the quick one
+    does."""
     model = load("dcgan-mnist", device="cpu", precision="fp32")
     inputs = {name: spec.draw(name, Rows(0, 4)) for name, spec in model.inputs.items()}
     quick = next(generation.generate_batches(model.fast, [inputs], model.device, "fp32"))["sample"]

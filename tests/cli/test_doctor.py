@@ -1,4 +1,5 @@
-"""`ganzoo doctor` on installations that are really broken: in folders of a search path, seen by real processes."""
+"""`ganzoo doctor` on installations that are really broken: in folders of a search path, seen by
+real processes."""
 
 from __future__ import annotations
 
@@ -48,8 +49,12 @@ def process(
     script = "\n".join(["import sys", *lines, "from ganzoo.cli.app import main", "main()"])
     done = subprocess.run(
         [sys.executable, *flags, "-c", script, "doctor", "--json"],
-        cwd=cwd, env={**os.environ, **extra}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=cwd,
+        env={**os.environ, **extra},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     found = json.loads(done.stdout)
@@ -76,9 +81,23 @@ def test_an_installation_that_is_well(ganzoo: Call) -> None:
     found = json.loads(ganzoo("doctor", "--json").stdout)["checks"]
     states = {row["check"]: row["state"] for row in found}
     assert list(states) == [
-        "python", "ganzoo", "requirements", "torch", "torchvision", "cpu", "cuda", "mps", "device", "cache", "network", "disk",
-        *(["shared memory"] if Path("/dev/shm").is_dir() else []), "environment", "plugins", "weights",
-    ]  # fmt: skip
+        "python",
+        "ganzoo",
+        "requirements",
+        "torch",
+        "torchvision",
+        "cpu",
+        "cuda",
+        "mps",
+        "device",
+        "cache",
+        "network",
+        "disk",
+        *(["shared memory"] if Path("/dev/shm").is_dir() else []),
+        "environment",
+        "plugins",
+        "weights",
+    ]
     assert "FAIL" not in states.values()
     assert all(row["remedy"] for row in found if row["state"] != "ok")
     assert VERSION in of(found, "ganzoo")["detail"]
@@ -193,9 +212,15 @@ def test_a_torchvision_of_another_torch(
 
 
 def test_which_torchvision_is_for_which_torch() -> None:
-    assert [vision_for(torch) for torch in ("2.5.0", "2.14.1+cu130", "2.9.0a0+git12", "3.0", "2")] == [
-        "0.20", "0.29", "0.24", None, None,
-    ]  # fmt: skip
+    assert [
+        vision_for(torch) for torch in ("2.5.0", "2.14.1+cu130", "2.9.0a0+git12", "3.0", "2")
+    ] == [
+        "0.20",
+        "0.29",
+        "0.24",
+        None,
+        None,
+    ]
     assert (
         "'torchvision==0.20.*' --index-url https://download.pytorch.org/whl/cpu,"
         in vision_remedy("2.5.1+cpu")
@@ -274,7 +299,10 @@ def test_a_small_disk_is_a_warning(tmp_path: Path) -> None:
 
 def test_a_check_that_crashes_is_a_finding(tmp_path: Path) -> None:
     """A working folder that somebody removed."""
-    script = "import os, sys; sys.modules['torch'] = None; os.rmdir(os.getcwd()); from ganzoo.cli.app import main; main()"
+    script = (
+        "import os, sys; sys.modules['torch'] = None; os.rmdir(os.getcwd()); "
+        "from ganzoo.cli.app import main; main()"
+    )
     folder = tmp_path / "gone"
     folder.mkdir()
     words = [sys.executable, "-c", script, "doctor"]

@@ -1,4 +1,5 @@
-"""Extractors: learnt from one split and tested on another, shipped with their records, refused when altered."""
+"""Extractors: learnt from one split and tested on another, shipped with their records, refused
+when altered."""
 
 from __future__ import annotations
 
@@ -49,8 +50,8 @@ def test_it_learns_and_says_what_it_learnt(learnt: Path, pictures: Path) -> None
     assert lesson.tested == "the 60 images of the test split"
     assert (lesson.data.count, lesson.data.digest) == (180, open_set(str(pictures)).digest())
     assert (
-        lesson.command
-        == "ganzoo extractor train --data shapes --epochs 12 --seed 0 --out shapes-classes.safetensors"
+        lesson.command == "ganzoo extractor train --data shapes --epochs 12 --seed 0 "
+        "--out shapes-classes.safetensors"
     )
     assert str(pictures.parent) not in learnt.with_suffix(".json").read_text(), (
         "no path of this machine"

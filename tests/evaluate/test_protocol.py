@@ -14,9 +14,19 @@ from ganzoo.evaluate.protocol import Figure, Protocol, Report
 from ganzoo.zoo.manifest import Metric
 
 LIKE = Protocol(
-    data="mnist", digest="a" * 64, split="train", real=60_000, fake=10_000, channels=1, size=28, resizer="none",
-    extractor="mnist-classes", sha256="b" * 64, seed=0, precision="fp32",
-)  # fmt: skip
+    data="mnist",
+    digest="a" * 64,
+    split="train",
+    real=60_000,
+    fake=10_000,
+    channels=1,
+    size=28,
+    resizer="none",
+    extractor="mnist-classes",
+    sha256="b" * 64,
+    seed=0,
+    precision="fp32",
+)
 
 
 def figure(value: float, **changes: Any) -> Figure:
@@ -31,9 +41,16 @@ def figure(value: float, **changes: Any) -> Figure:
 
 def report(model: str, *figures: Figure) -> Report:
     return Report(
-        model=model, weights="c" * 64, figures=list(figures), command=f"ganzoo eval {model} --data mnist", date="2026-01-01",
-        machine="cpu", seconds=1.0, version="1", torch="2",
-    )  # fmt: skip
+        model=model,
+        weights="c" * 64,
+        figures=list(figures),
+        command=f"ganzoo eval {model} --data mnist",
+        date="2026-01-01",
+        machine="cpu",
+        seconds=1.0,
+        version="1",
+        torch="2",
+    )
 
 
 @pytest.mark.parametrize(
@@ -80,8 +97,15 @@ def test_metrics_are_what_a_manifest_holds() -> None:
         msgspec.json.encode(report("m", figure(12.34567)).metrics()), type=list[Metric]
     )[0]
     assert (made.name, made.value, made.command) == ("FID", 12.35, "ganzoo eval m --data mnist")
-    for part in ("10,000 samples from seed 0", "60,000 images of mnist (train split)", "mnist-classes bbbbbbbbbbbb",
-                 "resizer none", "averaged weights", "fp32", "95 % interval 11.35 to 13.35"):  # fmt: skip
+    for part in (
+        "10,000 samples from seed 0",
+        "60,000 images of mnist (train split)",
+        "mnist-classes bbbbbbbbbbbb",
+        "resizer none",
+        "averaged weights",
+        "fp32",
+        "95 % interval 11.35 to 13.35",
+    ):
         assert part in made.protocol
 
 
