@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.errors import UsageError
-from ganzoo.sampling import bulk, encoding, model
+from ganzoo.sampling import encoding, model
 from ganzoo.sampling.feed import draw_seed
 from ganzoo.sampling.samples import Samples
+from ganzoo.sampling.writing import write_samples
 from ganzoo.zoo import fetch, manifest, registry
 
 if TYPE_CHECKING:
@@ -23,14 +24,14 @@ class Model(model.Model):
     """A trained model. Created by `load`; `sample` is inherited."""
 
     def write(self, path: str | Path, n: int, *, seed: int | None = None, **options: Any) -> str:
-        """Write `n` samples to a folder of PNGs or to `x.tar` shards in constant memory.
+        """Write `n` samples by extension: a folder of PNGs, .tar shards, a .png grid, .npz arrays.
 
-        `options` are those of `ganzoo.sampling.bulk.write`: batch_size, columns, view, resume,
-        force, progress and inputs (a dict). Returns the path or, for shards, the pattern of their
-        names.
+        A folder and shards are written in constant memory. `options` are those of
+        `ganzoo.sampling.writing.write_samples`: batch_size, columns, view, resume, force, progress
+        and inputs (a dict). Returns the path or, for shards, the pattern of their names.
         """
         seed = draw_seed() if seed is None else seed
-        return bulk.write_bulk(self, Path(path), n, seed=seed, **options)
+        return write_samples(self, Path(path), n, seed=seed, **options)
 
     def encode(self, images: Any, **known: Any) -> Mapping[str, Tensor]:
         """Inputs of `sample` for the given images, float32 on the CPU.

@@ -1,4 +1,4 @@
-"""The contract of an architecture: its networks, how they learn, how they are sampled."""
+"""The contract of an architecture: its networks, how they are trained, how they are sampled."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from torch import Tensor, nn
 from ganzoo.config import C
 
 MEANING = "meaning"
-"""What `sample` may be given in place of a `Text` input: vectors that the architecture's `meaning` made of sentences."""
+"""Key under which `sample` accepts text embeddings instead of the tokens of a `Text` input."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Player:
-    """One side of the game: the networks it moves and its own optimizer.
+    """One side of the game: the networks that it updates, and its optimizer.
 
-    `schedule` "linear": the rate is constant for the first half of the phase and falls to 0 at its end (CycleGAN).
-    `clip_weights`: weights are clamped to [-c, c] after each step (WGAN). `clip_grad`: largest gradient norm.
+    `schedule` "linear": the learning rate is constant for the first half of the phase and falls to
+    0 at its end (CycleGAN). `clip_weights`: weights are clamped to [-c, c] after each step (WGAN).
+    `clip_grad`: largest gradient norm.
     """
 
     networks: tuple[str, ...]
@@ -36,9 +37,10 @@ class Player:
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """A stretch of training. Networks that none of its players moves are frozen and in eval mode.
+    """A part of training. Networks that none of its players updates are frozen, in eval mode.
 
-    `batch`: examples a step and process; `ema`: decay of the averaged weights, reached as min(ema, (1 + i) / (10 + i)).
+    `batch`: examples per step and process. `ema`: decay of the averaged weights, reached as
+    min(ema, (1 + i) / (10 + i)) at step i.
     """
 
     name: str = "train"
@@ -50,9 +52,9 @@ class Phase:
 
 @dataclass(frozen=True)
 class Step:
-    """Where training stands, and the only source of randomness of `losses`, on the device of the batch.
+    """The current step, and the only source of randomness of `losses`, on the batch's device.
 
-    `index` counts from 0 within the phase of `steps` steps.
+    `index` counts from 0 within the phase, which has `steps` steps.
     """
 
     index: int
@@ -73,13 +75,13 @@ class Step:
         return torch.randint(high, shape, generator=self.rng, device=self.rng.device)
 
     def permutation(self, n: int) -> Tensor:
-        """The numbers 0 .. n - 1 in random order."""
+        """The numbers 0 to n - 1 in random order."""
         return torch.randperm(n, generator=self.rng, device=self.rng.device)
 
 
 @dataclass(frozen=True)
 class Update:
-    """A player's scalar loss, to be minimised now, and what to log beside it (scalars, detached or not)."""
+    """A player's scalar loss to minimize now, and scalars to log with it (detached or not)."""
 
     player: str
     loss: Tensor
@@ -87,8 +89,10 @@ class Update:
 
 
 class Views(Mapping[str, Tensor]):
-    """What `sample` gives beside "sample". A view that is a function is made when it is first asked for: a photograph in tiles is
-    spared the work of those that nobody looks at."""
+    """Views that `sample` gives beside "sample".
+
+    A view given as a function is computed at its first use, so that unused views cost nothing.
+    """
 
     def __init__(self, **views: Tensor | Callable[[], Tensor]) -> None:
         self._views = views
@@ -107,13 +111,13 @@ class Views(Mapping[str, Tensor]):
 
 
 class GAN(nn.Module, ABC, Generic[C]):
-    """An architecture. Its children are its networks; its own buffers are state that a restart must keep.
+    """An architecture. Its children are its networks; its own buffers are state kept by a restart.
 
-    Networks are called through `forward` only. No device, file, print or optimizer in here: the core owns them.
+    Networks are called through `forward` only. The core owns devices, files, output and optimizers.
     """
 
     ema: tuple[str, ...] = ("generator",)
-    """Networks that `sample` (and `encode`) use; published averaged, in model.safetensors."""
+    """Networks that `sample` and `encode` use, published averaged in model.safetensors."""
 
     def __init__(self, config: C) -> None:
         super().__init__()
@@ -131,31 +135,37 @@ class GAN(nn.Module, ABC, Generic[C]):
 
     @abstractmethod
     def phases(self) -> tuple[Phase, ...]:
-        """Training from start to end; most architectures have one phase."""
+        """The phases of training in order; most architectures have one."""
 
     @abstractmethod
     def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
-        """Yield each player's loss in turn. Between two yields the core has moved that player's weights.
+        """Yield each player's loss in turn. The core updates that player before the next yield.
 
-        `batch` holds what the record's `data` asks for. Log keys `score/real` and `score/fake` are the mean probability
-        the discriminator gives to real and generated examples.
+        `batch` holds the fields of the plugin's `data`. Log keys `score/real` and `score/fake` are
+        the mean probabilities that the discriminator gives to real and generated examples.
         """
 
     @abstractmethod
     def sample(self, inputs: Mapping[str, Tensor]) -> Tensor | Mapping[str, Tensor]:
-        """Images in [-1, 1], shape (n, channels, height, width), points (n, d) or curves (n, length); or a mapping whose
-        entry "sample" is that and whose other entries are views. All randomness comes in through `inputs`."""
+        """Images (n, channels, height, width) in [-1, 1], points (n, d) or curves (n, length).
+
+        Or a mapping with these as "sample" and views as other entries. All randomness comes from
+        `inputs`.
+        """
 
     def encode(self, images: Tensor, known: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """Inputs of `sample` back from images (n, channels, height, width) in [-1, 1], for architectures that can.
+        """Inputs of `sample` from images (n, channels, height, width) in [-1, 1]. Optional.
 
-        `known`: inputs that the caller knows of these images, a label say, and an encoder may need: InputError for one that
-        is missing. It returns them too, so that `sample` has all it needs for a reconstruction."""
+        `known`: inputs that the encoder may need, such as a label; they are returned too, so that
+        `sample` can reconstruct the images. Raises InputError for a missing one.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no encoder")
 
     def meaning(self, tokens: Tensor) -> Tensor:
-        """Vectors (n, d) of sentences, token ids (n, length), for architectures that read them and can.
+        """Text embeddings (n, d) of token ids (n, length). Optional.
 
-        `sample` then takes such vectors, and what lies between two of them, as `inputs[MEANING]` where the `Text` input is
-        missing: `sample({**inputs, MEANING: meaning(inputs["text"])})` without "text" is `sample(inputs)`."""
-        raise NotImplementedError(f"{type(self).__name__} gives no vectors of sentences")
+        `sample` then accepts such vectors, and interpolations of them, as `inputs[MEANING]` instead
+        of the `Text` input: `sample({**inputs, MEANING: meaning(inputs["text"])})` without "text"
+        equals `sample(inputs)`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} gives no text embeddings")

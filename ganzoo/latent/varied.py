@@ -12,7 +12,7 @@ from ganzoo.errors import UsageError
 from ganzoo.gan import MEANING
 from ganzoo.inputs import Codes, Latent, Rows, Text
 from ganzoo.sampling import generation, samples
-from ganzoo.sampling.feed import check_names
+from ganzoo.sampling.feed import check_names, open_images
 
 if TYPE_CHECKING:
     from ganzoo.sampling.model import Model
@@ -64,6 +64,7 @@ def sample_varied(
     rows. A varied text embedding takes the place of the text."""
     n = len(next(iter(varied.values())))
     check_names(model.inputs, given)
+    given = open_images(model.inputs, given)
     inputs = dict(varied)
     for name, spec in model.inputs.items():
         if name in varied or (isinstance(spec, Text) and MEANING in varied):

@@ -1,4 +1,4 @@
-"""The networks of a configuration: their shapes, which cost nothing, and then they themselves with a file's weights."""
+"""Building the networks of a config: their shapes first, then the networks with their weights."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ganzoo.plugin import Plugin
 from ganzoo.zoo import registry, weights
 
 REST, REST_FACTOR = 1 << 28, 8
-"""Bytes of the networks that are not in a model file: at most REST, and REST_FACTOR for each byte of the file."""
+"""Networks that are not in a model file have at most REST + REST_FACTOR * its size in bytes."""
 
 
 class _Unfilled(TorchFunctionMode):
-    """Leaves random initialisation out: on the meta device it has no effect, but loads a second's worth of compiler."""
+    """Skip random initialization, which on the meta device would only import the compiler."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if getattr(func, "__name__", "") in (
@@ -34,15 +34,17 @@ class _Unfilled(TorchFunctionMode):
 
 
 def outline(plugin: Plugin[Any], config: Any) -> GAN[Any]:
-    """The networks of `config` on the meta device: shapes, and no memory."""
+    """The networks of `config` on the meta device, which takes no memory."""
     with torch.device("meta"), _Unfilled():
         return plugin.build(config)
 
 
 def assemble(plugin: Plugin[Any], config: Any, path: Path) -> GAN[Any]:
-    """The networks of `config` with a model file's weights, on the CPU, in eval mode.
+    """The networks of `config` with the weights of a model file, on the CPU, in eval mode.
 
-    Shapes are compared on the meta device first, so a wrong file or a giant configuration costs no memory."""
+    Shapes are compared on the meta device first, so that a wrong file or a giant config takes no
+    memory.
+    """
     empty = outline(plugin, config)
     shapes = {
         key: tuple(tensor.shape) for key, tensor in weights.networks(empty, empty.ema).items()
@@ -56,19 +58,20 @@ def assemble(plugin: Plugin[Any], config: Any, path: Path) -> GAN[Any]:
 
 
 def check_rest(path: Path, empty: GAN[Any]) -> None:
-    """WeightsError where the networks that the file does not hold, a discriminator say, are out of all proportion to it.
+    """WeightsError where networks that are not in the file, such as a discriminator, are too large.
 
-    They are built as well, and only the configuration says how large they are."""
+    They are built too, and only the config gives their size.
+    """
     rest = [name for name, _ in empty.named_children() if name not in empty.ema]
     size = sum(tensor.nbytes for tensor in weights.networks(empty, rest).values())
     most = REST + REST_FACTOR * path.stat().st_size
     if size > most:
         problem = f"{size:,} bytes of networks beside this file, which may have {most:,}"
-        raise WeightsError(path, f"its configuration asks for {problem}; nothing was built")
+        raise WeightsError(path, f"its config describes {problem}; nothing was built")
 
 
 def model_config(plugin: Plugin[Any], gan: GAN[Any]) -> weights.ModelConfig:
-    """What config.json says of these networks."""
+    """The config.json of these networks."""
     distribution, version = registry.distribution(plugin.name)
     return weights.ModelConfig(
         plugin=plugin.name,

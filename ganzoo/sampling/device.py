@@ -1,4 +1,4 @@
-"""Which device and which number format: the one place that decides."""
+"""The choice of device and precision."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ganzoo.spec import Output, Picture
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """`auto`: CUDA, else Apple's GPU, else the CPU. DeviceError when the asked-for one is not there."""
-    there: dict[str, Callable[[], bool]] = {
+    """`auto`: CUDA, else Apple's GPU, else the CPU. DeviceError where `name` is not available."""
+    available: dict[str, Callable[[], bool]] = {
         "cuda": torch.cuda.is_available,
         "mps": torch.backends.mps.is_available,
         "cpu": lambda: True,
     }
     if name == "auto":
-        return torch.device(next(kind for kind, available in there.items() if available()))
+        return torch.device(next(kind for kind, probe in available.items() if probe()))
     kind = name.partition(":")[0]
-    if kind not in there:
+    if kind not in available:
         raise DeviceError(f"no device {name!r} (auto, cpu, cuda, mps)")
-    if not there[kind]():
+    if not available[kind]():
         raise DeviceError(
-            f"device {name!r} is asked for, but torch {torch.__version__} sees none on this machine; use --device cpu"
+            f"torch {torch.__version__} finds no device {name!r} on this machine; use --device cpu"
         )
     return torch.device(name)
 
@@ -33,27 +33,31 @@ def choose_device(name: str = "auto") -> torch.device:
 def choose_precision(
     name: str, device: torch.device, output: Output | None = None
 ) -> Literal["bf16", "fp32"]:
-    """`auto`: bf16 where it is native (CUDA 8.0 and later, CPUs with avx512_bf16 or amx), else fp32.
+    """`auto`: bf16 for images where it is native, else fp32.
 
-    Points and curves stay in fp32: bf16 would round their coordinates to three digits, which pictures do not show."""
-    if name == "fp32":
-        return "fp32"
-    if name == "bf16":
-        return "bf16"
-    if name != "auto":
-        raise DeviceError(f"no precision {name!r} (auto, bf16, fp32)")
-    pictures = output is None or isinstance(output, Picture)
-    return "bf16" if pictures and _native_bf16(device) else "fp32"
+    Native are CUDA 8.0 and later, and CPUs with avx512_bf16 or amx. Points and curves stay in fp32,
+    since bf16 rounds their coordinates to three digits.
+    """
+    match name:
+        case "fp32" | "bf16":
+            return name
+        case "auto":
+            has_images = output is None or isinstance(output, Picture)
+            return "bf16" if has_images and has_native_bf16(device) else "fp32"
+        case _:
+            raise DeviceError(f"no precision {name!r} (auto, bf16, fp32)")
 
 
 def describe(device: torch.device) -> str:
-    """The machine kind that a run records, without names of hosts or users."""
+    """The kind of machine that a run records, without names of hosts or users."""
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
-    return f"{device.type}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
+    capability = torch.backends.cpu.get_cpu_capability()
+    return f"{device.type}, {torch.get_num_threads()} threads, {capability}"
 
 
-def _native_bf16(device: torch.device) -> bool:
+def has_native_bf16(device: torch.device) -> bool:
+    """Whether the device computes in bf16 itself."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu":
