@@ -22,7 +22,7 @@ from ganzoo.pictures.images import to_float
 from ganzoo.sampling.device import choose_precision
 from ganzoo.sampling.generation import autocast
 from ganzoo.spec import Data, Picture
-from ganzoo.text import encode, positions, vocabulary
+from ganzoo.text import encode, index_entries, vocabulary
 from ganzoo_stackgan import StackGANConfig
 from ganzoo_stackgan.model import matching_loss, same_captions
 from ganzoo_stackgan.networks import Matcher, TextEncoder
@@ -68,7 +68,7 @@ class Ranker:
     config: StackGANConfig
 
     def tokens(self, sentences: Sequence[str]) -> Tensor:
-        index = positions(self.config.vocabulary)
+        index = index_entries(self.config.vocabulary)
         return torch.tensor(
             [encode(one, self.config.vocabulary, self.config.words, index) for one in sentences]
         )

@@ -1,4 +1,4 @@
-"""Strict, frozen configurations: one way to build them, one place that words what is wrong with them."""
+"""Strict, frozen configs: how they are built, and the wording of their errors."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ Ema = Annotated[
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of a plugin's configuration. Every field has the paper's default and bounds.
+    """Base of a plugin's config. Every field has the paper's default, and bounds.
 
-    Raise `ValueError` in `__post_init__` for combinations that make no sense. Build configurations with
-    `convert` or `override` only: plain construction does not check types.
+    Raise `ValueError` in `__post_init__` for combinations that make no sense. Build configs only
+    with `convert` or `override`: plain construction does not check types.
     """
 
 
@@ -75,40 +75,40 @@ T = TypeVar("T")
 
 
 def convert(data: Any, kind: type[T], where: str, *, text: bool = False) -> T:
-    """`data` (plain dicts, lists, numbers) as a `kind`. `text`: values come from a command line ("64" is a number).
+    """Convert `data` (dicts, lists, numbers) to `kind`. `text`: "64" is accepted as a number.
 
     Raises ConfigError, naming `where`, for unknown keys, wrong types and values out of bounds.
     """
     try:
         return msgspec.convert(data, kind, strict=not text)
     except msgspec.ValidationError as error:
-        raise ConfigError(where, _worded(str(error), kind)) from None
+        raise ConfigError(where, word_error(str(error), kind)) from None
 
 
 def plain(value: Any) -> Any:
-    """A configuration (or any Struct) as dicts, lists and numbers, ready for JSON."""
+    """A config (or any Struct) as dicts, lists and numbers."""
     return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def override(config: C, changes: Mapping[str, Any], where: str = "--set") -> C:
-    """`config` with some fields replaced. Values may be text; a comma makes a list where a list is wanted."""
+    """`config` with some fields replaced. Values may be text; a comma separates items of a list."""
     if not changes:
         return config
     fields = {field.name: field for field in msgspec.structs.fields(config)}
     for name in changes:
         if name not in fields:
-            raise ConfigError(
-                where,
-                f"no setting {name!r}{did_you_mean(near(name, fields))} (there are: {', '.join(fields)})",
-            )
+            hint = did_you_mean(near(name, fields))
+            raise ConfigError(where, f"no setting {name!r}{hint} (there are: {', '.join(fields)})")
     values = plain(config)
     for name, value in changes.items():
-        values[name] = _listed(value, values[name]) if isinstance(value, str) else value
+        if isinstance(value, str) and isinstance(values[name], (list, tuple)):
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        values[name] = value
     return convert(values, type(config), where, text=True)
 
 
 def differences(old: C, new: C) -> dict[str, tuple[Any, Any]]:
-    """Fields in which two configurations of one type differ: name -> (old, new)."""
+    """The fields in which two configs of one type differ: name -> (old, new)."""
     return {
         n: (getattr(old, n), getattr(new, n))
         for n in old.__struct_fields__
@@ -128,7 +128,7 @@ def assignments(texts: list[str], where: str = "--set") -> dict[str, str]:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file as a dict; ConfigError when it is missing or malformed."""
+    """A TOML file as a dict. ConfigError where it is missing or malformed."""
     import tomllib
 
     try:
@@ -139,14 +139,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(str(path), f"not TOML that can be read ({error})") from None
 
 
-def _listed(text: str, current: Any) -> Any:
-    if isinstance(current, (list, tuple)):
-        return [part.strip() for part in text.split(",") if part.strip()]
-    return text
-
-
-def _worded(message: str, kind: type) -> str:
-    """msgspec's sentence with near names added for an unknown key."""
+def word_error(message: str, kind: type) -> str:
+    """msgspec's message, with similar names for an unknown key."""
     message = message.replace("Object contains unknown field", "unknown setting").replace(
         " - at `$.", " - at `"
     )

@@ -1,4 +1,4 @@
-"""Files from outside: regular ones only, never longer than they may be; JSON in which no key stands twice. Light."""
+"""Reading files with limits, strict JSON, and atomic writing. Light."""
 
 from __future__ import annotations
 
@@ -15,42 +15,43 @@ T = TypeVar("T")
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of what is written as JSON: unknown keys are errors."""
+    """Base of what is written as JSON; unknown keys are errors."""
 
 
-def opened(path: Path) -> BinaryIO:
-    """A regular file, or a link to one (the Hub client's cache is made of links), open for reading.
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file, or a link to one, for reading.
 
-    OSError, whose `strerror` says it in words, for a folder, a pipe, a socket or a device: without waiting for it."""
-    _regular(path, path.stat().st_mode)  # opening some devices does something
+    Raises OSError at once for a folder, a pipe, a socket or a device; `strerror` names it.
+    """
+    check_regular(path, path.stat().st_mode)  # before opening, to which some devices react
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
-        _regular(path, os.fstat(handle).st_mode)  # what stands there now may be another file
+        check_regular(path, os.fstat(handle).st_mode)  # the file may be another one by now
         return os.fdopen(handle, "rb")
     except OSError:
         os.close(handle)
         raise
 
 
-def read(path: Path, limit: int) -> bytes:
-    """The bytes of a regular file; OSError, as of `opened`, when there are more than `limit`."""
-    with opened(path) as file:
+def read_limited(path: Path, limit: int) -> bytes:
+    """The bytes of a regular file. OSError where there are more than `limit`."""
+    with open_regular(path) as file:
         data = file.read(limit + 1)
     if len(data) > limit:
-        raise OSError(
-            errno.EFBIG, f"longer than {limit:,} bytes, which no file of its kind is", str(path)
-        )
+        raise OSError(errno.EFBIG, f"longer than {limit:,} bytes, the limit for it", str(path))
     return data
 
 
-def decode(data: bytes, kind: type[T]) -> T:
-    """JSON as a `kind`. msgspec.DecodeError for whatever is wrong with it, a key that stands twice in one object included:
-    of two values, one program takes the first and another the last."""
+def decode_json(data: bytes, kind: type[T]) -> T:
+    """JSON as a `kind`. msgspec.DecodeError for anything wrong, a repeated key included.
+
+    Programs differ in which value of a repeated key they take.
+    """
     import json
 
     try:
         found = msgspec.json.decode(data, type=kind)
-        json.loads(data, object_pairs_hook=_once)
+        json.loads(data, object_pairs_hook=check_keys)
     except msgspec.DecodeError:
         raise
     except (ValueError, RecursionError) as error:
@@ -67,14 +68,14 @@ def sha256(path: Path) -> str:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """JSON, indented, in one atomic step."""
+    """Write indented JSON atomically."""
     text = msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
     with replacing(path) as temporary:
         temporary.write_bytes(text)
 
 
 class replacing:
-    """Context giving a temporary path; on success it takes the place of `path` at once, on failure it is removed."""
+    """Context that gives a temporary path, which replaces `path` on success and is removed on failure."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -98,16 +99,19 @@ class replacing:
         os.replace(self.temporary, self.path)
 
 
-def _regular(path: Path, mode: int) -> None:
-    if not stat.S_ISREG(mode):
-        kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
-        kind = next((name for check, name in kinds if check(mode)), "a device")
-        raise OSError(errno.EINVAL, f"{kind}, not a file; nothing was read", str(path))
+def check_regular(path: Path, mode: int) -> None:
+    """OSError, with its kind in words, for anything but a regular file."""
+    if stat.S_ISREG(mode):
+        return
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    kind = kinds.get(stat.S_IFMT(mode), "a device")
+    raise OSError(errno.EINVAL, f"{kind}, not a file; nothing was read", str(path))
 
 
-def _once(pairs: Sequence[tuple[str, Any]]) -> None:
-    if len({key for key, _ in pairs}) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(
-            f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object"
-        )
+def check_keys(pairs: Sequence[tuple[str, Any]]) -> None:
+    """ValueError for a key that an object has twice."""
+    seen = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise ValueError(f"the key {key!r} stands twice in one object")
+        seen.add(key)

@@ -1,32 +1,34 @@
-"""The tokenizer that the data and the `Text` input share, and what text may be recorded. Light: no torch.
+"""The tokenizer of captions and prompts, and checks of text. Light: no torch.
 
-A vocabulary holds words and, marked by a leading "#", which no word can hold, pieces of words: a word that is not in it is
-spelt by pieces, so that "reddish" is near "red" and a slip of the pen is not lost."""
+A vocabulary holds words and pieces of words; pieces begin with "#", which no word does. A word that
+is not in the vocabulary is spelled in pieces, so that "reddish" is near "red" and a typo is not
+lost.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from string import ascii_lowercase, digits
 
 PAD, UNKNOWN = 0, 1
-"""Token ids that every vocabulary reserves; its entries begin at 2."""
+"""Reserved token ids; the entries of a vocabulary begin at 2."""
 MARK = "#"
-"""Before a piece."""
-LONGEST = 6
-"""Characters of a piece; longer entries are never looked at."""
-PIECES = 1000
-"""At most, and at most a quarter of a vocabulary."""
+"""Prefix of a piece."""
+LONGEST_PIECE = 6
+"""Most characters of a piece; longer entries are never looked up."""
+MOST_PIECES = 1000
+"""Most pieces in a vocabulary, which are also at most a quarter of it."""
 WIDEST = 200
-"""Characters of a word of a vocabulary; longer ones are left out and spelt."""
+"""Most characters of a word in a vocabulary; longer words are spelled."""
 
 _WORD = re.compile(r"\w+", re.ASCII)
 
 
 def is_utf8(text: str) -> bool:
-    """Whether a text, such as a file's name, can be written as UTF-8, which records and JSON ask for."""
+    """Whether a text, such as a file name, can be written as UTF-8, as records and JSON need."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -35,38 +37,44 @@ def is_utf8(text: str) -> bool:
 
 
 def words(sentence: str) -> list[str]:
-    """Lower-cased words of a sentence, in Unicode's form NFKC; all but letters, marks on letters and digits separates."""
+    """The words in lower case and Unicode form NFKC.
+
+    Everything but letters, their marks and digits separates words.
+    """
     if not sentence.isascii():
-        sentence = "".join(
-            c if _spells(c) else " " for c in unicodedata.normalize("NFKC", sentence.casefold())
-        )
+        folded = unicodedata.normalize("NFKC", sentence.casefold())
+        sentence = "".join(c if is_word_character(c) else " " for c in folded)
         return [word for word in sentence.split() if any(c.isalnum() for c in word)]
     return [word for word in _WORD.findall(sentence.lower()) if word.strip("_")]
 
 
-def _spells(character: str) -> bool:
-    return (
-        character == "_" or character.isalnum() or unicodedata.category(character).startswith("M")
-    )
+def is_word_character(character: str) -> bool:
+    """Whether this is a letter, a digit, an underscore or a mark on a letter."""
+    if character == "_" or character.isalnum():
+        return True
+    return unicodedata.category(character).startswith("M")
 
 
-def shortened(text: str, most: int = 60) -> str:
-    """On one line, cut to `most` characters."""
+def shorten(text: str, most: int = 60) -> str:
+    """`text` on one line, cut to `most` characters."""
     line = " ".join(text[: 2 * most].split())
-    return (
-        line if len(line) <= most and len(text) <= 2 * most else line[: most - 3].rstrip() + "..."
-    )
+    if len(line) <= most and len(text) <= 2 * most:
+        return line
+    return line[: most - 3].rstrip() + "..."
 
 
 def vocabulary(captions: Iterable[str], limit: int = 5000) -> tuple[str, ...]:
-    """`limit` entries: the most frequent words, most frequent first, ties in alphabetical order; then pieces: a to z and 0 to 9,
-    the captions' other characters, and their most frequent groups of 2 to LONGEST characters. No words, no pieces."""
+    """At most `limit` entries: words by frequency, ties in alphabetical order, then pieces.
+
+    Pieces are a to z, 0 to 9, the other characters of the captions, and their most frequent groups
+    of 2 to LONGEST_PIECE characters. Without words there are no pieces.
+    """
     counts = Counter(word for caption in captions for word in words(caption) if len(word) <= WIDEST)
-    pieces = [MARK + piece for piece in _pieces(counts)[: min(limit // 4, PIECES)]]
-    return (*_ranked(counts)[: limit - len(pieces)], *pieces)
+    pieces = [MARK + piece for piece in list_pieces(counts)[: min(limit // 4, MOST_PIECES)]]
+    return (*rank(counts)[: limit - len(pieces)], *pieces)
 
 
-def known(vocabulary: Iterable[str]) -> list[str]:
+def list_words(vocabulary: Iterable[str]) -> list[str]:
     """The words of a vocabulary, without its pieces."""
     return [entry for entry in vocabulary if not entry.startswith(MARK)]
 
@@ -74,24 +82,30 @@ def known(vocabulary: Iterable[str]) -> list[str]:
 def encode(
     sentence: str, vocabulary: Sequence[str], length: int, index: dict[str, int] | None = None
 ) -> list[int]:
-    """Token ids of a sentence, cut or padded to `length`: a word of the vocabulary has its own, another is spelt by pieces.
-    `index`: a ready `positions(vocabulary)`."""
-    index = positions(vocabulary) if index is None else index
+    """Token ids of a caption or prompt, cut or padded to `length`; unknown words are spelled.
+
+    `index`: the result of `index_entries(vocabulary)`, if it is at hand.
+    """
+    index = index_entries(vocabulary) if index is None else index
     ids: list[int] = []
     for word in words(sentence)[:length]:
-        ids += [index[word]] if word in index else spelt(word[: LONGEST * length], index)
+        if word in index:
+            ids.append(index[word])
+        else:
+            ids += spell(word[: LONGEST_PIECE * length], index)
     return ids[:length] + [PAD] * (length - len(ids))
 
 
-def spelt(word: str, index: dict[str, int], longest: int = LONGEST) -> list[int]:
-    """Ids of the longest pieces, of at most `longest` characters, from left to right; characters that none spells are UNKNOWN, a
-    run of them once."""
+def spell(word: str, index: dict[str, int], longest: int = LONGEST_PIECE) -> list[int]:
+    """Ids of the longest pieces, of at most `longest` characters, from left to right.
+
+    A run of characters that are in no piece becomes one UNKNOWN.
+    """
     ids: list[int] = []
     while word:
-        size = next(
-            (size for size in range(min(longest, len(word)), 0, -1) if MARK + word[:size] in index),
-            0,
-        )
+        size = min(longest, len(word))
+        while size and MARK + word[:size] not in index:
+            size -= 1
         if size:
             ids.append(index[MARK + word[:size]])
         elif ids[-1:] != [UNKNOWN]:
@@ -100,34 +114,35 @@ def spelt(word: str, index: dict[str, int], longest: int = LONGEST) -> list[int]
     return ids
 
 
-def spellings(word: str, index: dict[str, int]) -> list[list[int]]:
-    """Different ways to spell a word: by pieces of at most 1, 2, ..., LONGEST characters. None where a character is missing."""
-    ways = dict.fromkeys(tuple(spelt(word, index, longest)) for longest in range(1, LONGEST + 1))
+def list_spellings(word: str, index: dict[str, int]) -> list[list[int]]:
+    """The different spellings of a word in pieces of at most 1, 2, ..., LONGEST_PIECE characters.
+
+    Spellings with an unknown character are left out.
+    """
+    lengths = range(1, LONGEST_PIECE + 1)
+    ways = dict.fromkeys(tuple(spell(word, index, longest)) for longest in lengths)
     return [list(way) for way in ways if UNKNOWN not in way]
 
 
-def positions(vocabulary: Sequence[str]) -> dict[str, int]:
-    """entry -> token id."""
+def index_entries(vocabulary: Sequence[str]) -> dict[str, int]:
+    """The token id of each entry."""
     return {entry: number for number, entry in enumerate(vocabulary, start=2)}
 
 
-def _ranked(counts: Counter[str]) -> list[str]:
+def rank(counts: Counter[str]) -> list[str]:
+    """Entries by count, ties in alphabetical order."""
     return sorted(counts, key=lambda entry: (-counts[entry], entry))
 
 
-def _pieces(counts: Counter[str]) -> list[str]:
-    """Single characters first, those that English needs at their head; then groups."""
+def list_pieces(counts: Counter[str]) -> list[str]:
+    """Pieces of the counted words: a to z and 0 to 9, other characters, then groups."""
     if not counts:
         return []
     single: Counter[str] = Counter()
     groups: Counter[str] = Counter()
     for word, count in counts.items():
-        for part in _parts(word):
-            (single if len(part) == 1 else groups)[part] += count
-    return list(dict.fromkeys([*ascii_lowercase, *digits, *_ranked(single), *_ranked(groups)]))
-
-
-def _parts(word: str) -> Iterator[str]:
-    for start in range(len(word)):
-        for size in range(1, min(LONGEST, len(word) - start) + 1):
-            yield word[start : start + size]
+        for start in range(len(word)):
+            single[word[start]] += count
+            for size in range(2, min(LONGEST_PIECE, len(word) - start) + 1):
+                groups[word[start : start + size]] += count
+    return list(dict.fromkeys([*ascii_lowercase, *digits, *rank(single), *rank(groups)]))

@@ -22,7 +22,7 @@ from ganzoo.sampling.feed import batch_inputs
 from ganzoo.sampling.generation import generate
 from ganzoo.spec import Captions, Curve, Data, Facts, Labels, Picture
 from ganzoo.testing.synthetic import Synthetic
-from ganzoo.text import PAD, UNKNOWN, encode, known, vocabulary, words
+from ganzoo.text import PAD, UNKNOWN, encode, list_words, vocabulary, words
 from ganzoo.zoo import registry, weights
 
 
@@ -143,7 +143,7 @@ def test_the_vocabulary_comes_from_the_captions() -> None:
         sentences=(("a red bird", "a bird"), ("a small bird",)),
     )
     config = plugin.adapt(plugin.config(words=4), facts)
-    assert known(config.vocabulary) == ["a", "bird", "red", "small"]
+    assert list_words(config.vocabulary) == ["a", "bird", "red", "small"]
     assert config.vocabulary[:4] == ("a", "bird", "red", "small"), (
         "words come before pieces of words"
     )
@@ -321,7 +321,7 @@ def test_words_and_vocabularies() -> None:
     assert words("A small, red BIRD's (nest)…") == ["a", "small", "red", "bird", "s", "nest"]
     assert words("STRASSE straße") == ["strasse", "strasse"]
     sentences = ["b a", "a c", "c b", "a d"]
-    assert known(vocabulary(sentences)) == ["a", "b", "c", "d"]
+    assert list_words(vocabulary(sentences)) == ["a", "b", "c", "d"]
     assert vocabulary(sentences, limit=2) == ("a", "b")
     assert vocabulary([]) == ()
     assert encode("d z a", ("a", "b", "c", "d"), 5) == [5, UNKNOWN, 2, PAD, PAD]

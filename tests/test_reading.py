@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from ganzoo.errors import GanzooError, WeightsError
-from ganzoo.files import decode, opened, read
+from ganzoo.files import decode_json, open_regular, read_limited
 from ganzoo.sampling import origin
 from ganzoo.zoo import weights
 
@@ -185,15 +185,15 @@ def test_a_link_is_read_and_one_to_nowhere_is_no_file(tmp_path: Path) -> None:
 
 def test_a_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"12345")
-    assert read(tmp_path / "f", 5) == b"12345"
+    assert read_limited(tmp_path / "f", 5) == b"12345"
     with pytest.raises(OSError, match="longer than 4 bytes"):
-        read(tmp_path / "f", 4)
-    with opened(tmp_path / "f") as file:
+        read_limited(tmp_path / "f", 4)
+    with open_regular(tmp_path / "f") as file:
         assert file.read() == b"12345"
 
 
 def test_json_keeps_its_meaning() -> None:
-    assert decode(b' {"a": [1, 2.5, "x", null, true], "b": {"a": 1}}', dict[str, Any]) == {
+    assert decode_json(b' {"a": [1, 2.5, "x", null, true], "b": {"a": 1}}', dict[str, Any]) == {
         "a": [1, 2.5, "x", None, True],
         "b": {"a": 1},
     }

@@ -14,16 +14,16 @@ from ganzoo.errors import InputError
 from ganzoo.inputs import Rows, Text
 from ganzoo.spec import Captions, Facts
 from ganzoo.text import (
+    MOST_PIECES,
     PAD,
-    PIECES,
     UNKNOWN,
     WIDEST,
     encode,
-    known,
-    positions,
-    shortened,
-    spellings,
-    spelt,
+    index_entries,
+    list_spellings,
+    list_words,
+    shorten,
+    spell,
     vocabulary,
     words,
 )
@@ -42,7 +42,7 @@ def said(ids: list[int], entries: tuple[str, ...]) -> list[str]:
 
 def test_words_come_first_and_then_pieces() -> None:
     assert SHADES[:3] == ("hair", "red", "a"), "by frequency, then by name"
-    words, pieces = known(SHADES), SHADES[len(known(SHADES)) :]
+    words, pieces = list_words(SHADES), SHADES[len(list_words(SHADES)) :]
     assert len(words) == 10
     assert all(piece.startswith("#") for piece in pieces)
     assert {f"#{one}" for one in "abcdefghijklmnopqrstuvwxyz0123456789"} <= set(pieces)
@@ -64,12 +64,12 @@ def test_pieces_are_the_most_frequent_groups() -> None:
 def test_the_limit_holds_and_pieces_are_a_quarter_at_most(limit: int) -> None:
     many = vocabulary((f"word{number} of{number * 7}" for number in range(6000)), limit)
     assert len(many) == limit
-    assert len(many) - len(known(many)) == min(limit // 4, PIECES)
+    assert len(many) - len(list_words(many)) == min(limit // 4, MOST_PIECES)
 
 
 def test_a_word_of_a_whole_page_is_left_out_and_spelt() -> None:
     entries = vocabulary(["red " + "x" * WIDEST, "blue " + "y" * (WIDEST + 1)])
-    assert known(entries) == ["blue", "red", "x" * WIDEST]
+    assert list_words(entries) == ["blue", "red", "x" * WIDEST]
     assert "#yyyyyy" not in entries
 
 
@@ -153,13 +153,15 @@ def test_a_stranger_s_vocabulary_breaks_nothing(entries: tuple[str, ...]) -> Non
     ids = encode("red aaaa # \0 Red ab c", entries, 9)
     assert len(ids) == 9
     assert all(0 <= number < len(entries) + 2 for number in ids)
-    assert all(spellings(word, positions(entries)) != [[]] for word in known(entries) if word)
+    assert all(
+        list_spellings(word, index_entries(entries)) != [[]] for word in list_words(entries) if word
+    )
 
 
 def test_shortened() -> None:
-    assert shortened("a\n b", 9) == "a b"
-    assert shortened("word " * 50, 12) == "word word..."
-    assert len(shortened("x" * 10**6, 20)) == 20
+    assert shorten("a\n b", 9) == "a b"
+    assert shorten("word " * 50, 12) == "word word..."
+    assert len(shorten("x" * 10**6, 20)) == 20
 
 
 # --- bad input --------------------------------------------------------------------------------------------------------------
@@ -223,14 +225,14 @@ def facts() -> Facts:
 
 def test_ways_to_spell() -> None:
     entries = ("red", "#r", "#e", "#d", "#re", "#red")
-    index = positions(entries)
-    assert [said(way, entries) for way in spellings("red", index)] == [
+    index = index_entries(entries)
+    assert [said(way, entries) for way in list_spellings("red", index)] == [
         ["#r", "#e", "#d"],
         ["#re", "#d"],
         ["#red"],
     ]
-    assert spellings("rot", index) == [], "o and t are missing"
-    assert said(spelt("redred", index, 2), entries) == ["#re", "#d", "#re", "#d"]
+    assert list_spellings("rot", index) == [], "o and t are missing"
+    assert said(spell("redred", index, 2), entries) == ["#re", "#d", "#re", "#d"]
 
 
 def test_a_share_of_the_words_is_spelt() -> None:

@@ -12,7 +12,7 @@ import typer
 from ganzoo.cli import output
 from ganzoo.config import Config, convert, plain
 from ganzoo.errors import GanzooError, UnknownModel, UsageError, WeightsError
-from ganzoo.files import decode, read
+from ganzoo.files import decode_json, read_limited
 from ganzoo.plugin import Plugin
 from ganzoo.zoo import manifest, place, registry, source
 
@@ -171,7 +171,11 @@ def _repository(name: str) -> dict[str, Any]:
 def _record(folder: Path) -> dict[str, Any]:
     path = folder / "run.json"
     try:
-        return {"run": decode(read(path, 1_000_000), dict[str, Any])} if path.is_file() else {}
+        return (
+            {"run": decode_json(read_limited(path, 1_000_000), dict[str, Any])}
+            if path.is_file()
+            else {}
+        )
     except (OSError, msgspec.DecodeError) as error:
         raise WeightsError(path, str(error)) from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ganzoo.errors import UsageError
-from ganzoo.text import shortened, words
+from ganzoo.text import shorten, words
 
 PROMPT_LIMIT = 1000
 """Most prompts in a file."""
@@ -40,7 +40,7 @@ def read_prompts(path: Path) -> list[str]:
         if not prompt:
             continue
         if not words(prompt):
-            problem = f"no word in line {number}, {shortened(prompt)!r}"
+            problem = f"no word in line {number}, {shorten(prompt)!r}"
             raise UsageError(f"{option}: {problem}; letters or digits are needed")
         prompts.append(prompt)
     if not 0 < len(prompts) <= PROMPT_LIMIT:

@@ -10,7 +10,7 @@ from torch import Tensor
 from ganzoo.data.batches import Taker
 from ganzoo.data.order import chances, group_picker
 from ganzoo.spec import Captions, Facts
-from ganzoo.text import PAD, encode, known, positions, spellings
+from ganzoo.text import PAD, encode, index_entries, list_spellings, list_words
 
 SPLIT_CHANCE = 0.5
 """Probability that a word is split, in captions whose words are."""
@@ -18,7 +18,7 @@ SPLIT_CHANCE = 0.5
 
 def caption_taker(field: Captions, facts: Facts) -> Taker:
     """Draws the token ids of one caption for each image, int64 (n, length)."""
-    index = positions(field.vocabulary)
+    index = index_entries(field.vocabulary)
     encoded = [encode(caption, (), field.length, index) for caption in facts.captions()]
     tokens = np.asarray(encoded, dtype=np.int64)
     pick = group_picker(np.asarray([len(group) for group in facts.sentences], dtype=np.int64))
@@ -44,7 +44,9 @@ class WordSplitter:
 
     def __init__(self, field: Captions, index: dict[str, int]) -> None:
         self.share, self.length = field.split, field.length
-        self.spellings = {index[word]: spellings(word, index) for word in known(field.vocabulary)}
+        self.spellings = {
+            index[word]: list_spellings(word, index) for word in list_words(field.vocabulary)
+        }
         self.splittable = np.zeros(len(field.vocabulary) + 2, dtype=np.bool_)
         self.splittable[[token for token, ways in self.spellings.items() if ways]] = True
 

@@ -100,7 +100,7 @@ def read_record(path: Path) -> ExtractorRecord:
     """Read the record beside an extractor's file; the file itself is not read."""
     beside = path.with_suffix(".json")
     try:
-        return files.decode(files.read(beside, RECORD_LIMIT), ExtractorRecord)
+        return files.decode_json(files.read_limited(beside, RECORD_LIMIT), ExtractorRecord)
     except OSError as error:
         reason = f"cannot be read ({error.strerror}); an extractor is two files"
         raise WeightsError(error.filename or path, reason) from None

@@ -174,7 +174,7 @@ def read_report(path: Path) -> Report:
     """Read a report, or the one in a run folder. UsageError if there is none."""
     path = path / REPORT if path.is_dir() else path
     try:
-        return files.decode(files.read(path, REPORT_LIMIT), Report)
+        return files.decode_json(files.read_limited(path, REPORT_LIMIT), Report)
     except FileNotFoundError:
         command = "ganzoo eval NAME --data SET --out FILE.json"
         raise UsageError(f"no report {path}; `{command}` writes one") from None

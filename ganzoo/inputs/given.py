@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ganzoo.errors import InputError
 from ganzoo.inputs.record import list_files, record_files, record_value
 from ganzoo.inputs.rows import Input, Rows
-from ganzoo.text import encode, is_utf8, known, positions, shortened, words
+from ganzoo.text import encode, index_entries, is_utf8, list_words, shorten, words
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,16 +42,16 @@ class Text(Input, frozen=True):
             raise InputError(name, "an empty prompt")
         for prompt in prompts:
             if not is_utf8(prompt):
-                raise InputError(name, f"{shortened(prompt)!r} is not valid UTF-8")
+                raise InputError(name, f"{shorten(prompt)!r} is not valid UTF-8")
             if not words(prompt):
-                problem = f"no word in {shortened(prompt)!r}; letters or digits are needed"
+                problem = f"no word in {shorten(prompt)!r}; letters or digits are needed"
                 raise InputError(name, problem)
         if len(prompts) > rows.whole:
             problem = (
                 f"{len(prompts)} prompts for {rows.whole} samples; give at least as many samples"
             )
             raise InputError(name, problem)
-        index, tokens = positions(self.vocabulary), {}
+        index, tokens = index_entries(self.vocabulary), {}
         places = rows.shared(len(prompts))
         for place in set(places):
             tokens[place] = encode(prompts[place], self.vocabulary, self.length, index)
@@ -68,8 +68,8 @@ class Text(Input, frozen=True):
 
     def name_words(self) -> str:
         """The most frequent words, and how many there are."""
-        vocabulary = known(self.vocabulary)
-        named = shortened(", ".join(vocabulary[:NAMED_WORDS]), 80)
+        vocabulary = list_words(self.vocabulary)
+        named = shorten(", ".join(vocabulary[:NAMED_WORDS]), 80)
         more = f" ... ({len(vocabulary):,} words)" if len(vocabulary) > NAMED_WORDS else ""
         return named + more
 
@@ -199,7 +199,7 @@ def load_vectors(path: Path, name: str) -> Tensor:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    from ganzoo.files import read
+    from ganzoo.files import read_limited
 
     # what numpy and safetensors raise for files that are cut short, altered or too large
     broken = (
@@ -215,7 +215,7 @@ def load_vectors(path: Path, name: str) -> Tensor:
         NotImplementedError,
     )
     try:
-        data = read(path, VECTOR_FILE_LIMIT)
+        data = read_limited(path, VECTOR_FILE_LIMIT)
         if path.suffix == ".npy":
             return torch.from_numpy(np.load(io.BytesIO(data), allow_pickle=False))
         tensors = list(load(data).values())

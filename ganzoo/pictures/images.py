@@ -157,7 +157,7 @@ def open_bounded(source: Any) -> Iterator[Image.Image]:
     """
     with ExitStack() as stack:
         if isinstance(source, (str, Path)):
-            source = stack.enter_context(files.opened(Path(source)))
+            source = stack.enter_context(files.open_regular(Path(source)))
         image = stack.enter_context(Image.open(source))
         if image.width * image.height > PIXEL_LIMIT:
             raise Image.DecompressionBombError(

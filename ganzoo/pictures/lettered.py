@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganzoo.errors import UsageError
 from ganzoo.pictures import images
-from ganzoo.text import shortened
+from ganzoo.text import shorten
 
 GAP = 2
 """Pixels between images and around letters."""
@@ -42,7 +42,7 @@ def make_prompt_grid(
     texts = []
     for prompt in prompts:
         # control characters and direction marks cannot be drawn
-        texts.append("".join(c for c in shortened(prompt, PROMPT_LENGTH) if c.isprintable()))
+        texts.append("".join(c for c in shorten(prompt, PROMPT_LENGTH) if c.isprintable()))
     text_width = round(max(font.getlength(text) for text in texts)) + 3 * GAP
     blocks = [images.make_grid(part, columns, GAP) for part in torch.split(values, count)]
     band, width = band_height(height), max(min(PROMPT_WIDTH, text_width), blocks[0].width)

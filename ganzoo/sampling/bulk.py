@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ganzoo.errors import GanzooError, OutputExists, RunError
-from ganzoo.files import decode, read, write_json
+from ganzoo.files import decode_json, read_limited, write_json
 from ganzoo.pictures import images
 from ganzoo.sampling import shards
 from ganzoo.sampling.origin import Origin, find_difference
@@ -60,7 +60,7 @@ def read_record(path: Path) -> BulkJob:
     """The record of a target. RunError where there is none."""
     record = place_record(path)
     try:
-        return decode(read(record, RECORD_LIMIT), BulkJob)
+        return decode_json(read_limited(record, RECORD_LIMIT), BulkJob)
     except FileNotFoundError:
         raise RunError(f"{path} holds no samples to resume (no {record.name})") from None
     except (OSError, msgspec.DecodeError) as error:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import msgspec
 
 from ganzoo.errors import GanzooError, UsageError
-from ganzoo.files import decode, opened
+from ganzoo.files import decode_json, open_regular
 from ganzoo.inputs import Input
 from ganzoo.inputs.record import record_value
 
@@ -92,7 +92,7 @@ def read_origin(path: Path) -> Origin:
     from PIL.PngImagePlugin import PngImageFile, iTXt
 
     try:
-        with opened(path) as file:
+        with open_regular(path) as file:
             head = file.read(HEAD)
     except OSError as error:
         raise GanzooError(f"{path}: {error.strerror}") from None
@@ -107,6 +107,6 @@ def read_origin(path: Path) -> Origin:
             f"{path} does not say how it was made: ganzoo did not write it, or its text was removed"
         )
     try:
-        return decode(text.encode("utf-8" if isinstance(text, iTXt) else "latin-1"), Origin)
+        return decode_json(text.encode("utf-8" if isinstance(text, iTXt) else "latin-1"), Origin)
     except msgspec.DecodeError as error:
         raise UsageError(f"{path}: its origin cannot be read ({error})") from None

@@ -109,8 +109,8 @@ def empty_folder(folder: Path) -> None:
 def read_run(folder: Path) -> tuple[Run, Local]:
     """Both records of a run folder. Raises RunError when it is not one."""
     try:
-        run = files.decode(files.read(folder / RUN, LARGEST_RECORD), Run)
-        return run, files.decode(files.read(folder / LOCAL, LARGEST_RECORD), Local)
+        run = files.decode_json(files.read_limited(folder / RUN, LARGEST_RECORD), Run)
+        return run, files.decode_json(files.read_limited(folder / LOCAL, LARGEST_RECORD), Local)
     except FileNotFoundError as error:
         missing = Path(error.filename).name
         raise RunError(f"{folder} is not a run folder ({missing} is missing)") from None

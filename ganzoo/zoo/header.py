@@ -12,7 +12,7 @@ from typing import Annotated, Any, BinaryIO, Literal, get_args
 import msgspec
 
 from ganzoo.errors import WeightsError
-from ganzoo.files import Record, decode, opened
+from ganzoo.files import Record, decode_json, open_regular
 
 HEADER_LIMIT = 4_000_000
 """Bytes: some 40,000 tensors."""
@@ -62,7 +62,7 @@ def read_header(path: Path) -> Header:
 
     The sum of all tensors is therefore never more than the file."""
     try:
-        with opened(path) as file:
+        with open_regular(path) as file:
             size = file.seek(0, 2)
             entries, metadata, length = _parsed(path, file, size)
     except FileNotFoundError:
@@ -84,7 +84,7 @@ def _parsed(path: Path, file: BinaryIO, size: int) -> tuple[dict[str, _Place], d
     length = struct.unpack("<Q", first)[0] if len(first) == 8 else 0
     if not 2 <= length <= min(HEADER_LIMIT, size - 8):
         raise WeightsError(path, "not a safetensors file, or cut short; pull it again")
-    raw = decode(file.read(length), dict[str, Any])
+    raw = decode_json(file.read(length), dict[str, Any])
     metadata = msgspec.convert(raw.pop("__metadata__", {}), _Metadata)
     return msgspec.convert(raw, dict[_Name, _Place]), metadata, length
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from ganzoo.errors import GanzooError, ManifestError, UnknownModel, UsageError
-from ganzoo.files import Record, decode
+from ganzoo.files import Record, decode_json
 from ganzoo.zoo import registry
 
 FORMAT = 1
@@ -136,7 +136,7 @@ def read(text: bytes, where: str, *, own: bool = False) -> Manifest:
     """A manifest from JSON; ManifestError naming `where` and the key when it breaks the schema. `own`: it came with ganzoo, and
     is not searched for keys that stand twice, for which another parser has to be imported."""
     try:
-        return msgspec.json.decode(text, type=Manifest) if own else decode(text, Manifest)
+        return msgspec.json.decode(text, type=Manifest) if own else decode_json(text, Manifest)
     except msgspec.DecodeError as error:
         raise ManifestError(where, str(error)) from None
 

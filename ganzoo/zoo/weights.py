@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from ganzoo.errors import WeightsError
-from ganzoo.files import Record, decode, read, replacing
+from ganzoo.files import Record, decode_json, read_limited, replacing
 from ganzoo.version import VERSION
 from ganzoo.zoo.header import HEADER_LIMIT as HEADER_LIMIT
 from ganzoo.zoo.header import TORCH
@@ -49,7 +49,7 @@ def read_config(folder: Path) -> ModelConfig:
     """config.json of a model folder, read as strictly as a user's own settings."""
     path = folder / CONFIG
     try:
-        found = decode(read(path, CONFIG_LIMIT), ModelConfig)
+        found = decode_json(read_limited(path, CONFIG_LIMIT), ModelConfig)
     except FileNotFoundError:
         raise WeightsError(path, "no such file: not a folder of a ganzoo model or run") from None
     except OSError as error:
