@@ -131,6 +131,8 @@ def prepare(folder: Path) -> None:
     for path in ("photo.jpg", "x.jpg", "photos/a.jpg", "photos/b.png"):
         (folder / path).parent.mkdir(exist_ok=True)
         image.save(folder / path)
+    for path in ("three.png", "eight.png"):
+        image.convert("L").resize((28, 28)).save(folder / path)
     (folder / "birds.txt").write_text(
         "an anime face with pink hair\nan anime face with blue eyes\n"
     )
@@ -152,6 +154,7 @@ def run_page(path: Path, folder: Path, verbs: set[str]) -> tuple[int, int]:
         ran += 1
     for written in folder.glob("*.png"):  # Python saves under the same names
         written.unlink()
+    prepare(folder)
     namespace: dict[str, Any] = {"__name__": "page"}
     blocks = [block for block in fenced(text) if is_whole(block)]
     for block in blocks:
