@@ -43,6 +43,7 @@ ClickError: Any = typer.BadParameter.__base__.__base__  # type: ignore[union-att
 """typer has click inside, or beside it: by its version."""
 ELSEWHERE = re.compile(
     r"\b(someone|me|owner)/|\./(runs|weights)/|\bmodel\.push_to_hub|encoder\(|Plugin\(\.\.\."
+    r"|ganzoo_example|^    |class \w+\((GAN|Config)|name=\"example\"|-> nn\.|: ExampleConfig"
 )
 """What marks a block of Python that needs something a test does not have."""
 
