@@ -1,4 +1,4 @@
-"""What every test needs: the tiny plugins, installed as a real distribution, here and in every process a test starts."""
+"""Install the tiny plugins as a distribution, here and in every process that a test starts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 @pytest.fixture
 def tmpfs() -> Iterator[Callable[[Path, str], Path]]:
-    """Mounts a small file system at a new folder: `tmpfs(tmp_path / "small", "600k")`; skips where that is not allowed."""
+    """Mount a small file system at a new folder, or skip: `tmpfs(tmp_path / "small", "600k")`."""
     mounted: list[Path] = []
 
     def mount(place: Path, size: str) -> Path:

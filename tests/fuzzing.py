@@ -1,4 +1,4 @@
-"""Files made wrong, a little or a lot, and what they say by a reading that shares nothing with ganzoo's."""
+"""Damage files, and read them independently of ganzoo."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 Number = Callable[[int, int], int]
-"""Gives a number from the first to the second, both included: a random generator's, or hypothesis's."""
+"""(low, high) -> a number in [low, high], from a random generator or from hypothesis."""
 HOSTILE = (
     *(
         "NaN",
@@ -54,14 +54,22 @@ HOSTILE = (
         "\x00",
     ),
 )
-"""Values, and what is no value at all, put in the place of others in a JSON text."""
+"""JSON values, and texts that are none, to replace others."""
 TYPES = {
-    "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1", "BOOL": "?",
-}  # fmt: skip
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "i1",
+    "U8": "u1",
+    "BOOL": "?",
+}
 
 
 def damaged(data: bytes, number: Number) -> bytes:
-    """Bytes flipped, cut, added, doubled, moved or overwritten."""
+    """Flip, cut, add, double, move or overwrite bytes."""
     kind, place = number(0, 5), number(0, max(0, len(data) - 1))
     length = number(1, 16)
     if kind == 0:
@@ -87,7 +95,7 @@ def damaged(data: bytes, number: Number) -> bytes:
 
 
 def altered(value: Any, number: Number) -> bytes:
-    """The JSON of a value in which something is replaced, dropped, renamed, doubled, swapped or counted on."""
+    """JSON of `value` with something replaced, dropped, renamed, doubled, swapped or changed."""
     places = list(_places(value))
     container, key = places[number(0, len(places) - 1)]
     kind, old = number(0, 6), container[key]
@@ -126,7 +134,7 @@ def safetensors(header: bytes, body: bytes) -> bytes:
 
 
 def parts(data: bytes) -> tuple[Any, bytes]:
-    """Header and body of a good safetensors file."""
+    """Header and body of a valid safetensors file."""
     (length,) = struct.unpack("<Q", data[:8])
     return strict(data[8 : 8 + length]), data[8 + length :]
 
@@ -139,7 +147,7 @@ def tensors(data: bytes) -> dict[str, Any]:
 
 
 def png(chunks: list[tuple[bytes, bytes]]) -> bytes:
-    """A PNG file of these chunks, with right checksums."""
+    """A PNG file of these chunks, with valid checksums."""
     packed = (
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in chunks
@@ -148,7 +156,7 @@ def png(chunks: list[tuple[bytes, bytes]]) -> bytes:
 
 
 def texts(data: bytes) -> list[bytes]:
-    """What stands under `ganzoo` in text chunks of a PNG, not compressed, whose checksums are right."""
+    """Values of `ganzoo` in uncompressed text chunks of a PNG with valid checksums."""
     found = []
     for match in re.finditer(rb"tEXtganzoo\0|iTXtganzoo\0\0.[^\0]*\0[^\0]*\0", data, re.DOTALL):
         at = match.start()
@@ -159,17 +167,17 @@ def texts(data: bytes) -> list[bytes]:
 
 
 def strict(data: bytes) -> Any:
-    """What a JSON text says; AssertionError where it says a key twice."""
+    """Parse JSON; AssertionError for a duplicate key."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        assert len(dict(pairs)) == len(pairs), "a key that stands twice was read"
+        assert len(dict(pairs)) == len(pairs), "a duplicate key was read"
         return dict(pairs)
 
     return json.loads(data, object_pairs_hook=once)
 
 
 def says(told: Any, found: Any) -> bool:
-    """Whether everything that is told was found; what is not told has its default."""
+    """Whether `found` has all of `told`; what `told` lacks has its default."""
     if isinstance(told, dict):
         return isinstance(found, dict) and all(
             key in found and says(value, found[key]) for key, value in told.items()
@@ -192,7 +200,7 @@ def _array(place: Any, body: bytes) -> Any:
 
 
 def _places(value: Any) -> Any:
-    """(container, key) of everything in a value."""
+    """(container, key) of every part of a value."""
     if isinstance(value, (dict, list)):
         for key in list(value) if isinstance(value, dict) else range(len(value)):
             yield value, key
@@ -211,7 +219,7 @@ def _put(value: Any, container: Any, key: Any, new: Any) -> Any:
 
 
 def _without(value: Any, container: Any, key: Any) -> Any:
-    """A copy that lacks container[key]."""
+    """A copy without container[key]."""
     if value is container:
         return (
             {k: v for k, v in value.items() if k != key}

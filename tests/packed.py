@@ -1,4 +1,4 @@
-"""Data sets as folders and archives, from what their files hold."""
+"""Write data sets as folders and archives."""
 
 from __future__ import annotations
 

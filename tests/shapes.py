@@ -1,4 +1,4 @@
-"""A small set of pictures with captions."""
+"""A small set of images with captions."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""What users hand in by mistake, and strangers on purpose: one line that says it, nothing half-written, nothing lost.
+"""Bad input, by mistake or on purpose: one line of error, nothing half-written, nothing lost.
 
-Each case is a real command; those that other files test already are not repeated here."""
+Each case is a real command.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +58,7 @@ Call = Callable[..., Any]
 
 @pytest.fixture
 def ganzoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Runs a command in an empty folder; a failure must be one line on stderr and nothing on stdout."""
+    """Run a command in an empty folder; an error is one line on stderr, nothing on stdout."""
     cli.register(cli.COMMANDS)
     monkeypatch.chdir(tmp_path)
 
@@ -74,7 +75,7 @@ def ganzoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     return call
 
 
-def contents(folder: Path) -> dict[str, bytes]:
+def read_contents(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -88,8 +89,8 @@ def png(size: tuple[int, int] = (8, 8), mode: str = "L", kind: str = "PNG") -> b
     return buffer.getvalue()
 
 
-def claiming(side: int) -> bytes:
-    """A PNG of some fifty bytes that says it is side x side."""
+def png_claiming(side: int) -> bytes:
+    """A PNG of some fifty bytes whose header claims side x side pixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
@@ -112,21 +113,21 @@ def folder(place: Path, **pictures: bytes) -> Path:
     return place
 
 
-def below(place: Path, name: str) -> Path:
-    """A class folder beside another."""
+def write_class_folder(place: Path, name: str) -> Path:
+    """A class folder `name` beside another."""
     for each in ("b", name):
         folder(place / each, a=png())
     return place
 
 
-def zipped(path: Path, name: str | zipfile.ZipInfo, data: bytes | str) -> Path:
+def write_zip(path: Path, name: str | zipfile.ZipInfo, data: bytes | str) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(name, data)
     return path
 
 
-def lying(path: Path, method: int, flags: int = 0) -> Path:
-    """A zip whose a.png says that it has a thousand bytes, and unpacks to 256 MB of zeros."""
+def write_lying_zip(path: Path, method: int, flags: int = 0) -> Path:
+    """A zip whose a.png claims a thousand bytes and unpacks to 256 MB of zeros."""
     packer: Any = (
         zlib.compressobj(1, zlib.DEFLATED, -15)
         if method == zipfile.ZIP_DEFLATED
@@ -144,13 +145,18 @@ def lying(path: Path, method: int, flags: int = 0) -> Path:
     return path
 
 
-def tarred(path: Path, **facts: Any) -> Path:
-    """A tar.gz of one member without content, whose header says `facts`."""
+def write_tar(path: Path, **facts: Any) -> Path:
+    """A tar.gz of one empty member with the header fields `facts`."""
     member = tarfile.TarInfo("a.png")
     for key, value in facts.items():
         setattr(member, key, value)
     with gzip.open(path, "wb") as file:
         file.write(member.tobuf(tarfile.GNU_FORMAT) + bytes(10240))
+    return path
+
+
+def make_fifo(path: Path) -> Path:
+    os.mkfifo(path)
     return path
 
 
@@ -166,38 +172,125 @@ def link() -> zipfile.ZipInfo:
 @pytest.mark.parametrize(
     ("make", "words", "code", "text"),
     [
-        (lambda p: folder(p, a=claiming(60_000)), [], 1, "a.png is not an image that can be read (Image size (3600000000"),
-        (lambda p: folder(p, a=claiming(15_000)), [], 1, "a.png is not an image that can be read (15,000 x 15,000 pixels"),
-        (lambda p: folder(p, a=b""), [], 1, "a.png is not an image that can be read (of no format that Pillow knows)"),
+        (
+            lambda p: folder(p, a=png_claiming(60_000)),
+            [],
+            1,
+            "a.png is not an image that can be read (Image size (3600000000",
+        ),
+        (
+            lambda p: folder(p, a=png_claiming(15_000)),
+            [],
+            1,
+            "a.png is not an image that can be read (15,000 x 15,000 pixels",
+        ),
+        (
+            lambda p: folder(p, a=b""),
+            [],
+            1,
+            "a.png is not an image that can be read (of no format that Pillow knows)",
+        ),
         (lambda p: folder(p, a=png(), **{NOT_UTF8: b"x"}), [], 1, "\\udcff.png is not an image"),
         (lambda p: folder(p), [], 1, "holds no images"),
-        (lambda p: below(p, NOT_UTF8), [], 1, "is not named in UTF-8; rename it"),
+        (lambda p: write_class_folder(p, NOT_UTF8), [], 1, "is not named in UTF-8; rename it"),
         (lambda p: folder(p.with_name(NOT_UTF8), a=png()), [], 1, "its path is not UTF-8"),
         (lambda p: folder(p, a=png()) / "a.png", [], 1, "is no folder and no archive"),
-        (lambda p: os.mkfifo(p) or p, [], 1, "is no folder and no archive"),  # type: ignore[func-returns-value]
-        (lambda p: folder(p, a=png()), ["--set", "channels=2"], 2, "asks for 2 channels; images have 1 (grey) or 3"),
+        (make_fifo, [], 1, "is no folder and no archive"),
+        (
+            lambda p: folder(p, a=png()),
+            ["--set", "channels=2"],
+            2,
+            "asks for 2 channels; images have 1 (grey) or 3",
+        ),
         (lambda p: folder(p, a=png()), ["--set", "lr_generator=nan"], 2, "`lr_generator`"),
         (lambda p: folder(p, a=png()), ["--set", "ema=nan"], 2, "`ema`"),
         (lambda p: folder(p, a=png()), ["--set", "latent=99999999999999999999"], 2, "`latent`"),
         (lambda p: folder(p, a=png()), ["--set", "latent=1.5"], 2, "`latent`"),
         (lambda p: folder(p, a=png()), ["--seed", 10**30], 2, "is not in 0 .. 2**63 - 1"),
-        (lambda p: zipped(p.with_suffix(".zip"), "C:a.png", png()), [], 1, "points outside of it; refused"),
-        (lambda p: zipped(p.with_suffix(".zip"), "..\\a.png", png()), [], 1, "points outside of it; refused"),
-        (lambda p: zipped(p.with_suffix(".zip"), link(), "/etc/passwd"), [], 1, "zip:a.png is not an image"),
-        (lambda p: zipped(p.with_suffix(".zip"), "\x1b[2J.png", "x"), [], 1, "zip:\\x1b[2J.png is not an image"),
-        (lambda p: lying(p.with_suffix(".zip"), zipfile.ZIP_DEFLATED), [], 1, "zip:a.png cannot be read (Bad CRC-32"),
-        (lambda p: lying(p.with_suffix(".zip"), zipfile.ZIP_BZIP2), [], 1, "only stored and deflated members"),
-        (lambda p: lying(p.with_suffix(".zip"), zipfile.ZIP_DEFLATED, 1), [], 1, "zip:a.png cannot be read"),
-        (lambda p: tarred(p.with_suffix(".tgz"), type=tarfile.SYMTYPE, linkname="/etc/passwd"), [], 1, "holds no images"),
-        (lambda p: tarred(p.with_suffix(".tgz"), type=tarfile.LNKTYPE, linkname="../x.png"), [], 1, "holds no images"),
-        (lambda p: tarred(p.with_suffix(".tgz"), type=tarfile.CHRTYPE), [], 1, "holds no images"),
-        (lambda p: tarred(p.with_suffix(".tgz"), type=tarfile.XHDTYPE, size=2 << 30), [], 1, "too much; refused"),
-        (lambda p: tarred(p.with_suffix(".tgz"), type=tarfile.GNUTYPE_LONGNAME, size=2 << 30), [], 1, "too much; refused"),
-        (lambda p: tarred(p.with_suffix(".tgz"), type=b"9", size=6 << 30), [], 1, "too much; refused"),
-        (lambda p: tarred(p.with_suffix(".tgz"), size=2 << 30), [], 1, "too much; refused"),
-        (lambda p: tarred(p.with_suffix(".tgz"), size=10**6), [], 1, "cannot be read"),
+        (
+            lambda p: write_zip(p.with_suffix(".zip"), "C:a.png", png()),
+            [],
+            1,
+            "points outside of it; refused",
+        ),
+        (
+            lambda p: write_zip(p.with_suffix(".zip"), "..\\a.png", png()),
+            [],
+            1,
+            "points outside of it; refused",
+        ),
+        (
+            lambda p: write_zip(p.with_suffix(".zip"), link(), "/etc/passwd"),
+            [],
+            1,
+            "zip:a.png is not an image",
+        ),
+        (
+            lambda p: write_zip(p.with_suffix(".zip"), "\x1b[2J.png", "x"),
+            [],
+            1,
+            "zip:\\x1b[2J.png is not an image",
+        ),
+        (
+            lambda p: write_lying_zip(p.with_suffix(".zip"), zipfile.ZIP_DEFLATED),
+            [],
+            1,
+            "zip:a.png cannot be read (Bad CRC-32",
+        ),
+        (
+            lambda p: write_lying_zip(p.with_suffix(".zip"), zipfile.ZIP_BZIP2),
+            [],
+            1,
+            "only stored and deflated members",
+        ),
+        (
+            lambda p: write_lying_zip(p.with_suffix(".zip"), zipfile.ZIP_DEFLATED, 1),
+            [],
+            1,
+            "zip:a.png cannot be read",
+        ),
+        (
+            lambda p: write_tar(
+                p.with_suffix(".tgz"), type=tarfile.SYMTYPE, linkname="/etc/passwd"
+            ),
+            [],
+            1,
+            "holds no images",
+        ),
+        (
+            lambda p: write_tar(p.with_suffix(".tgz"), type=tarfile.LNKTYPE, linkname="../x.png"),
+            [],
+            1,
+            "holds no images",
+        ),
+        (
+            lambda p: write_tar(p.with_suffix(".tgz"), type=tarfile.CHRTYPE),
+            [],
+            1,
+            "holds no images",
+        ),
+        (
+            lambda p: write_tar(p.with_suffix(".tgz"), type=tarfile.XHDTYPE, size=2 << 30),
+            [],
+            1,
+            "too much; refused",
+        ),
+        (
+            lambda p: write_tar(p.with_suffix(".tgz"), type=tarfile.GNUTYPE_LONGNAME, size=2 << 30),
+            [],
+            1,
+            "too much; refused",
+        ),
+        (
+            lambda p: write_tar(p.with_suffix(".tgz"), type=b"9", size=6 << 30),
+            [],
+            1,
+            "too much; refused",
+        ),
+        (lambda p: write_tar(p.with_suffix(".tgz"), size=2 << 30), [], 1, "too much; refused"),
+        (lambda p: write_tar(p.with_suffix(".tgz"), size=10**6), [], 1, "cannot be read"),
     ],
-)  # fmt: skip
+)
 def test_data(
     ganzoo: Call,
     tmp_path: Path,
@@ -206,19 +299,19 @@ def test_data(
     code: int,
     text: str,
 ) -> None:
-    """By --force a new run would replace an old one: that one must be there still."""
+    """With --force a new run replaces an old one, which an error must leave in place."""
     data, old = make(tmp_path / "data"), folder(tmp_path / "old", a=b"precious")
     (old / "run.json").write_text("{}")
-    before = contents(old)
+    before = read_contents(old)
     assert text in ganzoo(
         "train", "dcgan", "--data", data, *SMALL, *words, "--out", "old", "--force", code=code
     )
-    assert contents(old) == before
+    assert read_contents(old) == before
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
 def test_what_is_refused_is_not_unpacked_first(tmp_path: Path, method: int) -> None:
-    [entry] = files.list_files(lying(tmp_path / "x.zip", method))
+    [entry] = files.list_files(write_lying_zip(tmp_path / "x.zip", method))
     tracemalloc.start()
     try:
         with pytest.raises(DataError, match="cannot be read"):
@@ -268,23 +361,73 @@ def test_one_picture_smaller_than_the_network_is_a_data_set(ganzoo: Call, tmp_pa
 @pytest.mark.parametrize(
     ("files", "words", "code", "text"),
     [
-        ({"x.toml": b"a = " + b"[" * 5000}, ["train", "--config", "x.toml"], 2, "x.toml: not TOML that can be read"),
-        ({"x.toml": bytes(range(256))}, ["train", "--config", "x.toml"], 2, "x.toml: not TOML that can be read"),
+        (
+            {"x.toml": b"a = " + b"[" * 5000},
+            ["train", "--config", "x.toml"],
+            2,
+            "x.toml: not TOML that can be read",
+        ),
+        (
+            {"x.toml": bytes(range(256))},
+            ["train", "--config", "x.toml"],
+            2,
+            "x.toml: not TOML that can be read",
+        ),
         ({"x.toml": b""}, ["train", "--config", "x.toml"], 2, "a plugin and --data are needed"),
         ({"x.toml": b"config = 3"}, ["train", "--config", "x.toml"], 2, "`config`"),
-        ({"x.toml": b"epochs = nan\n"}, ["train", "dcgan", "--data", "x", "--config", "x.toml"], 2, "`epochs`"),
+        (
+            {"x.toml": b"epochs = nan\n"},
+            ["train", "dcgan", "--data", "x", "--config", "x.toml"],
+            2,
+            "`epochs`",
+        ),
         ({}, ["train", "--config", "x.toml"], 2, "x.toml: No such file or directory"),
         ({"x/y": b""}, ["train", "--config", "x"], 2, "x: Is a directory"),
-        ({"a.png": claiming(15_000)}, ["sample", "vanilla-sine", "--image", "a.png"], 2, "no such input"),
-        ({}, ["sample", "vanilla-mnist", "-n", 10**30, "-o", "x"], 2, f"--n {10**30}: at least 1 and less than"),
-        ({}, ["sample", "vanilla-mnist", "--columns", 10**30], 2, "less than 1,000,000,000,000 is needed"),
-        ({}, ["sample", "vanilla-mnist", "-n", 10**9, "-o", "x.png"], 2, "write a folder or .tar files"),
-        ({"x.png/y": b""}, ["sample", "vanilla-mnist", "-n", 1, "-o", "x.png", "--force"], 2, "x.png is a folder"),
-        ({"x": b"old"}, ["sample", "vanilla-mnist", "-n", 1, "-o", "x", "--force"], 1, "x cannot be written (File exists)"),
-        ({}, ["sample", "vanilla-mnist", "-n", 1, "-o", "/proc/x.npz"], 1, "/proc/x.npz cannot be written"),
+        (
+            {"a.png": png_claiming(15_000)},
+            ["sample", "vanilla-sine", "--image", "a.png"],
+            2,
+            "no such input",
+        ),
+        (
+            {},
+            ["sample", "vanilla-mnist", "-n", 10**30, "-o", "x"],
+            2,
+            f"--n {10**30}: at least 1 and less than",
+        ),
+        (
+            {},
+            ["sample", "vanilla-mnist", "--columns", 10**30],
+            2,
+            "less than 1,000,000,000,000 is needed",
+        ),
+        (
+            {},
+            ["sample", "vanilla-mnist", "-n", 10**9, "-o", "x.png"],
+            2,
+            "write a folder or .tar files",
+        ),
+        (
+            {"x.png/y": b""},
+            ["sample", "vanilla-mnist", "-n", 1, "-o", "x.png", "--force"],
+            2,
+            "x.png is a folder",
+        ),
+        (
+            {"x": b"old"},
+            ["sample", "vanilla-mnist", "-n", 1, "-o", "x", "--force"],
+            1,
+            "x cannot be written (File exists)",
+        ),
+        (
+            {},
+            ["sample", "vanilla-mnist", "-n", 1, "-o", "/proc/x.npz"],
+            1,
+            "/proc/x.npz cannot be written",
+        ),
         ({}, ["sample", "vanilla-mnist", "-n", 1, "-o", "/proc/x"], 1, "/proc/x cannot be written"),
     ],
-)  # fmt: skip
+)
 def test_commands(
     ganzoo: Call, tmp_path: Path, files: dict[str, bytes], words: list[str], code: int, text: str
 ) -> None:
@@ -292,15 +435,15 @@ def test_commands(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(data)
     assert text in ganzoo(*words, code=code)
-    assert contents(tmp_path) == files
+    assert read_contents(tmp_path) == files
 
 
 def test_a_bomb_as_an_input(tmp_path: Path) -> None:
-    """In a process of its own, for Pillow warns of it on stderr unless it is told not to."""
+    """In a process of its own, since Pillow would warn on stderr."""
     from tests.cli.conftest import publish
 
     publish(tmp_path, "tiny_unpaired", "x")
-    (tmp_path / "a.png").write_bytes(claiming(15_000))
+    (tmp_path / "a.png").write_bytes(png_claiming(15_000))
     done = process("sample", "./weights/x", "--image", "a.png", "-o", "b.png", cwd=tmp_path)
     assert done.returncode == 2
     assert b"15,000 x 15,000 pixels" in done.stderr
@@ -329,12 +472,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-def cut(path: Path) -> None:
+def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-9])
 
 
-def standing(**changes: Any) -> Callable[[Path], None]:
-    """Alters the position in a checkpoint's header."""
+def alter_position(**changes: Any) -> Callable[[Path], None]:
+    """Alter the position in a checkpoint's header."""
 
     def alter(place: Path) -> None:
         path = place / "checkpoint.safetensors"
@@ -345,7 +488,7 @@ def standing(**changes: Any) -> Callable[[Path], None]:
     return alter
 
 
-def recorded(**changes: Any) -> Callable[[Path], None]:
+def alter_record(**changes: Any) -> Callable[[Path], None]:
     def alter(place: Path) -> None:
         path = place / "run.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
@@ -357,23 +500,27 @@ def recorded(**changes: Any) -> Callable[[Path], None]:
     ("alter", "code", "text"),
     [
         (lambda p: (p / "checkpoint.safetensors").unlink(), 1, "has no checkpoint to resume from"),
-        (lambda p: cut(p / "checkpoint.safetensors"), 1, "cut short or altered"),
+        (lambda p: truncate(p / "checkpoint.safetensors"), 1, "cut short or altered"),
         (
             lambda p: shutil.copy(p / "model.safetensors", p / "checkpoint.safetensors"),
             1,
             "its header names no position",
         ),
-        (standing(phase="x"), 1, "not a ganzoo checkpoint"),
-        (standing(phase=-1), 1, "not a ganzoo checkpoint"),
-        (standing(index=-3), 1, "not a ganzoo checkpoint"),
-        (standing(index=10**9), 1, "has done 1000000000 steps already"),
-        (standing(phase=7), 1, "stands in phase 8 of 1"),
-        (recorded(phases={"first": 3}), 1, "speaks of the phases first; 'vanilla' now has train"),
-        (recorded(batch={}), 1, "Resume it with the version of the plugin that began it"),
-        (recorded(batch={"train": 0}), 1, "its record cannot be read"),
-        (recorded(rhythm={"never": 1}), 1, "its record cannot be read"),
-        (recorded(plugin="dcgan"), 2, "unknown setting"),
-        (recorded(plugin="dcgn"), 2, "did you mean dcgan"),
+        (alter_position(phase="x"), 1, "not a ganzoo checkpoint"),
+        (alter_position(phase=-1), 1, "not a ganzoo checkpoint"),
+        (alter_position(index=-3), 1, "not a ganzoo checkpoint"),
+        (alter_position(index=10**9), 1, "has done 1000000000 steps already"),
+        (alter_position(phase=7), 1, "stands in phase 8 of 1"),
+        (
+            alter_record(phases={"first": 3}),
+            1,
+            "speaks of the phases first; 'vanilla' now has train",
+        ),
+        (alter_record(batch={}), 1, "Resume it with the version of the plugin that began it"),
+        (alter_record(batch={"train": 0}), 1, "its record cannot be read"),
+        (alter_record(rhythm={"never": 1}), 1, "its record cannot be read"),
+        (alter_record(plugin="dcgan"), 2, "unknown setting"),
+        (alter_record(plugin="dcgn"), 2, "did you mean dcgan"),
         (lambda p: (p / "run.json").write_bytes(b"\xff\xfe"), 1, "its record cannot be read"),
         (lambda p: (p / "local.json").unlink(), 1, "is not a run folder (local.json is missing)"),
     ],
@@ -383,11 +530,11 @@ def test_resuming(
 ) -> None:
     shutil.copytree(run, tmp_path / "run")
     alter(tmp_path / "run")
-    before = contents(tmp_path / "run")
+    before = read_contents(tmp_path / "run")
     assert text in ganzoo(
         "train", "--resume", "--out", "run", "--steps", 2, "--device", "cpu", code=code
     )
-    assert contents(tmp_path / "run") == before
+    assert read_contents(tmp_path / "run") == before
 
 
 def test_rows_of_metrics_that_are_none_are_left_out(
@@ -404,11 +551,11 @@ def test_rows_of_metrics_that_are_none_are_left_out(
 def test_a_run_whose_name_is_not_utf8_is_not_begun(ganzoo: Call, run: Path, tmp_path: Path) -> None:
     place = tmp_path / NOT_UTF8
     shutil.copytree(run, place)
-    before = contents(place)
+    before = read_contents(place)
     assert "is not spelt in UTF-8" in ganzoo(
         "train", "vanilla", "--data", "sine", "--out", place, "--force", code=2
     )
-    assert contents(place) == before
+    assert read_contents(place) == before
 
 
 @pytest.fixture
@@ -425,7 +572,7 @@ def test_shards_beside_other_files(
         for name in ("x[1]-train.tar", "x1-000000.tar", "x[1]-0.tar")
     }
     bulk.write_bulk(digits, tmp_path / "x[1].tar", 10, seed=1)
-    before = contents(tmp_path)
+    before = read_contents(tmp_path)
     assert {name: len(before[name]) for name in others} == others
     (tmp_path / "x[1].samples.json").unlink()
     with pytest.raises(OutputExists, match="give --force"):
@@ -433,7 +580,7 @@ def test_shards_beside_other_files(
     with pytest.raises(OutputExists, match=r"000002\.tar exists; more shards"):
         bulk.write_bulk(digits, tmp_path / "x[1].tar", 8, seed=2, force=True)
     (tmp_path / "x[1].samples.json").write_bytes(before["x[1].samples.json"])
-    assert contents(tmp_path) == before
+    assert read_contents(tmp_path) == before
 
 
 def test_a_folder_for_a_trillion_rows_is_looked_through_at_once(
@@ -442,7 +589,7 @@ def test_a_folder_for_a_trillion_rows_is_looked_through_at_once(
     folder(tmp_path / "x", **{"000007": b"old", "7": b"not a row"})
     with pytest.raises(OutputExists, match="it holds more"):
         bulk.write_bulk(digits, tmp_path / "x", 10**12 - 1, seed=1, force=True)
-    assert contents(tmp_path / "x") == {"000007.png": b"old", "7.png": b"not a row"}
+    assert read_contents(tmp_path / "x") == {"000007.png": b"old", "7.png": b"not a row"}
 
 
 def test_codes_that_run_along_other_columns_are_other_samples(tmp_path: Path) -> None:
@@ -452,10 +599,10 @@ def test_codes_that_run_along_other_columns_are_other_samples(tmp_path: Path) ->
     model = load(tmp_path / "weights" / "x", device="cpu")
     words: dict[str, Any] = {"seed": 1, "inputs": {"code": "c1=-2..2"}}
     bulk.write_bulk(model, tmp_path / "x", 8, columns=4, **words)
-    before = contents(tmp_path / "x")
+    before = read_contents(tmp_path / "x")
     with pytest.raises(RunError, match="started with 4 columns"):
         bulk.write_bulk(model, tmp_path / "x", 8, columns=8, resume=True, **words)
-    assert contents(tmp_path / "x") == before
+    assert read_contents(tmp_path / "x") == before
 
 
 @pytest.fixture
@@ -468,7 +615,7 @@ def test_a_full_disk_keeps_the_old_samples(ganzoo: Call, full: Path, name: str) 
     (full / name).write_bytes(b"old")
     words = ["sample", "vanilla-mnist", "-n", 400, "--seed", 1, "-o", full / name, "--force"]
     assert "cannot be written (No space left on device)" in ganzoo(*words, code=1)
-    assert contents(full) == {name: b"old"}
+    assert read_contents(full) == {name: b"old"}
 
 
 def process(*words: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[bytes]:

@@ -1,4 +1,4 @@
-"""cgan: how the class comes in, the losses against hand-written ones, class names, and that the class is learnt."""
+"""cgan: class conditions, losses against hand-written ones, class names, and training."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ CONDITIONS = ("concatenation", "embedding", "projection", "none")
 LABELS = torch.tensor([0, 2, 1, 2])
 
 
-def built(**settings: Any) -> Any:
+def build_gan(**settings: Any) -> Any:
     torch.manual_seed(0)
     return PLUGIN.build(override(PLUGIN.tiny, {"classifier": 0, **settings}))
 
 
-def pictures(size: int = 28, n: int = 4) -> Tensor:
+def random_images(size: int = 28, n: int = 4) -> Tensor:
     return torch.rand(n, 1, size, size, generator=torch.Generator().manual_seed(1)) * 2 - 1
 
 
-def played(gan: Any) -> tuple[list[Update], list[Any]]:
-    """The updates of one step in which no weights move, and the discriminator's verdicts in order."""
+def play_step(gan: Any) -> tuple[list[Update], list[Any]]:
+    """Updates of one step without moving weights, and the discriminator's outputs in order."""
     verdicts: list[Any] = []
     hook = gan.discriminator.register_forward_hook(
         lambda module, inputs, verdict: verdicts.append(verdict)
     )
     step = Step(0, "train", 10, torch.Generator().manual_seed(0))
-    updates = list(gan.losses({"image": pictures(), "label": LABELS}, step))
+    updates = list(gan.losses({"image": random_images(), "label": LABELS}, step))
     hook.remove()
     return updates, verdicts
 
@@ -52,7 +52,7 @@ def log_sigmoid(raw: Tensor) -> np.ndarray:
     return -np.log1p(np.exp(-raw.detach().double().numpy()))
 
 
-def surprise(raw: Tensor) -> float:
+def negative_log_likelihood(raw: Tensor) -> float:
     """Mean of -log softmax at LABELS."""
     logits = raw.detach().double().numpy()
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -69,39 +69,46 @@ def surprise(raw: Tensor) -> float:
 @pytest.mark.parametrize("condition", CONDITIONS)
 def test_shapes(size: int, network: str, condition: str) -> None:
     learned = "embedding" if condition == "embedding" else "concatenation"
-    gan = built(
-        size=size, channels=3, network=network, discriminator_condition=condition, generator_condition=learned, classifier=1,
-        generator="8,8", discriminator="8,8", embedding=5,
-    )  # fmt: skip
+    gan = build_gan(
+        size=size,
+        channels=3,
+        network=network,
+        discriminator_condition=condition,
+        generator_condition=learned,
+        classifier=1,
+        generator="8,8",
+        discriminator="8,8",
+        embedding=5,
+    )
     images = gan.generator(torch.zeros(4, 4), LABELS)
     assert images.shape == (4, 3, size, size)
     verdict = gan.discriminator(images, LABELS)
     assert (verdict.score.shape, verdict.classes.shape) == ((4,), (4, 3))
-    assert built().discriminator(pictures(), LABELS).classes.shape == (4, 0)
+    assert build_gan().discriminator(random_images(), LABELS).classes.shape == (4, 0)
 
 
 @pytest.mark.parametrize("network", ["convolution", "mlp"])
 @pytest.mark.parametrize("condition", CONDITIONS)
 def test_the_label_is_seen(network: str, condition: str) -> None:
-    gan = built(
+    gan = build_gan(
         network=network, discriminator_condition=condition, classifier=int(condition == "none")
     ).eval()
     first, second = (
-        gan.discriminator(pictures(), torch.full((4,), label)).score for label in (0, 1)
+        gan.discriminator(random_images(), torch.full((4,), label)).score for label in (0, 1)
     )
     assert torch.equal(first, second) == (condition == "none")
     for learned in ("concatenation", "embedding"):
-        generator = built(network=network, generator_condition=learned).eval().generator
+        generator = build_gan(network=network, generator_condition=learned).eval().generator
         latent = torch.zeros(1, 4)
         assert not torch.equal(generator(latent, LABELS[:1]), generator(latent, LABELS[1:2]))
 
 
 def test_a_label_is_one_plane_of_ones_beside_the_image() -> None:
-    gan = built(discriminator_condition="concatenation")
+    gan = build_gan(discriminator_condition="concatenation")
     seen: list[Tensor] = []
     gan.discriminator.trunk.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    gan.discriminator(pictures(), LABELS)
-    assert torch.equal(seen[0][:, :1], pictures())
+    gan.discriminator(random_images(), LABELS)
+    assert torch.equal(seen[0][:, :1], random_images())
     for planes, label in zip(seen[0][:, 1:], LABELS.tolist(), strict=True):
         assert [plane.unique().tolist() for plane in planes] == [
             [float(place == label)] for place in range(3)
@@ -111,10 +118,10 @@ def test_a_label_is_one_plane_of_ones_beside_the_image() -> None:
 @pytest.mark.parametrize("network", ["convolution", "mlp"])
 def test_projection_is_an_inner_product_with_the_class(network: str) -> None:
     """Miyato and Koyama 2018, eq. 3: f(x, y) = y V phi(x) + psi(phi(x)), y one-hot."""
-    discriminator = built(
+    discriminator = build_gan(
         network=network, discriminator_condition="projection"
     ).discriminator.eval()
-    seen = pictures() if network == "convolution" else pictures().flatten(1)
+    seen = random_images() if network == "convolution" else random_images().flatten(1)
     phi = discriminator.trunk(seen).flatten(1).detach().double().numpy()
     v, psi = discriminator.projection, discriminator.score
     one_hot = np.eye(3)[LABELS.numpy()]
@@ -125,7 +132,10 @@ def test_projection_is_an_inner_product_with_the_class(network: str) -> None:
         + psi.bias.item()
     )
     np.testing.assert_allclose(
-        discriminator(pictures(), LABELS).score.detach().numpy(), expected, rtol=1e-4, atol=1e-6
+        discriminator(random_images(), LABELS).score.detach().numpy(),
+        expected,
+        rtol=1e-4,
+        atol=1e-6,
     )
 
 
@@ -137,18 +147,22 @@ def test_projection_is_an_inner_product_with_the_class(network: str) -> None:
 def test_losses_are_the_papers(condition: str, classifier: float) -> None:
     if condition == "none" and not classifier:
         return
-    gan = built(
+    gan = build_gan(
         discriminator_condition=condition,
         classifier=classifier,
         classifier_data="all",
         real_target=1,
     )
-    (discriminator, generator), (real, fake, again) = played(gan)
+    (discriminator, generator), (real, fake, again) = play_step(gan)
     assert (discriminator.player, generator.player) == ("discriminator", "generator")
     source = -(log_sigmoid(real.score).mean() + log_sigmoid(-fake.score).mean())
-    classes = surprise(real.classes) + surprise(fake.classes) if classifier else 0
+    classes = (
+        negative_log_likelihood(real.classes) + negative_log_likelihood(fake.classes)
+        if classifier
+        else 0
+    )
     assert discriminator.loss.item() == pytest.approx(source + classifier * classes, rel=1e-5)
-    mistake = surprise(again.classes) if classifier else 0
+    mistake = negative_log_likelihood(again.classes) if classifier else 0
     assert generator.loss.item() == pytest.approx(
         -log_sigmoid(again.score).mean() + classifier * mistake, rel=1e-5
     )
@@ -159,15 +173,17 @@ def test_losses_are_the_papers(condition: str, classifier: float) -> None:
 
 
 def test_the_classifier_may_learn_from_real_pictures_alone() -> None:
-    (discriminator, _), (real, fake, _) = played(
-        built(classifier=2, classifier_data="real", real_target=1)
+    (discriminator, _), (real, fake, _) = play_step(
+        build_gan(classifier=2, classifier_data="real", real_target=1)
     )
     source = -(log_sigmoid(real.score).mean() + log_sigmoid(-fake.score).mean())
-    assert discriminator.loss.item() == pytest.approx(source + 2 * surprise(real.classes), rel=1e-5)
+    assert discriminator.loss.item() == pytest.approx(
+        source + 2 * negative_log_likelihood(real.classes), rel=1e-5
+    )
 
 
 def test_the_share_of_classes_named_is_logged() -> None:
-    (discriminator, _), (real, fake, _) = played(built(classifier=1))
+    (discriminator, _), (real, fake, _) = play_step(build_gan(classifier=1))
     for name, verdict in (("class/real", real), ("class/fake", fake)):
         right = [
             line.argmax().item() == label
@@ -177,7 +193,7 @@ def test_the_share_of_classes_named_is_logged() -> None:
 
 
 def test_smoothing_is_one_sided() -> None:
-    (discriminator, _), (real, fake, _) = played(built(real_target=0.9))
+    (discriminator, _), (real, fake, _) = play_step(build_gan(real_target=0.9))
     expected = (
         -(0.9 * log_sigmoid(real.score) + 0.1 * log_sigmoid(-real.score)).mean()
         - log_sigmoid(-fake.score).mean()
@@ -193,7 +209,7 @@ def test_presets() -> None:
                 preset, {"width": 4, "generator": "8", "discriminator": "8", "classes": "a,b,c"}
             )
         )
-        assert all(torch.isfinite(update.loss) for update in played(gan)[0])
+        assert all(torch.isfinite(update.loss) for update in play_step(gan)[0])
     assert {name for name, preset in PLUGIN.presets.items() if preset.classifier} == {"acgan"}
     assert PLUGIN.presets["acgan"].classifier_data == "all"
     spectral = PLUGIN.build(override(PLUGIN.presets["projection"], {"width": 4})).discriminator
@@ -222,7 +238,7 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_class_is_learnt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two classes, each bright on one side of the picture."""
+    """Two classes, each bright on one side of the image."""
     for constant, value in {"FIXED": 4, "ESTIMATE_BATCHES": 4, "ESTIMATE_SIZE": 16}.items():
         monkeypatch.setattr(artifacts, constant, value)
     for name in ("left", "right"):

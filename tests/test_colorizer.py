@@ -1,4 +1,4 @@
-"""colorizer: Lab by hand, the lightness that stays, how far the networks look, who learns from whom."""
+"""colorizer: Lab, lightness that is kept, receptive fields, losses."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SMALL: dict[str, Any] = {
 }
 
 
-def built(preset: str | None = None, **settings: Any) -> Any:
+def build_gan(preset: str | None = None, **settings: Any) -> Any:
     torch.manual_seed(0)
     plugin = registry.get("colorizer")
     return plugin.build(override(plugin.presets[preset] if preset else plugin.config(), settings))
@@ -49,7 +49,7 @@ def random(*shape: int, seed: int = 1) -> Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def pictures(size: int = 16, n: int = N, width: int | None = None) -> Tensor:
+def random_images(size: int = 16, n: int = N, width: int | None = None) -> Tensor:
     return random(n, 3, size, width or size) * 2 - 1
 
 
@@ -62,8 +62,8 @@ def updates(gan: Any, batch: Tensor) -> dict[str, Update]:
     return {update.player: update for update in gan.losses({"image": batch}, step)}
 
 
-def lab_by_hand(level: tuple[float, float, float]) -> tuple[float, float, float]:
-    """CIE 15 and IEC 61966-2-1 for one colour in [0, 1]; white is D65 as ASTM E308 has it."""
+def compute_lab(level: tuple[float, float, float]) -> tuple[float, float, float]:
+    """CIE 15 and IEC 61966-2-1 for one colour in [0, 1]; white is D65 of ASTM E308."""
     r, g, b = (c / 12.92 if c <= 0.04045 else math.pow((c + 0.055) / 1.055, 2.4) for c in level)
     tristimulus = (
         (0.4124564 * r + 0.3575761 * g + 0.1804375 * b) / 0.95047,
@@ -87,7 +87,7 @@ def one(*levels: float) -> Tensor:
     "level", [*product((0.0, 1.0), repeat=3), (0.02, 0.01, 0.03), (0.5, 0.04, 0.2), (0.3, 0.6, 0.9)]
 )
 def test_lab_is_that_of_the_standards(level: tuple[float, float, float]) -> None:
-    np.testing.assert_allclose(to_lab(one(*level)).flatten().numpy(), lab_by_hand(level), atol=2e-3)
+    np.testing.assert_allclose(to_lab(one(*level)).flatten().numpy(), compute_lab(level), atol=2e-3)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_every_colour_comes_back_from_lab() -> None:
         / 127.5
         - 1
     )
-    for colours in (corners, in_8_bits(pictures(64))):
+    for colours in (corners, in_8_bits(random_images(64))):
         lab = to_lab(colours)
         assert np.array_equal(
             images.to_uint8(to_rgb(lab[:, :1], lab[:, 1:])), images.to_uint8(colours)
@@ -144,14 +144,14 @@ def test_a_colour_that_srgb_lacks_keeps_its_lightness_and_its_hue() -> None:
 
 
 def test_lightness_stays_where_tiles_meet() -> None:
-    """Of a network that colours each tile otherwise."""
-    gan = built(**SMALL).eval()
+    """Of a network that colours each tile differently."""
+    gan = build_gan(**SMALL).eval()
     for layer in gan.generator.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
             layer.weight.data *= 30
     spec: Any = registry.get("colorizer").inputs(gan.config)["image"]
     photograph, cut = (
-        pictures(200, 1, 301),
+        random_images(200, 1, 301),
         Tiling(spec.multiple, spec.halo, at_once=1 << 14, side=100),
     )
     made = tiles.run_tiled(
@@ -185,11 +185,11 @@ def test_no_more_chroma_is_taken_away_than_needed() -> None:
 def test_lightness_and_size_stay_whatever_the_network_says(
     height: int, width: int, precision: torch.dtype
 ) -> None:
-    gan = built(**SMALL).eval()
+    gan = build_gan(**SMALL).eval()
     for layer in gan.generator.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
             layer.weight.data *= 30  # far out of the gamut
-    photograph = in_8_bits(pictures(height, 2, width))
+    photograph = in_8_bits(random_images(height, 2, width))
     with torch.no_grad(), torch.autocast("cpu", precision, enabled=precision == torch.bfloat16):
         made = gan.sample({"image": photograph})
     assert {name: tuple(view.shape) for name, view in made.items()} == dict.fromkeys(
@@ -204,17 +204,17 @@ def test_lightness_and_size_stay_whatever_the_network_says(
 
 
 def test_a_coloured_photograph_is_turned_grey_first() -> None:
-    gan = built(**SMALL).eval()
+    gan = build_gan(**SMALL).eval()
     with torch.no_grad():
-        first = gan.sample({"image": pictures()})
+        first = gan.sample({"image": random_images()})
         second = gan.sample({"image": first["grey"]})
     torch.testing.assert_close(second["sample"], first["sample"], atol=1e-3, rtol=0)
     torch.testing.assert_close(second["grey"], first["grey"], atol=1e-4, rtol=0)
 
 
 def test_an_overview_gives_a_large_picture_the_colours_of_its_reduced_copy() -> None:
-    gan = built(**SMALL, overview=True).eval()
-    small = pictures(16)
+    gan = build_gan(**SMALL, overview=True).eval()
+    small = random_images(16)
     large = small.repeat_interleave(8, 2).repeat_interleave(8, 3)
     with torch.no_grad():
         colours = to_lab(gan.sample({"image": small})["sample"])[:, 1:]
@@ -229,7 +229,7 @@ def test_an_overview_gives_a_large_picture_the_colours_of_its_reduced_copy() -> 
 def test_a_model_with_an_overview_is_never_given_tiles() -> None:
     cuts = [
         photographs.choose_tiling(
-            registry.get("colorizer").inputs(built(**SMALL, overview=whole).config)["image"]  # type: ignore[arg-type]
+            registry.get("colorizer").inputs(build_gan(**SMALL, overview=whole).config)["image"]  # type: ignore[arg-type]
         )
         for whole in (False, True)
     ]
@@ -237,8 +237,8 @@ def test_a_model_with_an_overview_is_never_given_tiles() -> None:
 
 
 def test_strips_of_rows_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    gan = built(**SMALL, overview=True).eval()
-    image = pictures(32).repeat_interleave(2, 2)
+    gan = build_gan(**SMALL, overview=True).eval()
+    image = random_images(32).repeat_interleave(2, 2)
     with torch.no_grad():
         at_once = gan.sample({"image": image})
         monkeypatch.setattr("ganzoo_colorizer.model.ROWS", 12)
@@ -246,8 +246,8 @@ def test_strips_of_rows_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
             assert torch.equal(strips, at_once[name]), name
 
 
-def reach(network: nn.Module, channels: int, side: int, place: tuple[int, int]) -> int:
-    """How far from `place` a change of the picture changes a network's output there."""
+def measure_reach(network: nn.Module, channels: int, side: int, place: tuple[int, int]) -> int:
+    """How far from `place` a change of the image changes the output there."""
     picture = random(1, channels, side, side).double().requires_grad_()
     (gradient,) = torch.autograd.grad(
         network.double().eval()(picture)[0, :, place[0], place[1]].sum(), picture
@@ -258,26 +258,26 @@ def reach(network: nn.Module, channels: int, side: int, place: tuple[int, int]) 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_the_halo_is_how_far_the_unet_looks(depth: int) -> None:
-    gan = built(**SMALL | {"depth": depth, "size": 16})
+    gan = build_gan(**SMALL | {"depth": depth, "size": 16})
     side = 128  # all that it looks at lies inside
     found = [
-        reach(gan.generator, 1, side, (side // 2 + place, side // 2 + place))
+        measure_reach(gan.generator, 1, side, (side // 2 + place, side // 2 + place))
         for place in range(2**depth)
     ]
     assert max(found) == halo(gan.config)
 
 
 def test_the_halo_of_the_valid_layers() -> None:
-    gan = built("s23")
+    gan = build_gan("s23")
     for layer in gan.generator.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
             layer.weight.data.abs_()  # else ReLU hides the last pixels
-    assert reach(gan.generator, 1, 83, (41, 41)) == halo(gan.config) == 39
+    assert measure_reach(gan.generator, 1, 83, (41, 41)) == halo(gan.config) == 39
 
 
 @pytest.mark.parametrize(("strides", "field"), [(1, 16), (2, 34), (3, 70)])
 def test_a_logit_sees_a_patch_of_the_papers_size(strides: int, field: int) -> None:
-    gan = built(**SMALL | {"strides": strides, "size": 128})
+    gan = build_gan(**SMALL | {"strides": strides, "size": 128})
     picture = random(1, 3, 128, 128).double().requires_grad_()
     logits = gan.discriminator.double().eval()(picture)
     assert logits.shape[1:] == (1, (128 >> strides) - 2, (128 >> strides) - 2)
@@ -292,7 +292,7 @@ def test_a_logit_sees_a_patch_of_the_papers_size(strides: int, field: int) -> No
 
 def test_the_generators_loss_is_distance_and_what_the_discriminator_says() -> None:
     """Isola et al. 2017, eq. 4, with the non-saturating form."""
-    gan, batch = built(**SMALL, distance_weight=10), pictures()
+    gan, batch = build_gan(**SMALL, distance_weight=10), random_images()
     lab = to_lab(batch)
     made = gan.generator(lab[:, :1] / 50 - 1)
     distance = (made - lab[:, 1:] / 110).abs().mean()
@@ -306,7 +306,7 @@ def test_the_generators_loss_is_distance_and_what_the_discriminator_says() -> No
 
 
 def test_the_discriminator_compares_colours_of_the_same_lightness() -> None:
-    gan, batch = built(**SMALL), pictures()
+    gan, batch = build_gan(**SMALL), random_images()
     lab = to_lab(batch)
     grey, true = lab[:, :1] / 50 - 1, lab[:, 1:] / 110
     on_real, on_fake = (
@@ -321,7 +321,10 @@ def test_the_discriminator_compares_colours_of_the_same_lightness() -> None:
 
 @pytest.mark.parametrize("role", ["bystander", "none"])
 def test_without_an_adversary_distance_is_all(role: str) -> None:
-    gan, batch = built(**SMALL, discriminator=role, distance="l2", distance_weight=3), pictures()
+    gan, batch = (
+        build_gan(**SMALL, discriminator=role, distance="l2", distance_weight=3),
+        random_images(),
+    )
     lab = to_lab(batch)
     expected = 3 * (gan.generator(lab[:, :1] / 50 - 1) - lab[:, 1:] / 110).square().mean()
     found = updates(gan, batch)
@@ -333,7 +336,7 @@ def test_without_an_adversary_distance_is_all(role: str) -> None:
 
 
 def test_the_logged_chroma_is_a_share_of_the_truths() -> None:
-    gan, batch = built(**SMALL), pictures()
+    gan, batch = build_gan(**SMALL), random_images()
     lab = to_lab(batch)
     made = 110 * gan.generator(lab[:, :1] / 50 - 1).detach()
     expected = made.norm(dim=1).mean() / lab[:, 1:].norm(dim=1).mean()
@@ -352,9 +355,9 @@ def test_grey_pictures_are_no_examples() -> None:
     ]
     assert select_colourful(torch.tensor([0.1, 0.2, 0.3]), 2.0).tolist() == [0, 1, 2]
     assert select_colourful(torch.tensor([0.1, 0.2, 0.3]), 0.0).tolist() == [0, 1, 2]
-    gan, batch = built(**SMALL), pictures()
+    gan, batch = build_gan(**SMALL), random_images()
     mixed = torch.cat([batch[:2], batch[:2].mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)])
-    expected = updates(built(**SMALL), batch[[0, 1, 0, 1]])["generator"].loss
+    expected = updates(build_gan(**SMALL), batch[[0, 1, 0, 1]])["generator"].loss
     assert float(updates(gan, mixed)["generator"].loss.detach()) == pytest.approx(
         float(expected.detach()), rel=1e-5
     )
@@ -368,19 +371,19 @@ def count(network: nn.Module) -> int:
 
 
 def test_s23_has_the_parameters_and_the_maps_of_its_source() -> None:
-    gan = built("s23")
+    gan = build_gan("s23")
     assert (count(gan.generator), count(gan.discriminator)) == (1_406_403, 1_907_905)
     sides, maps = [], random(1, 1, 120, 120)
     for down in gan.generator.down:
         maps = down(maps)
         sides.append(maps.shape[-1])
     assert sides == [98, 90, 82]
-    assert gan.discriminator(pictures(120, 2)).shape == (2, 1)
+    assert gan.discriminator(random_images(120, 2)).shape == (2, 1)
 
 
 def test_s23_learns_as_its_source_does() -> None:
-    """Squared error of RGB for the generator; noisy labels for a discriminator that it does not hear of."""
-    gan, batch = built("s23"), pictures(120, 1)
+    """Squared error of RGB for the generator; noisy labels for a bystander."""
+    gan, batch = build_gan("s23"), random_images(120, 1)
     rgb = (batch + 1) / 2
     luma = torch.stack(
         [
@@ -409,11 +412,11 @@ def test_s23_learns_as_its_source_does() -> None:
 
 
 def test_the_small_preset_fits_into_14_megabytes() -> None:
-    assert 2 * count(built("small").generator) < 14 * 2**20
+    assert 2 * count(build_gan("small").generator) < 14 * 2**20
 
 
 def test_regression_is_the_small_preset_without_its_adversary() -> None:
-    small, regression = built("small"), built("regression")
+    small, regression = build_gan("small"), build_gan("regression")
     assert [t.shape for t in small.generator.parameters()] == [
         t.shape for t in regression.generator.parameters()
     ]
@@ -458,30 +461,40 @@ def test_what_makes_no_sense_is_refused(
     preset: str | None, settings: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ConfigError, match=words):
-        built(preset, **settings)
+        build_gan(preset, **settings)
 
 
 def test_a_colour_that_follows_from_lightness_is_learnt(tmp_path: Path) -> None:
-    """Bright places are blue, dark ones orange: from a folder to a model that colours a file of another size."""
+    """Bright places are blue, dark ones orange: train on a folder, colour a larger file."""
     folder = tmp_path / "pictures"
     folder.mkdir()
     for number in range(24):
-        painted(number, 16).save(folder / f"{number}.png")
+        paint(number, 16).save(folder / f"{number}.png")
     settings = {name: str(value) for name, value in SMALL.items()} | {"width": "8", "lr": "0.002"}
-    run = train("colorizer", str(folder), settings=settings, steps=100, batch_size=8, out=tmp_path / "run", device="cpu",
-                precision="fp32", sample_every=0, log_every=50)  # fmt: skip
-    painted(99, 24).convert("L").save(tmp_path / "grey.png")
+    run = train(
+        "colorizer",
+        str(folder),
+        settings=settings,
+        steps=100,
+        batch_size=8,
+        out=tmp_path / "run",
+        device="cpu",
+        precision="fp32",
+        sample_every=0,
+        log_every=50,
+    )
+    paint(99, 24).convert("L").save(tmp_path / "grey.png")
     made = ganzoo.load(run, precision="fp32").sample(1, image=tmp_path / "grey.png")
     assert made.tensor.shape == (1, 3, 24, 24)
     assert set(made.views) == {"grey", "truth"}
     true = to_lab(
-        images.to_float(torch.from_numpy(np.asarray(painted(99, 24)).copy()).permute(2, 0, 1))[None]
+        images.to_float(torch.from_numpy(np.asarray(paint(99, 24)).copy()).permute(2, 0, 1))[None]
     )[:, 1:]
     away = torch.hypot(*(to_lab(made.tensor)[:, 1:] - true).unbind(1)).mean()
     assert float(away) < 0.4 * float(torch.hypot(*true.unbind(1)).mean())
 
 
-def painted(seed: int, size: int) -> Image.Image:
+def paint(seed: int, size: int) -> Image.Image:
     """Large spots, blue or orange."""
     coarse = (
         np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""The contract carries what later architectures need: shown with six architectures in miniature."""
+"""The plugin contract, tested with six small architectures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ganzoo.text import PAD, UNKNOWN, encode, list_words, vocabulary, words
 from ganzoo.zoo import registry, weights
 
 
-def made(name: str, **settings: Any) -> GAN[Any]:
+def build_gan(name: str, **settings: Any) -> GAN[Any]:
     torch.manual_seed(0)
     plugin = registry.get(name)
     return plugin.build(override(plugin.tiny, settings))
@@ -41,9 +41,9 @@ def step(phase: Phase, index: int = 0, seed: int = 0) -> Step:
     return Step(index, phase.name, phase.steps, torch.Generator().manual_seed(seed))
 
 
-def test_views_that_nobody_looks_at_are_not_made() -> None:
-    """So the sheets of a translator's training do not pay for the way back."""
-    gan, calls = made("cyclegan").eval(), list[str]()
+def test_unused_views_are_not_computed() -> None:
+    """Sample sheets of a translator do not compute the way back."""
+    gan, calls = build_gan("cyclegan").eval(), list[str]()
     for name in ("a_to_b", "b_to_a"):
         gan.get_submodule(name).register_forward_hook(
             lambda module, given, said, name=name: calls.append(name)
@@ -55,12 +55,14 @@ def test_views_that_nobody_looks_at_are_not_made() -> None:
     assert calls == ["a_to_b", "a_to_b", "b_to_a"]
 
 
-def order(gan: GAN[Any], phase: Phase, index: int = 0) -> list[str]:
-    """Players in the order in which a step's updates name them."""
+def list_players(gan: GAN[Any], phase: Phase, index: int = 0) -> list[str]:
+    """Players in the order of a step's updates."""
     return [update.player for update in gan.losses(batch(gan), step(phase, index))]
 
 
-def inputs(gan: GAN[Any], given: Mapping[str, Any], n: int = 4, seed: int = 0) -> dict[str, Tensor]:
+def make_inputs(
+    gan: GAN[Any], given: Mapping[str, Any], n: int = 4, seed: int = 0
+) -> dict[str, Tensor]:
     name = type(gan).__module__.partition(".")[0]
     return next(batch_inputs(registry.get(name).inputs(gan.config), given, Rows(seed, n), n))
 
@@ -76,14 +78,14 @@ def test_class_names_travel_from_the_data_to_config_json_to_label() -> None:
     recorded = json.loads(msgspec.json.encode(model_config(plugin, plugin.build(config))))
     again = convert(recorded["config"], plugin.config, "config.json")
     assert plugin.inputs(again)["label"] == Label(("cat", "dog"))
-    assert inputs(plugin.build(again), {"label": "dog"})["label"].tolist() == [1] * 4
+    assert make_inputs(plugin.build(again), {"label": "dog"})["label"].tolist() == [1] * 4
 
 
 def test_labels_reach_the_sample() -> None:
-    gan = made("tiny_class").eval()
+    gan = build_gan("tiny_class").eval()
     assert not torch.equal(
-        gan.sample(inputs(gan, {"label": "circle"})),  # type: ignore[arg-type]
-        gan.sample(inputs(gan, {"label": "cross"})),  # type: ignore[arg-type]
+        gan.sample(make_inputs(gan, {"label": "circle"})),  # type: ignore[arg-type]
+        gan.sample(make_inputs(gan, {"label": "cross"})),  # type: ignore[arg-type]
     )
 
 
@@ -99,9 +101,9 @@ def test_adapt_refuses_data_of_another_kind_and_values_out_of_bounds() -> None:
 
 
 def test_a_network_may_belong_to_several_players() -> None:
-    gan = made("tiny_codes")
+    gan = build_gan("tiny_codes")
     (phase,) = gan.phases()
-    assert order(gan, phase) == ["discriminator", "generator", "information"]
+    assert list_players(gan, phase) == ["discriminator", "generator", "information"]
     shared = set(phase.players["discriminator"].networks) & set(
         phase.players["information"].networks
     )
@@ -119,9 +121,9 @@ def test_a_network_may_belong_to_several_players() -> None:
 
 
 def test_each_phase_has_its_own_players() -> None:
-    gan = made("tiny_text")
+    gan = build_gan("tiny_text")
     assert [phase.name for phase in gan.phases()] == ["text", "stage1", "stage2"]
-    assert [order(gan, phase) for phase in gan.phases()] == [
+    assert [list_players(gan, phase) for phase in gan.phases()] == [
         ["matcher"],
         ["critic1", "stage1"],
         ["critic2", "stage2"],
@@ -150,20 +152,21 @@ def test_the_vocabulary_comes_from_the_captions() -> None:
     assert plugin.data(config).fields["caption"] == Captions(config.vocabulary, 4)
     assert plugin.inputs(config)["text"] == Text(config.vocabulary, 4)
     assert (
-        inputs(plugin.build(config), {"text": "Small bird?"})["text"].tolist() == [[5, 3, 0, 0]] * 4
+        make_inputs(plugin.build(config), {"text": "Small bird?"})["text"].tolist()
+        == [[5, 3, 0, 0]] * 4
     )
 
 
 def test_views_stand_beside_the_sample() -> None:
-    gan = made("tiny_text").eval()
-    found = gan.sample(inputs(gan, {"text": "a red circle"}))
+    gan = build_gan("tiny_text").eval()
+    found = gan.sample(make_inputs(gan, {"text": "a red circle"}))
     assert isinstance(found, Mapping)
     assert {name: tuple(tensor.shape) for name, tensor in found.items()} == {
         "sample": (4, 3, 8, 8),
         "stage1": (4, 3, 4, 4),
         "stages": (4, 3, 16, 8),
     }
-    other = gan.sample(inputs(gan, {"text": "a blue square"}))
+    other = gan.sample(make_inputs(gan, {"text": "a blue square"}))
     assert isinstance(other, Mapping)
     assert not torch.equal(found["sample"], other["sample"])
 
@@ -184,19 +187,19 @@ def test_domains_are_fields_and_directions() -> None:
 
 
 def test_memory_is_state_of_the_run_and_never_published() -> None:
-    gan = made("tiny_unpaired")
+    gan = build_gan("tiny_unpaired")
     (phase,) = gan.phases()
     pools = {"pool_a", "pool_b"}
     assert pools <= set(gan.state_dict())
     for index in range(2):
-        assert len(order(gan, phase, index)) == 3
+        assert len(list_players(gan, phase, index)) == 3
     assert all(bool(gan.get_buffer(name).any()) for name in pools)
     published = weights.networks(gan, [name for name, _ in gan.named_children()])
     assert not any(name.startswith("pool") for name in published)
 
 
 def test_the_pool_gives_back_what_it_held_and_keeps_the_new() -> None:
-    gan: Any = made("tiny_unpaired", pool=1)
+    gan: Any = build_gan("tiny_unpaired", pool=1)
     pool, old, new = gan.pool_a, torch.full((3, 8, 8), 0.5), torch.full((1, 3, 8, 8), 0.25)
     shown = set()
     for seed in range(20):
@@ -208,12 +211,12 @@ def test_the_pool_gives_back_what_it_held_and_keeps_the_new() -> None:
 
 
 def test_the_direction_chooses_the_translator() -> None:
-    gan: Any = made("tiny_unpaired").eval()
+    gan: Any = build_gan("tiny_unpaired").eval()
     image = torch.rand(2, 3, 8, 12)
-    there = gan.sample(inputs(gan, {"image": image, "direction": "A2B"}, n=2))
+    there = gan.sample(make_inputs(gan, {"image": image, "direction": "A2B"}, n=2))
     assert torch.equal(there["sample"], gan.a_to_b(image))
     assert torch.equal(there["cycle"], gan.b_to_a(gan.a_to_b(image)))
-    back = gan.sample(inputs(gan, {"image": image, "direction": "B2A"}, n=2))
+    back = gan.sample(make_inputs(gan, {"image": image, "direction": "B2A"}, n=2))
     assert torch.equal(back["sample"], gan.b_to_a(image))
 
 
@@ -221,24 +224,24 @@ def test_the_direction_chooses_the_translator() -> None:
 
 
 def test_pictures_have_inputs_where_there_is_an_encoder() -> None:
-    gan = made("tiny_vae").eval()
+    gan = build_gan("tiny_vae").eval()
     assert gan.ema == ("encoder", "decoder")
-    images = gan.sample(inputs(gan, {}))
+    images = gan.sample(make_inputs(gan, {}))
     assert isinstance(images, Tensor)
     latent = gan.encode(images, {})["latent"]
     assert latent.shape == (4, 2)
-    assert torch.equal(inputs(gan, {"latent": latent})["latent"], latent)
+    assert torch.equal(make_inputs(gan, {"latent": latent})["latent"], latent)
     with pytest.raises(NotImplementedError, match="TinyCurve has no encoder"):
-        made("tiny_curve").encode(images, {})
+        build_gan("tiny_curve").encode(images, {})
 
 
 # ---- several critic steps, curves
 
 
 def test_the_critic_plays_more_often() -> None:
-    gan = made("tiny_curve", critic_steps=3)
+    gan = build_gan("tiny_curve", critic_steps=3)
     (phase,) = gan.phases()
-    assert [order(gan, phase, index) for index in range(3)] == [
+    assert [list_players(gan, phase, index) for index in range(3)] == [
         ["critic"],
         ["critic"],
         ["critic", "generator"],
@@ -258,7 +261,7 @@ def test_curves_take_length_and_domain_from_the_data() -> None:
 
 
 def test_a_step_is_all_randomness() -> None:
-    (phase,) = made("tiny_vae").phases()
+    (phase,) = build_gan("tiny_vae").phases()
 
     def draws() -> list[Tensor]:
         s = step(phase)
@@ -303,7 +306,7 @@ def test_records_are_frozen_and_take_nothing_from_the_data_by_default() -> None:
 
 def test_children_are_the_networks() -> None:
     for name in ("tiny_class", "tiny_text"):
-        gan = made(name)
+        gan = build_gan(name)
         assert all(isinstance(child, nn.Module) for _, child in gan.named_children())
         assert set(gan.ema) <= {child for child, _ in gan.named_children()}
 

@@ -1,4 +1,4 @@
-"""cyclegan against the paper and the two sources: parameters, fields of view, losses, the memory, who moves when."""
+"""cyclegan against paper and sources: parameters, receptive fields, losses, pools, order."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ SMALL = {"size": 32, "load": 32, "width": 4, "discriminator_width": 4, "blocks":
 PRESETS = tuple(registry.get("cyclegan").presets)
 
 
-def configured(preset: str = "paper", **settings: Any) -> Any:
+def build_config(preset: str = "paper", **settings: Any) -> Any:
     return override(registry.get("cyclegan").presets[preset], settings)
 
 
-def built(preset: str = "paper", **settings: Any) -> Any:
+def build_gan(preset: str = "paper", **settings: Any) -> Any:
     torch.manual_seed(0)
-    return registry.get("cyclegan").build(configured(preset, **SMALL | settings))
+    return registry.get("cyclegan").build(build_config(preset, **SMALL | settings))
 
 
 def step(index: int = 0) -> Step:
     return Step(index, "train", 10, torch.Generator().manual_seed(7 + index))
 
 
-def pictures(n: int = 3, side: int = 32, seed: int = 1, channels: int = 3) -> Tensor:
+def random_images(n: int = 3, side: int = 32, seed: int = 1, channels: int = 3) -> Tensor:
     return (
         torch.rand(n, channels, side, side, generator=torch.Generator().manual_seed(seed)) * 2 - 1
     )
 
 
 def updates(gan: Any, index: int = 0, n: int = 3) -> dict[str, Update]:
-    batch = {"A": pictures(n, gan.config.load), "B": pictures(n, gan.config.load, seed=2)}
+    batch = {"A": random_images(n, gan.config.load), "B": random_images(n, gan.config.load, seed=2)}
     return {update.player: update for update in gan.losses(batch, step(index))}
 
 
@@ -55,8 +55,8 @@ def count(network: Any) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def transparent(network: nn.Module) -> nn.Module:
-    """Without norms, whose statistics would let every pixel reach every place, and with weights that let no ReLU hide one."""
+def make_transparent(network: nn.Module) -> nn.Module:
+    """Without norms, which connect all pixels, and with weights that no ReLU blocks."""
     for module in list(network.modules()):
         for name, child in module.named_children():
             if isinstance(child, nn.InstanceNorm2d):
@@ -77,7 +77,7 @@ def test_parameters_are_those_of_the_source(
     preset: str, generator: int | None, discriminator: int
 ) -> None:
     with torch.device("meta"):
-        gan = registry.get("cyclegan").build(configured(preset, pool="0"))
+        gan = registry.get("cyclegan").build(build_config(preset, pool="0"))
     found = [
         count(network)
         for network in (gan.a_to_b, gan.b_to_a, gan.discriminator_a, gan.discriminator_b)
@@ -87,9 +87,9 @@ def test_parameters_are_those_of_the_source(
 
 
 def test_convolutions_are_those_of_the_papers_code() -> None:
-    """Its logs say 11.378 and 2.765 million; 5,248 and 896 of them are biases that instance norm takes away, left out here."""
+    """The logs say 11.378 and 2.765 million, with 5,248 and 896 biases before instance norm."""
     with torch.device("meta"):
-        gan = registry.get("cyclegan").build(configured("paper", pool="0"))
+        gan = registry.get("cyclegan").build(build_config("paper", pool="0"))
     generator, discriminator = (
         sum(count(m) for m in network.modules() if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)))  # type: ignore[misc]
         for network in (gan.a_to_b, gan.discriminator_a)
@@ -104,7 +104,7 @@ def test_the_discriminators_judge_patches_of_the_side_they_say(
     patch: int, last: str, side: int
 ) -> None:
     settings = {"patch": str(patch), "last_padding": last, "slope": "0.2"}
-    network = transparent(built("paper", **settings).discriminator_a)
+    network = make_transparent(build_gan("paper", **settings).discriminator_a)
     image = torch.full((1, 3, 256, 256), 0.1).double().requires_grad_()
     judged = network(image)
     assert judged.shape == (1, 1, side, side)
@@ -129,8 +129,8 @@ def test_the_discriminators_judge_patches_of_the_side_they_say(
     ],
 )
 def test_a_pixel_changes_nothing_beyond_the_halo(settings: dict[str, str]) -> None:
-    gan = built("paper", **settings)
-    network, halo, multiple = transparent(gan.a_to_b), gan.config.halo, gan.config.multiple
+    gan = build_gan("paper", **settings)
+    network, halo, multiple = make_transparent(gan.a_to_b), gan.config.halo, gan.config.multiple
     side = 2 * halo + 4 * multiple
     side -= side % multiple
     image, farthest = torch.full((1, 3, side, side), 0.1).double(), 0
@@ -146,7 +146,7 @@ def test_a_pixel_changes_nothing_beyond_the_halo(settings: dict[str, str]) -> No
 @pytest.mark.parametrize("upsampling", ["transposed", "nearest"])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3), (5, 2)])
 def test_any_sides_that_are_multiples(preset: str, upsampling: str, shape: tuple[int, int]) -> None:
-    gan = built(preset, upsampling=upsampling).eval()
+    gan = build_gan(preset, upsampling=upsampling).eval()
     multiple = registry.get("cyclegan").inputs(gan.config)["image"].multiple  # type: ignore[attr-defined]
     height, width = (multiple * side for side in shape)
     made = gan.sample(
@@ -159,15 +159,15 @@ def test_any_sides_that_are_multiples(preset: str, upsampling: str, shape: tuple
 
 @pytest.mark.parametrize("preset", ["paper", "small", "s05"])
 def test_norms_are_of_the_kind_that_tiles_know(preset: str) -> None:
-    gan = built(preset)
+    gan = build_gan(preset)
     norms = [m for m in gan.modules() if isinstance(m, nn.modules.batchnorm._NormBase)]
     assert norms
     assert all(isinstance(m, nn.InstanceNorm2d) and not m.track_running_stats for m in norms)
 
 
 def test_with_nearest_neighbours_a_tile_comes_out_as_in_the_whole_picture() -> None:
-    """But for its border, and where no norm takes the statistics of the whole map; also of the copy that samples."""
-    gan = built(upsampling="nearest", blocks="1").eval()
+    """Apart from the border, and without norms; also for the copy that samples."""
+    gan = build_gan(upsampling="nearest", blocks="1").eval()
     for network in (gan.a_to_b, gan.b_to_a):
         for module in list(network.modules()):
             for name, child in module.named_children():
@@ -176,7 +176,7 @@ def test_with_nearest_neighbours_a_tile_comes_out_as_in_the_whole_picture() -> N
         for parameter in network.parameters():
             parameter.data.mul_(3)  # so that pictures are seen in what is made
     halo, multiple, way = gan.config.halo, gan.config.multiple, torch.zeros(1, dtype=torch.int64)
-    image = pictures(1, 96)
+    image = random_images(1, 96)
     whole = gan.sample({"image": image, "direction": way})["sample"]
     part = gan.sample({"image": image[..., multiple:, multiple:], "direction": way})["sample"]
     assert float(whole.detach().std()) > 1e-3
@@ -190,23 +190,23 @@ def test_with_nearest_neighbours_a_tile_comes_out_as_in_the_whole_picture() -> N
 
 @pytest.mark.parametrize(("upsampling", "woven"), [("transposed", True), ("nearest", False)])
 def test_nearest_neighbours_weave_no_grid_in_a_plain_picture(upsampling: str, woven: bool) -> None:
-    gan = built(upsampling=upsampling).eval()
+    gan = build_gan(upsampling=upsampling).eval()
     made = gan.a_to_b(torch.full((1, 3, 64, 64), 0.3)).detach()[..., 24:40, 24:40]
     assert (float(made.std(dim=(2, 3)).max()) > 1e-4) == woven
 
 
 def test_weights_start_as_the_source_has_them() -> None:
     spreads = {
-        init: float(built("s22", init=init).a_to_b.layers[3].weight.detach().std())
+        init: float(build_gan("s22", init=init).a_to_b.layers[3].weight.detach().std())
         for init in ("normal", "pytorch")
     }
     assert spreads["normal"] == pytest.approx(0.02, rel=0.1)
     assert spreads["pytorch"] == pytest.approx(1 / (3 * 4 * 4 * 4) ** 0.5, rel=0.2)
-    assert configured("s22").init == "pytorch"
+    assert build_config("s22").init == "pytorch"
 
 
 def test_s22_has_neither_bias_nor_leak() -> None:
-    gan = built("s22")
+    gan = build_gan("s22")
     assert all(
         layer.bias is None
         for layer in gan.modules()
@@ -220,8 +220,8 @@ def test_s22_has_neither_bias_nor_leak() -> None:
 # ---- the game
 
 
-def by_hand(gan: Any, a: Tensor, b: Tensor) -> dict[str, float]:
-    """Zhu et al. 2017, section 3 and 5.2, pictures one after the other; discriminators see the fakes themselves."""
+def compute_by_hand(gan: Any, a: Tensor, b: Tensor) -> dict[str, float]:
+    """Zhu et al. 2017, sections 3 and 5.2, image by image, without a pool."""
     lost = dict.fromkeys(("generators", "discriminator_a", "discriminator_b"), 0.0)
     for x, y in zip(a.split(1), b.split(1), strict=True):
         there, back = gan.a_to_b(x), gan.b_to_a(y)
@@ -239,9 +239,9 @@ def by_hand(gan: Any, a: Tensor, b: Tensor) -> dict[str, float]:
 
 
 def test_the_losses_are_the_papers() -> None:
-    gan = built("paper")
+    gan = build_gan("paper")
     made = updates(gan)
-    expected = by_hand(gan, pictures(), pictures(seed=2))
+    expected = compute_by_hand(gan, random_images(), random_images(seed=2))
     assert {name: float(update.loss.detach()) for name, update in made.items()} == pytest.approx(
         expected, rel=1e-4
     )
@@ -253,8 +253,8 @@ def test_the_losses_are_the_papers() -> None:
     assert set(parts) == {f"{term}/{domain}" for term in weights for domain in "ab"}
 
 
-def calls(gan: Any) -> list[str]:
-    """Networks in the order of their calls in a step, with the pictures of each call."""
+def record_calls(gan: Any) -> list[str]:
+    """Networks in the order of their calls in a step, with the images of each call."""
     seen: list[str] = []
     for name, network in gan.named_children():
         network.register_forward_pre_hook(
@@ -265,31 +265,44 @@ def calls(gan: Any) -> list[str]:
 
 
 def test_no_pass_is_made_that_no_loss_needs() -> None:
-    assert calls(built(identity="0")) == [
-        "a_to_b 2", "b_to_a 2", "discriminator_a 2", "discriminator_b 2", "b_to_a 2", "a_to_b 2", "discriminator_b 4",
+    assert record_calls(build_gan(identity="0")) == [
+        "a_to_b 2",
+        "b_to_a 2",
+        "discriminator_a 2",
+        "discriminator_b 2",
+        "b_to_a 2",
+        "a_to_b 2",
+        "discriminator_b 4",
         "discriminator_a 4",
-    ]  # fmt: skip
-    assert calls(built()) == [
-        "a_to_b 4", "b_to_a 4", "discriminator_a 2", "discriminator_b 2", "b_to_a 2", "a_to_b 2", "discriminator_b 4",
+    ]
+    assert record_calls(build_gan()) == [
+        "a_to_b 4",
+        "b_to_a 4",
+        "discriminator_a 2",
+        "discriminator_b 2",
+        "b_to_a 2",
+        "a_to_b 2",
+        "discriminator_b 4",
         "discriminator_a 4",
-    ]  # fmt: skip
+    ]
 
 
 def test_batch_norm_never_sees_two_sets_in_one_pass() -> None:
-    assert all(call.endswith(" 2") for call in calls(built("s22", identity="0.5")))
+    assert all(call.endswith(" 2") for call in record_calls(build_gan("s22", identity="0.5")))
 
 
 @pytest.mark.parametrize(("preset", "order"), [("paper", "gba"), ("s05", "bag"), ("s22", "bag")])
 def test_players_move_in_the_order_of_the_source(preset: str, order: str) -> None:
     assert (
-        "".join(name.removeprefix("discriminator_")[0] for name in updates(built(preset))) == order
+        "".join(name.removeprefix("discriminator_")[0] for name in updates(build_gan(preset)))
+        == order
     )
 
 
 def test_scores_are_means_of_both_discriminators() -> None:
-    gan = built(pool="0")
+    gan = build_gan(pool="0")
     made = updates(gan)["discriminator_a"].log
-    real = [gan.discriminator_a(pictures()), gan.discriminator_b(pictures(seed=2))]
+    real = [gan.discriminator_a(random_images()), gan.discriminator_b(random_images(seed=2))]
     assert float(made["score/real"]) == pytest.approx(
         np.mean([float(r.clamp(0, 1).mean().detach()) for r in real]), abs=1e-6
     )
@@ -299,7 +312,7 @@ def test_scores_are_means_of_both_discriminators() -> None:
 
 
 def test_without_a_memory_the_fakes_are_shown() -> None:
-    gan = built(pool="0")
+    gan = build_gan(pool="0")
     assert not list(gan.buffers(recurse=False))
     judged: list[Tensor] = []
     gan.discriminator_b.register_forward_pre_hook(lambda module, inputs: judged.append(inputs[0]))
@@ -312,7 +325,7 @@ def test_without_a_memory_the_fakes_are_shown() -> None:
 
 
 def test_each_row_goes_its_way_and_comes_back() -> None:
-    gan, image = built().eval(), pictures(4)
+    gan, image = build_gan().eval(), random_images(4)
     direction = torch.tensor([0, 1, 1, 0])
     mixed = gan.sample({"image": image, "direction": direction})
     for row, way in enumerate(direction.tolist()):
@@ -329,12 +342,12 @@ def test_each_row_goes_its_way_and_comes_back() -> None:
 
 
 def test_one_direction_costs_one_pass_a_way() -> None:
-    gan, seen = built().eval(), []
+    gan, seen = build_gan().eval(), []
     for name in gan.ema:
         gan.get_submodule(name).register_forward_pre_hook(
             lambda module, inputs, name=name: seen.append(name)
         )
-    made = gan.sample({"image": pictures(), "direction": torch.ones(3, dtype=torch.int64)})
+    made = gan.sample({"image": random_images(), "direction": torch.ones(3, dtype=torch.int64)})
     assert seen == ["b_to_a"]
     assert made["returned"] is made["returned"]
     assert seen == ["b_to_a", "a_to_b"]
@@ -355,7 +368,7 @@ def test_one_direction_costs_one_pass_a_way() -> None:
 )
 def test_what_makes_no_sense_is_refused(settings: dict[str, str], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        built(**settings)
+        build_gan(**settings)
 
 
 @pytest.mark.parametrize(
@@ -374,11 +387,11 @@ def test_training_is_no_larger_than_the_data(
     preset: str, data: int | None, expected: tuple[int, int]
 ) -> None:
     facts = Facts(name="x", kind="images", count=1, channels=1, size=data, domains=("A", "B"))
-    adapted = registry.get("cyclegan").adapt(configured(preset), facts)
+    adapted = registry.get("cyclegan").adapt(build_config(preset), facts)
     assert (adapted.size, adapted.load, adapted.channels) == (*expected, 1)
 
 
-def folders(place: Path, side: int = 32) -> Path:
+def write_folders(place: Path, side: int = 32) -> Path:
     for number, name in enumerate(("trainA", "trainA", "trainA", "trainB", "trainB")):
         (place / name).mkdir(parents=True, exist_ok=True)
         levels = np.random.default_rng(number).integers(256, size=(side, side, 3), dtype=np.uint8)
@@ -393,12 +406,20 @@ def test_every_preset_trains_and_translates(
     monkeypatch.setattr(artifacts, "FIXED", 2)
     narrow = {"width": "4", "discriminator_width": "4", "blocks": "1"}
     run = train(
-        "cyclegan", str(folders(tmp_path / "data")), preset=preset, settings=narrow, steps=2,
-        batch_size=2, out=tmp_path / "run", device="cpu", sample_every=0, log_every=2,
-    )  # fmt: skip
+        "cyclegan",
+        str(write_folders(tmp_path / "data")),
+        preset=preset,
+        settings=narrow,
+        steps=2,
+        batch_size=2,
+        out=tmp_path / "run",
+        device="cpu",
+        sample_every=0,
+        log_every=2,
+    )
     config = json.loads((run / "config.json").read_text("utf-8"))["config"]
     kept = convert(config, registry.get("cyclegan").config, preset)
-    assert plain(kept) == plain(configured(preset, **narrow, size="32", load=str(kept.load)))
+    assert plain(kept) == plain(build_config(preset, **narrow, size="32", load=str(kept.load)))
     row = json.loads((run / "metrics.jsonl").read_text("utf-8").splitlines()[-1])
     drawn = {
         "loss/discriminator_a",

@@ -1,4 +1,4 @@
-"""infogan: the networks of the paper, the information bound against hand-written references, codes as `sample` has them."""
+"""infogan: the paper's networks, the information bound against references, codes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ganzoo.zoo import registry
 PLUGIN: Any = registry.get("infogan")
 
 
-def built(**settings: Any) -> Any:
+def build_gan(**settings: Any) -> Any:
     torch.manual_seed(0)
     return PLUGIN.build(override(PLUGIN.tiny, settings))
 
@@ -34,8 +34,8 @@ def step() -> Step:
     return Step(0, "train", 10, torch.Generator().manual_seed(0))
 
 
-def played(gan: Any) -> tuple[list[Update], list[Any]]:
-    """The updates of one step in which no weights move, and what the discriminator returned, in order."""
+def play_step(gan: Any) -> tuple[list[Update], list[Any]]:
+    """Updates of one step without moving weights, and the discriminator's outputs in order."""
     returned: list[Any] = []
     hook = gan.discriminator.register_forward_hook(
         lambda module, inputs, output: returned.append(output)
@@ -66,9 +66,20 @@ def posterior_and_codes(n: int = 5) -> tuple[Any, Any]:
 @pytest.mark.parametrize("variance", ["fixed", "learned"])
 def test_shapes(size: int, categories: tuple[int, ...], continuous: int, variance: str) -> None:
     config = convert(
-        {"latent": 4, "size": size, "channels": 3, "categories": list(categories), "continuous": continuous, "width": 4,
-         "hidden": 8, "recogniser": 8, "variance": variance}, PLUGIN.config, "test",
-    )  # fmt: skip
+        {
+            "latent": 4,
+            "size": size,
+            "channels": 3,
+            "categories": list(categories),
+            "continuous": continuous,
+            "width": 4,
+            "hidden": 8,
+            "recogniser": 8,
+            "variance": variance,
+        },
+        PLUGIN.config,
+        "test",
+    )
     gan = PLUGIN.build(config)
     images = gan.generator(torch.zeros(2, 4), torch.zeros(2, sum(categories) + continuous))
     assert images.shape == (2, 3, size, size)
@@ -82,7 +93,7 @@ def test_shapes(size: int, categories: tuple[int, ...], continuous: int, varianc
 
 
 def test_defaults_are_the_papers_for_mnist() -> None:
-    """Chen et al. 2016, table 1: 74 inputs, 1024, 7 x 7 x 128, 64, 1; back by 64, 128, 1024; Q by 128."""
+    """Chen et al. 2016, table 1: 74, 1024, 7 x 7 x 128, 64, 1; back 64, 128, 1024; Q 128."""
     with torch.device("meta"):
         gan = PLUGIN.build(PLUGIN.config())
 
@@ -135,7 +146,7 @@ def test_continuous_information_by_hand() -> None:
 
 
 def test_information_by_torchs_distributions() -> None:
-    """Entropy of the codes plus log-likelihood under Q, as eq. 4 has it."""
+    """Entropy of the codes plus log-likelihood under Q (eq. 4)."""
     from ganzoo_infogan.model import categorical_information, continuous_information
 
     posterior, codes = posterior_and_codes()
@@ -176,12 +187,12 @@ def test_codes_read_surely_give_all_their_information() -> None:
 
 @pytest.mark.parametrize("variance", ["fixed", "learned"])
 def test_losses_are_the_papers(variance: str) -> None:
-    """Eq. 6: the game's value less lambda times the bound, for both players."""
+    """Eq. 6: the adversarial loss minus lambda times the bound, for both players."""
     from ganzoo_infogan.model import categorical_information, continuous_information
 
-    gan = built(information=0.7, information_continuous=0.3, variance=variance)
-    (discriminator, generator), ((real, _), (fake, posterior), (again, again_posterior)) = played(
-        gan
+    gan = build_gan(information=0.7, information_continuous=0.3, variance=variance)
+    (discriminator, generator), ((real, _), (fake, posterior), (again, again_posterior)) = (
+        play_step(gan)
     )
     codes = gan._draw_codes(step(), 6)  # the first that a step draws
 
@@ -208,8 +219,8 @@ def test_losses_are_the_papers(variance: str) -> None:
 
 
 def test_the_trunk_learns_to_read_codes() -> None:
-    gan = built()
-    _, (_, (_, posterior), _) = played(gan)
+    gan = build_gan()
+    _, (_, (_, posterior), _) = play_step(gan)
     first = gan.discriminator.trunk[0].weight
     (gradient,) = torch.autograd.grad(
         posterior.mean.sum() + posterior.categories[0][:, 0].sum(), first
@@ -220,7 +231,7 @@ def test_the_trunk_learns_to_read_codes() -> None:
 def test_codes_are_laid_out_as_sample_has_them() -> None:
     from ganzoo_infogan.model import CodeBatch
 
-    gan = built()
+    gan = build_gan()
     asked = PLUGIN.inputs(gan.config)["code"].parse("k1=2,k2=1,c1=0.25,c2=-0.5", "code", Rows(0, 2))
     drawn = CodeBatch(
         (torch.tensor([2, 2]), torch.tensor([1, 1])), torch.tensor([[0.25, -0.5]] * 2)
@@ -234,7 +245,7 @@ def test_a_code_is_needed() -> None:
 
 
 def test_codes_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On bright bars at three places the bound of a code of three values rises well above none."""
+    """On bars at three places, the bound of a code of three values becomes large."""
     for constant, value in {"FIXED": 4, "ESTIMATE_BATCHES": 2, "ESTIMATE_SIZE": 4}.items():
         monkeypatch.setattr(artifacts, constant, value)
     (tmp_path / "bars").mkdir()

@@ -1,6 +1,7 @@
-"""What is made to be shown or published says nothing of where it was made: no path, no user, no host.
+"""Public files name no path, user or host of the machine that wrote them.
 
-The last part of a folder's name is no secret: it is the name of the run, and of the data."""
+The last part of a path is no secret: it names the run or the data.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +26,11 @@ from ganzoo.release.prepare import Story
 
 USER, HOST, PLACE, SHELF = "mallory.quux", "zephyr-node-17", "secret-vault", "hidden-shelf"
 OWN = {"local.json", "checkpoint.safetensors"}
-"""Files of a run that are never published; only the first may hold a path."""
+"""Files of a run that are never published; only the first may contain a path."""
 
 
-def command(home: Path, *words: object) -> None:
-    """ganzoo as that user would call it, in a folder of theirs."""
+def run_command(home: Path, *words: object) -> None:
+    """Call ganzoo as that user, in their home."""
     environment = {
         **os.environ,
         "HOME": str(home),
@@ -47,7 +48,7 @@ def command(home: Path, *words: object) -> None:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user's home with a run of eight pictures, samples of it in every form, and the folder that would be published."""
+    """A home with a run on eight images, samples in every format, and a prepared release."""
     home = tmp_path_factory.mktemp(HOST) / "home" / USER
     data, run = home / PLACE / "shades", home / SHELF / "run"
     data.mkdir(parents=True)
@@ -65,7 +66,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--device",
         "cpu",
     )
-    command(home, "train", "vanilla", "--data", data, "--out", run, *common)
+    run_command(home, "train", "vanilla", "--data", data, "--out", run, *common)
     model = ganzoo.load(run, device="cpu")
     model.sample(3, seed=1).save(home / "out" / "one.png")
     for target in ("many", "shards.tar"):
@@ -76,7 +77,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def public(home: Path) -> list[Path]:
+def list_public(home: Path) -> list[Path]:
     folders = (home / SHELF / "run", home / "out")
     return sorted(
         path
@@ -86,8 +87,8 @@ def public(home: Path) -> list[Path]:
     )
 
 
-def contents(path: Path) -> Iterator[tuple[str, bytes]]:
-    """A file's bytes, and what is packed in it."""
+def iterate_contents(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of a file and of everything packed in it."""
     data = path.read_bytes()
     yield path.name, data
     if path.suffix == ".tar":
@@ -110,30 +111,33 @@ def contents(path: Path) -> Iterator[tuple[str, bytes]]:
             yield f"{path.name}: what it says", repr(image.info).encode()
 
 
-def secrets(home: Path) -> list[bytes]:
+def list_secrets(home: Path) -> list[bytes]:
     made_up = [USER, HOST, PLACE, SHELF, *home.parts[1:-2]]
     real = [socket.gethostname(), str(Path.home()), getpass.getuser()]
     return [word.encode() for word in dict.fromkeys(made_up + real) if len(word) > 3]
 
 
-def told(data: bytes, secret: bytes) -> bool:
-    """Whether a secret stands in the data as a word, in any case."""
+def contains(data: bytes, secret: bytes) -> bool:
+    """Whether the data contain a secret as a word, in any case."""
     return bool(
         re.search(rb"(?<![a-z0-9_])" + re.escape(secret.lower()) + rb"(?![a-z0-9_])", data.lower())
     )
 
 
-def test_nothing_public_says_where_it_was_made(home: Path) -> None:
-    searched = ((name, data) for path in public(home) for name, data in contents(path))
+def test_public_files_contain_no_secret(home: Path) -> None:
+    searched = ((name, data) for path in list_public(home) for name, data in iterate_contents(path))
     found = [
-        (name, secret) for name, data in searched for secret in secrets(home) if told(data, secret)
+        (name, secret)
+        for name, data in searched
+        for secret in list_secrets(home)
+        if contains(data, secret)
     ]
     assert not found
 
 
-def test_there_is_something_to_find(home: Path) -> None:
-    """All kinds of files are there, and the search finds a secret where there is one."""
-    names = {path.name for path in public(home)}
+def test_the_search_covers_all_files_and_finds_secrets(home: Path) -> None:
+    """All kinds of files exist, and the search finds the secrets of local.json."""
+    names = {path.name for path in list_public(home)}
     assert {
         "run.json",
         "config.json",
@@ -151,10 +155,10 @@ def test_there_is_something_to_find(home: Path) -> None:
         "shards.samples.json",
     } <= names
     assert {path.name for path in (home / "out" / "published").iterdir()} == set(prepare.PUBLISHED)
-    inside = [name for name, _ in contents(home / "out" / "shards-000000.tar")]
+    inside = [name for name, _ in iterate_contents(home / "out" / "shards-000000.tar")]
     assert inside[1:] == [
         f"shards-000000.tar/{row:06d}.{kind}" for row in range(3) for kind in ("png", "json")
     ]
     local = (home / SHELF / "run" / "local.json").read_bytes()
-    assert all(told(local, secret) for secret in (USER.encode(), PLACE.encode()))
+    assert all(contains(local, secret) for secret in (USER.encode(), PLACE.encode()))
     assert b"shades" in (home / SHELF / "run" / "run.json").read_bytes()

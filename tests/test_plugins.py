@@ -1,4 +1,4 @@
-"""Facts of the first-party architectures: parameter counts, shapes, targets, recovery of simple data."""
+"""First-party architectures: parameter counts, shapes, targets, simple data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ganzoo.training.run import train
 from ganzoo.zoo import registry
 
 
-def built(name: str, **settings: Any) -> Any:
+def build_gan(name: str, **settings: Any) -> Any:
     plugin = registry.get(name)
     return plugin.build(override(plugin.config(), settings))
 
@@ -31,7 +31,7 @@ def count(network: torch.nn.Module) -> int:
 
 
 def test_dcgan_has_the_parameters_of_the_well_known_example() -> None:
-    gan = built("dcgan", channels=3, size=64, width=64)
+    gan = build_gan("dcgan", channels=3, size=64, width=64)
     convolutions = [
         m for m in gan.modules() if isinstance(m, (torch.nn.Conv2d, torch.nn.ConvTranspose2d))
     ]
@@ -42,7 +42,7 @@ def test_dcgan_has_the_parameters_of_the_well_known_example() -> None:
 @pytest.mark.parametrize("size", [28, 32, 64, 128])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_dcgan_shapes(size: int, channels: int) -> None:
-    gan = built("dcgan", size=size, channels=channels, width=4)
+    gan = build_gan("dcgan", size=size, channels=channels, width=4)
     images = gan.generator(torch.zeros(2, 100))
     assert images.shape == (2, channels, size, size)
     assert gan.discriminator(images).shape == (2,)
@@ -51,7 +51,7 @@ def test_dcgan_shapes(size: int, channels: int) -> None:
 @pytest.mark.parametrize("start", ["convolution", "linear", "linear-half"])
 @pytest.mark.parametrize("norm", ["batch", "spectral", "none"])
 def test_dcgan_with_a_hidden_layer_on_both_sides(norm: str, start: str) -> None:
-    gan = built("dcgan", size=64, width=4, hidden=6, start=start, discriminator_norm=norm)
+    gan = build_gan("dcgan", size=64, width=4, hidden=6, start=start, discriminator_norm=norm)
     images = gan.generator(torch.zeros(2, 100))
     assert images.shape == (2, 3, 64, 64)
     assert gan.discriminator(images).shape == (2,)
@@ -76,7 +76,7 @@ def test_dcgan_with_a_hidden_layer_on_both_sides(norm: str, start: str) -> None:
 
 
 def test_r1_reaches_through_the_hidden_layer() -> None:
-    gan = built("dcgan", size=28, width=4, hidden=6, discriminator_norm="none", r1=10.0)
+    gan = build_gan("dcgan", size=28, width=4, hidden=6, discriminator_norm="none", r1=10.0)
     step = Step(0, "train", 10, torch.Generator().manual_seed(0))
     update = next(gan.losses({"image": torch.rand(4, 3, 28, 28) * 2 - 1}, step))
     assert float(update.log["penalty"].detach()) > 0
@@ -125,7 +125,7 @@ def test_settings_have_the_last_word_and_stored_configurations_have_no_hidden_la
 
 def test_dcgan_starts_as_the_paper_says() -> None:
     torch.manual_seed(0)
-    gan = built("dcgan", size=64)
+    gan = build_gan("dcgan", size=64)
     weights = gan.generator.layers[3].weight
     assert float(weights.detach().mean()) == pytest.approx(0, abs=1e-3)
     assert float(weights.detach().std()) == pytest.approx(0.02, rel=0.02)
@@ -143,7 +143,7 @@ def test_dcgan_takes_the_size_of_the_data(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize(("law", "mean"), [("uniform", 0.5), ("beta", 1 / 6), ("none", 0.0)])
 def test_label_noise_follows_its_law(law: str, mean: float) -> None:
-    gan = built("dcgan", size=28, width=4, label_noise=law, noise=1.0)
+    gan = build_gan("dcgan", size=28, width=4, label_noise=law, noise=1.0)
     noise = gan._draw_label_noise(Step(0, "train", 1, torch.Generator().manual_seed(0)), 100_000)
     assert float(noise.mean()) == pytest.approx(mean, abs=0.005)
     if law == "beta":
@@ -155,12 +155,12 @@ def test_r1_is_added_at_every_so_many_steps_and_so_many_times() -> None:
 
     def loss(index: int, **settings: Any) -> torch.Tensor:
         torch.manual_seed(0)
-        gan = built("dcgan", size=28, width=4, discriminator_norm="none", **settings)
+        gan = build_gan("dcgan", size=28, width=4, discriminator_norm="none", **settings)
         step = Step(index, "train", 10, torch.Generator().manual_seed(0))
         return next(gan.losses({"image": real}, step)).loss.detach()
 
     torch.manual_seed(0)
-    discriminator = built("dcgan", size=28, width=4, discriminator_norm="none").discriminator
+    discriminator = build_gan("dcgan", size=28, width=4, discriminator_norm="none").discriminator
     alone = [one.clone()[None].requires_grad_() for one in real]
     gradients = [torch.autograd.grad(discriminator(one), one)[0].detach() for one in alone]
     expected = 1e4 / 2 * sum(float(gradient.square().sum()) for gradient in gradients) / 4
@@ -171,7 +171,7 @@ def test_r1_is_added_at_every_so_many_steps_and_so_many_times() -> None:
 
 def test_spectral_normalization_holds_every_layer_of_the_discriminator() -> None:
     torch.manual_seed(0)
-    judge = built("dcgan", size=28, width=4, discriminator_norm="spectral").discriminator
+    judge = build_gan("dcgan", size=28, width=4, discriminator_norm="spectral").discriminator
     for _ in range(100):  # one turn of the power iteration each
         judge(torch.rand(2, 3, 28, 28))
     found = [
@@ -187,7 +187,7 @@ def test_spectral_normalization_holds_every_layer_of_the_discriminator() -> None
 
 def test_r1_is_refused_where_pictures_are_mixed() -> None:
     with pytest.raises(ConfigError, match="set discriminator_norm to spectral or none"):
-        built("dcgan", r1=10.0)
+        build_gan("dcgan", r1=10.0)
 
 
 def test_vanilla_learns_the_sine(tmp_path: Path) -> None:

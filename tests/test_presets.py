@@ -1,4 +1,4 @@
-"""Presets that repeat published recipes: their parameter counts, their training, what is particular to each."""
+"""Presets of published recipes: parameter counts, training, particulars."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ganzoo.training import artifacts
 from ganzoo.training.run import train
 from ganzoo.zoo import registry
 
-# (plugin, preset): shape of one example, parameters of the generator and of the discriminator as the sources count them
+# (plugin, preset): shape of an example, parameters of generator and discriminator in the source
 RECIPES: dict[tuple[str, str], tuple[tuple[int, ...], int, int]] = {
     ("vanilla", "mnist-keras"): ((1, 28, 28), 1_493_520, 533_505),
     ("vanilla", "mnist-two-steps"): ((1, 28, 28), 1_493_520, 533_505),
@@ -39,14 +39,14 @@ RECIPES: dict[tuple[str, str], tuple[tuple[int, ...], int, int]] = {
     ("dcgan", "celeba-tensorflow"): ((3, 64, 64), 5_137_283, 1_083_969),
 }
 WITH_STATISTICS = {"mnist-keras", "mnist-two-steps", "mnist-sgd", "celeba-tensorflow"}
-"""Recipes of Keras and TensorFlow, which count BatchNorm's running mean and variance among the parameters."""
+"""Keras and TensorFlow count BatchNorm's running mean and variance as parameters."""
 
 
 def preset(plugin: str, name: str) -> Any:
     return registry.get(plugin).presets[name]
 
 
-def built(plugin: str, name: str, **settings: Any) -> Any:
+def build_gan(plugin: str, name: str, **settings: Any) -> Any:
     torch.manual_seed(0)
     return registry.get(plugin).build(override(preset(plugin, name), settings))
 
@@ -69,12 +69,12 @@ def step(phase: str = "train") -> Step:
 
 
 def updates(gan: Any, **batch: Tensor) -> list[Update]:
-    """The updates of one step in which no weights move."""
+    """Updates of one step without moving weights."""
     return list(gan.losses(batch, step()))
 
 
-def judged(gan: Any, **batch: Tensor) -> list[Tensor]:
-    """What the discriminator sees in one step, in order."""
+def record_scores(gan: Any, **batch: Tensor) -> list[Tensor]:
+    """Inputs of the discriminator in one step, in order."""
     seen: list[Tensor] = []
     with_hook = gan.discriminator.register_forward_pre_hook(
         lambda module, inputs: seen.append(inputs[0].detach())
@@ -84,8 +84,8 @@ def judged(gan: Any, **batch: Tensor) -> list[Tensor]:
     return seen
 
 
-def pictures(folder: Path, shape: tuple[int, ...]) -> Path:
-    """Eight pictures of noise."""
+def random_images(folder: Path, shape: tuple[int, ...]) -> Path:
+    """Eight images of noise."""
     channels, size, _ = shape
     rng = np.random.default_rng(0)
     folder.mkdir()
@@ -111,7 +111,7 @@ def test_all_presets_are_here_but_the_variants_of_dcgan() -> None:
 @pytest.mark.parametrize(("plugin", "name"), RECIPES)
 def test_parameters_are_those_of_the_source(plugin: str, name: str) -> None:
     with torch.device("meta"):
-        gan = built(plugin, name)
+        gan = build_gan(plugin, name)
     assert (count(gan.generator, name), count(gan.discriminator, name)) == RECIPES[plugin, name][1:]
 
 
@@ -126,7 +126,7 @@ def test_every_preset_trains_and_samples(
         len(shape)
     ]
     if len(shape) == 3:
-        pictures(tmp_path / "pictures", shape)
+        random_images(tmp_path / "pictures", shape)
     options: dict[str, Any] = {
         "steps": 2,
         "batch_size": 4,
@@ -163,15 +163,16 @@ def test_every_preset_trains_and_samples(
 )
 def test_vanilla_moves_its_players_as_the_recipe_says(name: str, players: str) -> None:
     moved = [
-        update.player for update in updates(built("vanilla", name), real=torch.zeros(4, 1, 28, 28))
+        update.player
+        for update in updates(build_gan("vanilla", name), real=torch.zeros(4, 1, 28, 28))
     ]
     assert "".join(player[0].upper() for player in moved) == players
 
 
 def test_split_updates_are_the_two_halves_of_the_loss() -> None:
     real = torch.rand(4, 1, 28, 28) * 2 - 1
-    whole = updates(built("vanilla", "mnist-keras", split_updates=False), real=real)[0].loss
-    halves = [update.loss for update in updates(built("vanilla", "mnist-keras"), real=real)[:2]]
+    whole = updates(build_gan("vanilla", "mnist-keras", split_updates=False), real=real)[0].loss
+    halves = [update.loss for update in updates(build_gan("vanilla", "mnist-keras"), real=real)[:2]]
     torch.testing.assert_close(whole, halves[0] + halves[1])
 
 
@@ -189,7 +190,7 @@ def test_split_updates_are_the_two_halves_of_the_loss() -> None:
 def test_the_generator_is_judged_by_new_examples_where_the_recipe_says_so(
     name: str, fakes: int
 ) -> None:
-    gan, latents = built("vanilla", name), []
+    gan, latents = build_gan("vanilla", name), []
     gan.generator.register_forward_pre_hook(lambda module, inputs: latents.append(inputs[0]))
     updates(gan, real=torch.zeros(4, 1, 28, 28))
     assert len({tuple(one.flatten().tolist()) for one in latents}) == len(latents) == fakes
@@ -198,15 +199,17 @@ def test_the_generator_is_judged_by_new_examples_where_the_recipe_says_so(
 def test_sine_draws_new_latents_for_the_generator_and_stored_configurations_do_not() -> None:
     assert preset("vanilla", "sine").new_latent
     assert not registry.get("vanilla").config().new_latent
-    _, _, first = judged(built("vanilla", "sine"), real=torch.zeros(4, 2))
-    _, seen, same = judged(built("vanilla", "sine", new_latent=False), real=torch.zeros(4, 2))
+    _, _, first = record_scores(build_gan("vanilla", "sine"), real=torch.zeros(4, 2))
+    _, seen, same = record_scores(
+        build_gan("vanilla", "sine", new_latent=False), real=torch.zeros(4, 2)
+    )
     assert torch.equal(seen, same)
     assert not torch.equal(seen, first)
 
 
 @pytest.mark.parametrize("name", ["mnist-keras", "mnist-two-steps", "mnist-sgd"])
 def test_recipes_of_keras_show_the_discriminator_what_predict_gives(name: str) -> None:
-    gan, modes = built("vanilla", name), []
+    gan, modes = build_gan("vanilla", name), []
     norms = layers(gan.generator, nn.BatchNorm1d)
     norms[0].register_forward_pre_hook(lambda module, inputs: modes.append(module.training))
     before = norms[0].running_mean.clone()
@@ -225,17 +228,17 @@ def test_fakes_without_gradient_are_not_what_the_generator_learns_from(
     settings: dict[str, str],
 ) -> None:
     with pytest.raises(ConfigError, match="set batch_norm and new_latent too"):
-        built("vanilla", "mnist-keras", **settings)
+        build_gan("vanilla", "mnist-keras", **settings)
 
 
 def test_sinusoids_come_from_one_bank_of_latents_within_five() -> None:
-    gan, fed = built("vanilla", "sinusoids"), []
+    gan, fed = build_gan("vanilla", "sinusoids"), []
     gan.generator.layers.register_forward_pre_hook(lambda module, inputs: fed.append(inputs[0]))
     updates(gan, real=torch.zeros(512, 64))
     assert (round(float(fed[0].min())), round(float(fed[0].max()))) == (-5, 5)
     assert float(fed[0].std()) == pytest.approx(10 / 12**0.5, rel=0.01)
     other, again = (
-        built("vanilla", "sinusoids"),
+        build_gan("vanilla", "sinusoids"),
         Step(3, "train", 10, torch.Generator().manual_seed(5)),
     )
     bank = {tuple(row) for row in gan._bank.tolist()}
@@ -248,7 +251,7 @@ def test_sinusoids_come_from_one_bank_of_latents_within_five() -> None:
     ("name", "momentum"), [("mnist-keras", 0.2), ("mnist-two-steps", 0.3), ("mnist-sgd", 0.2)]
 )
 def test_keras_order_and_batch_norm(name: str, momentum: float) -> None:
-    generator = built("vanilla", name).generator
+    generator = build_gan("vanilla", name).generator
     assert [type(layer) for layer in layers(generator)] == [
         nn.Linear,
         nn.LeakyReLU,
@@ -263,7 +266,7 @@ def test_optimizers_are_the_recipes() -> None:
     def players(name: str) -> set[tuple[str, float, tuple[float, float]]]:
         return {
             (p.optimizer, p.lr, p.betas)
-            for p in built("vanilla", name).phases()[0].players.values()
+            for p in build_gan("vanilla", name).phases()[0].players.values()
         }
 
     assert {(optimizer, rate) for optimizer, rate, _ in players("mnist-sgd")} == {("sgd", 0.01)}
@@ -272,7 +275,7 @@ def test_optimizers_are_the_recipes() -> None:
 
 
 def test_the_players_of_sinusoids_have_their_own_activations() -> None:
-    gan = built("vanilla", "sinusoids")
+    gan = build_gan("vanilla", "sinusoids")
     assert [type(layer) for layer in layers(gan.generator)] == [nn.Linear, nn.LeakyReLU] * 2 + [
         nn.Linear
     ]
@@ -322,9 +325,9 @@ def test_dcgan_shapes_of_every_start_and_kernel(size: int, kernel: int, start: s
     }
     if (size, start) == (28, "linear-half"):
         with pytest.raises(ConfigError, match="not possible at size 28"):
-            built("dcgan", "hinge", **settings)
+            build_gan("dcgan", "hinge", **settings)
         return
-    gan = built("dcgan", "hinge", **settings)
+    gan = build_gan("dcgan", "hinge", **settings)
     images = gan.generator(torch.zeros(2, 100))
     assert images.shape == (2, 3, size, size)
     assert gan.discriminator(images).shape == (2,)
@@ -341,10 +344,10 @@ def test_celeba_32_takes_digits_too(size: int, expected: int) -> None:
 def test_anime_judges_a_sigmoid_by_squares_with_noise_for_both(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    gan = built("dcgan", "anime", width=4)
+    gan = build_gan("dcgan", "anime", width=4)
     monkeypatch.setattr(gan, "_draw_label_noise", lambda step, n: torch.full((n,), 0.25))
     real = torch.rand(4, 3, 64, 64) * 2 - 1
-    seen = judged(gan, image=real)
+    seen = record_scores(gan, image=real)
     on_real, on_fake, again = (gan.discriminator(one).sigmoid() for one in seen)
     discriminator, generator = updates(gan, image=real)
     torch.testing.assert_close(
@@ -353,10 +356,8 @@ def test_anime_judges_a_sigmoid_by_squares_with_noise_for_both(
     torch.testing.assert_close(generator.loss, (again - 0.75).square().mean())
 
 
-def test_anime_has_batch_norm_on_every_layer_and_celeba_32_nothing_before_the_first_up_sampling() -> (
-    None
-):
-    anime, faces = built("dcgan", "anime", width=4), built("dcgan", "celeba-32", width=4)
+def test_anime_has_batch_norm_everywhere_and_celeba_32_none_after_its_first_layer() -> None:
+    anime, faces = build_gan("dcgan", "anime", width=4), build_gan("dcgan", "celeba-32", width=4)
     assert [type(layer) for layer in layers(anime.discriminator)][:3] == [
         nn.Conv2d,
         nn.BatchNorm2d,
@@ -381,7 +382,7 @@ def test_scales_of_batch_norm_start_at_one_in_celeba_32_alone() -> None:
     for name, spread in (("celeba-32", False), ("anime", True)):
         norms = [
             layer
-            for layer in built("dcgan", name, width=4).modules()
+            for layer in build_gan("dcgan", name, width=4).modules()
             if isinstance(layer, nn.BatchNorm2d)
         ]
         assert norms
@@ -392,7 +393,7 @@ def test_scales_of_batch_norm_start_at_one_in_celeba_32_alone() -> None:
 
 
 def test_pretraining_shows_uniform_noise_and_moves_the_discriminator_alone() -> None:
-    gan = built("conv", "cifar-airplanes")
+    gan = build_gan("conv", "cifar-airplanes")
     first, game = gan.phases()
     assert (first.name, first.steps, set(first.players)) == ("pretrain", 20, {"discriminator"})
     assert (game.steps, set(game.players)) == (38_400, {"discriminator", "generator"})
@@ -416,7 +417,7 @@ def test_fashion_has_noisy_targets_for_the_discriminator_alone(
         "ganzoo_conv.model.bce",
         lambda raw, target: targets.append(target) or bce(raw, target),  # type: ignore[func-returns-value]
     )
-    updates(built("conv", "fashion"), image=torch.zeros(8, 1, 28, 28))
+    updates(build_gan("conv", "fashion"), image=torch.zeros(8, 1, 28, 28))
     on_real, on_fake, of_generator = targets
     assert isinstance(on_real, Tensor)
     assert isinstance(on_fake, Tensor)
@@ -426,7 +427,7 @@ def test_fashion_has_noisy_targets_for_the_discriminator_alone(
 
 
 def test_fashion_has_no_dropout_where_the_generator_learns() -> None:
-    gan, modes = built("conv", "fashion"), []
+    gan, modes = build_gan("conv", "fashion"), []
     dropouts = layers(gan.discriminator, nn.Dropout)
     dropouts[0].register_forward_pre_hook(lambda module, inputs: modes.append(module.training))
     dropouts[1].eval()  # as a frozen layer is
@@ -449,7 +450,7 @@ def test_fashion_has_no_dropout_where_the_generator_learns() -> None:
 def test_who_draws_new_latents_for_the_generator(
     plugin: str, name: str, shape: tuple[int, ...], new: bool
 ) -> None:
-    gan, latents = built(plugin, name, **({"width": 4} if plugin == "dcgan" else {})), []
+    gan, latents = build_gan(plugin, name, **({"width": 4} if plugin == "dcgan" else {})), []
     gan.generator.register_forward_pre_hook(lambda module, inputs: latents.append(inputs[0]))
     updates(gan, image=torch.zeros(4, *shape))
     assert len({tuple(one.flatten().tolist()) for one in latents}) == len(latents) == 1 + new
@@ -468,7 +469,7 @@ def test_conv_shapes_of_every_kernel(kernel: int, padding: str, upsampling: str)
         "generator": f"4k{kernel}s2,4k{kernel}",
         "discriminator": f"4k{kernel},4k{kernel}s2",
     }
-    gan = built(
+    gan = build_gan(
         "conv", "fashion", padding=padding, upsampling=upsampling, last_kernel=kernel, **settings
     )
     images = gan.generator(torch.zeros(2, 128))
@@ -490,7 +491,7 @@ REFUSALS = [
 @pytest.mark.parametrize(("settings", "words"), REFUSALS)
 def test_conv_refuses_layers_that_cannot_be(settings: dict[str, str], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        built("conv", "fashion", **settings)
+        build_gan("conv", "fashion", **settings)
 
 
 @pytest.mark.parametrize(

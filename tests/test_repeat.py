@@ -1,4 +1,4 @@
-"""A figure's command says what it takes to make it again, and no path of this machine."""
+"""The command of a figure repeats it, and names no path of this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""siamese against its source: tiles and how they are joined, the losses in plain numbers, no seams by construction."""
+"""siamese against its source: tiles, losses in plain numbers, no seams."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SMALL = {
 }
 
 
-def built(**settings: Any) -> Any:
+def build_gan(**settings: Any) -> Any:
     torch.manual_seed(0)
     plugin = registry.get("siamese")
     return plugin.build(override(plugin.config(), SMALL | settings))
@@ -46,19 +46,19 @@ def step() -> Step:
     return Step(0, "train", 10, torch.Generator().manual_seed(7))
 
 
-def pictures(n: int = N, side: int = 32, seed: int = 1) -> Tensor:
+def random_images(n: int = N, side: int = 32, seed: int = 1) -> Tensor:
     return torch.rand(n, 3, side, side, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
 def updates(gan: Any) -> dict[str, Update]:
     return {
         update.player: update
-        for update in gan.losses({"A": pictures(), "B": pictures(seed=2)}, step())
+        for update in gan.losses({"A": random_images(), "B": random_images(seed=2)}, step())
     }
 
 
 def test_tiles_are_quarters_and_join_again() -> None:
-    whole = pictures(2)
+    whole = random_images(2)
     cut = split_tiles(whole)
     assert cut.shape == (8, 3, 16, 16)
     for picture in range(2):
@@ -72,7 +72,7 @@ def test_tiles_are_quarters_and_join_again() -> None:
 
 
 def test_the_generator_is_trained_on_tiles_and_judged_on_four_of_them_joined() -> None:
-    gan, seen = built(), []
+    gan, seen = build_gan(), []
     for name, network in gan.named_children():
         network.register_forward_pre_hook(
             lambda module, inputs, name=name: seen.append((name, tuple(inputs[0].shape)))
@@ -83,12 +83,12 @@ def test_the_generator_is_trained_on_tiles_and_judged_on_four_of_them_joined() -
 
 
 def test_what_is_moved_and_covered_alike_has_travelled_nowhere() -> None:
-    """A picture and its translation are changed alike before they are judged, so a perfect one costs nothing."""
-    gan = built().train()
+    """Augmentation treats an image and its translation alike, so a perfect one has no loss."""
+    gan = build_gan().train()
     Augment([gan.siamese], ["translation", "cutout"])
-    plain, same = gan.siamese(pictures(), pictures())
+    plain, same = gan.siamese(random_images(), random_images())
     assert torch.equal(plain, same)
-    assert not torch.allclose(plain, gan.siamese(pictures())[0])
+    assert not torch.allclose(plain, gan.siamese(random_images())[0])
 
 
 Vectors = list[list[float]]
@@ -113,17 +113,18 @@ def travel(content: Vectors, fake: Vectors) -> float:
 
 
 def vectors(gan: Any) -> tuple[Vectors, Vectors, Vectors]:
-    """Of the style's pictures, of the translations and of their originals."""
-    made = join_tiles(gan.generator(split_tiles(pictures()))).detach()
+    """Vectors of images of the style, of translations and of their originals."""
+    made = join_tiles(gan.generator(split_tiles(random_images()))).detach()
     style, fake, content = (
-        gan.siamese(x)[0].detach().double().tolist() for x in (pictures(seed=2), made, pictures())
+        gan.siamese(x)[0].detach().double().tolist()
+        for x in (random_images(seed=2), made, random_images())
     )
     return style, fake, content
 
 
 def test_the_losses_are_those_of_the_source() -> None:
     """D1, D2, D3 and G1, G2, pair by pair."""
-    gan = built(margin="0.5", travel="3")
+    gan = build_gan(margin="0.5", travel="3")
     style, fake, content = vectors(gan)
     near = np.mean([math.hypot(*v) ** 2 for v in style])
     far = np.mean([max(0, 0.5 - math.hypot(*v)) ** 2 for v in fake])
@@ -138,8 +139,8 @@ def test_the_losses_are_those_of_the_source() -> None:
 
 @pytest.mark.parametrize("norm", ["layer", "instance", "spectral"])
 def test_beside_a_discriminator_the_losses_are_those_of_the_paper(norm: str) -> None:
-    """Least squares between generator and discriminator; originals keep `margin` apart, and the directions stay."""
-    gan = built(
+    """Least squares with a discriminator; originals keep `margin` apart, directions stay."""
+    gan = build_gan(
         margin="0.5",
         travel="3",
         adversary="patch",
@@ -149,7 +150,7 @@ def test_beside_a_discriminator_the_losses_are_those_of_the_paper(norm: str) -> 
         discriminator_norm=norm,
     )
     gan.discriminator.eval()  # a singular value is the same for all calls
-    content, style = pictures(side=64), pictures(side=64, seed=2)
+    content, style = random_images(side=64), random_images(side=64, seed=2)
     made = join_tiles(gan.generator(split_tiles(content))).detach()
     real, fake = (gan.discriminator(x).detach().double() for x in (style, made))
     old, new = (gan.siamese(x)[0].detach().double().tolist() for x in (content, made))
@@ -169,21 +170,21 @@ def test_beside_a_discriminator_the_losses_are_those_of_the_paper(norm: str) -> 
 
 
 def test_the_discriminator_judges_patches_of_46_pixels() -> None:
-    gan = built(adversary="patch", discriminator_width="4", tile="64", load="128")
+    gan = build_gan(adversary="patch", discriminator_width="4", tile="64", load="128")
     layers = [layer for layer in gan.discriminator.modules() if isinstance(layer, nn.Conv2d)]
     side, spacing = 1, 1
     for layer in layers:
         side, spacing = side + (layer.kernel_size[0] - 1) * spacing, spacing * layer.stride[0]
     assert (side, spacing) == (46, 8)
-    assert gan.discriminator(pictures(1, 128)).shape == (1, 1, 15, 15)
+    assert gan.discriminator(random_images(1, 128)).shape == (1, 1, 15, 15)
 
 
 def test_the_discriminator_is_shown_what_was_made_before() -> None:
-    gan = built(adversary="patch", discriminator_width="4", tile="32", load="64", pool=str(N))
+    gan = build_gan(adversary="patch", discriminator_width="4", tile="32", load="64", pool=str(N))
     judged: list[Tensor] = []
     gan.discriminator.register_forward_pre_hook(lambda module, inputs: judged.append(inputs[0]))
     gan.pool[:], gan.seen[:] = 0.25, N
-    list(gan.losses({"A": pictures(side=64), "B": pictures(side=64, seed=2)}, step()))
+    list(gan.losses({"A": random_images(side=64), "B": random_images(side=64, seed=2)}, step()))
     _, shown, made = judged  # the last by the generator's turn
     old = [bool((picture == 0.25).all()) for picture in shown]
     assert 0 < sum(old) < N
@@ -199,11 +200,11 @@ def test_the_discriminator_is_shown_what_was_made_before() -> None:
 def with_and_without(
     term: str, weight: int, adversary: str
 ) -> tuple[Any, Tensor, Tensor, Update, float]:
-    """Networks, content and style that they are shown, the generator's turn with a term, and what that adds to its loss."""
+    """The GAN, content, style, the generator's update with a term, and what the term adds."""
     settings = {"adversary": adversary, "tile": "32", "load": "64", "discriminator_width": "4"}
-    content, style, found = pictures(side=64), pictures(side=64, seed=2), []
+    content, style, found = random_images(side=64), random_images(side=64, seed=2), []
     for here in (0, weight):
-        gan = built(**{term: str(here)}, **settings)
+        gan = build_gan(**{term: str(here)}, **settings)
         *_, update = gan.losses({"A": content, "B": style}, step())
         assert update.player == "generator"
         found.append(update)
@@ -229,24 +230,24 @@ def test_travel_is_nothing_for_the_same_directions_and_two_for_the_opposite() ->
 
 
 def test_the_direction_says_what_is_changed_into_what() -> None:
-    """And a run's sample sheets are drawn from the domain that is changed, whose field comes first."""
+    """Sample sheets translate the first domain."""
     seen: dict[str, Tensor] = {}
     for direction in ("A2B", "B2A"):
-        gan = built(direction=direction)
+        gan = build_gan(direction=direction)
         gan.generator.register_forward_pre_hook(
             lambda module, inputs, way=direction: seen.update({way: inputs[0]})
         )
         updates(gan)
         assert next(iter(registry.get("siamese").data(gan.config).fields)) == direction[0]
-    assert torch.equal(seen["A2B"], split_tiles(pictures()))
-    assert torch.equal(seen["B2A"], split_tiles(pictures(seed=2)))
+    assert torch.equal(seen["A2B"], split_tiles(random_images()))
+    assert torch.equal(seen["B2A"], split_tiles(random_images(seed=2)))
 
 
 def test_a_tile_comes_out_as_in_the_whole_picture_but_for_its_border() -> None:
-    """What makes tiles seamless: no statistics of a map, and a receptive field of `halo`."""
-    gan = built(blocks="1").eval()
+    """Tiles are seamless: no statistics over maps, and a receptive field of `halo`."""
+    gan = build_gan(blocks="1").eval()
     halo = gan.config.halo
-    image = pictures(1, 96)
+    image = random_images(1, 96)
     whole = gan.sample({"image": image})["sample"]
     part = gan.sample({"image": image[..., 8:, 8:]})["sample"]
     torch.testing.assert_close(
@@ -260,7 +261,7 @@ def test_a_tile_comes_out_as_in_the_whole_picture_but_for_its_border() -> None:
 
 @pytest.mark.parametrize("blocks", ["0", "2"])
 def test_a_pixel_changes_nothing_beyond_the_halo(blocks: str) -> None:
-    gan = built(blocks=blocks)
+    gan = build_gan(blocks=blocks)
     network, halo = gan.generator.double().eval(), gan.config.halo
     for (
         parameter
@@ -270,7 +271,7 @@ def test_a_pixel_changes_nothing_beyond_the_halo(blocks: str) -> None:
         )
     network.last[-1].weight.data.div_(1000)  # far from where tanh is flat
     side, farthest = 2 * halo + 32 - 2 * halo % 8, 0
-    image = pictures(1, side).double()
+    image = random_images(1, side).double()
     for place in range(side // 2, side // 2 + 8):
         changed = image.clone()
         changed[..., place, place] += torch.tensor([1.0, -2.0, 3.0])
@@ -280,7 +281,7 @@ def test_a_pixel_changes_nothing_beyond_the_halo(blocks: str) -> None:
 
 
 def test_instance_norm_is_over_the_four_tiles_of_a_picture_together_in_training() -> None:
-    norm, whole = QuartersNorm(3), pictures(2)
+    norm, whole = QuartersNorm(3), random_images(2)
     for parameter in norm.parameters():
         nn.init.uniform_(parameter, 0.5, 1.5)
     alone = nn.functional.instance_norm(whole, weight=norm.weight, bias=norm.bias)
@@ -299,7 +300,7 @@ def test_instance_norm_is_over_the_four_tiles_of_a_picture_together_in_training(
 def test_one_kind_of_norm_is_behind_every_layer_between_the_first_and_the_last(
     norm: str, kind: type[nn.Module]
 ) -> None:
-    modules = list(built(norm=norm, blocks="2").generator.modules())
+    modules = list(build_gan(norm=norm, blocks="2").generator.modules())
     assert sum(isinstance(module, kind) for module in modules) == 2 + 2 * 2 + 2
     assert (
         sum(isinstance(module, (nn.InstanceNorm2d, nn.LayerNorm)) for module in modules)
@@ -308,7 +309,7 @@ def test_one_kind_of_norm_is_behind_every_layer_between_the_first_and_the_last(
 
 
 def test_what_the_generator_makes_is_a_change_of_the_picture() -> None:
-    gan, image = built(), pictures(2, 64)
+    gan, image = build_gan(), random_images(2, 64)
     nn.init.zeros_(gan.generator.last[-1].weight)
     torch.testing.assert_close(gan.generator(image), INSIDE * image)
     assert torch.isfinite(gan.generator(image.sign())).all()
@@ -325,7 +326,7 @@ def test_pictures_of_the_style_are_to_stay(adversary: str) -> None:
 
 @pytest.mark.parametrize("shape", [(8, 8), (8, 40), (64, 24)])
 def test_any_sides_that_are_multiples(shape: tuple[int, int]) -> None:
-    made = built().eval().sample({"image": torch.zeros(1, 3, *shape)})
+    made = build_gan().eval().sample({"image": torch.zeros(1, 3, *shape)})
     assert {name: tuple(view.shape[2:]) for name, view in made.items()} == {
         "sample": shape,
         "original": shape,
@@ -356,7 +357,7 @@ def test_tiles_are_no_larger_than_the_data_allow(
 )
 def test_what_makes_no_sense_is_refused(settings: dict[str, str], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        built(**settings)
+        build_gan(**settings)
 
 
 @pytest.mark.parametrize(
@@ -376,9 +377,17 @@ def test_it_trains_and_translates_one_way(
         Image.fromarray(levels).save(tmp_path / "data" / name / f"{number}.png")
     settings = {"width": "4", "siamese_width": "4", "discriminator_width": "4", "direction": "B2A"}
     run = train(
-        "siamese", str(tmp_path / "data"), preset=preset, settings=settings | ({"tile": "16"} if preset == "s21" else {}),
-        steps=2, batch_size=2, out=tmp_path / "run", device="cpu", sample_every=0, log_every=2,
-    )  # fmt: skip
+        "siamese",
+        str(tmp_path / "data"),
+        preset=preset,
+        settings=settings | ({"tile": "16"} if preset == "s21" else {}),
+        steps=2,
+        batch_size=2,
+        out=tmp_path / "run",
+        device="cpu",
+        sample_every=0,
+        log_every=2,
+    )
     row = json.loads((run / "metrics.jsonl").read_text("utf-8").splitlines()[-1])
     assert {"loss/siamese", "loss/generator", "travel"} | keys <= set(row)
     model = ganzoo.load(run)

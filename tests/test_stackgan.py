@@ -1,4 +1,4 @@
-"""stackgan: sentences against hand-written references, the three games' losses, who is frozen when, and that words are learnt."""
+"""stackgan: text encoder and losses against references, frozen phases, training."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ from tests.shapes import shapes
 PLUGIN: Any = registry.get("stackgan")
 SIZES = ("stage1", "size", "words", "condition", "generator_width", "discriminator_width")
 TOKENS = torch.tensor([[2, 3, 4, 0], [2, 5, 6, 0], [2, 5, 6, 0], [4, 6, 0, 0], [2, 3, 4, 0]])
-"""Five sentences of the tiny vocabulary; the second and third are the same, and so are the last and the first."""
+"""Five captions; the second equals the third, and the last equals the first."""
 
 
-def built(**settings: Any) -> Any:
+def build_gan(**settings: Any) -> Any:
     torch.manual_seed(0)
     return PLUGIN.build(override(PLUGIN.tiny, settings))
 
@@ -59,16 +59,18 @@ def step(phase: str) -> Step:
     return Step(0, phase, 10, torch.Generator().manual_seed(0))
 
 
-def pictures(size: int = 16, n: int = len(TOKENS), channels: int = 3) -> Tensor:
+def random_images(size: int = 16, n: int = len(TOKENS), channels: int = 3) -> Tensor:
     return torch.rand(n, channels, size, size, generator=torch.Generator().manual_seed(1)) * 2 - 1
 
 
-def played(gan: Any, phase: str) -> tuple[list[Update], list[tuple[tuple[Tensor, ...], Tensor]]]:
-    """The updates of one step in which no weights move, and what the discriminator was given and said, call by call."""
+def play_step(gan: Any, phase: str) -> tuple[list[Update], list[tuple[tuple[Tensor, ...], Tensor]]]:
+    """Updates of one step without moving weights; inputs and outputs of the discriminator."""
     calls: list[tuple[tuple[Tensor, ...], Tensor]] = []
     judge = gan.discriminator1 if phase == "stage-1" else gan.discriminator2
     hook = judge.register_forward_hook(lambda module, given, said: calls.append((given, said)))
-    updates = list(gan.losses({"image": pictures(gan.config.size), "caption": TOKENS}, step(phase)))
+    updates = list(
+        gan.losses({"image": random_images(gan.config.size), "caption": TOKENS}, step(phase))
+    )
     hook.remove()
     return updates, calls
 
@@ -77,7 +79,7 @@ def log_sigmoid(raw: Tensor) -> np.ndarray:
     return -np.log1p(np.exp(-raw.detach().double().numpy()))
 
 
-def surprise(raw: Tensor, target: float) -> np.ndarray:
+def cross_entropy(raw: Tensor, target: float) -> np.ndarray:
     """Cross-entropy of logits and a target."""
     return -target * log_sigmoid(raw) - (1 - target) * log_sigmoid(-raw)
 
@@ -94,7 +96,7 @@ def config_of(name: str, **settings: Any) -> Any:
 
 
 def test_generators_have_the_parameters_of_the_papers_code() -> None:
-    """STAGE1_G and STAGE2_G as its config.py has them, less the first BatchNorm's: 16,384 channels there, 1,024 maps here."""
+    """STAGE1_G and STAGE2_G of its config.py, less the first BatchNorm (16,384 channels)."""
     with torch.device("meta"):
         gan = PLUGIN.build(config_of("s06", meaning="1024"))
     assert count(gan.stage1) == 10_301_248 - 2 * (16_384 - 1_024)
@@ -112,7 +114,7 @@ def test_small_is_a_small_file() -> None:
 @pytest.mark.parametrize(("stage1", "size"), [(8, 16), (8, 64), (16, 32), (32, 128), (64, 256)])
 @pytest.mark.parametrize("norm", ["batch", "spectral", "none"])
 def test_shapes(stage1: int, size: int, norm: str) -> None:
-    gan = built(stage1=stage1, size=size, channels=1, discriminator_norm=norm).eval()
+    gan = build_gan(stage1=stage1, size=size, channels=1, discriminator_norm=norm).eval()
     meaning, epsilon = torch.randn(2, 4), torch.randn(2, 3)
     small = gan.stage1(torch.randn(2, 4), meaning, epsilon)
     large = gan.stage2(small.images, meaning, epsilon)
@@ -124,24 +126,24 @@ def test_shapes(stage1: int, size: int, norm: str) -> None:
 
 
 def test_discriminators_are_no_wider_than_eight_times() -> None:
-    gan = built(size=256)
+    gan = build_gan(size=256)
     widths = [
         layer.out_channels for layer in gan.discriminator2.picture if isinstance(layer, nn.Conv2d)
     ]
     assert widths == [4, 8, 16, 32, 32, 32]
     assert not any(
         isinstance(layer, nn.BatchNorm2d)
-        for layer in built(discriminator_norm="none").discriminator2.modules()
+        for layer in build_gan(discriminator_norm="none").discriminator2.modules()
     )
 
 
 def test_the_sentence_is_laid_over_the_smallest_maps() -> None:
-    gan, meaning = built().eval(), torch.randn(2, 4)
+    gan, meaning = build_gan().eval(), torch.randn(2, 4)
     seen: list[Tensor] = []
     gan.discriminator1.both[0].register_forward_pre_hook(
         lambda module, given: seen.append(given[0])
     )
-    gan.discriminator1(pictures(8, 2), meaning)
+    gan.discriminator1(random_images(8, 2), meaning)
     compressed = gan.discriminator1.sentence(meaning)
     assert seen[0].shape[2:] == (4, 4)
     for place in ((0, 0), (3, 2)):
@@ -152,7 +154,7 @@ def test_the_sentence_is_laid_over_the_smallest_maps() -> None:
 
 
 def test_padding_changes_nothing() -> None:
-    text = built(text_layers=3).eval().text
+    text = build_gan(text_layers=3).eval().text
     torch.testing.assert_close(
         text(TOKENS), text(torch.cat([TOKENS, torch.full((5, 9), PAD)], dim=1))
     )
@@ -165,7 +167,7 @@ def test_padding_changes_nothing() -> None:
 
 
 def test_a_sentence_is_a_vector_of_one_length() -> None:
-    text = built().text
+    text = build_gan().text
     strange = torch.tensor([[PAD] * 4, [UNKNOWN] * 4, [PAD, 2, PAD, 3]])
     for tokens in (TOKENS, strange):
         torch.testing.assert_close(text(tokens).norm(dim=1), torch.full((len(tokens),), 2.0))
@@ -213,16 +215,16 @@ def test_matching_against_a_loop() -> None:
 
 
 def test_the_matcher_takes_cosines_over_a_temperature() -> None:
-    gan, meaning = built().eval(), torch.randn(5, 4)
-    fits = gan.matcher(pictures(8), meaning)
-    vectors = gan.matcher.picture(pictures(8))
+    gan, meaning = build_gan().eval(), torch.randn(5, 4)
+    fits = gan.matcher(random_images(8), meaning)
+    vectors = gan.matcher.picture(random_images(8))
     cosines = nn.functional.cosine_similarity(
         meaning[:, None] / meaning.norm(dim=1)[:, None, None] * 2, vectors[None], dim=2
     )
     scaled = (
         meaning / meaning.norm(dim=1, keepdim=True) * 2
     )  # as `text` gives them: of length sqrt(4)
-    torch.testing.assert_close(gan.matcher(pictures(8), scaled), cosines / TEMPERATURE)
+    torch.testing.assert_close(gan.matcher(random_images(8), scaled), cosines / TEMPERATURE)
     torch.testing.assert_close(
         fits / fits.norm(dim=1, keepdim=True), cosines / cosines.norm(dim=1, keepdim=True)
     )
@@ -232,10 +234,13 @@ def test_the_matcher_takes_cosines_over_a_temperature() -> None:
 
 
 def test_the_matcher_is_exact_in_bf16() -> None:
-    """Its product is of float32, or sentences and pictures of a batch would tie."""
-    gan, meaning = built(meaning=64).eval(), torch.randn(64, 64)
+    """The product is float32, or captions and images of a batch would tie."""
+    gan, meaning = build_gan(meaning=64).eval(), torch.randn(64, 64)
     with torch.autocast("cpu", torch.bfloat16):
-        seen, fits = gan.matcher.picture(pictures(8, 64)), gan.matcher(pictures(8, 64), meaning)
+        seen, fits = (
+            gan.matcher.picture(random_images(8, 64)),
+            gan.matcher(random_images(8, 64), meaning),
+        )
     assert seen.dtype == torch.bfloat16
     assert fits.dtype == torch.float32
     torch.testing.assert_close(fits, gan.matcher.temperature(meaning @ normalize(seen).T / 64))
@@ -256,7 +261,7 @@ def test_augmentation_draws_from_the_gaussian_whose_divergence_it_tells() -> Non
 
 
 def test_without_augmentation_the_condition_is_a_linear_layer() -> None:
-    gan = built(augmentation=False).eval()
+    gan = build_gan(augmentation=False).eval()
     assert set(PLUGIN.inputs(gan.config)) == {"text", "latent"}
     meaning = torch.randn(5, 4)
     for stage in (gan.stage1, gan.stage2):
@@ -267,7 +272,7 @@ def test_without_augmentation_the_condition_is_a_linear_layer() -> None:
     assert [
         update.log["kl"].item()
         for phase in ("stage-1", "stage-2")
-        for update in played(gan, phase)[0][1:]
+        for update in play_step(gan, phase)[0][1:]
     ] == [0, 0]
 
 
@@ -275,9 +280,9 @@ def test_without_augmentation_the_condition_is_a_linear_layer() -> None:
 
 
 def test_the_game_of_text() -> None:
-    gan = built()
-    (update,), _ = played(gan, "text")
-    small = pictures().view(5, 3, 8, 2, 8, 2).mean(dim=(3, 5))
+    gan = build_gan()
+    (update,), _ = play_step(gan, "text")
+    small = random_images().view(5, 3, 8, 2, 8, 2).mean(dim=(3, 5))
     fits, alike = gan.matcher(small, gan.text(TOKENS)), same_captions(TOKENS)
     assert update.player == "matcher"
     assert update.loss.item() == pytest.approx(matching_loss(fits, alike).item(), rel=1e-4)
@@ -286,21 +291,25 @@ def test_the_game_of_text() -> None:
 
 @pytest.mark.parametrize("phase", ["stage-1", "stage-2"])
 def test_the_game_of_a_stage(phase: str) -> None:
-    """Zhang et al. 2017, eq. 3 to 6, with wrong sentences; those of the third and the first picture are the right ones too."""
-    gan = built(real_target=0.9, generator_target=0.8, kl=3)
-    (discriminator, generator), calls = played(gan, phase)
+    """Zhang et al. 2017, eq. 3 to 6, with wrong captions; two of them equal the right ones."""
+    gan = build_gan(real_target=0.9, generator_target=0.8, kl=3)
+    (discriminator, generator), calls = play_step(gan, phase)
     (real_given, (real, wrong)), (fake_given, (fake,)), (again_given, (again,)) = calls
     meaning = gan.text(TOKENS)
-    image = pictures() if phase == "stage-2" else pictures().view(5, 3, 8, 2, 8, 2).mean(dim=(3, 5))
+    image = (
+        random_images()
+        if phase == "stage-2"
+        else random_images().view(5, 3, 8, 2, 8, 2).mean(dim=(3, 5))
+    )
     torch.testing.assert_close(real_given, (image, meaning, meaning[[4, 0, 1, 2, 3]]))
     torch.testing.assert_close(fake_given, (again_given[0], meaning))
     assert not fake_given[0].requires_grad
     assert again_given[0].requires_grad
     differs = [1, 3, 4]
     expected = (
-        surprise(real, 0.9).mean() / 2
-        + surprise(wrong, 0)[differs].mean() / 4
-        + surprise(fake, 0).mean() / 4
+        cross_entropy(real, 0.9).mean() / 2
+        + cross_entropy(wrong, 0)[differs].mean() / 4
+        + cross_entropy(fake, 0).mean() / 4
     )
     assert discriminator.loss.item() == pytest.approx(expected, rel=1e-4)
     for name, raw in {"real": real, "fake": fake, "wrong": wrong[differs]}.items():
@@ -308,24 +317,26 @@ def test_the_game_of_a_stage(phase: str) -> None:
             np.exp(log_sigmoid(raw)).mean(), rel=1e-4
         )
     kl = generator.log["kl"].item()
-    assert generator.loss.item() == pytest.approx(surprise(again, 0.8).mean() + 3 * kl, rel=1e-4)
+    assert generator.loss.item() == pytest.approx(
+        cross_entropy(again, 0.8).mean() + 3 * kl, rel=1e-4
+    )
     assert generator.log["adversarial"].item() == pytest.approx(
-        surprise(again, 0.8).mean(), rel=1e-4
+        cross_entropy(again, 0.8).mean(), rel=1e-4
     )
     assert kl > 0
 
 
 def test_the_proportions_are_those_of_the_documents_log() -> None:
-    """Its last lines: losses of real, wrong and generated pictures, and their sum."""
+    """The last lines of its log: losses of real, wrong and generated images, and their sum."""
     real, wrong, fake, total = 0.3375095725, 0.0036393744, 1.3265e-06, 0.1696649615
     assert (
-        real > surprise(torch.tensor(math.log(9)), 0.9) > 0.325
+        real > cross_entropy(torch.tensor(math.log(9)), 0.9) > 0.325
     )  # the least that a target of 0.9 allows
     low, high = 0.0, math.log(9)
     for _ in range(60):  # the logit of the real loss, which falls up to log 9
         low, high = (
             ((low + high) / 2, high)
-            if surprise(torch.tensor((low + high) / 2), 0.9) > real
+            if cross_entropy(torch.tensor((low + high) / 2), 0.9) > real
             else (low, (low + high) / 2)
         )
     logits = [
@@ -350,27 +361,27 @@ def test_hinge() -> None:
         matching_aware_loss(config, real, wrong, drawn, torch.tensor([1.0, 0.0])).item()
         == 0.25 / 2 + (0.5 + 1.0) / 4
     )
-    (_, generator), calls = played(built(loss="hinge", kl=0), "stage-1")
+    (_, generator), calls = play_step(build_gan(loss="hinge", kl=0), "stage-1")
     assert generator.loss.item() == pytest.approx(-calls[2][1].mean().item(), rel=1e-5)
 
 
 def test_a_batch_of_one_sentence_has_no_wrong_one() -> None:
-    gan = built()
-    batch = {"image": pictures(), "caption": TOKENS[:1].expand(5, -1)}
+    gan = build_gan()
+    batch = {"image": random_images(), "caption": TOKENS[:1].expand(5, -1)}
     update = next(gan.losses(batch, step("stage-1")))
     assert update.log["score/wrong"].item() == 0
     assert torch.isfinite(update.loss)
     logits = torch.tensor([1.0, -2.0])
-    expected = surprise(logits, 1).mean() / 2 + surprise(logits, 0).mean() / 4
+    expected = cross_entropy(logits, 1).mean() / 2 + cross_entropy(logits, 0).mean() / 4
     assert matching_aware_loss(
         gan.config, logits, logits, logits, torch.zeros(2)
     ).item() == pytest.approx(expected)
 
 
 def test_the_penalty_is_of_pictures_with_their_sentences() -> None:
-    gan = built(discriminator_norm="none", r1=4, r1_every=2)
-    (discriminator, _), calls = played(gan, "stage-2")
-    image, meaning = pictures().requires_grad_(), gan.text(TOKENS)
+    gan = build_gan(discriminator_norm="none", r1=4, r1_every=2)
+    (discriminator, _), calls = play_step(gan, "stage-2")
+    image, meaning = random_images().requires_grad_(), gan.text(TOKENS)
     (gradient,) = torch.autograd.grad(gan.discriminator2(image, meaning).sum(), image)
     penalty = gradient.square().sum(dim=(1, 2, 3)).mean()
     torch.testing.assert_close(discriminator.log["penalty"], penalty)
@@ -378,13 +389,15 @@ def test_the_penalty_is_of_pictures_with_their_sentences() -> None:
     plain = matching_aware_loss(gan.config, real, wrong, fake, torch.tensor([0.0, 1, 0, 1, 1]))
     torch.testing.assert_close(discriminator.loss, plain + 4 / 2 * 2 * penalty)
     skipped = next(
-        gan.losses({"image": pictures(), "caption": TOKENS}, Step(1, "stage-2", 10, step("x").rng))
+        gan.losses(
+            {"image": random_images(), "caption": TOKENS}, Step(1, "stage-2", 10, step("x").rng)
+        )
     )
     assert "penalty" not in skipped.log
 
 
 def trainer(folder: Path) -> Trainer:
-    gan = built()
+    gan = build_gan()
     recipe = Recipe(log_every=0, sample_every=0, checkpoint_every=0)
     return Trainer(
         gan,
@@ -420,13 +433,13 @@ def test_what_a_phase_does_not_move_stays(tmp_path: Path) -> None:
 # ---- sampling
 
 
-def asked(gan: Any, n: int = 4) -> dict[str, Tensor]:
+def example_inputs(gan: Any, n: int = 4) -> dict[str, Tensor]:
     return next(batch_inputs(PLUGIN.inputs(gan.config), {"text": "a red circle"}, Rows(0, n), n))
 
 
 def test_views_and_what_they_are_made_of() -> None:
-    gan = built(condition=5).eval()
-    inputs = asked(gan)
+    gan = build_gan(condition=5).eval()
+    inputs = example_inputs(gan)
     assert PLUGIN.inputs(gan.config)["condition"] == Latent(10)
     made, meaning = gan.sample(inputs), gan.text(inputs["text"])
     small = gan.stage1(inputs["latent"], meaning, inputs["condition"][:, :5]).images
@@ -442,8 +455,8 @@ def test_views_and_what_they_are_made_of() -> None:
 
 
 def test_a_meaning_may_stand_for_the_sentence() -> None:
-    gan = built().eval()
-    inputs = asked(gan)
+    gan = build_gan().eval()
+    inputs = example_inputs(gan)
     expected = gan.sample(inputs)["sample"]
     inputs[MEANING] = gan.meaning(inputs.pop("text"))
     assert torch.equal(gan.sample(inputs)["sample"], expected)
@@ -453,15 +466,15 @@ def test_a_meaning_may_stand_for_the_sentence() -> None:
 
 @pytest.mark.parametrize("twice", [True, False])
 def test_the_second_stage_may_go_without_the_sentence(twice: bool) -> None:
-    gan = built(text_twice=twice).eval()
+    gan = build_gan(text_twice=twice).eval()
     assert PLUGIN.inputs(gan.config)["condition"] == Latent(6 if twice else 3)
-    assert torch.isfinite(gan.sample(asked(gan))["sample"]).all()
+    assert torch.isfinite(gan.sample(example_inputs(gan))["sample"]).all()
     one, other = (
-        gan.stage2(pictures(8), meaning, torch.zeros(5, 3)).images
+        gan.stage2(random_images(8), meaning, torch.zeros(5, 3)).images
         for meaning in torch.randn(2, 5, 4)
     )
     assert torch.equal(one, other) != twice
-    kl = played(gan.train(), "stage-2")[0][1].log["kl"].item()
+    kl = play_step(gan.train(), "stage-2")[0][1].log["kl"].item()
     assert (kl > 0) == twice
 
 
@@ -534,7 +547,7 @@ def test_presets() -> None:
         assert all(
             torch.isfinite(update.loss)
             for phase in gan.phases()
-            for update in played(gan, phase.name)[0]
+            for update in play_step(gan, phase.name)[0]
         )
 
 
@@ -545,15 +558,39 @@ def test_a_sentence_decides_the_colour(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(artifacts, "FIXED", 4)
     monkeypatch.setattr(artifacts, "ESTIMATE_BATCHES", 10)
     settings = {
-        "stage1": 8, "size": 16, "words": 6, "meaning": 16, "text_width": 32, "text_layers": 1, "text_batch": 32,
-        "text_steps": 60, "text_lr": 2e-3, "latent": 4, "condition": 8, "generator_width": 8, "discriminator_width": 8,
-        "compressed": 8, "blocks": 1, "batch": 16, "stage1_steps": 120, "stage2_steps": 120, "lr_generator": 2e-3,
-        "lr_discriminator": 1e-3, "ema": 0.9,
-    }  # fmt: skip
+        "stage1": 8,
+        "size": 16,
+        "words": 6,
+        "meaning": 16,
+        "text_width": 32,
+        "text_layers": 1,
+        "text_batch": 32,
+        "text_steps": 60,
+        "text_lr": 2e-3,
+        "latent": 4,
+        "condition": 8,
+        "generator_width": 8,
+        "discriminator_width": 8,
+        "compressed": 8,
+        "blocks": 1,
+        "batch": 16,
+        "stage1_steps": 120,
+        "stage2_steps": 120,
+        "lr_generator": 2e-3,
+        "lr_discriminator": 1e-3,
+        "ema": 0.9,
+    }
     run = train(
-        "stackgan", str(shapes(tmp_path / "data")), settings=settings, out=tmp_path / "run", device="cpu", precision="fp32",
-        sample_every=0, log_every=20, augment="translation",
-    )  # fmt: skip
+        "stackgan",
+        str(shapes(tmp_path / "data")),
+        settings=settings,
+        out=tmp_path / "run",
+        device="cpu",
+        precision="fp32",
+        sample_every=0,
+        log_every=20,
+        augment="translation",
+    )
     first, *_, second = (row["match/right"] for row in read_rows(run) if row["phase"] == "text")
     assert second > first
     model = ganzoo.load(run, device="cpu")
@@ -596,7 +633,7 @@ def test_examples_are_of_models_that_read(tmp_path: Path) -> None:
 
 
 def test_vectors_of_another_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They stand for the sentences: in training, and when a sample is asked for by a file, which a replay asks for again."""
+    """Embeddings replace captions in training, and in `sample` and `replay` from a file."""
     monkeypatch.chdir(tmp_path)
     register(COMMANDS)
     place = shapes(tmp_path / "data", 8)
@@ -607,8 +644,17 @@ def test_vectors_of_another_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         place / "embeddings.safetensors",
     )
     settings = {name: getattr(PLUGIN.tiny, name) for name in (*SIZES, "text_width")}
-    run = train("stackgan", str(place), settings=settings, steps=2, batch_size=4, out=tmp_path / "run", device="cpu",
-                sample_every=0, log_every=1)  # fmt: skip
+    run = train(
+        "stackgan",
+        str(place),
+        settings=settings,
+        steps=2,
+        batch_size=4,
+        out=tmp_path / "run",
+        device="cpu",
+        sample_every=0,
+        log_every=1,
+    )
     assert [(row["phase"], row["index"]) for row in read_rows(run)] == [
         (f"stage-{s}", i) for s in (1, 2) for i in (1, 2)
     ]
@@ -641,14 +687,29 @@ def test_vectors_of_another_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(
         DataError, match="asks for embeddings of captions .* 'bare' holds images, captions"
     ):
-        train("stackgan", str(shapes(tmp_path / "bare", 4)), settings=settings | {"sentences": "embeddings"}, steps=1,
-              out=tmp_path / "none", device="cpu")  # fmt: skip
+        train(
+            "stackgan",
+            str(shapes(tmp_path / "bare", 4)),
+            settings=settings | {"sentences": "embeddings"},
+            steps=1,
+            out=tmp_path / "none",
+            device="cpu",
+        )
 
 
 def test_steps_are_those_of_each_phase(tmp_path: Path) -> None:
     narrow = {name: getattr(PLUGIN.tiny, name) for name in (*SIZES, "meaning", "text_width")}
-    run = train("stackgan", str(shapes(tmp_path / "data", 8)), settings=narrow, steps=1, batch_size=2, out=tmp_path / "run",
-                device="cpu", sample_every=0, log_every=1)  # fmt: skip
+    run = train(
+        "stackgan",
+        str(shapes(tmp_path / "data", 8)),
+        settings=narrow,
+        steps=1,
+        batch_size=2,
+        out=tmp_path / "run",
+        device="cpu",
+        sample_every=0,
+        log_every=1,
+    )
     assert [(row["phase"], row["index"]) for row in read_rows(run)] == [
         ("text", 1),
         ("stage-1", 1),

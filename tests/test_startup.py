@@ -1,4 +1,4 @@
-"""Commands that compute nothing import nothing heavy, and start as fast as an empty application."""
+"""Commands that compute nothing import nothing heavy and start quickly."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ COMMANDS = (
 )
 PROBE = """
 import atexit, json, sys
-atexit.register(lambda: print(json.dumps([n for n in {heavy} if n in sys.modules]), file=sys.stderr))
+found = lambda: [n for n in {heavy} if n in sys.modules]
+atexit.register(lambda: print(json.dumps(found()), file=sys.stderr))
 sys.argv = ["ganzoo", *{arguments}]
 from ganzoo.cli.app import main
 main()
@@ -45,10 +46,10 @@ app()
 OURS = "from ganzoo.cli.app import main\nmain()\n"
 BAR = 2.0
 ROUNDS, MORE = 9, 27
-"""Rounds that suffice, and rounds that decide where those end within NOISE of the bar."""
+"""Rounds, and further ones if the ratio is within NOISE of the bar."""
 NOISE = 0.2
 COMPILED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-"""An environment in which Python keeps what it compiled, as it does for whoever installs the package."""
+"""An environment in which Python caches bytecode, as for an installed package."""
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
@@ -62,7 +63,7 @@ def test_nothing_heavy_is_imported(arguments: list[str], tmp_path: Path) -> None
 
 
 def seconds(*command: object) -> float:
-    """CPU seconds of a process, which a busy machine does not stretch as it does the clock's."""
+    """CPU seconds of a process: wall time depends on the load of the machine."""
     process = subprocess.Popen(
         [str(part) for part in command],
         stdout=subprocess.DEVNULL,

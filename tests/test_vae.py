@@ -1,4 +1,4 @@
-"""vae: parameter counts, the lower bound against a hand-written reference, encoding and reconstruction, health."""
+"""vae: parameter counts, the lower bound against a reference, encoding, health."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ganzoo.zoo import registry, weights
 PLUGIN = registry.get("vae")
 
 
-def built(preset: str = "vae", **settings: Any) -> Any:
+def build_gan(preset: str = "vae", **settings: Any) -> Any:
     torch.manual_seed(0)
     return PLUGIN.build(override(PLUGIN.presets[preset], settings))
 
@@ -49,8 +49,8 @@ def count(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def loaded(path: Path, config: Any, seed: int = 0) -> Model:
-    """A model folder of untrained networks, loaded."""
+def load_untrained(path: Path, config: Any, seed: int = 0) -> Model:
+    """Write a folder of an untrained model and load it."""
     torch.manual_seed(seed)
     gan = PLUGIN.build(config)
     recorded = model_config(PLUGIN, gan)
@@ -61,15 +61,15 @@ def loaded(path: Path, config: Any, seed: int = 0) -> Model:
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    return loaded(tmp_path_factory.mktemp("plain"), small(False))
+    return load_untrained(tmp_path_factory.mktemp("plain"), small(False))
 
 
 @pytest.fixture(scope="module")
 def conditional(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    return loaded(tmp_path_factory.mktemp("conditional"), small(True))
+    return load_untrained(tmp_path_factory.mktemp("conditional"), small(True))
 
 
-def pictures(n: int, size: int = 8) -> Tensor:
+def random_images(n: int, size: int = 8) -> Tensor:
     return torch.rand(n, 1, size, size, generator=torch.Generator().manual_seed(n)) * 2 - 1
 
 
@@ -83,7 +83,7 @@ def pictures(n: int, size: int = 8) -> Tensor:
 )
 def test_parameters_are_those_of_the_source(preset: str, encoder: int, decoder: int) -> None:
     with torch.device("meta"):
-        gan = built(preset)
+        gan = build_gan(preset)
     assert (count(gan.encoder), count(gan.decoder)) == (encoder, decoder)
 
 
@@ -99,7 +99,7 @@ def test_every_layer_is_as_large_as_in_the_source(
     preset: str, encoder: list[int], decoder: list[int]
 ) -> None:
     with torch.device("meta"):
-        gan = built(preset)
+        gan = build_gan(preset)
     for network, expected in ((gan.encoder, encoder), (gan.decoder, decoder)):
         layers = [
             layer
@@ -121,7 +121,7 @@ def test_shapes(size: int, channels: int, name: str) -> None:
 
 
 def test_weights_start_as_keras_starts_them() -> None:
-    gan = built()
+    gan = build_gan()
     gan.requires_grad_(False)
     linear = gan.encoder.layers[9]
     limit = math.sqrt(6 / (linear.in_features + linear.out_features))
@@ -134,9 +134,9 @@ def test_weights_start_as_keras_starts_them() -> None:
 
 
 def test_dropout_is_in_the_encoder_while_it_learns() -> None:
-    gan = built("vae", dropout=0.5)
+    gan = build_gan("vae", dropout=0.5)
     assert [layer.p for layer in gan.modules() if isinstance(layer, nn.Dropout)] == [0.5, 0.5]
-    image = pictures(2, 28)
+    image = random_images(2, 28)
     assert not torch.equal(gan.encoder(image), gan.encoder(image))
     gan.eval()
     assert torch.equal(gan.encoder(image), gan.encoder(image))
@@ -175,13 +175,13 @@ def test_size_channels_and_classes_are_those_of_the_data(size: int | None, expec
 
 @pytest.mark.parametrize("check", testing.checks()[1:], ids=lambda check: check.__name__)
 def test_the_plain_one_conforms_too(check: Any) -> None:
-    """`ganzoo check vae` looks at a conditional one."""
+    """`ganzoo check vae` checks a conditional one."""
     result = testing.run_check(check, replace(PLUGIN, tiny=small(False)))
     assert result.passed, result.detail
 
 
-def padded_as_in_keras(layer: Any, maps: Tensor) -> Tensor:
-    """Stride 2, `same`: nothing before the picture and one line after it; transposed, one line less after it."""
+def pad_like_keras(layer: Any, maps: Tensor) -> Tensor:
+    """Stride 2, `same`: pad one line at the end only; transposed: cut one line at the end."""
     weight, size = layer.weight.flip(2, 3), maps.shape[2]
     if isinstance(layer, nn.Conv2d):
         return nn.functional.conv2d(nn.functional.pad(maps, (0, 1, 0, 1)), weight, layer.bias, 2)
@@ -189,7 +189,7 @@ def padded_as_in_keras(layer: Any, maps: Tensor) -> Tensor:
 
 
 def test_padding_is_that_of_keras_for_the_picture_turned_round() -> None:
-    gan = built("vae", width=4)
+    gan = build_gan("vae", width=4)
     strided = [
         m
         for m in gan.modules()
@@ -198,13 +198,11 @@ def test_padding_is_that_of_keras_for_the_picture_turned_round() -> None:
     assert len(strided) == 4
     for layer in strided:
         maps = torch.randn(2, layer.in_channels, 14, 14)
-        torch.testing.assert_close(
-            layer(maps).flip(2, 3), padded_as_in_keras(layer, maps.flip(2, 3))
-        )
+        torch.testing.assert_close(layer(maps).flip(2, 3), pad_like_keras(layer, maps.flip(2, 3)))
 
 
 def test_sampling_runs_through_plain_sequences() -> None:
-    gan = built("cvae", width=4).eval()
+    gan = build_gan("cvae", width=4).eval()
     inputs = {"latent": torch.randn(5, 2), "label": torch.arange(5)}
     fast = fold_batch_norms(gan).to(memory_format=torch.channels_last)
     assert type(fast.decoder.layers) is nn.Sequential
@@ -220,7 +218,7 @@ def test_the_loss_is_the_lower_bound_written_by_hand(
     is_conditional: bool, kl_weight: float
 ) -> None:
     gan = PLUGIN.build(override(small(is_conditional), {"kl_weight": kl_weight})).eval()
-    image, label = pictures(4), torch.tensor([0, 1, 2, 1]) if is_conditional else None
+    image, label = random_images(4), torch.tensor([0, 1, 2, 1]) if is_conditional else None
     batch = {"image": image} if label is None else {"image": image, "label": label}
     with torch.no_grad():
         (update,) = gan.losses(batch, step(7))
@@ -245,13 +243,13 @@ def test_the_loss_is_the_lower_bound_written_by_hand(
 
 
 def test_kl_is_what_draws_of_the_posterior_say() -> None:
-    """The closed form against a mean of log q - log p."""
+    """The closed form against a Monte Carlo estimate of log q - log p."""
     gan = PLUGIN.build(small(False)).eval()
     for parameter in gan.encoder.parameters():
         parameter.data.mul_(1.5)
     with torch.no_grad():
-        (update,) = gan.losses({"image": pictures(1)}, step())
-        mean, log_variance = gan.encoder(pictures(1)).chunk(2, dim=1)
+        (update,) = gan.losses({"image": random_images(1)}, step())
+        mean, log_variance = gan.encoder(random_images(1)).chunk(2, dim=1)
         posterior = torch.distributions.Normal(mean, (log_variance / 2).exp())
         drawn = posterior.sample((200_000,))
         ratio = (posterior.log_prob(drawn) - torch.distributions.Normal(0, 1).log_prob(drawn)).sum(
@@ -285,7 +283,7 @@ def test_samples_are_the_mean_brightness() -> None:
 
 
 def test_encode_gives_the_mean_of_the_posterior(plain: Model) -> None:
-    image = pictures(300)  # more than are encoded at a time
+    image = random_images(300)  # more than are encoded at a time
     found: dict[str, Any] = dict(plain.encode(image))
     assert set(found) == {"latent"}
     with torch.no_grad():
@@ -296,7 +294,7 @@ def test_encode_gives_the_mean_of_the_posterior(plain: Model) -> None:
 
 
 def test_a_conditional_encoder_is_told_the_class_and_tells_it_again(conditional: Model) -> None:
-    image = pictures(3)
+    image = random_images(3)
     found: dict[str, Any] = dict(conditional.encode(image, label=[2, 0, 1]))
     assert found["label"].tolist() == [2, 0, 1]
     assert torch.equal(
@@ -313,7 +311,7 @@ def test_a_conditional_encoder_is_told_the_class_and_tells_it_again(conditional:
 
 
 def test_reconstructions_stand_beside_their_originals(plain: Model, tmp_path: Path) -> None:
-    image = pictures(4)
+    image = random_images(4)
     made = plain.reconstruct(image)
     assert (made.tensor.shape, set(made.views)) == ((4, 1, 8, 8), {"original", "beside"})
     assert torch.equal(made.view("original").tensor, image)
@@ -336,16 +334,16 @@ def test_files_are_encoded_too(plain: Model, tmp_path: Path) -> None:
 
 
 MISTAKES = [
-    ("conditional", pictures(2), {}, "input 'label': this encoder needs the class"),
-    ("conditional", pictures(4), {"label": [0, 1]}, "input 'label': 2 values for 4 images"),
-    ("conditional", pictures(2), {"label": "dog"}, "no class 'dog'"),
-    ("conditional", pictures(2), {"labels": "circle"}, "did you mean label"),
-    ("plain", pictures(2), {"label": [0, 1]}, "no such input"),
-    ("plain", pictures(2, 12), {}, "input 'images': 12 x 12 pixels, expected 8 x 8"),
-    ("plain", pictures(2) * 3, {}, r"input 'images': values in \[-.*\], expected \[-1, 1\]"),
-    ("plain", pictures(2).mul(127).to(torch.uint8), {}, "expected numbers in"),
-    ("plain", pictures(2).repeat(1, 3, 1, 1), {}, "input 'images': shape"),
-    ("plain", pictures(2)[:0], {}, "input"),
+    ("conditional", random_images(2), {}, "input 'label': this encoder needs the class"),
+    ("conditional", random_images(4), {"label": [0, 1]}, "input 'label': 2 values for 4 images"),
+    ("conditional", random_images(2), {"label": "dog"}, "no class 'dog'"),
+    ("conditional", random_images(2), {"labels": "circle"}, "did you mean label"),
+    ("plain", random_images(2), {"label": [0, 1]}, "no such input"),
+    ("plain", random_images(2, 12), {}, "input 'images': 12 x 12 pixels, expected 8 x 8"),
+    ("plain", random_images(2) * 3, {}, r"input 'images': values in \[-.*\], expected \[-1, 1\]"),
+    ("plain", random_images(2).mul(127).to(torch.uint8), {}, "expected numbers in"),
+    ("plain", random_images(2).repeat(1, 3, 1, 1), {}, "input 'images': shape"),
+    ("plain", random_images(2)[:0], {}, "input"),
     ("plain", "nowhere.png", {}, "input 'images': no file nowhere.png"),
     ("plain", torch.full((1, 1, 8, 8), math.nan), {}, "input 'images': values in"),
 ]
@@ -375,14 +373,14 @@ def test_a_gan_without_an_encoder_says_so(verb: str, tmp_path: Path) -> None:
     )
     write_json(tmp_path / weights.CONFIG, recorded)
     with pytest.raises(UsageError, match="dcgan has no encoder"):
-        getattr(ganzoo.load(tmp_path, device="cpu"), verb)(pictures(2, 28))
+        getattr(ganzoo.load(tmp_path, device="cpu"), verb)(random_images(2, 28))
 
 
 # ---- training
 
 
 def shapes(folder: Path) -> Path:
-    """Bars, upright and level, of two classes, 8 x 8 pixels."""
+    """Vertical and horizontal bars, two classes of 8 x 8 pixels."""
     for name, axis in (("level", 0), ("upright", 1)):
         (folder / name).mkdir(parents=True)
         for place in range(8):
@@ -433,7 +431,7 @@ class Heard(Silent):
 
 
 def test_blurred_samples_are_no_collapse(tmp_path: Path) -> None:
-    """Samples of the first steps are all but the same; a GAN's run would be stopped."""
+    """Samples of the first steps are nearly the same; a GAN's run would be stopped."""
     heard = Heard()
     settings = {"width": 4, "batch": 4, "lr": 1e-5}
     run = train(
@@ -450,7 +448,7 @@ def test_blurred_samples_are_no_collapse(tmp_path: Path) -> None:
     )
     assert heard.notes == []
     samples = ganzoo.load(run, device="cpu").sample(64, seed=0).tensor
-    health = Health(pictures(64))
+    health = Health(random_images(64))
     assert [warning for _ in range(5) for warning in health.samples(samples)], (
         "as a GAN's they would be told of"
     )

@@ -1,4 +1,4 @@
-"""wgan against the two papers: both algorithms in plain numbers, who moves when, what the critic may be made of."""
+"""wgan against its papers: algorithms in plain numbers, order of updates, critics."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ N, LATENT = 5, 6
 PRESETS = tuple(registry.get("wgan").presets)
 
 
-def built(preset: str = "penalty", **settings: Any) -> Any:
+def build_gan(preset: str = "penalty", **settings: Any) -> Any:
     torch.manual_seed(0)
     plugin = registry.get("wgan")
     small = {"channels": 1, "size": 28, "width": 4, "latent": LATENT}
@@ -39,12 +39,12 @@ def step(index: int = 0) -> Step:
     return Step(index, "train", 10, torch.Generator().manual_seed(7))
 
 
-def pictures(channels: int = 1, size: int = 28) -> Tensor:
+def random_images(channels: int = 1, size: int = 28) -> Tensor:
     return torch.rand(N, channels, size, size, generator=torch.Generator().manual_seed(1)) * 2 - 1
 
 
 def updates(gan: Any, index: int = 0) -> list[Update]:
-    return list(gan.losses({"image": pictures()}, step(index)))
+    return list(gan.losses({"image": random_images()}, step(index)))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def updates(gan: Any, index: int = 0) -> list[Update]:
 def test_a_hidden_layer_on_either_side_mixes_no_pictures_in_the_critic(
     settings: dict[str, str],
 ) -> None:
-    gan = built(hidden=6, **settings)
+    gan = build_gan(hidden=6, **settings)
     images = gan.sample({"latent": torch.randn(3, LATENT)})
     assert images.shape == (3, 1, 28, 28)
     assert [type(layer) for layer in gan.generator.layers[:3]] == [
@@ -76,7 +76,7 @@ def test_a_hidden_layer_on_either_side_mixes_no_pictures_in_the_critic(
 @pytest.mark.parametrize("size", [28, 32, 64])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_shapes(size: int, channels: int) -> None:
-    gan = built(size=size, channels=channels, critic_width=8)
+    gan = build_gan(size=size, channels=channels, critic_width=8)
     images = gan.sample({"latent": torch.zeros(2, LATENT)})
     assert images.shape == (2, channels, size, size)
     assert gan.critic(images).shape == (2,)
@@ -85,8 +85,8 @@ def test_shapes(size: int, channels: int) -> None:
 
 @pytest.mark.parametrize("norm", ["layer", "instance", "none"])
 def test_the_critics_loss_is_that_of_algorithm_1_of_the_second_paper(norm: str) -> None:
-    """Gulrajani et al. 2017, lines 4 to 8, one example after the other."""
-    gan, real = built(critic_norm=norm, penalty=10.0), pictures()
+    """Gulrajani et al. 2017, lines 4 to 8, example by example."""
+    gan, real = build_gan(critic_norm=norm, penalty=10.0), random_images()
     rng = torch.Generator().manual_seed(7)
     latent, share = torch.randn(N, LATENT, generator=rng), torch.rand(N, generator=rng)
     fake = gan.generator(latent).detach()
@@ -107,12 +107,12 @@ def test_the_critics_loss_is_that_of_algorithm_1_of_the_second_paper(norm: str) 
 
 def test_one_step_of_algorithm_1_of_the_first_paper() -> None:
     """Arjovsky et al. 2017, lines 2 to 7: gradient of the mean difference, RMSProp, clipping."""
-    gan = built("clip", critic_norm="none", clip=0.02, lr_critic=0.005)
+    gan = build_gan("clip", critic_norm="none", clip=0.02, lr_critic=0.005)
     phase = gan.phases()[0]
     (update,) = updates(gan)
     before = [parameter.detach().numpy().copy() for parameter in gan.critic.parameters()]
     on_real, on_fake = (
-        gan.critic(pictures()),
+        gan.critic(random_images()),
         gan.critic(gan.generator(torch.randn(N, LATENT, generator=step().rng)).detach()),
     )
     gradients = torch.autograd.grad(on_real.mean() - on_fake.mean(), list(gan.critic.parameters()))
@@ -129,13 +129,13 @@ def test_one_step_of_algorithm_1_of_the_first_paper() -> None:
 
 
 def test_the_generator_moves_after_every_so_many_batches() -> None:
-    gan = built(critic_steps=3)
+    gan = build_gan(critic_steps=3)
     moved = ["".join(update.player[0] for update in updates(gan, index)) for index in range(6)]
     assert moved == ["c", "c", "cg"] * 2
 
 
 def test_the_generator_raises_the_critics_value_of_new_examples() -> None:
-    gan = built("clip", critic_steps=1, critic_norm="none")
+    gan = build_gan("clip", critic_steps=1, critic_norm="none")
     rng = torch.Generator().manual_seed(7)
     _, second = torch.randn(N, LATENT, generator=rng), torch.randn(N, LATENT, generator=rng)
     expected = -float(gan.critic(gan.generator(second)).mean().detach())
@@ -143,17 +143,17 @@ def test_the_generator_raises_the_critics_value_of_new_examples() -> None:
 
 
 def test_the_generators_gradient_survives_its_pass_without_one_under_bf16() -> None:
-    """Autocast keeps cast weights; those of a pass without gradients must not serve the next one."""
-    gan, engine = built(critic_steps=1), Engine("cpu", "bf16")
-    update = list(engine.drive(gan.losses({"image": pictures()}, step())))[1]
+    """Autocast caches cast weights; a pass without gradients must not leave them to the next."""
+    gan, engine = build_gan(critic_steps=1), Engine("cpu", "bf16")
+    update = list(engine.drive(gan.losses({"image": random_images()}, step())))[1]
     gradients = torch.autograd.grad(update.loss, list(gan.generator.parameters()))
     assert all(float(gradient.abs().sum()) > 0 for gradient in gradients)
 
 
 def test_spectral_normalization_holds_every_layer_of_the_critic() -> None:
-    gan = built("spectral")
+    gan = build_gan("spectral")
     for _ in range(100):  # one turn of the power iteration each
-        gan.critic(pictures())
+        gan.critic(random_images())
     found = [
         layer.weight.detach().flatten(1)
         for layer in gan.critic.modules()
@@ -180,7 +180,7 @@ def test_presets_learn_as_their_papers_say(
     betas: tuple[float, float] | None,
     clip: float | None,
 ) -> None:
-    gan = built(preset)
+    gan = build_gan(preset)
     players = gan.phases()[0].players
     assert {player.optimizer for player in players.values()} == {optimizer}
     assert {player.lr for player in players.values()} == rates
@@ -190,7 +190,7 @@ def test_presets_learn_as_their_papers_say(
 
 
 def test_the_critic_of_a_penalty_mixes_no_pictures() -> None:
-    gan, real = built(), pictures()
+    gan, real = build_gan(), random_images()
     torch.testing.assert_close(gan.critic(real)[2:3], gan.critic(real[2:3]))
     assert not any(
         isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in gan.critic.modules()
@@ -208,7 +208,7 @@ def test_the_critic_of_a_penalty_mixes_no_pictures() -> None:
 )
 def test_what_makes_no_sense_is_refused(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        built(**settings)
+        build_gan(**settings)
 
 
 @pytest.mark.parametrize(
@@ -233,9 +233,17 @@ def test_every_preset_trains_samples_and_logs_the_distance(
         levels = np.random.default_rng(number).integers(256, size=(28, 28), dtype=np.uint8)
         Image.fromarray(levels).save(tmp_path / "pictures" / f"{number}.png")
     run = train(
-        "wgan", str(tmp_path / "pictures"), preset=preset, settings={"width": "4", "critic_steps": "2"}, steps=4, batch_size=4,
-        out=tmp_path / "run", device="cpu", sample_every=0, log_every=1,
-    )  # fmt: skip
+        "wgan",
+        str(tmp_path / "pictures"),
+        preset=preset,
+        settings={"width": "4", "critic_steps": "2"},
+        steps=4,
+        batch_size=4,
+        out=tmp_path / "run",
+        device="cpu",
+        sample_every=0,
+        log_every=1,
+    )
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
     assert [("loss/generator" in row, "wasserstein" in row) for row in rows] == [
         (False, True),

@@ -1,4 +1,7 @@
-"""A translator whose tone hangs on instance norm: a plugin for photographs of any size, installed where a test asks for it."""
+"""A plugin for photographs: a translator whose tone depends on instance norm.
+
+Tests install it by `announce`.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ class TonedConfig(Config, frozen=True, kw_only=True):
 
 
 def network(width: int, affine: bool = False) -> nn.Sequential:
-    """Two strides down and up again with two blocks between them."""
+    """Two strides down, a block, and two strides up."""
 
     def step(*layers: nn.Module, channels: int) -> list[nn.Module]:
         return [*layers, nn.InstanceNorm2d(channels, affine=affine), nn.LeakyReLU(0.2)]
@@ -83,7 +86,7 @@ plugin = Plugin(
 
 
 def announce(folder: Path) -> None:
-    """A distribution on the search path that brings the plugin."""
+    """Write the metadata of a distribution that provides the plugin."""
     info = folder / "ganzoo_toned-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ganzoo-toned\nVersion: 1.0\n")
@@ -91,7 +94,7 @@ def announce(folder: Path) -> None:
 
 
 def photograph(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
-    """A sky, a ridge, ground of fractal texture, a sun and a red house: no two places alike."""
+    """Sky, ridge, fractal ground, sun and a red house: no two places are alike."""
     y, x = np.mgrid[:height, :width] / max(height, width)
     spectrum = np.fft.rfft2(np.random.default_rng(seed).standard_normal((height, width)))
     rate = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])

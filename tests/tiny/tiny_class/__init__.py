@@ -1,4 +1,4 @@
-"""A class-conditional GAN in miniature: the label is an input, and its names come from the data."""
+"""A small class-conditional GAN: the label is an input, class names come from the data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirza and Osindero 2014: generator and discriminator both see the label."""
+"""Mirza and Osindero 2014: generator and discriminator are conditioned on the label."""
 
 from __future__ import annotations
 
@@ -60,10 +60,8 @@ class TinyClass(GAN[TinyClassConfig]):
     def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
         image, label = batch["image"], batch["label"]
         fake = self.generator(step.noise(len(image), self.config.latent), label)
-        real_logits, fake_logits = (
-            self.discriminator(image, label),
-            self.discriminator(fake.detach(), label),
-        )
+        real_logits = self.discriminator(image, label)
+        fake_logits = self.discriminator(fake.detach(), label)
         yield Update(
             "discriminator",
             discriminator_loss("bce", real_logits, fake_logits),

@@ -1,4 +1,4 @@
-"""An InfoGAN in miniature: a trunk and the generator each belong to two players."""
+"""A small InfoGAN: the trunk and the generator each belong to two players."""
 
 from __future__ import annotations
 

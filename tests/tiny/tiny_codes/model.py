@@ -1,4 +1,4 @@
-"""Chen et al. 2016: the recogniser shares the discriminator's trunk and bounds I(code; image) from below (eq. 5)."""
+"""Chen et al. 2016: Q shares the discriminator's trunk and bounds I(code; image) (eq. 5)."""
 
 from __future__ import annotations
 
@@ -47,10 +47,8 @@ class TinyCodes(GAN[TinyCodesConfig]):
         given = torch.cat([latent, F.one_hot(category, c.category), continuous], dim=1)
 
         fake = self.generator(given)
-        real_logits, fake_logits = (
-            self.verdict(self.trunk(real)),
-            self.verdict(self.trunk(fake.detach())),
-        )
+        real_logits = self.verdict(self.trunk(real))
+        fake_logits = self.verdict(self.trunk(fake.detach()))
         yield Update(
             "discriminator",
             discriminator_loss("bce", real_logits, fake_logits),

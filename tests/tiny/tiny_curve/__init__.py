@@ -1,4 +1,4 @@
-"""A Wasserstein GAN of curves in miniature: several critic steps to one of the generator, and a gradient penalty."""
+"""A small Wasserstein GAN of curves: several critic steps a generator step."""
 
 from __future__ import annotations
 

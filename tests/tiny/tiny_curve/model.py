@@ -34,18 +34,16 @@ class TinyCurve(GAN[TinyCurveConfig]):
     def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
         real, c = batch["curve"], self.config
         with torch.no_grad():
-            fake = self.generator(self._latent(len(real), step))
+            fake = self.generator(self._draw_latents(len(real), step))
         distance = (self.critic(real).mean() - self.critic(fake).mean()).float()
         penalty = gradient_penalty(self.critic, real, fake, step.uniform(len(real)))
         yield Update("critic", c.penalty * penalty - distance, {"wasserstein": distance})
         if (step.index + 1) % c.critic_steps == 0:
-            yield Update(
-                "generator",
-                -self.critic(self.generator(self._latent(len(real), step))).float().mean(),
-            )
+            fake = self.generator(self._draw_latents(len(real), step))
+            yield Update("generator", -self.critic(fake).float().mean())
 
     def sample(self, inputs: Mapping[str, Tensor]) -> Tensor:
         return self.generator(inputs["latent"])
 
-    def _latent(self, n: int, step: Step) -> Tensor:
+    def _draw_latents(self, n: int, step: Step) -> Tensor:
         return step.uniform(n, self.config.latent, low=-1, high=1)

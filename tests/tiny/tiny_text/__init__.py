@@ -1,4 +1,4 @@
-"""A StackGAN in miniature: three phases, a vocabulary taken from the captions, and a view of the first stage."""
+"""A small StackGAN: three phases, a vocabulary from the captions, a view of stage 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zhang et al. 2017: learn what sentences mean, then draw small, then, with both frozen, draw large."""
+"""Zhang et al. 2017: train a text encoder, then stage 1, then stage 2 with both frozen."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ganzoo.text import PAD
 from tiny_text import TinyTextConfig
 
 
-def drawing(inputs: int, width: int, size: int) -> nn.Sequential:
+def build_generator(inputs: int, width: int, size: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(inputs, width),
         nn.ReLU(),
@@ -24,14 +24,14 @@ def drawing(inputs: int, width: int, size: int) -> nn.Sequential:
     )
 
 
-def judging(size: int, width: int, outputs: int = 1) -> nn.Sequential:
+def build_critic(size: int, width: int, outputs: int = 1) -> nn.Sequential:
     return nn.Sequential(
         nn.Flatten(), nn.Linear(3 * size**2, width), nn.LeakyReLU(0.2), nn.Linear(width, outputs)
     )
 
 
-class Sentence(nn.Module):
-    """Mean of the words' vectors; (n, length) token ids -> (n, meaning)."""
+class TextEncoder(nn.Module):
+    """tokens (n, length) -> mean of the words' vectors (n, meaning)."""
 
     def __init__(self, words: int, meaning: int) -> None:
         super().__init__()
@@ -48,12 +48,12 @@ class TinyText(GAN[TinyTextConfig]):
     def __init__(self, config: TinyTextConfig) -> None:
         super().__init__(config)
         c = config
-        self.text = Sentence(len(c.vocabulary), c.meaning)
-        self.image = judging(c.size, c.width, c.meaning)
-        self.stage1 = drawing(c.latent + c.meaning, c.width, c.size // 2)
-        self.stage2 = drawing(3 * (c.size // 2) ** 2 + c.meaning, c.width, c.size)
-        self.critic1 = judging(c.size // 2, c.width)
-        self.critic2 = judging(c.size, c.width)
+        self.text = TextEncoder(len(c.vocabulary), c.meaning)
+        self.image = build_critic(c.size, c.width, c.meaning)
+        self.stage1 = build_generator(c.latent + c.meaning, c.width, c.size // 2)
+        self.stage2 = build_generator(3 * (c.size // 2) ** 2 + c.meaning, c.width, c.size)
+        self.critic1 = build_critic(c.size // 2, c.width)
+        self.critic2 = build_critic(c.size, c.width)
 
     def phases(self) -> tuple[Phase, ...]:
         c = self.config
@@ -73,20 +73,20 @@ class TinyText(GAN[TinyTextConfig]):
     def losses(self, batch: Mapping[str, Tensor], step: Step) -> Iterator[Update]:
         image, meaning = batch["image"], self.text(batch["caption"])
         if step.phase == "text":
-            match = (meaning @ self.image(image).T).float()  # (n, n): sentence i with image j
+            match = (meaning @ self.image(image).T).float()  # (n, n): caption i with image j
             yield Update(
                 "matcher", F.cross_entropy(match, torch.arange(len(image), device=match.device))
             )
             return
         small = self.stage1(torch.cat([step.noise(len(image), self.config.latent), meaning], dim=1))
         if step.phase == "stage1":
-            yield from self._game("1", F.avg_pool2d(image, 2), small)
+            yield from self._play("1", F.avg_pool2d(image, 2), small)
         else:
-            yield from self._game("2", image, self._enlarge(small, meaning))
+            yield from self._play("2", image, self._enlarge(small, meaning))
 
     def meaning(self, tokens: Tensor) -> Tensor:
-        found: Tensor = self.text(tokens)
-        return found
+        embeddings: Tensor = self.text(tokens)
+        return embeddings
 
     def sample(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         meaning = inputs[MEANING] if MEANING in inputs else self.meaning(inputs["text"])
@@ -101,7 +101,7 @@ class TinyText(GAN[TinyTextConfig]):
     def _enlarge(self, small: Tensor, meaning: Tensor) -> Tensor:
         return self.stage2(torch.cat([small.flatten(1), meaning], dim=1))
 
-    def _game(self, stage: str, real: Tensor, fake: Tensor) -> Iterator[Update]:
+    def _play(self, stage: str, real: Tensor, fake: Tensor) -> Iterator[Update]:
         critic = self.get_submodule(f"critic{stage}")
         yield Update(
             f"critic{stage}", discriminator_loss("bce", critic(real), critic(fake.detach()))

@@ -1,4 +1,4 @@
-"""A CycleGAN in miniature: two domains, a picture and a direction as inputs, and a memory that a restart must keep."""
+"""A small CycleGAN: two domains, an image and a direction as inputs, pools as state."""
 
 from __future__ import annotations
 

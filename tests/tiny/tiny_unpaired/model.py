@@ -1,4 +1,4 @@
-"""Zhu et al. 2017: two translators that undo each other (eq. 2), judged on a pool of past fakes (section 4)."""
+"""Zhu et al. 2017: two translators that undo each other (eq. 2), and pools (section 4)."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class TinyUnpaired(GAN[TinyUnpairedConfig]):
         }
 
     def _remember(self, pool: Tensor, fake: Tensor, step: Step) -> Tensor:
-        """Each fake goes into the pool; half of the time the one it displaces is judged in its stead."""
+        """Put each fake into the pool; half of the time return the one that it replaces."""
         shown = []
         for image in fake.detach().to(pool.dtype):
             slot, swap = step.integers(len(pool), 1), step.integers(2, 1).bool()

@@ -1,4 +1,4 @@
-"""A variational autoencoder in miniature: one player moves two networks, and pictures have inputs."""
+"""A small variational autoencoder: one player trains two networks, images have latents."""
 
 from __future__ import annotations
 

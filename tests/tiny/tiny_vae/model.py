@@ -1,4 +1,4 @@
-"""Kingma and Welling 2014, eq. 10: reconstruction and KL, the noise reparameterised."""
+"""Kingma and Welling 2014, eq. 10: reconstruction and KL, reparameterised."""
 
 from __future__ import annotations
 
