@@ -1,0 +1,210 @@
+"""Named data sets: those of a third party, broken ones, and where all are looked for."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganzoo.data.named import GROUP, find_named_set, list_names
+from ganzoo.data.sources import open_set
+from ganzoo.errors import DataError, UsageError
+from ganzoo.spec import Data, Labels, Picture
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "tests" / "fixtures" / "ganzoo-example"
+OURS = {"celeba", "cifar10", "fashion-mnist", "gaussians", "mnist", "sine", "sinusoids"}
+GOOD = """
+from ganzoo.data.named import ImageArrays, NamedSet
+import numpy as np
+images, labels = np.zeros((4, 8, 8, 1), dtype=np.uint8), np.array([0, 1, 0, 1])
+def named(name, **arrays):
+    read = lambda request: ImageArrays(**{"images": images, "labels": labels} | arrays)
+    return NamedSet(name=name, licence="MIT", source="x", read=read, classes=("a", "b"))
+"""
+
+
+def install(site: Path, distribution: str, **entries: str) -> None:
+    """A distribution that announces data sets. `entries`: an object reference for each."""
+    folder = site / f"{distribution}-1.2.dist-info"
+    folder.mkdir(parents=True)
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n")
+    lines = "".join(f"{name} = {reference}\n" for name, reference in entries.items())
+    (folder / "entry_points.txt").write_text(f"[{GROUP}]\n{lines}")
+
+
+@pytest.fixture
+def letters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data root with the example's set; its distribution is installed."""
+    install(tmp_path / "site", "ganzoo_example", letters="ganzoo_example.letters:letters")
+    monkeypatch.syspath_prepend(str(EXAMPLE))
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    root = tmp_path / "root"
+    (root / "letters").mkdir(parents=True)
+    for split, count in (("train", 52), ("test", 26)):
+        labels = np.arange(count) % 26
+        images = np.broadcast_to(labels[:, None, None, None], (count, 16, 16, 1)).astype(np.uint8)
+        np.savez(root / "letters" / f"{split}.npz", images=images, labels=labels)
+    return root
+
+
+def test_a_set_of_a_third_party(letters: Path) -> None:
+    assert set(list_names()) == OURS | {"letters"}
+    data = open_set("letters", root=letters)
+    assert (data.facts.kind, data.facts.count, data.facts.channels, data.facts.size) == (
+        "images",
+        52,
+        1,
+        16,
+    )
+    assert len(data.facts.classes) == 26
+    assert (data.licence, data.source) == ("CC BY 4.0", "https://example.org/letters")
+    batch = data.bind(Data({"image": Picture(1, 16), "label": Labels(26)})).take(0, 52, 0)
+    assert (batch["image"][:, 0, 0, 0] == batch["label"]).all()
+    test = open_set("letters", root=letters, split="test")
+    assert test.facts.count == 26
+    assert test.digest() != data.digest() == open_set("letters", root=letters).digest()
+    only = open_set("letters", root=letters, only="c")
+    assert (only.facts.count, only.facts.classes) == (2, ("c",))
+    with pytest.raises(UsageError, match="no such class"):
+        open_set("letters", root=letters, only="27")
+    with pytest.raises(DataError, match="'letters' is not under .*put train.npz .*--data-root"):
+        open_set("letters", root=letters / "elsewhere")
+
+
+def test_it_trains(letters: Path, tmp_path: Path) -> None:
+    """As the page on data says, in a process of its own."""
+    paths = [tmp_path / "site", EXAMPLE, os.environ["PYTHONPATH"]]
+    words = ["cgan", "--data", "letters", "--data-root", letters, "--steps", "1", "--batch-size"]
+    words += ["2", "--set", "width=4", "--set", "size=16", "--out", tmp_path / "run"]
+    done = subprocess.run(
+        [sys.executable, "-m", "ganzoo", "train", *map(str, words)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["data"]["name"] == "letters"
+    assert record["data"]["licence"] == "CC BY 4.0"
+
+
+def test_the_page_shows_the_example_as_it_is() -> None:
+    files = [path.read_text("utf-8") for path in EXAMPLE.rglob("*.*") if path.is_file()]
+    page = (ROOT / "docs" / "data.md").read_text("utf-8")
+    blocks = re.findall(r"```(?:python|toml)\n(.*?)```", page, re.DOTALL)
+    shown = [block for block in blocks if "NamedSet" in block or GROUP in block]
+    assert len(shown) == 2
+    assert [block for block in shown if not any(block in file for file in files)] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("import no_such_module", "'odd' of strange is broken: ModuleNotFoundError"),
+        ("1 / 0", "'odd' of strange is broken: ZeroDivisionError"),
+        ("found = 3", "is a int, not a ganzoo.data.named.NamedSet"),
+        ("found = named('even')", "its record is named 'even'"),
+        ("found = named('odd', images=labels)", "its images are 4 of int64"),
+        ("found = named('odd', images=images[..., [0, 0]])", "its images are 4 x 8 x 8 x 2"),
+        ("found = named('odd', labels=labels[:3])", "its labels are not one number for each"),
+        ("found = named('odd', labels=labels + 1)", "from 0 to 1"),
+        ("found = NamedSet(name='odd', licence='', source='', read=len)", "has no len"),
+        (
+            "found = NamedSet(name='odd', licence='', source='', read=lambda request: 3)",
+            "its reader returned a int",
+        ),
+    ],
+)
+def test_a_broken_set_is_named_and_the_others_work(
+    source: str, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = f"strange_{abs(hash(source))}"
+    (tmp_path / f"{module}.py").write_text(GOOD + source)
+    install(tmp_path, "strange", odd=f"{module}:found")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    if problem.startswith("has no len"):
+        with pytest.raises(TypeError, match="has no len"):
+            open_set("odd")
+    else:
+        with pytest.raises(DataError, match=problem):
+            open_set("odd")
+    assert open_set("sine").facts.count == 1024
+
+
+def test_a_name_that_two_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "other"):
+        install(tmp_path, name, odd=f"{name}:found")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(DataError, match="'odd' is claimed by one and other; uninstall all but"):
+        open_set("odd")
+
+
+def test_records_import_no_torch_and_no_numpy() -> None:
+    program = (
+        "import sys\n"
+        "from ganzoo.data.named import find_named_set, list_names\n"
+        "found = [find_named_set(name) for name in list_names()]\n"
+        "print(all(found), [m for m in ('torch', 'numpy', 'PIL') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "True []\n", done.stderr
+
+
+def test_every_set_of_ours_says_what_a_card_needs() -> None:
+    for name in OURS:
+        found = find_named_set(name)
+        assert found is not None
+        assert found.licence
+        assert found.source
+    with pytest.raises(DataError, match="celeba.*--data-root"):
+        open_set("celeba", root=Path("/nowhere"))
+
+
+COUNT_OPENS = """
+import sys
+opened = []
+sys.addaudithook(
+    lambda event, args: opened.append(str(args[0]))
+    if event == "open" and str(args[0]).endswith(".png") and "/pictures/" in str(args[0]) else None
+)
+from ganzoo.training import loop
+step = loop.Trainer.step
+def first(self, *args, **words):
+    print("before the first step:", len(opened), len(set(opened)))
+    loop.Trainer.step = step
+    return step(self, *args, **words)
+loop.Trainer.step = first
+from ganzoo.cli.app import main
+sys.argv = ["ganzoo", *sys.argv[1:]]
+main()
+"""
+
+
+def test_each_image_is_read_once_before_the_first_step(tmp_path: Path) -> None:
+    """In a new run and in one that is resumed."""
+    (tmp_path / "pictures").mkdir()
+    for number in range(150):
+        levels = np.random.default_rng(number).integers(0, 255, (28, 28), dtype=np.uint8)
+        Image.fromarray(levels).save(tmp_path / "pictures" / f"{number}.png")
+    train = ["train", "dcgan", "--data", tmp_path / "pictures", "--out", tmp_path / "run"]
+    for words in (
+        ["--steps", "1", "--batch-size", "2", "--set", "width=4"],
+        ["--steps", "2", "--resume"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", COUNT_OPENS, *map(str, [*train, *words])],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        assert Counter(done.stdout.splitlines())["before the first step: 150 150"] == 1
