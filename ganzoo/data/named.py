@@ -109,11 +109,11 @@ def list_names() -> list[str]:
     return sorted(extensions.find(GROUP))
 
 
-def find_named_set(name: str) -> NamedSet | None:
-    """The set announced as `name`, None if there is none. DataError if it cannot be loaded."""
+def find_named_set(name: str) -> NamedSet:
+    """The set announced as `name`. DataError if there is none, or it cannot be loaded."""
     points = extensions.find(GROUP).get(name)
     if points is None:
-        return None
+        raise DataError(f"no data set is named {name!r} (sets: {', '.join(list_names())})")
     try:
         found = extensions.load(points, NamedSet)
     except PluginClash as error:

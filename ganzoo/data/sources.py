@@ -16,13 +16,12 @@ from ganzoo.data.embeddings import list_embeddings, read_embeddings
 from ganzoo.data.files import (
     CAPTION_LISTS,
     IMAGES,
-    DataFile,
     digest_files,
     list_captions_beside,
     list_files,
 )
 from ganzoo.data.images import ArrayImages, FileImages, probe_size
-from ganzoo.data.layout import Layout, arrange_by_folder
+from ganzoo.data.layout import arrange_by_folder
 from ganzoo.data.named import (
     ImageArrays,
     ImageFiles,
@@ -36,7 +35,6 @@ from ganzoo.data.named import (
 )
 from ganzoo.errors import DataError, UsageError, did_you_mean, near
 from ganzoo.spec import Data, Facts
-from ganzoo.text import is_utf8
 
 OWN_LICENCE = "unknown: your own data"
 
@@ -85,22 +83,24 @@ def open_set(
 
     Raises DataError or UsageError that say what is looked for and what to do.
     """
-    found = find_named_set(name)
-    if found is None:
+    known = list_names()
+    if name not in known:
         path = Path(name).expanduser()
         if not path.exists():
-            known = list_names()
             raise DataError(
                 f"no data set, folder or archive {name!r}{did_you_mean(near(name, known))} "
                 f"(sets: {', '.join(known)})"
             )
         absolute = Path(os.path.abspath(path))
-        if not is_utf8(str(absolute)):
+        try:
+            str(absolute).encode()
+        except UnicodeEncodeError:
             raise DataError(
                 f"{name!r}: its path is not UTF-8, and cannot stand in the record of a run; "
                 "rename it"
-            )
+            ) from None
         return DataSet(_open_files([path], absolute.name, None, only, split), OWN_LICENCE, "")
+    found = find_named_set(name)
     request = Request(root=(root or default_root()).expanduser(), split=split, seed=seed)
     examples = read_examples(found, request, download)
     content: Content
@@ -185,7 +185,11 @@ def _open_files(
 ) -> ImageContent:
     """Images in folders or archives, of one class if `only` is given."""
     listed = [file for path in paths for file in list_files(path)]
-    layout = _find_layout(listed, paths, split)
+    lists = [file for file in listed if file.path.name in CAPTION_LISTS]
+    if not lists and len(paths) == 1 and paths[0].is_file():
+        lists = list_captions_beside(paths[0])
+    layout = None if lists else arrange_cub_oxford(listed, split)
+    layout = layout or arrange_by_folder(listed, lists, split)
     domains, labels, classes = layout.domains, layout.labels, layout.classes
     if found and not found.classes:
         classes = ()  # the set has none: its folders mean nothing
@@ -217,16 +221,6 @@ def _open_files(
         np.asarray(labels, dtype=np.int64) if classes else None,
         embeddings,
     )
-
-
-def _find_layout(files: list[DataFile], paths: Sequence[Path], split: str) -> Layout:
-    """By folders if there is a caption list, in the set or beside its archive; else as CUB or
-    Oxford-102 if it is one of them."""
-    lists = [file for file in files if file.path.name in CAPTION_LISTS]
-    if not lists and len(paths) == 1 and paths[0].is_file():
-        lists = list_captions_beside(paths[0])
-    known = None if lists else arrange_cub_oxford(files, split)
-    return known or arrange_by_folder(files, lists, split)
 
 
 def _find_class(only: str, classes: tuple[str, ...], found: NamedSet | None, name: str = "") -> int:

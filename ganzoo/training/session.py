@@ -91,14 +91,16 @@ class Session:
         """Continue from the checkpoint, with the recorded config and phase lengths."""
         folder = self.folder
         run, _ = record.read_run(folder)
-        if self.data.digest() != run.data.digest:
-            raise RunError(
-                f"{folder} was trained on other data "
-                f"(name {run.data.name}, digest {run.data.digest[:12]}...)"
-            )
         stored = weights.read_config(folder).config
         self._build(convert(stored, self.plugin.config, str(folder / weights.CONFIG)))
-        self.batches = self.data.bind(self.fields)
+        try:
+            self.batches = self.data.bind(self.fields)
+        finally:  # `bind` reads each file once; if it fails because of other data, say so
+            if self.data.digest() != run.data.digest:
+                raise RunError(
+                    f"{folder} was trained on other data "
+                    f"(name {run.data.name}, digest {run.data.digest[:12]}...)"
+                )
         phases = self.gan.phases()
         names = {phase.name for phase in phases}
         if not names == run.phases.keys() == run.batch.keys():

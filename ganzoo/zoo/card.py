@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from ganzoo.config import convert
-from ganzoo.data.named import find_named_set
+from ganzoo.data.named import find_named_set, list_names
 from ganzoo.inputs import Choice, Input
 from ganzoo.zoo import registry
 from ganzoo.zoo.manifest import Entry
@@ -153,7 +153,7 @@ def _front(name: str, entry: Entry) -> list[str]:
     data = entry.data.name if entry.data else None
     lines = ["---", "library_name: ganzoo", f"pipeline_tag: {task}", *licence, "tags:"]
     lines += [f"- {tag}" for tag in ("gan", entry.plugin, "safetensors")]
-    known = find_named_set(data) if data else None
+    known = find_named_set(data) if data and data in list_names() else None
     lines += ["datasets:", f"- {known.hub}"] if known and known.hub else []
     if entry.parent and entry.parent.repository:
         lines += [f"base_model: {entry.parent.repository}", "base_model_relation: finetune"]

@@ -51,7 +51,7 @@ def letters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "letters").mkdir(parents=True)
     for split, count in (("train", 52), ("test", 26)):
         labels = np.arange(count) % 26
-        images = np.broadcast_to(labels[:, None, None, None], (count, 16, 16, 1)).astype(np.uint8)
+        images = np.broadcast_to(labels[:, None, None, None], (count, 28, 28, 1)).astype(np.uint8)
         np.savez(root / "letters" / f"{split}.npz", images=images, labels=labels)
     return root
 
@@ -63,11 +63,11 @@ def test_a_set_of_a_third_party(letters: Path) -> None:
         "images",
         52,
         1,
-        16,
+        28,
     )
     assert len(data.facts.classes) == 26
     assert (data.licence, data.source) == ("CC BY 4.0", "https://example.org/letters")
-    batch = data.bind(Data({"image": Picture(1, 16), "label": Labels(26)})).take(0, 52, 0)
+    batch = data.bind(Data({"image": Picture(1, 28), "label": Labels(26)})).take(0, 52, 0)
     assert (batch["image"][:, 0, 0, 0] == batch["label"]).all()
     test = open_set("letters", root=letters, split="test")
     assert test.facts.count == 26
@@ -84,7 +84,7 @@ def test_it_trains(letters: Path, tmp_path: Path) -> None:
     """As the page on data says, in a process of its own."""
     paths = [tmp_path / "site", EXAMPLE, os.environ["PYTHONPATH"]]
     words = ["cgan", "--data", "letters", "--data-root", letters, "--steps", "1", "--batch-size"]
-    words += ["2", "--set", "width=4", "--set", "size=16", "--out", tmp_path / "run"]
+    words += ["2", "--set", "width=4", "--out", tmp_path / "run"]
     done = subprocess.run(
         [sys.executable, "-m", "ganzoo", "train", *map(str, words)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))},
@@ -160,10 +160,25 @@ def test_records_import_no_torch_and_no_numpy() -> None:
     assert done.stdout == "True []\n", done.stderr
 
 
+def test_a_list_of_all(tmp_path: Path) -> None:
+    """`ganzoo list --data` names broken sets and shows the others."""
+    install(tmp_path, "strange", odd="no_such_module:found")
+    paths = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
+    done = subprocess.run(
+        [sys.executable, "-m", "ganzoo", "list", "--data", "--json"],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+    )
+    rows = {row["name"]: row for row in json.loads(done.stdout)["data"]}
+    assert rows.keys() == OURS | {"odd"}
+    assert "'odd' of strange is broken: ModuleNotFoundError" in rows["odd"]["broken"]
+    assert all(rows[name]["broken"] is None and rows[name]["licence"] for name in OURS)
+
+
 def test_every_set_of_ours_says_what_a_card_needs() -> None:
     for name in OURS:
         found = find_named_set(name)
-        assert found is not None
         assert found.licence
         assert found.source
     with pytest.raises(DataError, match="celeba.*--data-root"):
