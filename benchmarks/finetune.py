@@ -39,7 +39,7 @@ from ganzoo.data.images import decode_image
 from ganzoo.evaluate.kernel import kernel_distance
 from ganzoo.pictures.images import to_float
 from ganzoo.training import record
-from ganzoo.zoo import source, weights
+from ganzoo.zoo import pull, weights
 
 BATCH, EPOCHS, PARTS = 64, 12, 10
 
@@ -206,7 +206,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     asked = arguments()
-    recorded = weights.read_config(source.pull(asked.parent, training=True).folder)
+    recorded = weights.read_config(pull.pull(asked.parent, training=True).folder)
     channels, size = recorded.config["channels"], recorded.config["size"]
     everything = sorted(
         (

@@ -137,9 +137,9 @@ def with_settings(page: str, name: str) -> str:
 def pages() -> Iterator[tuple[Path, str]]:
     """Every page that is written in whole or in part, and what it should hold."""
     yield COMMANDS, describe_commands()
-    for name in registry.names():
+    for name in registry.list_names():
         path = FOLDER / f"{name}.md"
-        if path.is_file() and registry.distribution(name)[0] == "ganzoo-torch":
+        if path.is_file() and registry.get_distribution(name)[0] == "ganzoo-torch":
             yield path, with_settings(path.read_text("utf-8"), name)
 
 

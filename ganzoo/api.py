@@ -75,7 +75,7 @@ class Model(model.Model):
 
         if self.source is None:
             raise UsageError(f"{self.name} lies in no folder; save it first")
-        return prepare.publish(self.source, repo_id, **options)
+        return prepare.publish_model(self.source, repo_id, **options)
 
 
 def load(
@@ -105,9 +105,9 @@ def from_pretrained(
 
 def list_models(pattern: str = "*") -> list[str]:
     """Names of the models in the manifest that match a wildcard."""
-    return list(manifest.models(pattern))
+    return list(manifest.list_models(pattern))
 
 
 def list_plugins() -> list[str]:
     """Names of the installed architectures."""
-    return registry.names()
+    return registry.list_names()

@@ -184,12 +184,3 @@ class Collapsed(GanzooError):
 
 class RunError(GanzooError):
     """A run folder cannot be used as asked."""
-
-
-class NotCached(UsageError):
-    def __init__(self, name: str, known: Iterable[str]) -> None:
-        self.name, self.known = name, tuple(known)
-        self.near = near(name, self.known)
-        super().__init__(
-            f"nothing in the cache is called {name!r}{did_you_mean(self.near)} (ganzoo cache list shows all)"
-        )

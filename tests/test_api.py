@@ -36,7 +36,9 @@ def folder(path: Path, name: str = "dcgan", seed: int = 0) -> Path:
     torch.manual_seed(seed)
     gan = plugin.build(plugin.tiny)
     config = model_config(plugin, gan)
-    weights.save(path / weights.MODEL, weights.networks(gan, gan.ema), weights.metadata(config))
+    weights.save_tensors(
+        path / weights.MODEL, weights.collect_tensors(gan, gan.ema), weights.build_metadata(config)
+    )
     files.write_json(path / weights.CONFIG, config)
     return path
 
@@ -171,7 +173,7 @@ def test_a_folder_that_is_not_what_it_says(tmp_path: Path) -> None:
         ganzoo.load(place)
     model.write_bytes(good)
     change(place, width=256, size=128)
-    with pytest.raises(WeightsError, match="does not fit its configuration"):
+    with pytest.raises(WeightsError, match="does not fit its config"):
         ganzoo.load(place)
     change(place, width=10**9)
     with pytest.raises(ConfigError, match="width"):
@@ -192,14 +194,14 @@ def test_lists() -> None:
     assert ganzoo.list_models("dcgan*") == [
         name for name in ganzoo.list_models() if name.startswith("dcgan")
     ]
-    assert ganzoo.list_models() == list(manifest.models())
+    assert ganzoo.list_models() == list(manifest.list_models())
 
 
 def test_the_default_model_has_every_file_it_names() -> None:
-    name = manifest.official().default
-    assert name in manifest.official().models
+    name = manifest.load_official().default
+    assert name in manifest.load_official().models
     assert ganzoo.load(name).sample(2, seed=0).tensor.shape == (2, 1, 28, 28)
-    size = sum(file.bytes for file in manifest.entry(name).files.values())
+    size = sum(file.bytes for file in manifest.get_entry(name).files.values())
     assert size <= 4 * 2**20
 
 

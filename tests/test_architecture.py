@@ -79,7 +79,7 @@ LIGHT = {"ganzoo"} | {
             "data.synthetic",
             "evaluate.groups",
             "evaluate.protocol",
-            "release.golden",
+            "release.verification",
             "release.upload",
             "sampling.origin",
             "sampling.shards",
@@ -93,6 +93,7 @@ HEAVY_IN_LIGHT_WINGS = {"ganzoo.doctor.speed"}
 OWNERS = {
     "accelerate": ("ganzoo/training/engine.py",),
     "huggingface_hub": (
+        "ganzoo/zoo/card.py",
         "ganzoo/zoo/client.py",
         "ganzoo/zoo/failure.py",
         "ganzoo/release/upload.py",
@@ -427,7 +428,7 @@ def in_core(tree: ast.Module) -> set[str]:
         (in_the_loop, "from rich.table import Table"),
         (in_dcgan, "from ganzoo_vanilla import plugin"),
         (in_dcgan, "from ganzoo.training.loop import Trainer"),
-        (in_dcgan, "from ganzoo.zoo import source"),
+        (in_dcgan, "from ganzoo.zoo import pull"),
         (in_dcgan, "from ganzoo import load"),
         (in_dcgan, "import ganzoo.cli.app"),
         (in_dcgan, "def f():\n    from ganzoo.sampling.samples import Samples"),

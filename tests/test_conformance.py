@@ -29,7 +29,7 @@ CHECKS = {check.__name__: check for check in testing.checks()}
 
 
 @pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("name", registry.list_names())
 def test_every_plugin_keeps_the_contract(name: str, check: str) -> None:
     result = testing.run_check(CHECKS[check], registry.get(name))
     assert result.passed, result.detail

@@ -194,7 +194,7 @@ def test_memory_is_state_of_the_run_and_never_published() -> None:
     for index in range(2):
         assert len(list_players(gan, phase, index)) == 3
     assert all(bool(gan.get_buffer(name).any()) for name in pools)
-    published = weights.networks(gan, [name for name, _ in gan.named_children()])
+    published = weights.collect_tensors(gan, [name for name, _ in gan.named_children()])
     assert not any(name.startswith("pool") for name in published)
 
 

@@ -115,11 +115,11 @@ def is_runnable(words: list[str], folder: Path) -> bool:
     verb, rest = words[0], words[1:]
     if verb == "train":
         synthetic = "--data" in rest and rest[rest.index("--data") + 1] in SYNTHETIC
-        return synthetic and rest[0] in registry.names()
+        return synthetic and rest[0] in registry.list_names()
     if "-n" in rest and int(rest[rest.index("-n") + 1]) > 200:
         return False
     positional = rest[0] if rest and not rest[0].startswith("-") else None
-    known = {*manifest.models(), *registry.names()}
+    known = {*manifest.list_models(), *registry.list_names()}
     if positional and positional not in known and not (folder / positional).exists():
         return verb == "list"
     files = [rest[i + 1] for i, word in enumerate(rest[:-1]) if word in ("--image", "--texts")]

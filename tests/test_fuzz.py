@@ -62,19 +62,21 @@ class Zoo:
             name: torch.randn(tensor.shape).mul(9).to(tensor.dtype)
             for name, tensor in kinds.items()
         }
-        weights.save(folder / "plain.safetensors", values, {"plugin": "x"})
+        weights.save_tensors(folder / "plain.safetensors", values, {"plugin": "x"})
         plugin = registry.get("tiny_class")
         gan = plugin.build(plugin.tiny)
         record = model_config(plugin, gan)
         files.write_json(self.model / weights.CONFIG, record)
-        weights.save(
-            self.model / weights.MODEL, weights.networks(gan, gan.ema), weights.metadata(record)
+        weights.save_tensors(
+            self.model / weights.MODEL,
+            weights.collect_tensors(gan, gan.ema),
+            weights.build_metadata(record),
         )
         self.good = {
             name: (self.model / name).read_bytes() for name in (weights.CONFIG, weights.MODEL)
         }
         self.plain = (folder / "plain.safetensors").read_bytes()
-        self.manifest = (manifest.home() / "weights_manifest.json").read_bytes()
+        self.manifest = (manifest.home_folder() / "weights_manifest.json").read_bytes()
         job = bulk.write_bulk(
             ganzoo.load(self.model), folder / "bulk", 2, seed=3, inputs={"label": "cross"}
         )
@@ -86,7 +88,7 @@ class Zoo:
         path, into = self.folder / "wrong.safetensors", live()
         path.write_bytes(data)
         try:
-            weights.load(path, into)
+            weights.load_tensors(path, into)
         except GanzooError:
             assert not any(tensor.any() for tensor in into.values()), (
                 "something of a refused file was used"
@@ -131,7 +133,7 @@ class Zoo:
     def models(self, data: bytes) -> bool:
         """A manifest."""
         try:
-            found = manifest.read(data, "manifest")
+            found = manifest.parse_manifest(data, "manifest")
         except GanzooError:
             return False
         assert says(strict(data), plain(found))

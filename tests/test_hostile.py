@@ -32,7 +32,7 @@ def saved(place: Path, name: str, settings: dict[str, Any]) -> Path:
     plugin = registry.get(name)
     gan = plugin.build(plugin.config(**settings))
     files.write_json(place / weights.CONFIG, model_config(plugin, gan))
-    weights.save(place / weights.MODEL, weights.networks(gan, gan.ema), {})
+    weights.save_tensors(place / weights.MODEL, weights.collect_tensors(gan, gan.ema), {})
     return place
 
 
@@ -108,13 +108,13 @@ def test_loading_takes_no_more_than_twice_the_file(tmp_path: Path) -> None:
     """Beyond the live tensors themselves: tensors are read one at a time, and the file is mapped."""
     path, each = tmp_path / "m.safetensors", 4 << 20
     tensors: dict[str, Tensor] = {str(number): torch.ones(1, each) for number in range(16)}
-    weights.save(path, tensors, {})
+    weights.save_tensors(path, tensors, {})
     program = (
         "import resource, sys, torch; from pathlib import Path; from ganzoo.zoo import weights\n"
         "import safetensors.torch\n"
         f"live = {{str(number): torch.zeros(1, {each}).fill_(2) for number in range(16)}}\n"
         "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10\n"
-        "before = peak(); weights.load(Path(sys.argv[1]), live)\n"
+        "before = peak(); weights.load_tensors(Path(sys.argv[1]), live)\n"
         "print(peak() - before, all(bool((tensor == 1).all()) for tensor in live.values()))"
     )
     done = subprocess.run(

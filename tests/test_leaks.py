@@ -21,8 +21,7 @@ import pytest
 from PIL import Image
 
 import ganzoo
-from ganzoo.release import prepare
-from ganzoo.release.prepare import Story
+from ganzoo.release import Description, prepare
 
 USER, HOST, PLACE, SHELF = "mallory.quux", "zephyr-node-17", "secret-vault", "hidden-shelf"
 OWN = {"local.json", "checkpoint.safetensors"}
@@ -71,8 +70,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model.sample(3, seed=1).save(home / "out" / "one.png")
     for target in ("many", "shards.tar"):
         model.write(home / "out" / target, 3, seed=1)
-    prepare.prepare(
-        run, home / "out" / "published", "somebody/shades", Story(summary="Shades", licence="mit")
+    prepare.prepare_model(
+        run,
+        home / "out" / "published",
+        "somebody/shades",
+        Description(summary="Shades", licence="mit"),
     )
     return home
 

@@ -87,26 +87,26 @@ BAD: list[tuple[str, Callable[[Any, Any], object]]] = [
 
 @pytest.mark.parametrize("change", GOOD)
 def test_what_is_accepted(change: Callable[[Any, Any], object]) -> None:
-    found = manifest.read(changed(change), "m.json")
+    found = manifest.parse_manifest(changed(change), "m.json")
     assert found.models["tiny_vae-digits"].files["model.safetensors"].bytes == 10
 
 
 @pytest.mark.parametrize(("words", "change"), BAD)
 def test_what_is_refused(words: str, change: Callable[[Any, Any], object]) -> None:
     with pytest.raises(ManifestError) as caught:
-        manifest.read(changed(change), "m.json")
+        manifest.parse_manifest(changed(change), "m.json")
     assert str(caught.value).startswith("m.json: ")
     assert words in str(caught.value)
 
 
 def test_broken_json_is_refused() -> None:
     with pytest.raises(ManifestError, match=r"m\.json: .*malformed|truncated"):
-        manifest.read(b'{"format": 1', "m.json")
+        manifest.parse_manifest(b'{"format": 1', "m.json")
 
 
 def test_the_schema_agrees_with_the_reader() -> None:
     jsonschema = pytest.importorskip("jsonschema")
-    schema = json.loads(json.dumps(manifest.schema()))
+    schema = json.loads(json.dumps(manifest.build_schema()))
     jsonschema.Draft202012Validator.check_schema(schema)
     for change in GOOD:
         jsonschema.validate(json.loads(changed(change)), schema)
@@ -116,16 +116,18 @@ def test_the_schema_agrees_with_the_reader() -> None:
 
 def test_the_official_manifest_follows_the_schema() -> None:
     jsonschema = pytest.importorskip("jsonschema")
-    path = manifest.home() / "weights_manifest.json"
-    jsonschema.validate(json.loads(path.read_bytes()), json.loads(json.dumps(manifest.schema())))
+    path = manifest.home_folder() / "weights_manifest.json"
+    jsonschema.validate(
+        json.loads(path.read_bytes()), json.loads(json.dumps(manifest.build_schema()))
+    )
 
 
 def test_every_official_entry_can_be_built_and_its_files_are_what_it_says() -> None:
-    for name, entry in manifest.official().models.items():
+    for name, entry in manifest.load_official().models.items():
         assert manifest.may_be_called(name, entry.plugin)
         convert(entry.config, registry.get(entry.plugin).config, name)
         for file, expected in entry.files.items():
-            path = manifest.bundled(name) / file
+            path = manifest.bundle_folder(name) / file
             if entry.revision is None or path.exists():
                 assert path.stat().st_size == expected.bytes
                 assert files.sha256(path) == expected.sha256
@@ -162,11 +164,11 @@ def third_party(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_third_partys_models_stand_beside_ours(third_party: Path) -> None:
-    ours = set(manifest.official().models)
-    assert set(manifest.models()) == ours | {"owl-digits", "owl-faces-64", "owl-faces-128"}
-    assert list(manifest.models()) == sorted(manifest.models())
-    assert manifest.entry("owl-digits").plugin == "owl"
-    assert manifest.bundled("owl-digits") == third_party / "weights" / "owl-digits"
+    ours = set(manifest.load_official().models)
+    assert set(manifest.list_models()) == ours | {"owl-digits", "owl-faces-64", "owl-faces-128"}
+    assert list(manifest.list_models()) == sorted(manifest.list_models())
+    assert manifest.get_entry("owl-digits").plugin == "owl"
+    assert manifest.bundle_folder("owl-digits") == third_party / "weights" / "owl-digits"
 
 
 @pytest.mark.parametrize(
@@ -181,7 +183,7 @@ def test_a_third_partys_models_stand_beside_ours(third_party: Path) -> None:
 )
 @pytest.mark.usefixtures("third_party")
 def test_wildcards(pattern: str, names: list[str]) -> None:
-    assert list(manifest.models(pattern)) == names
+    assert list(manifest.list_models(pattern)) == names
 
 
 @pytest.mark.usefixtures("third_party")
@@ -189,10 +191,10 @@ def test_an_unknown_model_gets_near_names() -> None:
     with pytest.raises(
         UnknownModel, match=r"no weights named 'owl-digts'; did you mean owl-digits"
     ):
-        manifest.entry("owl-digts")
+        manifest.get_entry("owl-digts")
 
 
 def test_a_third_partys_broken_manifest_is_named(third_party: Path) -> None:
     (third_party / "manifest.json").write_text("{}")
     with pytest.raises(GanzooError, match=r"manifest of plugin 'owl'"):
-        manifest.models()
+        manifest.list_models()

@@ -37,7 +37,7 @@ sys.addaudithook(refuse)
 LOADED = """
 import json, sys, ganzoo
 from ganzoo.zoo import registry
-names = registry.names()
+names = registry.list_names()
 modules = ["ganzoo", *(type(registry.get(name).tiny).__module__ for name in names)]
 print(json.dumps({"names": names, "files": [sys.modules[module].__file__ for module in modules]}))
 """
@@ -123,7 +123,7 @@ def test_the_wheel_holds_what_it_must(wheel: Path) -> None:
     }
     modules |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "ganzoo").rglob("*.py")}
     assert modules | {"ganzoo/weights_manifest.json", "ganzoo/py.typed"} <= names
-    for name, entry in manifest.official().models.items():
+    for name, entry in manifest.load_official().models.items():
         assert {f"ganzoo/weights/{name}/{file}" for file in entry.files} <= names
     information = f"ganzoo_torch-{VERSION}.dist-info"
     allowed = {"ganzoo", information, *(target.partition(":")[0] for target in ANNOUNCED.values())}
@@ -155,7 +155,7 @@ def test_the_sdist_holds_what_the_wheel_and_the_tests_need_and_no_more(sdist: Pa
     } <= names
     assert {
         f"weights/{name}/{file}"
-        for name, entry in manifest.official().models.items()
+        for name, entry in manifest.load_official().models.items()
         for file in entry.files
     } <= names
     assert {f"plugins/ganzoo_{name}/model.py" for name in ANNOUNCED} <= names
@@ -202,20 +202,20 @@ def test_the_fresh_install_is_the_wheel_and_loads_every_plugin(
     assert origins == {"example": ("ganzoo-example", None)} | dict.fromkeys(
         ANNOUNCED, ("ganzoo-torch", None)
     )
-    assert [row["name"] for row in listed["weights"]] == sorted(manifest.official().models)
+    assert [row["name"] for row in listed["weights"]] == sorted(manifest.load_official().models)
 
 
 def test_the_fresh_install_samples_the_default_model_and_verifies(
     installed: Path, tmp_path: Path
 ) -> None:
     path = run(installed / "ganzoo", "sample", "--seed", "0", cwd=tmp_path).strip()
-    assert path == f"{manifest.official().default}.png"
+    assert path == f"{manifest.load_official().default}.png"
     with Image.open(tmp_path / path) as image:
         assert min(image.size) >= 8 * 28
         assert len(set(image.convert("L").tobytes())) > 50
     verified = run(installed / "ganzoo", "verify", "--all", cwd=tmp_path).splitlines()
     assert [line.split()[:2] for line in verified] == [
-        ["ok", name] for name in sorted(manifest.official().models)
+        ["ok", name] for name in sorted(manifest.load_official().models)
     ]
 
 
@@ -303,7 +303,7 @@ def test_the_lowest_versions_sample(wheel: Path, tmp_path: Path) -> None:
     for words in (
         ["--help"],
         ["sample", "--help"],
-        ["verify", manifest.official().default],
+        ["verify", manifest.load_official().default],
         ["sample", "-n", "4", "--seed", "3", "-o", "x.png"],
         ["sample", "-n", "4", "--seed", "3", "-o", "x.npz"],
         ["train", "vanilla", "--data", "sine", "--steps", "4", "--out", "run"],

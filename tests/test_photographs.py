@@ -121,8 +121,10 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
                 "0" * 64,
             )
         config = model_config(plugin, gan)
-        weights.save(
-            home / name / weights.MODEL, weights.networks(gan, gan.ema), weights.metadata(config)
+        weights.save_tensors(
+            home / name / weights.MODEL,
+            weights.collect_tensors(gan, gan.ema),
+            weights.build_metadata(config),
         )
         files.write_json(home / name / weights.CONFIG, config)
         return ganzoo.load(home / name, device="cpu", precision="fp32")

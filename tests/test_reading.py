@@ -103,19 +103,19 @@ def test_another_kind_of_number_is_refused(
     tmp_path: Path, stored: torch.dtype, live: torch.dtype
 ) -> None:
     path, tensor = tmp_path / "m.safetensors", torch.zeros(3, dtype=live)
-    weights.save(path, {"a": torch.ones(3, dtype=stored)}, {}, half=False)
+    weights.save_tensors(path, {"a": torch.ones(3, dtype=stored)}, {}, half=False)
     with pytest.raises(WeightsError, match="of another dtype: a .*, expected "):
-        weights.load(path, {"a": tensor})
+        weights.load_tensors(path, {"a": tensor})
     assert not tensor.any()
 
 
 def test_short_floats_are_interchangeable(tmp_path: Path) -> None:
     kinds, path = (torch.float32, torch.float16, torch.bfloat16), tmp_path / "m.safetensors"
     for stored in kinds:
-        weights.save(path, {"a": torch.tensor([0.5, -3.0], dtype=stored)}, {}, half=False)
+        weights.save_tensors(path, {"a": torch.tensor([0.5, -3.0], dtype=stored)}, {}, half=False)
         for live in kinds:
             tensor = torch.zeros(2, dtype=live)
-            weights.load(path, {"a": tensor})
+            weights.load_tensors(path, {"a": tensor})
             assert (tensor.tolist(), tensor.dtype) == ([0.5, -3.0], live)
 
 
@@ -161,7 +161,7 @@ def piped(path: Path) -> Path:
     "reader",
     [
         weights.read_header,
-        lambda path: weights.load(path, {"a": torch.zeros(1)}),
+        lambda path: weights.load_tensors(path, {"a": torch.zeros(1)}),
         lambda path: weights.read_config(path.parent),
         origin.read_origin,
     ],

@@ -44,16 +44,16 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_tiny_plugins_are_found_like_any_other() -> None:
-    assert set(TINY) <= set(registry.names())
-    assert registry.names() == sorted(registry.names())
-    assert registry.distribution("tiny_vae") == ("ganzoo-tiny", "0.1")
+    assert set(TINY) <= set(registry.list_names())
+    assert registry.list_names() == sorted(registry.list_names())
+    assert registry.get_distribution("tiny_vae") == ("ganzoo-tiny", "0.1")
     assert registry.get("tiny_vae").name == "tiny_vae"
 
 
 def test_names_load_nothing(tmp_path: Path) -> None:
     install(tmp_path, "loud", loud="raise SystemExit('imported')")
     program = (
-        "import sys; from ganzoo.zoo import registry; names = registry.names()\n"
+        "import sys; from ganzoo.zoo import registry; names = registry.list_names()\n"
         "print('loud' in names, [m for m in ('loud_loud', 'tiny_vae', 'ganzoo_dcgan', 'torch', 'numpy') if m in sys.modules])"
     )
     assert python(program, tmp_path) == "True []\n"
@@ -88,7 +88,7 @@ def test_each_plugin_breaks_alone(site: Path) -> None:
 def test_two_distributions_that_claim_one_name(site: Path) -> None:
     install(site, "first", contested=GOOD.format(name="contested"))
     install(site, "second", contested=GOOD.format(name="contested"))
-    assert registry.names().count("contested") == 1
+    assert registry.list_names().count("contested") == 1
     with pytest.raises(PluginClash, match="'contested' is claimed by first and second; uninstall"):
         registry.get("contested")
     assert registry.get("tiny_vae").name == "tiny_vae"
@@ -110,7 +110,7 @@ def test_unknown_names_get_near_ones() -> None:
     assert "no plugin 'tiny_clas'; did you mean tiny_class" in str(caught.value)
     assert caught.value.near[0] == "tiny_class"
     with pytest.raises(UnknownPlugin) as caught:
-        registry.distribution("zzzzzz")
+        registry.get_distribution("zzzzzz")
     assert "did you mean" not in str(caught.value)
 
 
@@ -124,7 +124,9 @@ def test_unknown_names_get_near_ones() -> None:
 )
 def test_the_variable_chooses(wanted: str, found: str) -> None:
     assert (
-        python("from ganzoo.zoo import registry; print(registry.names())", GANZOO_PLUGINS=wanted)
+        python(
+            "from ganzoo.zoo import registry; print(registry.list_names())", GANZOO_PLUGINS=wanted
+        )
         == found + "\n"
     )
 

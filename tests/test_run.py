@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 import ganzoo
 from ganzoo.errors import RunError, WeightsError
 from ganzoo.training.run import train
-from ganzoo.zoo.manifest import Entry
+from ganzoo.zoo.manifest import ModelEntry
 from ganzoo.zoo.weights import read_header
 
 
@@ -180,9 +180,8 @@ def test_every_kind_of_data_trains_and_samples(plugin: str, tmp_path: Path) -> N
 
 
 def test_bundling_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ganzoo.release import bundle, golden
-    from ganzoo.release.prepare import Story
-    from ganzoo.zoo import card, manifest, source
+    from ganzoo.release import Description, bundle, verification
+    from ganzoo.zoo import card, manifest, pull
 
     home = tmp_path / "home"
     home.mkdir()
@@ -191,29 +190,29 @@ def test_bundling_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         '{"format": 1, "owner": "me", "default": null, "models": {}}'
     )
     monkeypatch.setattr(manifest, "home", lambda: home)
-    manifest.official.cache_clear()
+    manifest.load_official.cache_clear()
     try:
         run = train("vanilla", "sine", preset="sine", steps=3, out=tmp_path / "run", device="cpu")
         (tmp_path / "m.json").write_text(
             '[{"name": "x", "value": 0.5, "protocol": "a | b", "command": "c"}]'
         )
-        entry = bundle.add(
-            run, "vanilla-test", Story("A <b>test</b>", "mit", metrics=tmp_path / "m.json")
+        entry = bundle.add_model(
+            run, "vanilla-test", Description("A <b>test</b>", "mit", metrics=tmp_path / "m.json")
         )
-        assert isinstance(entry, Entry)
+        assert isinstance(entry, ModelEntry)
         assert set(entry.files) == {"config.json", "model.safetensors", "samples.png", "golden.npz"}
         text = (home / "weights" / "vanilla-test" / "README.md").read_text()
-        assert text == card.render("vanilla-test", entry)
+        assert text == card.render_card("vanilla-test", entry)
         assert "&lt;b>" in text
         assert "a \\| b" in text
-        assert golden.verify("vanilla-test").passed
-        assert source.pull("vanilla-test").origin == "bundle"
+        assert verification.verify_model("vanilla-test").passed
+        assert pull.pull("vanilla-test").origin == "bundle"
         model = home / "weights" / "vanilla-test" / "model.safetensors"
         raw = bytearray(model.read_bytes())
         raw[-1] ^= 1
         model.write_bytes(raw)
-        assert not golden.verify("vanilla-test").passed
+        assert not verification.verify_model("vanilla-test").passed
         with pytest.raises(WeightsError, match="sha256"):
             ganzoo.load("vanilla-test")
     finally:
-        manifest.official.cache_clear()
+        manifest.load_official.cache_clear()

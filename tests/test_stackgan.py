@@ -21,8 +21,7 @@ from ganzoo.config import convert, override
 from ganzoo.errors import ConfigError, DataError, InputError, UsageError
 from ganzoo.gan import MEANING, Step, Update
 from ganzoo.inputs import Latent, Rows
-from ganzoo.release import prepare
-from ganzoo.release.prepare import Story
+from ganzoo.release import Description, prepare
 from ganzoo.sampling.feed import batch_inputs
 from ganzoo.spec import Captions, Facts
 from ganzoo.testing.synthetic import Synthetic
@@ -612,8 +611,8 @@ def test_a_sentence_decides_the_colour(tmp_path: Path, monkeypatch: pytest.Monke
         .save(tmp_path / "stages.png", columns=2)
     )
     assert Image.open(saved).size == (2 * 16 + 3 * 2, 32 + 2 * 2)
-    story = Story("Squares", "mit", examples=["a red square", "a blue square"])
-    entry = prepare.prepare(run, tmp_path / "public", "me/squares", story)
+    story = Description("Squares", "mit", examples=["a red square", "a blue square"])
+    entry = prepare.prepare_model(run, tmp_path / "public", "me/squares", story)
     assert entry.examples == ["a red square", "a blue square"]
     sheet = np.asarray(Image.open(tmp_path / "public" / "samples.png")).astype(int)
     assert sheet.shape[1] == 8 * (16 + 2) + 2
@@ -626,9 +625,9 @@ def test_a_sentence_decides_the_colour(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_examples_are_of_models_that_read(tmp_path: Path) -> None:
     run = train("vanilla", "sine", preset="sine", steps=1, out=tmp_path / "run", device="cpu")
-    with pytest.raises(UsageError, match="takes no sentences"):
-        prepare.prepare(
-            run, tmp_path / "public", "me/sine", Story("Points", "mit", examples=["a wave"])
+    with pytest.raises(UsageError, match="takes no prompts"):
+        prepare.prepare_model(
+            run, tmp_path / "public", "me/sine", Description("Points", "mit", examples=["a wave"])
         )
 
 

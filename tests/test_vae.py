@@ -54,7 +54,11 @@ def load_untrained(path: Path, config: Any, seed: int = 0) -> Model:
     torch.manual_seed(seed)
     gan = PLUGIN.build(config)
     recorded = model_config(PLUGIN, gan)
-    weights.save(path / weights.MODEL, weights.networks(gan, gan.ema), weights.metadata(recorded))
+    weights.save_tensors(
+        path / weights.MODEL,
+        weights.collect_tensors(gan, gan.ema),
+        weights.build_metadata(recorded),
+    )
     write_json(path / weights.CONFIG, recorded)
     return ganzoo.load(path, device="cpu", precision="fp32")
 
@@ -368,8 +372,10 @@ def test_a_gan_without_an_encoder_says_so(verb: str, tmp_path: Path) -> None:
     plugin = registry.get("dcgan")
     gan = plugin.build(plugin.tiny)
     recorded = model_config(plugin, gan)
-    weights.save(
-        tmp_path / weights.MODEL, weights.networks(gan, gan.ema), weights.metadata(recorded)
+    weights.save_tensors(
+        tmp_path / weights.MODEL,
+        weights.collect_tensors(gan, gan.ema),
+        weights.build_metadata(recorded),
     )
     write_json(tmp_path / weights.CONFIG, recorded)
     with pytest.raises(UsageError, match="dcgan has no encoder"):

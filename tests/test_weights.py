@@ -38,7 +38,7 @@ def empty(like: dict[str, Tensor]) -> dict[str, Tensor]:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "model.safetensors"
-    weights.save(path, tensors(), {"plugin": "x"}, half=False)
+    weights.save_tensors(path, tensors(), {"plugin": "x"}, half=False)
     return path
 
 
@@ -51,7 +51,7 @@ def with_header(path: Path, header: Any, body: bytes = b"") -> Path:
 def test_round_trip_is_exact_and_keeps_the_live_tensors(path: Path) -> None:
     live = empty(tensors())
     addresses = {name: tensor.data_ptr() for name, tensor in live.items()}
-    weights.load(path, live)
+    weights.load_tensors(path, live)
     for name, tensor in tensors().items():
         assert torch.equal(live[name], tensor)
         assert live[name].dtype == tensor.dtype
@@ -62,7 +62,7 @@ def test_round_trip_is_exact_and_keeps_the_live_tensors(path: Path) -> None:
 def test_half_storage_is_for_matrices_only(tmp_path: Path) -> None:
     path, given = tmp_path / "m.safetensors", tensors()
     given["net.large"] = torch.full((2, 2), 1e6)  # not finite as float16
-    weights.save(path, given, {})
+    weights.save_tensors(path, given, {})
     dtypes = {name: tensor.dtype for name, tensor in load_file(path).items()}
     assert dtypes == {
         "net.weight": torch.float16,
@@ -72,7 +72,7 @@ def test_half_storage_is_for_matrices_only(tmp_path: Path) -> None:
         "net.large": torch.float32,
     }
     live = empty(given)
-    weights.load(path, live)
+    weights.load_tensors(path, live)
     assert torch.equal(live["net.weight"], given["net.weight"].half().float())
     assert torch.equal(live["net.large"], given["net.large"])
 
@@ -96,7 +96,7 @@ def refused(path: Path, into: dict[str, Tensor], *words: str) -> None:
     """Loading fails with these words, and the live tensors are what they were."""
     before = {name: tensor.clone() for name, tensor in into.items()}
     with pytest.raises(WeightsError) as caught:
-        weights.load(path, into)
+        weights.load_tensors(path, into)
     assert str(caught.value).startswith(f"{path}: ")
     for word in words:
         assert word in str(caught.value)
@@ -179,7 +179,7 @@ def fail_half_way(path: Path) -> None:
 def test_a_failed_save_leaves_the_old_file(path: Path) -> None:
     old = path.read_bytes()
     with pytest.raises(TypeError):
-        weights.save(path, tensors(), {"steps": 3})  # type: ignore[dict-item]
+        weights.save_tensors(path, tensors(), {"steps": 3})  # type: ignore[dict-item]
     with pytest.raises(RuntimeError, match="half-way"):
         fail_half_way(path)
     assert path.read_bytes() == old
@@ -204,7 +204,7 @@ def test_saving_makes_the_folder(tmp_path: Path) -> None:
 def test_networks_are_live_and_named_as_published() -> None:
     plugin = registry.get("tiny_unpaired")
     gan = plugin.build(plugin.tiny)
-    found = weights.networks(gan, gan.ema)
+    found = weights.collect_tensors(gan, gan.ema)
     assert next(iter(found)) == "a_to_b.0.weight"
     assert {name.partition(".")[0] for name in found} == {"a_to_b", "b_to_a"}
     assert found["a_to_b.0.weight"].data_ptr() == gan.get_submodule("a_to_b.0").weight.data_ptr()
@@ -223,7 +223,7 @@ def test_config_json(tmp_path: Path) -> None:
     )
     assert found.config["classes"] == ["circle", "cross", "square"]
     assert convert(found.config, plugin.config, "config.json") == plugin.tiny
-    assert json.loads(weights.metadata(recorded)["config"]) == found.config
+    assert json.loads(weights.build_metadata(recorded)["config"]) == found.config
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def bench(
     for option, value in {"batch-size": batch_size, "rounds": rounds}.items():
         if value is not None and value < 1:
             raise UsageError(f"--{option} {value}: must be at least 1")
-    chosen = manifest.chosen(name)
+    chosen = manifest.choose_model(name)
 
     from ganzoo.doctor import speed
     from ganzoo.sampling.model import Model

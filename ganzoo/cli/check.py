@@ -27,7 +27,7 @@ def command(
     from ganzoo import testing
 
     failed = 0
-    for name in names or registry.names():
+    for name in names or registry.list_names():
         try:
             plugin = registry.get(name)
         except GanzooError as error:

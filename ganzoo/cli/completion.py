@@ -51,13 +51,13 @@ def _completer(source: Source) -> Callable[[Any, str], list[Item]]:
 def _plugins(_: Any) -> list[str]:
     from ganzoo.zoo import registry
 
-    return registry.names()
+    return registry.list_names()
 
 
 def _weights(_: Any) -> list[str]:
     from ganzoo.zoo import manifest
 
-    return list(manifest.models())
+    return list(manifest.list_models())
 
 
 def _both(context: Any) -> list[str]:
@@ -68,14 +68,9 @@ def _presets(_: Any) -> list[str]:
     """Those of the plugin on the line, which click has not read yet where the last word is an option's name."""
     from ganzoo.zoo import registry
 
-    return list(registry.get(next(word for word in words() if word in registry.names())).presets)
-
-
-def _cached(_: Any) -> list[str]:
-    from ganzoo.zoo import cache
-
-    models, _unreadable = cache.scan()
-    return [name for model in models for name in (model.repository, *model.names)]
+    return list(
+        registry.get(next(word for word in words() if word in registry.list_names())).presets
+    )
 
 
 SOURCES: dict[str, Source] = {
@@ -94,8 +89,6 @@ SOURCES: dict[str, Source] = {
     "check names": _plugins,
     "verify names": _weights,
     "eval names": _weights,
-    "cache rm names": _cached,
-    "cache verify names": _cached,
     "device": lambda _: ("auto", "cpu", "cuda", "mps"),
     "precision": lambda _: ("auto", "bf16", "fp32"),
 }

@@ -11,7 +11,7 @@ import typer
 from ganzoo.cli import output
 from ganzoo.config import assignments
 from ganzoo.errors import OutputExists, UsageError, did_you_mean, near
-from ganzoo.zoo import manifest, place
+from ganzoo.zoo import manifest, reference
 
 if TYPE_CHECKING:
     from ganzoo.sampling.model import Model
@@ -81,8 +81,8 @@ def explore(
         if part not in VIEWS:
             hint = did_you_mean(near(part, VIEWS))
             raise UsageError(f"no view {part!r}{hint} ({', '.join(VIEWS)})")
-    name = manifest.chosen(model)
-    folder = out or Path(f"{place.short(name)}-latent")
+    name = manifest.choose_model(model)
+    folder = out or Path(f"{reference.shorten(name)}-latent")
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not force)):
         raise OutputExists(folder)
 

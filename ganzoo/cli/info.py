@@ -14,7 +14,7 @@ from ganzoo.config import Config, convert, plain
 from ganzoo.errors import GanzooError, UnknownModel, UsageError, WeightsError
 from ganzoo.files import decode_json, read_limited
 from ganzoo.plugin import Plugin
-from ganzoo.zoo import manifest, place, registry, source
+from ganzoo.zoo import manifest, pull, reference, registry
 
 BOUNDS = {
     "minimum": "at least {}",
@@ -48,23 +48,23 @@ def info(
 
 def _found(name: str) -> dict[str, Any]:
     if name.endswith(".safetensors"):
-        return _file(place.expanded(name))
-    if place.is_path(name):
-        return _folder(place.expanded(name))
-    if place.is_repository(name):
+        return _file(reference.expand_path(name))
+    if reference.is_path(name):
+        return _folder(reference.expand_path(name))
+    if reference.is_repository(name):
         return _repository(name)
-    if name in registry.names():
+    if name in registry.list_names():
         return _plugin(name)
     try:
-        entry = manifest.entry(name)
+        entry = manifest.get_entry(name)
     except UnknownModel:
-        raise UnknownModel(name, [*registry.names(), *manifest.models()]) from None
+        raise UnknownModel(name, [*registry.list_names(), *manifest.list_models()]) from None
     return {"weights": name, **plain(entry), "inputs": _inputs_of(entry.plugin, entry.config)}
 
 
 def _plugin(name: str) -> dict[str, Any]:
     plugin = registry.get(name)
-    distribution, version = registry.distribution(name)
+    distribution, version = registry.get_distribution(name)
     default = convert({}, plugin.config, name)
     values = plain(default)
     return {
@@ -76,7 +76,7 @@ def _plugin(name: str) -> dict[str, Any]:
         "presets": {key: _changes(values, preset) for key, preset in plugin.presets.items()},
         "inputs": _inputs(plugin, default),
         "output": repr(plugin.output(default)),
-        "weights": list(manifest.of_plugin(name)),
+        "weights": list(manifest.list_models_of(name)),
     }
 
 
@@ -162,7 +162,7 @@ def _repository(name: str) -> dict[str, Any]:
     """config.json of a repository on the Hub."""
     from ganzoo.zoo import weights
 
-    found = source.described(name)
+    found = pull.pull_config(name)
     config = weights.read_config(found.folder)
     known = {"repository": found.repository, "commit": found.commit}
     return {**known, **plain(config), "inputs": _inputs_of(config.plugin, config.config)}

@@ -9,7 +9,7 @@ import typer
 from ganzoo.cli import output
 
 if TYPE_CHECKING:
-    from ganzoo.zoo.manifest import Entry
+    from ganzoo.zoo.manifest import ModelEntry
 
 
 def command(
@@ -43,7 +43,7 @@ def _plugins(pattern: str) -> list[dict[str, Any]]:
 
     from ganzoo.zoo import registry
 
-    return [_plugin(name) for name in registry.names() if fnmatchcase(name, pattern)]
+    return [_plugin(name) for name in registry.list_names() if fnmatchcase(name, pattern)]
 
 
 def _plugin(name: str) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def _plugin(name: str) -> dict[str, Any]:
     try:
         return {
             "name": name,
-            "distribution": registry.distributions(name),
+            "distribution": registry.list_distributions(name),
             "summary": registry.get(name).summary,
             "broken": None,
         }
@@ -80,7 +80,7 @@ def _weights(pattern: str) -> list[dict[str, Any]]:
 
     return [
         _model(name, entry)
-        for name, entry in manifest.models().items()
+        for name, entry in manifest.list_models().items()
         if fnmatchcase(name, pattern) or fnmatchcase(entry.plugin, pattern)
     ]
 
@@ -105,7 +105,7 @@ def _data_sets(pattern: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _model(name: str, entry: Entry) -> dict[str, Any]:
+def _model(name: str, entry: ModelEntry) -> dict[str, Any]:
     return {
         "name": name,
         "plugin": entry.plugin,
@@ -160,5 +160,5 @@ def _nothing(pattern: str, data: bool) -> str:
 
     if pattern == "*":
         return "no plugins; GANZOO_PLUGINS, if it is set, says which are loaded (ganzoo doctor tells more)"
-    known = named.list_names() if data else [*registry.names(), *manifest.models()]
+    known = named.list_names() if data else [*registry.list_names(), *manifest.list_models()]
     return f"nothing is named {pattern!r}{did_you_mean(near(pattern.strip('*'), known))}"

@@ -33,26 +33,27 @@ def add(
     ] = False,
 ) -> None:
     """Copy a finished run into weights/NAME and write its manifest entry."""
-    from ganzoo.release import bundle
-    from ganzoo.release.prepare import Story
+    from ganzoo.release import Description, bundle
     from ganzoo.zoo import manifest
 
-    bundle.add(run, name, Story(summary, licence, notes, metrics, example), fine_tune=fine_tune)
-    output.data(str(manifest.bundled(name)))
+    bundle.add_model(
+        run, name, Description(summary, licence, notes, metrics, example), fine_tune=fine_tune
+    )
+    output.data(str(manifest.bundle_folder(name)))
 
 
 @app.command()
 def check() -> None:
     """Check the manifest against its schema, and every file that came with the package against its hash."""
-    from ganzoo.release.golden import problems
+    from ganzoo.release.verification import find_problems
     from ganzoo.zoo import manifest
 
-    found = problems()
+    found = find_problems()
     for problem in found:
         output.data(f"FAIL  {output.clean(problem)}")
     if found:
         raise typer.Exit(1)
-    output.say(f"{len(manifest.official().models)} models, nothing wrong")
+    output.say(f"{len(manifest.load_official().models)} models, nothing wrong")
 
 
 @app.command()
@@ -60,7 +61,7 @@ def cards() -> None:
     """Write anew the model cards and the README's table where they no longer follow from the manifest."""
     from ganzoo.release import bundle
 
-    for name in bundle.refresh():
+    for name in bundle.refresh_cards():
         output.data(name)
 
 
@@ -69,4 +70,4 @@ def schema() -> None:
     """Print the JSON schema of a manifest."""
     from ganzoo.zoo import manifest
 
-    output.as_json(manifest.schema())
+    output.as_json(manifest.build_schema())

@@ -1,9 +1,9 @@
-"""`ganzoo publish`: a model on the Hugging Face Hub, as one commit."""
+"""`ganzoo publish`: publish a model on the Hugging Face Hub as one commit."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,104 +16,96 @@ if TYPE_CHECKING:
 
 def publish(
     model: Annotated[
-        str | None, typer.Argument(help="A finished run or a model: ./FOLDER, or weights by name.")
+        str | None, typer.Argument(help="A finished run or a model: ./FOLDER or a model's name.")
     ] = None,
     repo_id: Annotated[
-        str | None, typer.Option(help="The repository: owner/name; made if it is not there.")
+        str | None, typer.Option(help="Repository, owner/name; created if it does not exist.")
     ] = None,
-    summary: Annotated[str | None, typer.Option(help="What it makes, in one line.")] = None,
+    summary: Annotated[
+        str | None, typer.Option(help="What the model generates, in one line.")
+    ] = None,
     licence: Annotated[
-        str | None, typer.Option("--licence", "--license", help="Terms of the weights.")
+        str | None, typer.Option("--licence", "--license", help="Licence of the weights.")
     ] = None,
     notes: Annotated[str | None, typer.Option(help="Limits of the model, for its card.")] = None,
     metrics: Annotated[
         Path | None, typer.Option(help="JSON list of {name, value, protocol, command}.")
     ] = None,
     example: Annotated[
-        list[str] | None, typer.Option(help="A sentence that it draws well; may be repeated.")
+        list[str] | None, typer.Option(help="A prompt that works well; may be repeated.")
     ] = None,
-    private: Annotated[bool, typer.Option("--private", help="For you alone.")] = False,
+    private: Annotated[
+        bool, typer.Option("--private", help="Create a private repository.")
+    ] = False,
     tag: Annotated[
-        str | None, typer.Option(help="A name for this commit, such as v1; it never moves.")
+        str | None, typer.Option(help="Tag of the commit, such as v1; it never moves.")
     ] = None,
     training: Annotated[
         bool,
-        typer.Option("--training/--no-training", help="With the networks that fine-tuning needs."),
+        typer.Option(
+            "--training/--no-training", help="Include the networks that fine-tuning needs."
+        ),
     ] = True,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the files and the card; send nothing.")
+        bool, typer.Option("--dry-run", help="Show the files and the card; upload nothing.")
     ] = False,
     official: Annotated[
         bool,
-        typer.Option("--official", help="All of weights/; writes its commits into the manifest."),
+        typer.Option("--official", help="All of weights/; pins the commits in the manifest."),
     ] = False,
 ) -> None:
-    """Publish a model with its card; prints URL, commit, and the manifest entry to paste. Needs a token (hf auth login)."""
+    """Publish a model with its card. Needs a token (hf auth login).
+
+    Prints URL, commit and manifest entry."""
     if official:
-        _official(
-            model, {"--repo-id": repo_id, "--tag": tag, "--dry-run": dry_run or None}, private
-        )
+        others = {str(model): model, "--repo-id": repo_id, "--tag": tag, "--dry-run": dry_run}
+        for option, value in others.items():
+            if value:
+                raise UsageError(
+                    f"--official publishes all of weights/; it does not go with {option}"
+                )
+        from ganzoo.release import bundle
+
+        bundle.publish_official(_report_official, private=private)
         return
     if model is None or repo_id is None:
         raise UsageError(
             "a model and --repo-id are needed: ganzoo publish ./runs/my-gan --repo-id me/my-gan"
         )
-
     from ganzoo.cli.progress import show_spinner
-    from ganzoo.release import prepare
-    from ganzoo.zoo.source import pull
+    from ganzoo.release import Description, prepare
+    from ganzoo.zoo import card
+    from ganzoo.zoo.pull import pull
 
     source = pull(model, training=training)
-    story = prepare.Story(
-        summary=summary, licence=licence, notes=notes, metrics=metrics, examples=example
-    )
+    description = Description(summary, licence, notes, metrics, example)
     if dry_run:
-        _dry(source, repo_id, story, training)
+        prepared = prepare.prepare_temporary(source, repo_id, description, training=training)
+        with prepared as (folder, entry):
+            names = [*entry.files, card.CARD]
+            for name in names:
+                output.say(f"{name}, {output.size((folder / name).stat().st_size)}")
+            output.data((folder / card.CARD).read_text("utf-8"))
+        output.say(f"dry run: nothing was uploaded; {repo_id} would hold these {len(names)} files")
         return
     with show_spinner(f"publishing {repo_id}"):
-        done = prepare.publish(
-            source, repo_id, story=story, training=training, private=private, tag=tag
+        done = prepare.publish_model(
+            source, repo_id, description=description, training=training, private=private, tag=tag
         )
-    _say(done)
+    _report(done)
     output.data(done.url)
     output.data(done.commit)
-    output.as_json({prepare.manifest_name(done): done.entry})
+    output.as_json({prepare.suggest_name(done): done.entry})
 
 
-def _official(model: str | None, others: dict[str, Any], private: bool) -> None:
-    given = [option for option, value in others.items() if value is not None]
-    if model is not None or given:
-        raise UsageError(
-            f"--official publishes all of weights/; it does not go with {model or given[0]}"
-        )
-
-    from ganzoo.release import bundle
-
-    def tell(name: str, done: Published) -> None:
-        _say(done)
-        output.data(f"{name}  {done.commit}")
-
-    bundle.publish_all(tell, private=private)
+def _report(done: Published) -> None:
+    changes = [*done.uploaded, *(f"{name} (removed)" for name in done.removed)]
+    output.say(f"{done.repository}: {', '.join(changes) or 'is up to date; no new commit'}")
 
 
-def _dry(source: Any, repository: str, story: Any, training: bool) -> None:
-    from ganzoo.release import prepare
-    from ganzoo.zoo import card
-
-    with prepare.prepared(source, repository, story, training=training) as (folder, entry):
-        for name in [*entry.files, card.CARD]:
-            output.say(f"{name}, {output.size((folder / name).stat().st_size)}")
-        output.data((folder / card.CARD).read_text("utf-8"))
-    output.say(f"nothing was sent; {repository} would hold these {len(entry.files) + 1} files")
-
-
-def _say(done: Published) -> None:
-    changed = [*done.uploaded, *(f"{name} (removed)" for name in done.removed)]
-    output.say(
-        f"{done.repository}: {', '.join(changed)}"
-        if changed
-        else f"{done.repository}: all is there already; no new commit"
-    )
+def _report_official(name: str, done: Published) -> None:
+    _report(done)
+    output.data(f"{name}  {done.commit}")
 
 
 command = publish

@@ -1,4 +1,4 @@
-"""`ganzoo pull`: a model's files, every hash checked."""
+"""`ganzoo pull`: download a model's files and check every hash."""
 
 from __future__ import annotations
 
@@ -9,34 +9,33 @@ import typer
 from ganzoo.cli import output
 
 ORIGINS = {
-    "bundle": "came with the package", "cache": "from the cache", "folder": "a folder of yours, no hashes to check",
+    "bundle": "came with the package",
+    "cache": "from the cache",
+    "folder": "a local folder, no hashes to check",
     "hub": "fetched from the Hub",
-}  # fmt: skip
+}
 
 
-def pull(
+def command(
     name: Annotated[
         str,
         typer.Argument(
-            help="A model of `ganzoo list`, or a repository of the Hub: owner/name[@revision]."
+            help="A model of `ganzoo list`, or a Hub repository: owner/name[@revision]."
         ),
     ],
     training: Annotated[
-        bool, typer.Option("--training", help="Also the networks that only fine-tuning needs.")
+        bool, typer.Option("--training", help="Include the networks that fine-tuning needs.")
     ] = False,
 ) -> None:
-    """Fetch a model's files if they are not here yet, check them, and print the folder they lie in."""
+    """Download a model's files if needed, check them, and print their folder."""
     from ganzoo.cli.progress import show_transfers
-    from ganzoo.zoo import source
+    from ganzoo.zoo.pull import pull
 
     with show_transfers() as progress:
-        pulled = source.pull(name, refresh=True, training=training, progress=progress)
+        pulled = pull(name, refresh=True, training=training, progress=progress)
     where = f", commit {pulled.commit[:12]}" if pulled.commit else ""
     checked = f", {pulled.files} files checked" if pulled.files else ""
     output.say(f"{pulled.name}: {ORIGINS[pulled.origin]}{where}{checked}")
     if pulled.note:
         output.say(output.clean(pulled.note))
     output.data(str(pulled.folder))
-
-
-command = pull

@@ -12,7 +12,7 @@ from ganzoo.errors import GanzooError, RunError, UsageError
 from ganzoo.inputs.record import DIGEST
 from ganzoo.sampling.origin import REPLAY_LIMIT, Origin, find_difference, read_origin
 from ganzoo.sampling.target import check_target
-from ganzoo.zoo import manifest, place, source
+from ganzoo.zoo import manifest, pull, reference
 
 if TYPE_CHECKING:
     from ganzoo.sampling.model import Model
@@ -77,12 +77,12 @@ def load_recorded(origin: Origin, name: str | None, device: str) -> Model:
 
     if name is None:
         name = origin.model
-        if name not in manifest.models() and not place.is_repository(name):
+        if name not in manifest.list_models() and not reference.is_repository(name):
             raise UsageError(
                 f"the image is of {name!r}, which is not in the manifest; "
                 "give its model by --model ./FOLDER"
             )
-        if not source.is_here(name):
+        if not pull.is_local(name):
             raise RunError(
                 f"{name} is not on this machine, and replay downloads nothing: ganzoo pull {name}"
             )

@@ -16,7 +16,7 @@ from ganzoo.cli import output, photographs
 from ganzoo.cli.prompts import read_prompts
 from ganzoo.config import assignments
 from ganzoo.errors import UsageError
-from ganzoo.zoo import manifest, place
+from ganzoo.zoo import manifest, reference
 
 BAR_FROM = 512
 """Smallest number of samples for which a progress bar is shown."""
@@ -166,7 +166,7 @@ def restore_request(request: Request) -> Request:
     if request.out is None or not is_bulk(request.out) or request.force:
         raise UsageError("--resume continues a folder or .tar files in --out, and excludes --force")
     job = bulk.read_record(request.out).origin
-    known = job.model in manifest.models() or place.is_repository(job.model)
+    known = job.model in manifest.list_models() or reference.is_repository(job.model)
     if request.model is None and not known:
         raise UsageError(
             f"these are samples of {job.model!r}, which is not in the manifest; "
@@ -190,8 +190,8 @@ def restore_request(request: Request) -> Request:
 
 def run_request(request: Request) -> str:
     """Write the requested samples; return where they are."""
-    name = manifest.chosen(request.model)
-    target = request.out or Path(f"{place.short(name)}.png")
+    name = manifest.choose_model(request.model)
+    target = request.out or Path(f"{reference.shorten(name)}.png")
 
     from ganzoo.cli.progress import show_transfers
     from ganzoo.sampling import feed

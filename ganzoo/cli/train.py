@@ -28,7 +28,7 @@ def build_command(name: str, help: str) -> Callable[..., None]:
     def command(**options: Any) -> None:
         from ganzoo.cli.progress import is_first, reporter
         from ganzoo.training import run
-        from ganzoo.zoo.place import is_path
+        from ganzoo.zoo.reference import is_path
 
         options["settings"] = assignments(options["settings"] or [])
         options["augment"] = options["augment"] or ()

@@ -20,17 +20,17 @@ def command(
     if bool(names) == all_:
         raise UsageError("give names of models, or --all")
     for name in names or []:
-        manifest.entry(name)
-    failed = [name for name in names or manifest.models() if not _verify(name)]
+        manifest.get_entry(name)
+    failed = [name for name in names or manifest.list_models() if not _verify(name)]
     if failed:
         output.say(f"{len(failed)} failed")
         raise typer.Exit(1)
 
 
 def _verify(name: str) -> bool:
-    from ganzoo.release.golden import verify
+    from ganzoo.release.verification import verify_model
 
-    verdict = verify(name)
+    verdict = verify_model(name)
     figures = f"mean {verdict.mean:.3f}, maximum {verdict.worst:.3f} grey levels of 255"
     output.data(
         f"ok    {name}  {figures}"

@@ -96,7 +96,7 @@ def describe_precision(device: torch.device, native: str, otherwise: str) -> str
 def check_cache() -> Iterator[Finding]:
     """The Hub cache: readable, writable, without broken or unfinished models."""
     from ganzoo.zoo import cache
-    from ganzoo.zoo.place import cache_folder
+    from ganzoo.zoo.cache import cache_folder
 
     folder = cache_folder()
     try:
@@ -116,14 +116,14 @@ def check_cache() -> Iterator[Finding]:
         yield Finding("cache", "warn", detail, "change the permissions")
     elif any(model.problem or model.unfinished for model in models):
         detail += "; some are broken or unfinished"
-        yield Finding("cache", "warn", detail, "ganzoo cache list, ganzoo cache rm")
+        yield Finding("cache", "warn", detail, "ganzoo cache list, hf cache rm")
     else:
         yield Finding("cache", "ok", detail)
 
 
 def check_network() -> Iterator[Finding]:
     """Whether models may be downloaded."""
-    from ganzoo.zoo.place import is_offline
+    from ganzoo.zoo.cache import is_offline
 
     detail = "models may be downloaded; HF_HUB_OFFLINE=1 forbids it"
     if is_offline():
@@ -133,7 +133,7 @@ def check_network() -> Iterator[Finding]:
 
 def check_disk() -> Iterator[Finding]:
     """Free space for the cache and in the working folder."""
-    from ganzoo.zoo.place import cache_folder
+    from ganzoo.zoo.cache import cache_folder
 
     yield check_room("cache", cache_folder())
     yield check_room("working folder", Path.cwd())

@@ -14,7 +14,7 @@ def check_plugins() -> Iterator[Finding]:
     from ganzoo.zoo import registry
 
     loaded = []
-    for name in registry.names():
+    for name in registry.list_names():
         try:
             registry.get(name)
         except BrokenPlugin as error:
@@ -30,24 +30,24 @@ def check_plugins() -> Iterator[Finding]:
             loaded.append(name)
     selected = os.environ.get("GANZOO_PLUGINS")
     names = {name.strip() for name in (selected or "").split(",")} - {""}
-    for name in sorted(names.difference(registry.names())):
+    for name in sorted(names.difference(registry.list_names())):
         detail = f"GANZOO_PLUGINS names {name!r}, which is not installed"
-        detail += did_you_mean(near(name, registry.names()))
+        detail += did_you_mean(near(name, registry.list_names()))
         yield Finding("plugins", "warn", detail, "correct or unset it")
     if loaded:
         yield Finding("plugins", "ok", f"{len(loaded)} load: {', '.join(loaded)}")
-    elif not registry.names():
+    elif not registry.list_names():
         remedy = REINSTALL if selected is None else "unset GANZOO_PLUGINS"
         yield Finding("plugins", "warn", "none found", remedy)
 
 
 def check_weights() -> Iterator[Finding]:
     """Do the packaged weights have the sizes and hashes of the manifest?"""
-    from ganzoo.zoo import manifest, proof
+    from ganzoo.zoo import integrity, manifest
 
     intact, remote, size = 0, 0, 0
-    for name, entry in manifest.models().items():
-        folder = manifest.bundled(name)
+    for name, entry in manifest.list_models().items():
+        folder = manifest.bundle_folder(name)
         remedy = f"pip install --force-reinstall --no-deps {entry.distribution}"
         if not folder.is_dir():
             if entry.revision is None:
@@ -57,8 +57,7 @@ def check_weights() -> Iterator[Finding]:
                 remote += 1
             continue
         try:
-            for file, expected in entry.files.items():
-                proof.check(folder / file, expected)
+            integrity.check_files(folder, integrity.expect(entry.files))
         except GanzooError as error:
             yield Finding("weights", "FAIL", f"{name}: {error}", remedy)
         else:

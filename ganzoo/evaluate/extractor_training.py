@@ -106,9 +106,9 @@ def train_extractor(
     words += ["--epochs", str(epochs), "--seed", str(seed), "--out", out.name]
     with files.replacing(out) as temporary:
         # no header: its entries have no fixed order, and equal networks should give equal bytes
-        weights.save(temporary, network.state_dict(), {})
+        weights.save_tensors(temporary, network.state_dict(), {})
         # test what is written, in float16
-        weights.load(temporary, network.state_dict())
+        weights.load_tensors(temporary, network.state_dict())
         record = ExtractorRecord(
             name=out.stem,
             task=chosen,
@@ -116,7 +116,7 @@ def train_extractor(
             size=size,
             tested=description,
             classes=list(classes if chosen == "classes" else ()),
-            data=manifest.DataSet(
+            data=manifest.TrainingData(
                 name=name,
                 count=source.facts.count,
                 digest=source.digest(),

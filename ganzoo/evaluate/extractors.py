@@ -15,7 +15,7 @@ from ganzoo.errors import DataError, HashMismatch, UsageError, WeightsError, did
 from ganzoo.evaluate.network import Network, describe_resize, fit_images, to_levels, without_tf32
 from ganzoo.files import Record
 from ganzoo.zoo import manifest, weights
-from ganzoo.zoo.manifest import DataSet
+from ganzoo.zoo.manifest import TrainingData
 
 INCEPTION = "inception"
 EXTRACTOR_POINTS = "ganzoo.extractors"
@@ -35,7 +35,7 @@ class ExtractorRecord(Record, frozen=True, kw_only=True):
     format: int = 1
     name: str
     task: Task
-    data: DataSet
+    data: TrainingData
     channels: int
     size: int
     classes: list[str] = []
@@ -126,7 +126,7 @@ def load_extractor(path: Path, device: torch.device) -> OwnExtractor:
     record = read_verified(path)
     with torch.random.fork_rng(devices=[]):
         network = Network(record.channels, record.size, len(record.classes) or 4)
-    weights.load(path, network.state_dict())
+    weights.load_tensors(path, network.state_dict())
     return OwnExtractor(record, network, device)
 
 

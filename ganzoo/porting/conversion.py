@@ -60,7 +60,7 @@ def converted(
     WeightsError, with names and shapes, where anything in the files finds no place or anything of the plugin's gets none."""
     plugin = registry.get(name)
     if plugin.legacy is None:
-        able = [other for other in registry.names() if _reads(other)]
+        able = [other for other in registry.list_names() if _reads(other)]
         raise UsageError(
             f"plugin {name!r} reads no old checkpoints; these do: {', '.join(able) or 'none'}"
         )
@@ -149,7 +149,7 @@ def _mapped(
     found: Checkpoint, parts: Mapping[str, Part], empty: GAN[Any]
 ) -> tuple[list[Row], dict[str, Tensor]]:
     """Every tensor at its new name. WeightsError unless both sides come out even."""
-    expected = weights.networks(empty, _wanted(_named(parts, found.path), empty, found.path))
+    expected = weights.collect_tensors(empty, _wanted(_named(parts, found.path), empty, found.path))
     rows: list[Row] = []
     tensors: dict[str, Tensor] = {}
     left: list[str] = []

@@ -53,7 +53,9 @@ def _fill(made: Conversion, folder: Path) -> None:
     used = {name: t for name, t in made.tensors.items() if name.split(".")[0] in made.outline.ema}
     rest = {name: t for name, t in made.tensors.items() if name not in used}
     files.write_json(folder / weights.CONFIG, config)
-    weights.save(folder / weights.MODEL, used, weights.metadata(config), half=False)
+    weights.save_tensors(folder / weights.MODEL, used, weights.build_metadata(config), half=False)
     if rest:
-        weights.save(folder / weights.TRAINING, rest, weights.metadata(config), half=False)
+        weights.save_tensors(
+            folder / weights.TRAINING, rest, weights.build_metadata(config), half=False
+        )
     assemble(made.plugin, made.config, folder / weights.MODEL)

@@ -47,13 +47,14 @@ def assemble(plugin: Plugin[Any], config: Any, path: Path) -> GAN[Any]:
     """
     empty = outline(plugin, config)
     shapes = {
-        key: tuple(tensor.shape) for key, tensor in weights.networks(empty, empty.ema).items()
+        key: tuple(tensor.shape)
+        for key, tensor in weights.collect_tensors(empty, empty.ema).items()
     }
     weights.check_shapes(path, shapes)
     check_rest(path, empty)
     with torch.random.fork_rng(devices=[]):
         gan = plugin.build(config)
-    weights.load(path, weights.networks(gan, gan.ema))
+    weights.load_tensors(path, weights.collect_tensors(gan, gan.ema))
     return gan.eval().requires_grad_(False)
 
 
@@ -63,7 +64,7 @@ def check_rest(path: Path, empty: GAN[Any]) -> None:
     They are built too, and only the config gives their size.
     """
     rest = [name for name, _ in empty.named_children() if name not in empty.ema]
-    size = sum(tensor.nbytes for tensor in weights.networks(empty, rest).values())
+    size = sum(tensor.nbytes for tensor in weights.collect_tensors(empty, rest).values())
     most = REST + REST_FACTOR * path.stat().st_size
     if size > most:
         problem = f"{size:,} bytes of networks beside this file, which may have {most:,}"
@@ -72,7 +73,7 @@ def check_rest(path: Path, empty: GAN[Any]) -> None:
 
 def model_config(plugin: Plugin[Any], gan: GAN[Any]) -> weights.ModelConfig:
     """The config.json of these networks."""
-    distribution, version = registry.distribution(plugin.name)
+    distribution, version = registry.get_distribution(plugin.name)
     return weights.ModelConfig(
         plugin=plugin.name,
         distribution=distribution,

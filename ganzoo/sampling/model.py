@@ -29,7 +29,7 @@ from ganzoo.sampling.samples import Samples
 from ganzoo.spec import Output
 from ganzoo.version import VERSION
 from ganzoo.zoo import fetch, registry, weights
-from ganzoo.zoo.source import Pulled, pull
+from ganzoo.zoo.pull import Pulled, pull
 
 LOG = logging.getLogger(__name__)
 CPU_BATCH = 64

@@ -81,9 +81,9 @@ def weights_survive_a_round_trip(plugin: Plugin[Any]) -> None:
     gan, other = build_tiny(plugin, seed=0), build_tiny(plugin, seed=1)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, weights.MODEL)
-        metadata = weights.metadata(model_config(plugin, gan))
-        weights.save(path, weights.networks(gan, gan.ema), metadata, half=False)
-        weights.load(path, weights.networks(other, other.ema))
+        metadata = weights.build_metadata(model_config(plugin, gan))
+        weights.save_tensors(path, weights.collect_tensors(gan, gan.ema), metadata, half=False)
+        weights.load_tensors(path, weights.collect_tensors(other, other.ema))
     inputs = draw_inputs(plugin, CHECKED_ROWS)
     expected, actual = draw_samples(gan, inputs), draw_samples(other, inputs)
     differ = list_few(name for name in expected if not torch.equal(expected[name], actual[name]))

@@ -49,7 +49,7 @@ class Artifacts:
 
     @cached_property
     def _metadata(self) -> dict[str, str]:
-        return weights.metadata(model_config(self.plugin, self.gan))
+        return weights.build_metadata(model_config(self.plugin, self.gan))
 
     def sample(self, average: Average, step: int, phase: Phase) -> Tensor | None:
         """Write samples/step-0000500.png; in a phase with a view of its name, that view.
@@ -80,15 +80,15 @@ class Artifacts:
     def export(self, average: Average, step: int) -> None:
         """Write model.safetensors, so that an unfinished run can be sampled."""
         with average.applied() as gan:
-            self._save(weights.MODEL, weights.networks(gan, gan.ema))
+            self._save(weights.MODEL, weights.collect_tensors(gan, gan.ema))
 
     def finish(self, average: Average, seed: int) -> None:
         """Write the final files: model and training networks, sample grid, plot and GIF."""
         with average.applied() as gan:
             self._reestimate(gan, seed)
-            self._save(weights.MODEL, weights.networks(gan, gan.ema))
+            self._save(weights.MODEL, weights.collect_tensors(gan, gan.ema))
         rest = [name for name, _ in self.gan.named_children() if name not in self.gan.ema]
-        self._save(weights.TRAINING, weights.networks(self.gan, rest))
+        self._save(weights.TRAINING, weights.collect_tensors(self.gan, rest))
         self._draw()
 
     def settle(self, names: Sequence[str]) -> None:
@@ -98,7 +98,7 @@ class Artifacts:
 
     def _save(self, name: str, tensors: dict[str, Tensor]) -> None:
         if tensors:
-            weights.save(self.folder / name, tensors, self._metadata)
+            weights.save_tensors(self.folder / name, tensors, self._metadata)
 
     def _reestimate(self, networks: nn.Module, seed: int) -> None:
         """Not for unpaired translators: a norm would see images of the wrong domain."""

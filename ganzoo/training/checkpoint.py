@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganzoo.errors import RunError, WeightsError
 from ganzoo.training.recipe import Count
-from ganzoo.zoo.weights import read_header, save
+from ganzoo.zoo.weights import read_header, save_tensors
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -48,7 +48,9 @@ def write_checkpoint(
         for group, found in groups.items()
         for name, tensor in found.items()
     }
-    save(folder / CHECKPOINT, tensors, {"position": json.dumps(asdict(position))}, half=False)
+    save_tensors(
+        folder / CHECKPOINT, tensors, {"position": json.dumps(asdict(position))}, half=False
+    )
 
 
 def read_position(folder: Path) -> Position:

@@ -13,8 +13,8 @@ from ganzoo.gan import GAN
 from ganzoo.plugin import Plugin
 from ganzoo.sampling.assembly import check_rest, outline
 from ganzoo.spec import Facts, Picture
-from ganzoo.zoo import manifest, registry, source, weights
-from ganzoo.zoo.source import Pulled
+from ganzoo.zoo import manifest, pull, registry, weights
+from ganzoo.zoo.pull import Pulled
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -82,10 +82,12 @@ class Start:
 
         Shapes were checked before; raises WeightsError for a dtype of another kind.
         """
-        weights.load(self.pulled.folder / weights.MODEL, weights.networks(gan, gan.ema))
-        others = weights.networks(gan, _list_others(gan))
+        weights.load_tensors(
+            self.pulled.folder / weights.MODEL, weights.collect_tensors(gan, gan.ema)
+        )
+        others = weights.collect_tensors(gan, _list_others(gan))
         if others and not self.anew:
-            weights.load(self.pulled.folder / weights.TRAINING, others)
+            weights.load_tensors(self.pulled.folder / weights.TRAINING, others)
 
     def _compare(self, before: Shapes, config: Any, where: str) -> None:
         after = _list_shapes(self.plugin, config)
@@ -101,7 +103,7 @@ class Start:
 
 def find_parent(model: str, *, fresh: bool) -> Start:
     """The parent called `model`. WeightsError when networks are missing and not `fresh`."""
-    pulled = source.pull(model, training=True)
+    pulled = pull.pull(model, training=True)
     recorded = weights.read_config(pulled.folder)
     plugin = registry.require(recorded.plugin, recorded.distribution)
     config = convert(recorded.config, plugin.config, str(pulled.folder / weights.CONFIG))
@@ -133,7 +135,9 @@ def _list_others(gan: GAN[Any]) -> list[str]:
 
 
 def _shapes_of(gan: GAN[Any], names: list[str]) -> Shapes:
-    return {name: tuple(tensor.shape) for name, tensor in weights.networks(gan, names).items()}
+    return {
+        name: tuple(tensor.shape) for name, tensor in weights.collect_tensors(gan, names).items()
+    }
 
 
 def _list_shapes(plugin: Plugin[Any], config: Any) -> Shapes:

@@ -175,6 +175,6 @@ def _write_value(value: Any) -> str:
 
 def _write_model(model: str) -> str:
     """A model's name; of a folder only its own name, relative to where the command is given."""
-    from ganzoo.zoo.place import expanded, is_path
+    from ganzoo.zoo.reference import expand_path, is_path
 
-    return f"./{expanded(model).resolve().name}" if is_path(model) else model
+    return f"./{expand_path(model).resolve().name}" if is_path(model) else model

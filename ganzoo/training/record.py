@@ -19,7 +19,7 @@ from ganzoo.errors import OutputExists, RunError, UsageError
 from ganzoo.files import Record, write_json
 from ganzoo.text import is_utf8
 from ganzoo.training.recipe import Count, Fixed, Positive
-from ganzoo.zoo.manifest import DataSet, Parent
+from ganzoo.zoo.manifest import Parent, TrainingData
 
 RUN, LOCAL = "run.json", "local.json"
 LARGEST_RECORD = 1_000_000
@@ -34,7 +34,7 @@ class Run(Fixed, frozen=True, kw_only=True):
 
     format: int = 1
     plugin: str
-    data: DataSet
+    data: TrainingData
     settings: dict[str, Any] = {}
     phases: dict[str, Positive]
     batch: dict[str, Positive]

@@ -32,7 +32,7 @@ from ganzoo.training.recipe import Fixed, Recipe, list_options
 from ganzoo.training.record import Local, Run
 from ganzoo.version import VERSION
 from ganzoo.zoo import registry, weights
-from ganzoo.zoo.manifest import DataSet as DataRecord
+from ganzoo.zoo.manifest import TrainingData as DataRecord
 
 
 class Session:

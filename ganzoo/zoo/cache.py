@@ -1,30 +1,39 @@
-"""What the Hub client's cache holds of ganzoo's models, read by its layout alone (`ganzoo.zoo.place`). Light."""
+"""The Hub client's cache, read and listed by its documented layout, without the client.
+
+    models--<owner>--<name>/blobs/<etag>                   content; <etag>.<...>.incomplete if partial
+                            snapshots/<commit>/<file>      a link to a blob, or the file itself
+                            refs/<branch or tag>           a commit
+
+The etag of a large file is its sha256, that of a small one git's hash. A blob may be a link into a
+store that all repositories share. Imports no torch or numpy.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from ganzoo.errors import NotCached, WeightsError
-from ganzoo.zoo import client, manifest
-from ganzoo.zoo.place import PREFIX, cache_folder, etag
-from ganzoo.zoo.proof import digest
-from ganzoo.zoo.weights import CONFIG, MODEL
+from ganzoo.zoo import manifest
+from ganzoo.zoo.reference import COMMIT, Reference
+from ganzoo.zoo.weights import CONFIG, CONFIG_LIMIT, MODEL
 
-CONFIG_LIMIT = 1_000_000
+PREFIX = "models--"
 
 
 @dataclass(frozen=True)
-class Cached:
-    """A repository of the cache that holds a model.
+class CachedModel:
+    """A cached repository that holds a model.
 
-    `names`: what the manifest calls it; `revisions`: branches and tags by commit; `used`: seconds since 1970; `unfinished`:
-    bytes of downloads that were not finished; `problem`: why it cannot be loaded."""
+    `names`: its names in the manifest; `revisions`: branches and tags by commit; `used`: last
+    access, in seconds since 1970; `unfinished`: bytes of partial downloads; `problem`: why the
+    model cannot be loaded."""
 
     repository: str
     names: tuple[str, ...]
@@ -37,17 +46,86 @@ class Cached:
     problem: str | None
 
 
-def scan() -> tuple[list[Cached], dict[str, str]]:
-    """The cached models, and why other repositories of the cache could not be looked into. OSError when none could be."""
-    found, unreadable = [], {}
+def cache_folder() -> Path:
+    """The cache's folder, by the client's environment variables; it may not exist."""
+    xdg = os.environ.get("XDG_CACHE_HOME") or os.path.join("~", ".cache")
+    home = os.environ.get("HF_HOME") or os.path.join(xdg, "huggingface")
+    folder = (
+        os.environ.get("HF_HUB_CACHE")
+        or os.environ.get("HUGGINGFACE_HUB_CACHE")
+        or os.path.join(home, "hub")
+    )
+    return Path(os.path.expandvars(os.path.expanduser(folder)))
+
+
+def is_offline() -> bool:
+    """Whether the environment forbids the client to use the network."""
+    value = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
+    return value.upper() in ("1", "ON", "YES", "TRUE")
+
+
+def repository_folder(repository: str) -> Path:
+    return cache_folder() / (PREFIX + repository.replace("/", "--"))
+
+
+def snapshot_folder(repository: str, commit: str) -> Path:
+    """Folder of a commit's files; it may not exist."""
+    return repository_folder(repository) / "snapshots" / commit
+
+
+def read_commit(where: Reference) -> str | None:
+    """Commit of a reference when the client last asked the Hub; None if it never did."""
+    if where.is_pinned:
+        return where.revision
+    path = repository_folder(where.repository) / "refs" / (where.revision or "main")
+    try:
+        commit = path.read_text("ascii", "replace").strip()
+    except OSError:
+        return None
+    return commit if COMMIT.fullmatch(commit) else None
+
+
+def remember_commit(where: Reference, commit: str) -> None:
+    """Record the commit of a branch or tag; the client records none if files are pulled by commit."""
+    if read_commit(where) == commit or where.is_pinned:
+        return
+    path = repository_folder(where.repository) / "refs" / (where.revision or "main")
+    with suppress(OSError):  # the cache may be read-only
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(commit, "ascii")
+
+
+def read_etag(path: Path) -> str | None:
+    """Hash in the name of a file's blob; None if the file is not a link.
+
+    Only the first link counts: the shared store uses another hash."""
+    name = os.path.basename(os.readlink(path)) if path.is_symlink() else ""
+    return name if re.fullmatch("[0-9a-f]{64}|[0-9a-f]{40}", name) else None
+
+
+def discard_file(path: Path) -> None:
+    """Remove a corrupt file and its blob."""
+    with suppress(OSError):
+        for part in dict.fromkeys((path, path.resolve())):
+            part.unlink(missing_ok=True)
+
+
+def scan() -> tuple[list[CachedModel], dict[str, str]]:
+    """Cached models, and errors by repository. Raises OSError if the cache cannot be read."""
+    found: list[CachedModel] = []
+    unreadable: dict[str, str] = {}
     folder = cache_folder()
-    names = _names() if folder.exists() else {}
-    for path in sorted(folder.iterdir()) if folder.exists() else []:
+    if not folder.exists():
+        return found, unreadable
+    names: dict[str, tuple[str, ...]] = {}
+    for name, entry in manifest.list_models().items():
+        names[entry.repository] = (*names.get(entry.repository, ()), name)
+    for path in sorted(folder.iterdir()):
         if not path.name.startswith(PREFIX):
             continue
         repository = path.name.removeprefix(PREFIX).replace("--", "/")
         try:
-            model = _model(path, repository, names.get(repository, ()))
+            model = _read_model(path, repository, names.get(repository, ()))
         except OSError as error:
             unreadable[repository] = error.strerror or str(error)
             continue
@@ -56,148 +134,56 @@ def scan() -> tuple[list[Cached], dict[str, str]]:
     return found, unreadable
 
 
-def chosen(names: Sequence[str], models: Sequence[Cached]) -> list[Cached]:
-    """The models of these names or repositories, each once; NotCached with near names."""
-    known = {key: model for model in models for key in (model.repository, *model.names)}
-    for name in names:
-        if name not in known:
-            raise NotCached(name, known)
-    return list({known[name].repository: known[name] for name in names}.values())
-
-
-def remove(models: Sequence[Cached]) -> tuple[int, list[Cached]]:
-    """Delete models; gives the bytes that became free and the models that are still there."""
-    sizes = {path: size for model in models for path, size in _bytes(model.folder).items()}
-    client.forget([model.folder for model in models])
-    freed = sum(size for path, size in sizes.items() if not os.path.lexists(path))
-    return freed, [model for model in models if os.path.lexists(model.folder)]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """`checked`, `unknown`: how many files had a known hash and how many none; `faults`: `file: what is wrong with it`."""
-
-    checked: int
-    unknown: int
-    faults: list[str]
-
-
-def verify(model: Cached) -> Verdict:
-    """Compare every file with the manifest's sha256, or with the hash that its blob is named by."""
-    faults, hashes = [model.problem] if model.problem else [], _hashes(model)
-    checked = unknown = 0
-    for commit in model.revisions:
-        snapshot = model.folder / "snapshots" / commit
-        for path in _entries(snapshot):
-            name = path.relative_to(snapshot).as_posix()
-            expected = hashes.get((commit, name)) or etag(path)
-            if not path.exists():
-                faults.append(f"{name}: its bytes are missing")
-            elif expected is None:
-                unknown += 1
-            else:
-                checked += 1
-                faults += _fault(path, name, expected)
-    return Verdict(checked, unknown, list(dict.fromkeys(faults)))
-
-
-def _model(folder: Path, repository: str, names: tuple[str, ...]) -> Cached | None:
-    """A repository, if one of its snapshots is a model of ours, whole or on its way."""
+def _read_model(folder: Path, repository: str, names: tuple[str, ...]) -> CachedModel | None:
+    """A repository, if one of its snapshots is a ganzoo model, complete or partial."""
     if not (folder / "snapshots").is_dir():
         return None
     snapshots = sorted(path for path in (folder / "snapshots").iterdir() if path.is_dir())
-    plugins = [plugin for plugin in map(_plugin, snapshots) if plugin]
+    plugins = [plugin for plugin in map(_read_plugin, snapshots) if plugin]
     unfinished = sum(path.lstat().st_size for path in (folder / "blobs").glob("*.incomplete"))
-    entries = [path for snapshot in snapshots for path in _entries(snapshot)]
-    if not plugins or not (unfinished or any(path.name == MODEL for path in entries)):
+    files = [path for snapshot in snapshots for path in _walk(snapshot)]
+    weights = [path for path in files if path.name == MODEL]
+    if not plugins or not (unfinished or weights):
         return None
-    refs = _refs(folder / "refs")
-    return Cached(
+    problem = None
+    if not weights:
+        problem = f"{MODEL}: download is incomplete"
+    elif not any(path.exists() for path in weights):
+        problem = f"{MODEL}: its blob is missing"
+    refs: dict[str, list[str]] = {}
+    for path in _walk(folder / "refs"):
+        commit = path.read_text("utf-8", "replace").strip()
+        refs.setdefault(commit, []).append(path.relative_to(folder / "refs").as_posix())
+    targets = {path.resolve() for path in _walk(folder)}  # of links, each counted once
+    accessed = [path.stat().st_atime for path in files if path.exists()]
+    return CachedModel(
         repository=repository,
         names=names,
         folder=folder,
         plugin=plugins[-1],
-        bytes=sum(_bytes(folder).values()),
-        revisions={
-            path.name: tuple(ref for ref, commit in refs.items() if commit == path.name)
-            for path in snapshots
-        },
-        used=max(
-            (path.stat().st_atime for path in entries if path.exists()),
-            default=folder.stat().st_mtime,
-        ),
+        bytes=sum(path.stat().st_size for path in targets if path.is_file()),
+        revisions={path.name: tuple(refs.get(path.name, ())) for path in snapshots},
+        used=max(accessed, default=folder.stat().st_mtime),
         unfinished=unfinished,
-        problem=_problem(entries),
+        problem=problem,
     )
 
 
-def _problem(entries: Iterable[Path]) -> str | None:
-    """Why no snapshot can be loaded, or None."""
-    weights = [path for path in entries if path.name == MODEL]
-    if not weights:
-        return f"{MODEL}: not downloaded in full"
-    return None if any(path.exists() for path in weights) else f"{MODEL}: its bytes are missing"
-
-
-def _plugin(snapshot: Path) -> str | None:
-    """The plugin that config.json names, if it is one of ours."""
+def _read_plugin(snapshot: Path) -> str | None:
+    """The plugin that config.json names; None if it is not a ganzoo model."""
     try:
         with (snapshot / CONFIG).open("rb") as file:
             found: Any = msgspec.json.decode(file.read(CONFIG_LIMIT))
     except (FileNotFoundError, msgspec.DecodeError):
         return None
-    ours = isinstance(found, dict) and found.get("library_name", "ganzoo") == "ganzoo"
-    return str(found["plugin"]) if ours and "plugin" in found else None
+    if not isinstance(found, dict) or found.get("library_name", "ganzoo") != "ganzoo":
+        return None
+    return str(found["plugin"]) if "plugin" in found else None
 
 
-def _refs(folder: Path) -> dict[str, str]:
-    """Commits by branch or tag."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_text("utf-8", "replace").strip()
-        for path in _entries(folder)
-    }
-
-
-def _names() -> dict[str, tuple[str, ...]]:
-    """The manifest's names of each repository."""
-    found: dict[str, tuple[str, ...]] = {}
-    for name, entry in manifest.models().items():
-        found[entry.repository] = (*found.get(entry.repository, ()), name)
-    return found
-
-
-def _hashes(model: Cached) -> dict[tuple[str, str], str]:
-    """sha256 by commit and file, of the revisions that the manifest pins."""
-    entries = [manifest.entry(name) for name in model.names]
-    return {
-        (entry.revision, name): file.sha256
-        for entry in entries
-        if entry.revision
-        for name, file in entry.files.items()
-    }
-
-
-def _fault(path: Path, name: str, expected: str) -> list[str]:
-    try:
-        actual = digest(path, expected)
-    except WeightsError as error:
-        return [f"{name}: {error.problem}"]
-    kind = "sha256" if len(expected) == 64 else "git's hash"
-    return (
-        []
-        if actual == expected
-        else [f"{name}: {kind} is {actual[:16]}..., it must be {expected[:16]}..."]
-    )
-
-
-def _entries(folder: Path) -> Iterator[Path]:
-    """Files and links below a folder, in order."""
-    for place, folders, files in os.walk(folder):
+def _walk(folder: Path) -> Iterator[Path]:
+    """Files and links below a folder, sorted."""
+    for parent, folders, names in os.walk(folder):
         folders.sort()
-        yield from (Path(place) / name for name in sorted(files))
-
-
-def _bytes(folder: Path) -> dict[Path, int]:
-    """Sizes of the files that a repository leads to, each once."""
-    places = {path.resolve() for path in _entries(folder)}
-    return {path: path.stat().st_size for path in places if path.is_file()}
+        for name in sorted(names):
+            yield Path(parent) / name

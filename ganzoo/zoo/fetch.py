@@ -1,67 +1,59 @@
-"""Files of a commit, from the cache or the Hub, each right by size and hash. Light: no torch, no numpy, and the client only when
-something has to be fetched."""
+"""Files of a commit from the cache or the Hub, each with its size and hash checked.
+
+Imports the Hub client only to download.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
 
 from ganzoo.errors import WeightsError
-from ganzoo.zoo import place
-from ganzoo.zoo.proof import Expected, check
+from ganzoo.zoo import cache
+from ganzoo.zoo.integrity import PULL_AGAIN, Expected, check_file
 
 Progress = Callable[[str, int, int | None], None]
-"""Called with a file's name, how many more bytes of it have come, and how many it has in all, if that is known."""
-AGAIN = "pull it again"
+"""Called with a file name, newly received bytes, and total bytes if known."""
 
 
-def whole(folder: Path, wanted: Mapping[str, Expected]) -> bool:
-    """Whether a folder holds all files as they must be."""
-    try:
-        for file, expected in wanted.items():
-            check(folder / file, expected)
-    except WeightsError:
-        return False
-    return True
+def fetch_files(
+    repository: str, commit: str, expected: Mapping[str, Expected], progress: Progress | None
+) -> tuple[Path, bool]:
+    """The snapshot's folder with all expected files, and whether any was downloaded.
 
-
-def fetched(
-    repository: str, commit: str, wanted: Mapping[str, Expected], progress: Progress | None
-) -> tuple[Path, Literal["cache", "hub"]]:
-    """The snapshot's folder with all wanted files in it, right by size and hash. A broken cached file is fetched anew, once."""
-    folder, origin = place.snapshot(repository, commit), "cache"
-    for file, expected in wanted.items():
-        if (folder / file).exists():
+    A corrupt cached file is downloaded again; offline it raises WeightsError."""
+    folder, downloaded = cache.snapshot_folder(repository, commit), False
+    for name, one in expected.items():
+        if (folder / name).exists():
             try:
-                check(folder / file, expected, AGAIN)
+                check_file(folder / name, one, PULL_AGAIN)
                 continue
             except WeightsError:
-                if place.is_offline():
+                if cache.is_offline():
                     raise
-        _fetch(repository, commit, file, expected, progress)
-        origin = "hub"
-    return folder, origin  # type: ignore[return-value]
+        _download(repository, commit, name, one, progress)
+        downloaded = True
+    return folder, downloaded
 
 
-def _fetch(
-    repository: str, commit: str, file: str, expected: Expected, progress: Progress | None
+def _download(
+    repository: str, commit: str, name: str, expected: Expected, progress: Progress | None
 ) -> None:
-    """One file from the Hub. What comes altered is fetched once more, then refused and taken out of the cache."""
+    """Download a file. A corrupt one is downloaded once more, then discarded and refused."""
     from ganzoo.zoo import client
 
-    told = (lambda n, total: progress(file, n, total)) if progress else None
-    path = place.snapshot(repository, commit) / file
+    report = (lambda n, total: progress(name, n, total)) if progress else None
+    path = cache.snapshot_folder(repository, commit) / name
     for last in (False, True):
         force = last or path.exists()
         with suppress(OSError):
-            path.unlink()  # where something stands, the client leaves it, whatever it has fetched
-        path = client.download(repository, commit, file, force=force, progress=told)
+            path.unlink()  # the client would keep what is there, whatever it downloads
+        path = client.download_file(repository, commit, name, force=force, progress=report)
         try:
-            check(path, expected, AGAIN)
-            break
+            check_file(path, expected, PULL_AGAIN)
+            return
         except WeightsError:
             if last:
-                place.discard(path)
+                cache.discard_file(path)
                 raise

@@ -1,4 +1,7 @@
-"""What a safetensors file says of itself, checked against its size before anything else is read. Light: no torch."""
+"""Headers of safetensors files, checked against the file size before any tensor is read.
+
+Imports no torch.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -15,23 +18,23 @@ from ganzoo.errors import WeightsError
 from ganzoo.files import Record, decode_json, open_regular
 
 HEADER_LIMIT = 4_000_000
-"""Bytes: some 40,000 tensors."""
+"""Bytes; enough for 40,000 tensors."""
 Dtype = Literal["F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL"]
-BYTES: dict[Dtype, int] = dict(zip(get_args(Dtype), (8, 4, 2, 2, 8, 4, 2, 1, 1, 1), strict=True))
-_TORCH = (
-    "float64",
-    "float32",
-    "float16",
-    "bfloat16",
-    "int64",
-    "int32",
-    "int16",
-    "int8",
-    "uint8",
-    "bool",
+ITEM_SIZES: dict[Dtype, int] = dict(
+    zip(get_args(Dtype), (8, 4, 2, 2, 8, 4, 2, 1, 1, 1), strict=True)
 )
-TORCH: dict[Dtype, str] = dict(zip(get_args(Dtype), _TORCH, strict=True))
-"""torch's names of the dtypes."""
+TORCH_NAMES: dict[Dtype, str] = {
+    "F64": "float64",
+    "F32": "float32",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "I64": "int64",
+    "I32": "int32",
+    "I16": "int16",
+    "I8": "int8",
+    "U8": "uint8",
+    "BOOL": "bool",
+}
 _Size = Annotated[int, msgspec.Meta(ge=0, le=1 << 50)]
 _Name = Annotated[
     str, msgspec.Meta(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f-\x9f]*\Z")
@@ -41,8 +44,8 @@ _Metadata = dict[
 ]
 
 
-class _Place(Record, frozen=True):
-    """What a safetensors header says of one tensor; the offsets count from the header's end."""
+class TensorRecord(Record, frozen=True):
+    """One tensor in a header; the offsets count from the end of the header."""
 
     dtype: Dtype
     shape: Annotated[tuple[_Size, ...], msgspec.Meta(max_length=8)]
@@ -58,48 +61,45 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """The header of a safetensors file. WeightsError unless it is one, whole, whose tensors fill it without gap or overlap.
+    """The header of a safetensors file.
 
-    The sum of all tensors is therefore never more than the file."""
+    Raises WeightsError unless the tensors fill the file without gap or overlap, so that all
+    tensors together are never larger than the file."""
     try:
         with open_regular(path) as file:
             size = file.seek(0, 2)
-            entries, metadata, length = _parsed(path, file, size)
+            file.seek(0)
+            prefix = file.read(8)
+            length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
+            if not 2 <= length <= min(HEADER_LIMIT, size - 8):
+                raise WeightsError(path, "not a safetensors file, or cut short; pull it again")
+            raw = decode_json(file.read(length), dict[str, Any])
+        metadata = msgspec.convert(raw.pop("__metadata__", {}), _Metadata)
+        records = msgspec.convert(raw, dict[_Name, TensorRecord])
     except FileNotFoundError:
         raise WeightsError(path, "no such file") from None
     except OSError as error:
         raise WeightsError(path, f"cannot be read ({error.strerror})") from None
     except msgspec.DecodeError as error:
         raise WeightsError(path, f"not a readable safetensors file ({error})") from None
-    whole = 8 + length + _laid_out(path, entries)
-    if size != whole:
-        raise WeightsError(path, f"{size} bytes, its header says {whole}: cut short or altered")
-    return Header({name: (entry.dtype, entry.shape) for name, entry in entries.items()}, metadata)
+    expected = 8 + length + _check_layout(path, records)
+    if size != expected:
+        raise WeightsError(path, f"{size} bytes, its header says {expected}: cut short or altered")
+    return Header({name: (one.dtype, one.shape) for name, one in records.items()}, metadata)
 
 
-def _parsed(path: Path, file: BinaryIO, size: int) -> tuple[dict[str, _Place], dict[str, str], int]:
-    """Entries, metadata, and the header's length."""
-    file.seek(0)
-    first = file.read(8)
-    length = struct.unpack("<Q", first)[0] if len(first) == 8 else 0
-    if not 2 <= length <= min(HEADER_LIMIT, size - 8):
-        raise WeightsError(path, "not a safetensors file, or cut short; pull it again")
-    raw = decode_json(file.read(length), dict[str, Any])
-    metadata = msgspec.convert(raw.pop("__metadata__", {}), _Metadata)
-    return msgspec.convert(raw, dict[_Name, _Place]), metadata, length
-
-
-def _laid_out(path: Path, entries: Mapping[str, _Place]) -> int:
-    """Bytes of all tensors, which must lie one after the other and be as long as dtype and shape say."""
+def _check_layout(path: Path, records: Mapping[str, TensorRecord]) -> int:
+    """Total bytes of all tensors; WeightsError unless they are contiguous and as long as stated."""
     end = 0
-    for name, place in sorted(entries.items(), key=lambda entry: entry[1].data_offsets):
-        begin, stop = place.data_offsets
-        if begin != end:
-            raise WeightsError(path, f"tensor {name!r} begins at byte {begin}, not {end}: altered")
-        end = begin + BYTES[place.dtype] * math.prod(place.shape)
+    for name, record in sorted(records.items(), key=lambda item: item[1].data_offsets):
+        start, stop = record.data_offsets
+        if start != end:
+            raise WeightsError(path, f"tensor {name!r} begins at byte {start}, not {end}: altered")
+        end = start + ITEM_SIZES[record.dtype] * math.prod(record.shape)
         if stop != end:
             raise WeightsError(
                 path,
-                f"tensor {name!r} of {place.dtype} {list(place.shape)} ends at byte {stop}, not {end}: altered",
+                f"tensor {name!r} of {record.dtype} {list(record.shape)} ends at byte {stop}, "
+                f"not {end}: altered",
             )
     return end

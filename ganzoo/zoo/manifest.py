@@ -1,4 +1,7 @@
-"""The weights manifest: every published model with its hashes, origin and terms. Light: no torch, no numpy."""
+"""The weights manifest: all published models with hashes, training record and licence.
+
+Imports no torch or numpy.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +17,13 @@ from ganzoo.files import Record, decode_json
 from ganzoo.zoo import registry
 
 FORMAT = 1
-NAME = r"^[a-z0-9][a-z0-9_]*(-[a-z0-9_.]+)+$"
-"""`<plugin>-<tag>`, or `<preset>-<tag>`."""
-
-Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-
-
-FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
-"""Of a file in a model's folder: no path, nothing hidden."""
+MODEL_NAME = r"^[a-z0-9][a-z0-9_]*(-[a-z0-9_.]+)+$"
+"""`<plugin>-<tag>` or `<preset>-<tag>`."""
 REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$"
 
-
-def may_be_called(name: str, plugin: str) -> bool:
-    """Whether weights of a plugin may have this name: <plugin>-<tag>, or <preset>-<tag>, for presets are often known by names
-    of their own. Raises UnknownPlugin where no such plugin is installed."""
-    stem, dash, tag = name.partition("-")
-    return bool(dash and tag) and stem in (plugin, *registry.get(plugin).presets)
+Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+"""A file in a model's folder: no path, not hidden."""
 
 
 class File(Record, frozen=True, kw_only=True):
@@ -37,8 +31,8 @@ class File(Record, frozen=True, kw_only=True):
     bytes: Annotated[int, msgspec.Meta(ge=0)]
 
 
-class DataSet(Record, frozen=True, kw_only=True):
-    """What a model was trained on. `digest`: sha256 over the set's files, as `ganzoo train` records it."""
+class TrainingData(Record, frozen=True, kw_only=True):
+    """The data set of a training run. `digest`: sha256 over all files, as `ganzoo train` records it."""
 
     name: str
     count: int
@@ -48,7 +42,7 @@ class DataSet(Record, frozen=True, kw_only=True):
 
 
 class Training(Record, frozen=True, kw_only=True):
-    """How a model was made; `command` repeats it."""
+    """A training run; `command` repeats it."""
 
     command: str
     seed: int
@@ -63,7 +57,8 @@ class Training(Record, frozen=True, kw_only=True):
 
 
 class Metric(Record, frozen=True, kw_only=True):
-    """A measured figure. `protocol`: what was counted, on how many, by what; `command`: what repeats it."""
+    """A measured value. `protocol`: numbers of samples and examples, extractor, interval;
+    `command`: repeats the measurement."""
 
     name: str
     value: float | str
@@ -72,8 +67,10 @@ class Metric(Record, frozen=True, kw_only=True):
 
 
 class Parent(Record, frozen=True, kw_only=True):
-    """The model that a fine-tuning began from. `name`: as it was asked for, never a path; `repository`, `revision`: where it
-    lay on the Hub, if it came from there; `sha256`: of its model.safetensors."""
+    """The model that fine-tuning started from.
+
+    `name`: as the user gave it, never a path; `repository`, `revision`: its origin on the Hub, if
+    any; `sha256`: of its model.safetensors."""
 
     name: str
     repository: str | None = None
@@ -82,17 +79,18 @@ class Parent(Record, frozen=True, kw_only=True):
 
 
 class Golden(Record, frozen=True, kw_only=True):
-    """Rows that the file `golden.npz` holds as they must come out: seed, number, further inputs as text."""
+    """How the samples in `golden.npz` are generated: seed, number, and inputs as text."""
 
     seed: int
     n: int
     inputs: dict[str, str] = {}
 
 
-class Entry(Record, frozen=True, kw_only=True):
-    """One model. `revision`: the commit it is pinned to on the Hub; null until it is published. `data`, `training`: null where
-    the model was not trained by ganzoo. `files`: names in one folder, no paths. `examples`: sentences that the model draws well,
-    where it draws for sentences."""
+class ModelEntry(Record, frozen=True, kw_only=True):
+    """One model.
+
+    `revision`: pinned commit on the Hub, null until published; `data`, `training`: null if ganzoo
+    did not train the model; `examples`: prompts for which a text-to-image model works well."""
 
     plugin: str
     distribution: str
@@ -101,7 +99,7 @@ class Entry(Record, frozen=True, kw_only=True):
     revision: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40}$")] | None
     files: dict[FileName, File]
     config: dict[str, Any]
-    data: DataSet | None = None
+    data: TrainingData | None = None
     licence: str
     parameters: dict[str, int]
     training: Training | None = None
@@ -113,18 +111,24 @@ class Entry(Record, frozen=True, kw_only=True):
 
 
 class Manifest(Record, frozen=True, kw_only=True):
-    """`owner`: the Hub account of repositories that name none; `default`: what `ganzoo sample` takes without a name."""
+    """`owner`: Hub account of the official models; `default`: model that `ganzoo sample` uses."""
 
     format: Annotated[int, msgspec.Meta(ge=FORMAT, le=FORMAT)]
     owner: str
     default: str | None = None
-    models: dict[Annotated[str, msgspec.Meta(pattern=NAME)], Entry]
+    models: dict[Annotated[str, msgspec.Meta(pattern=MODEL_NAME)], ModelEntry]
 
 
-def home() -> Path:
-    """The folder of weights_manifest.json and weights/: the checkout if this is one, else the installed package.
+def may_be_called(name: str, plugin: str) -> bool:
+    """Whether `name` is `<plugin>-<tag>` or `<preset>-<tag>`. Raises UnknownPlugin."""
+    stem, dash, tag = name.partition("-")
+    return bool(dash and tag) and stem in (plugin, *registry.get(plugin).presets)
 
-    The checkout comes first because an editable install leaves a second, stale copy in site-packages."""
+
+def home_folder() -> Path:
+    """Folder of weights_manifest.json and weights/: the checkout, or else the installed package.
+
+    The checkout comes first because an editable install leaves a stale copy in site-packages."""
     package = Path(__file__).resolve().parent.parent
     checkout = package.parent
     if (checkout / "pyproject.toml").is_file() and (checkout / "weights_manifest.json").is_file():
@@ -132,71 +136,75 @@ def home() -> Path:
     return package
 
 
-def read(text: bytes, where: str, *, own: bool = False) -> Manifest:
-    """A manifest from JSON; ManifestError naming `where` and the key when it breaks the schema. `own`: it came with ganzoo, and
-    is not searched for keys that stand twice, for which another parser has to be imported."""
+def parse_manifest(text: bytes, where: str, *, trusted: bool = False) -> Manifest:
+    """A manifest from JSON; ManifestError names `where` and the key that breaks the schema.
+
+    `trusted`: skip the check for duplicate keys, which imports json."""
     try:
-        return msgspec.json.decode(text, type=Manifest) if own else decode_json(text, Manifest)
+        if trusted:
+            return msgspec.json.decode(text, type=Manifest)
+        return decode_json(text, Manifest)
     except msgspec.DecodeError as error:
         raise ManifestError(where, str(error)) from None
 
 
 @cache
-def official() -> Manifest:
-    """The project's own manifest."""
-    path = home() / "weights_manifest.json"
+def load_official() -> Manifest:
+    """The manifest of ganzoo itself."""
+    path = home_folder() / "weights_manifest.json"
     try:
-        return read(path.read_bytes(), str(path), own=True)
+        return parse_manifest(path.read_bytes(), str(path), trusted=True)
     except OSError as error:
         raise ManifestError(
             path, f"cannot be read ({error.strerror}); reinstall ganzoo-torch"
         ) from None
 
 
-def chosen(name: str | None) -> str:
-    """The model that is asked for, or the default one. UsageError where there is neither."""
-    found = name or official().default
-    if found is None:
+def choose_model(name: str | None) -> str:
+    """`name`, or else the default model. Raises UsageError if there is neither."""
+    chosen = name or load_official().default
+    if chosen is None:
         raise UsageError("the manifest has no default model; name one (ganzoo list)")
-    return found
+    return chosen
 
 
-def models(pattern: str = "*") -> dict[str, Entry]:
-    """Entries whose name matches a wildcard, sorted: the project's and those of third-party plugins."""
-    found = dict(official().models)
-    for name in registry.names():
-        for model, entry in _of_plugin(name).items():
-            found.setdefault(model, entry)
+def list_models(pattern: str = "*") -> dict[str, ModelEntry]:
+    """Models of ganzoo and of third-party plugins whose name matches a wildcard, sorted."""
+    found = dict(load_official().models)
+    for plugin in registry.list_names():
+        for name, entry in _third_party(plugin).items():
+            found.setdefault(name, entry)
     return {name: found[name] for name in sorted(found) if fnmatchcase(name, pattern)}
 
 
-def of_plugin(name: str) -> dict[str, Entry]:
-    """Entries of one plugin; no other plugin is loaded."""
-    found = {**official().models, **_of_plugin(name)}
-    return {model: found[model] for model in sorted(found) if found[model].plugin == name}
+def list_models_of(plugin: str) -> dict[str, ModelEntry]:
+    """Models of one plugin, sorted; other plugins are not loaded."""
+    found = {**load_official().models, **_third_party(plugin)}
+    return {name: found[name] for name in sorted(found) if found[name].plugin == plugin}
 
 
-def entry(name: str) -> Entry:
-    """The entry called `name`, or UnknownModel with near names."""
-    if name in official().models:
-        return official().models[name]
-    found = models()
+def get_entry(name: str) -> ModelEntry:
+    """The model called `name`, or UnknownModel with similar names."""
+    official = load_official().models
+    if name in official:
+        return official[name]
+    found = list_models()
     if name not in found:
         raise UnknownModel(name, found)
     return found[name]
 
 
-def bundled(name: str) -> Path:
-    """The folder where the files of a known model lie if they came with the package; it need not exist."""
-    if name in official().models:
-        return home() / "weights" / name
-    resource = registry.get(entry(name).plugin).manifest
+def bundle_folder(name: str) -> Path:
+    """Folder of a model's files if they are part of a package; it may not exist."""
+    if name in load_official().models:
+        return home_folder() / "weights" / name
+    resource = registry.get(get_entry(name).plugin).manifest
     if resource is None:
-        return home() / "weights" / name
+        return home_folder() / "weights" / name
     return Path(str(resource)).parent / "weights" / name
 
 
-def schema() -> dict[str, Any]:
+def build_schema() -> dict[str, Any]:
     """JSON schema of a manifest."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -204,13 +212,12 @@ def schema() -> dict[str, Any]:
     }
 
 
-def _of_plugin(name: str) -> dict[str, Entry]:
+def _third_party(plugin: str) -> dict[str, ModelEntry]:
+    """Models in a plugin's own manifest; none if the plugin is broken, which `list` reports."""
     try:
-        resource = registry.get(name).manifest
-    except GanzooError:  # a broken plugin is shown as such by `list`; its weights are not
+        resource = registry.get(plugin).manifest
+    except GanzooError:
         return {}
-    return (
-        read(resource.read_bytes(), f"manifest of plugin {name!r}").models
-        if resource is not None
-        else {}
-    )
+    if resource is None:
+        return {}
+    return parse_manifest(resource.read_bytes(), f"manifest of plugin {plugin!r}").models

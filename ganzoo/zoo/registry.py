@@ -19,7 +19,7 @@ DISTRIBUTION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 """A distribution name as PyPI allows it, at most 64 characters."""
 
 
-def names() -> list[str]:
+def list_names() -> list[str]:
     """Names of all plugins, sorted; none is loaded."""
     return sorted(_find())
 
@@ -46,12 +46,12 @@ def require(plugin: str, distribution: str) -> Plugin[Any]:
     return get(plugin)
 
 
-def distribution(name: str) -> tuple[str, str]:
+def get_distribution(name: str) -> tuple[str, str]:
     """Name and version of the distribution that provides the plugin `name`."""
     return extensions.identify(_points(name)[0])
 
 
-def distributions(name: str) -> str:
+def list_distributions(name: str) -> str:
     """Names of all distributions that provide the plugin `name`, joined by "and"."""
     return " and ".join(extensions.identify(point)[0] for point in _points(name))
 

@@ -8,7 +8,6 @@ import ctypes
 import hashlib
 import json
 import os
-import pty
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -90,23 +89,3 @@ class Hub:
     def listed(self) -> dict[str, Any]:
         found = json.loads(self.run("list", "--json").stdout)
         return {row["repository"]: row for row in found["repositories"]}
-
-    def asked(self, answer: bytes, *words: str) -> tuple[int, str]:
-        """Exit code and output of a command at a terminal whose reader types `answer`."""
-        screen, side = pty.openpty()
-        process = subprocess.Popen(
-            [*RUN, "cache", *words], env=self.environment, stdin=side, stdout=side, stderr=side
-        )
-        os.close(side)
-        os.write(screen, answer)
-        shown = b""
-        while True:
-            try:
-                part = os.read(screen, 65536)
-            except OSError:  # the other side is closed
-                break
-            if not part:
-                break
-            shown += part
-        os.close(screen)
-        return process.wait(), shown.decode()

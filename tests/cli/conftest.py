@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 
 from ganzoo.cli import app as cli
 from ganzoo.files import sha256, write_json
-from ganzoo.release import golden
+from ganzoo.release import verification
 from ganzoo.sampling.assembly import model_config
 from ganzoo.sampling.model import Model
 from ganzoo.zoo import weights
-from ganzoo.zoo.manifest import DataSet, Entry, File, Golden, Manifest, Training
+from ganzoo.zoo.manifest import File, Golden, Manifest, ModelEntry, Training, TrainingData
 from ganzoo.zoo.registry import get
 
 PLUGIN = """
@@ -56,24 +56,28 @@ def ganzoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
 
 def publish(
     folder: Path, plugin: str, name: str, change: Callable[[Any], Any] = lambda rows: rows
-) -> Entry:
+) -> ModelEntry:
     """weights/<name>/ of an untrained tiny model, and its entry. `change`: what is done to its golden rows."""
     record = get(plugin)
     place = folder / "weights" / name
     torch.manual_seed(0)
     gan = record.build(record.tiny)
     config = model_config(record, gan)
-    weights.save(place / weights.MODEL, weights.networks(gan, gan.ema), weights.metadata(config))
+    weights.save_tensors(
+        place / weights.MODEL, weights.collect_tensors(gan, gan.ema), weights.build_metadata(config)
+    )
     write_json(place / weights.CONFIG, config)
-    rows = golden.golden(Model.load(place.absolute(), device="cpu", precision="fp32"), 3, 4)
-    np.savez_compressed(place / golden.GOLDEN, sample=change(rows))
+    rows = verification.sample_golden(
+        Model.load(place.absolute(), device="cpu", precision="fp32"), 3, 4
+    )
+    np.savez_compressed(place / verification.GOLDEN, sample=change(rows))
     files = {
         p.name: File(sha256=sha256(p), bytes=p.stat().st_size) for p in sorted(place.iterdir())
     }
-    return Entry(
+    return ModelEntry(
         plugin=plugin, distribution=config.distribution, summary="Shapes", repository=f"somebody/{name}", revision=None,
         files=files, config=config.config, licence="mit", parameters={"generator": 1}, training=TRAINING,
-        data=DataSet(name="pictures", count=8, digest="0" * 64, licence="own"), golden=Golden(seed=3, n=4),
+        data=TrainingData(name="pictures", count=8, digest="0" * 64, licence="own"), golden=Golden(seed=3, n=4),
     )  # fmt: skip
 
 
@@ -97,7 +101,7 @@ class Site:
         self.module = (
             folder / f"ganzoo_shapes_{folder.parent.name}.py"
         )  # loaded plugins are kept by their module's name
-        self.models: dict[str, Entry] = {}
+        self.models: dict[str, ModelEntry] = {}
         info = folder / "ganzoo_shapes-1.0.dist-info"
         info.mkdir(parents=True)
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ganzoo-shapes\nVersion: 1.0\n")

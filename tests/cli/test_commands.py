@@ -203,7 +203,7 @@ def test_sample_takes_labels_by_name_number_and_set(
 def test_a_mistake_is_one_line(
     ganzoo: Call, words: list[str], code: int, text: str, tmp_path: Path
 ) -> None:
-    if words[0] == "sample" and not manifest.official().models:
+    if words[0] == "sample" and not manifest.load_official().models:
         pytest.fail("the manifest has no models")
     done = ganzoo(*words, code=code)
     assert text in done.stderr
@@ -261,8 +261,8 @@ def test_check(ganzoo: Call, tmp_path: Path) -> None:
 
 
 def test_verify_and_manifest(ganzoo: Call, tmp_path: Path) -> None:
-    assert manifest.official().models
+    assert manifest.load_official().models
     done = ganzoo("verify", "--all")
-    assert all(name in done.stdout for name in manifest.official().models)
+    assert all(name in done.stdout for name in manifest.load_official().models)
     ganzoo("manifest", "check")
     assert json.loads(ganzoo("manifest", "schema").stdout)["$defs"]["Entry"]

@@ -12,7 +12,6 @@ import pytest
 
 from ganzoo.cli import app as cli
 from ganzoo.zoo import manifest, registry
-from tests.cli.cached import Hub
 from tests.cli.conftest import Call, Site
 
 SCRIPT = """
@@ -63,12 +62,12 @@ def test_commands_are_offered(script: Path) -> None:
     assert offered(script, "ganzoo sam") == ["sample"]
     assert offered(script, "ganzoo sample") == ["sample"]
     assert offered(script, "ganzoo nothing") == []
-    assert offered(script, "ganzoo cache ") == ["list", "rm", "verify"]
+    assert offered(script, "ganzoo cache ") == ["list"]
     assert "--batch-size" in offered(script, "ganzoo train --")
 
 
 def test_names_are_offered_where_they_are_asked_for(script: Path) -> None:
-    plugins, weights = registry.names(), list(manifest.models())
+    plugins, weights = registry.list_names(), list(manifest.list_models())
     for command in ("train", "check"):
         assert offered(script, f"ganzoo {command} ") == plugins
     for command in ("pull", "sample", "verify"):
@@ -82,24 +81,13 @@ def test_names_are_offered_where_they_are_asked_for(script: Path) -> None:
 
 
 def test_values_of_options_are_offered(script: Path) -> None:
-    name = next(name for name in registry.names() if registry.get(name).presets)
+    name = next(name for name in registry.list_names() if registry.get(name).presets)
     assert offered(script, f"ganzoo train {name} --data x --preset ") == list(
         registry.get(name).presets
     )
     assert offered(script, "ganzoo train --preset ") == []
     assert offered(script, "ganzoo sample --device c") == ["cpu", "cuda"]
     assert offered(script, "ganzoo train --precision ") == ["auto", "bf16", "fp32"]
-
-
-def test_cached_models_are_offered(script: Path, tmp_path: Path) -> None:
-    hub = Hub(tmp_path)
-    hub.model("us/one")
-    hub.model("us/two")
-    assert offered(script, "ganzoo cache rm us/t", HF_HUB_CACHE=str(hub.folder)) == ["us/two"]
-    assert offered(script, "ganzoo cache verify ", HF_HUB_CACHE=str(hub.folder)) == [
-        "us/one",
-        "us/two",
-    ]
 
 
 def test_what_is_broken_offers_nothing_and_says_nothing(script: Path, site: Site) -> None:
@@ -115,7 +103,7 @@ def test_bash_itself_completes_a_line(script: Path) -> None:
         pytest.skip("no bash")
     code = """
         source <(_GANZOO_COMPLETE=source_bash ganzoo 2>/dev/null)
-        COMP_WORDS=(ganzoo cache ve) COMP_CWORD=2
+        COMP_WORDS=(ganzoo cache li) COMP_CWORD=2
         _ganzoo_completion ganzoo 2>/dev/null
         echo "${COMPREPLY[@]}"
     """
@@ -123,15 +111,15 @@ def test_bash_itself_completes_a_line(script: Path) -> None:
     done = subprocess.run(
         [bash, "--norc", "-c", code], env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout == "verify\n"
+    assert done.stdout == "list\n"
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_other_shells_are_answered_too(shell: str, script: Path) -> None:
-    asked = {"_TYPER_COMPLETE_ARGS": "ganzoo cache ver", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    asked = {"_TYPER_COMPLETE_ARGS": "ganzoo cache li", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
     environment = {**os.environ, **asked, "_GANZOO_COMPLETE": f"complete_{shell}"}
     assert (
-        "verify"
+        "list"
         in subprocess.run(
             [script], env=environment, capture_output=True, text=True, check=True
         ).stdout

@@ -102,7 +102,9 @@ def test_an_installation_that_is_well(ganzoo: Call) -> None:
     assert all(row["remedy"] for row in found if row["state"] != "ok")
     assert VERSION in of(found, "ganzoo")["detail"]
     assert re.search(r"\d+ threads on \d+ cores, .*; auto: (bf16|fp32)", of(found, "cpu")["detail"])
-    assert f"{len(manifest.models())} came with their packages" in of(found, "weights")["detail"]
+    assert (
+        f"{len(manifest.list_models())} came with their packages" in of(found, "weights")["detail"]
+    )
     shown = ganzoo("doctor")
     assert [line.split()[0] for line in shown.stdout.splitlines() if line[0] != " "] == [
         row["state"] for row in found
@@ -277,7 +279,7 @@ def test_the_cache_and_the_network(tmp_path: Path) -> None:
     rows = process(tmp_path, hide=("torch",), code=1, HF_HUB_CACHE=str(hub.folder))
     assert (of(rows, "cache")["state"], of(rows, "cache")["remedy"]) == (
         "warn",
-        "ganzoo cache list, ganzoo cache rm",
+        "ganzoo cache list, hf cache rm",
     )
     assert "HF_HUB_OFFLINE=1 forbids it" in of(rows, "network")["detail"]
     (tmp_path / "file").write_text("x")

@@ -112,7 +112,7 @@ def test_what_the_file_says_of_itself_and_what_not(ganzoo: Call) -> None:
     root, home = str(Path(__file__).resolve().parents[2]), os.path.expanduser("~")
     facts = {
         "plugin": "vanilla", "ganzoo": zoo.__version__,
-        "weights_sha256": manifest.entry("vanilla-mnist").files[weights.MODEL].sha256,
+        "weights_sha256": manifest.get_entry("vanilla-mnist").files[weights.MODEL].sha256,
     }  # fmt: skip
     done = ganzoo("export", "vanilla-mnist", "--format", "onnx", "-o", "x.onnx", "--json")
     told = json.loads(done.stdout)

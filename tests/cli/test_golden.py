@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ganzoo.errors import WeightsError
-from ganzoo.release import golden
+from ganzoo.release import verification
 from tests.cli.conftest import Call, Site
 
 
@@ -134,7 +134,7 @@ def test_golden_rows_of_any_kind_of_model(plugin: str, tmp_path: Path) -> None:
 
     publish(tmp_path, plugin, f"{plugin}-x")
     model = Model.load(tmp_path / "weights" / f"{plugin}-x", device="cpu", precision="fp32")
-    first, again, other = (golden.golden(model, seed, 3) for seed in (5, 5, 6))
+    first, again, other = (verification.sample_golden(model, seed, 3) for seed in (5, 5, 6))
     assert len(first) == 3
     assert first.dtype == ("float32" if plugin == "tiny_curve" else "uint8")
     assert (first == again).all()
@@ -145,13 +145,13 @@ def test_differences_of_numbers_are_in_grey_levels() -> None:
     made = np.zeros((2, 2), np.float32)
     stored = made.copy()
     stored[0, 0] = 2 / 255
-    assert golden.difference(made, stored) == (pytest.approx(0.25), pytest.approx(1))  # type: ignore[comparison-overlap]
+    assert verification.compare(made, stored) == (pytest.approx(0.25), pytest.approx(1))  # type: ignore[comparison-overlap]
     with pytest.raises(WeightsError):
-        golden.difference(made, stored.astype(np.float64))
+        verification.compare(made, stored.astype(np.float64))
 
 
 def test_what_is_not_a_number_is_within_no_bound() -> None:
     rows = np.zeros((2, 2), np.float32)
-    mean, worst = golden.difference(rows, np.full_like(rows, np.nan))
-    assert not mean <= golden.MEAN
-    assert not worst <= golden.WORST
+    mean, worst = verification.compare(rows, np.full_like(rows, np.nan))
+    assert not mean <= verification.MEAN
+    assert not worst <= verification.WORST

@@ -103,7 +103,7 @@ def difference(pair: tuple[Tensor, Tensor]) -> float:
 def judged(folder: Path, network: str = "discriminator") -> nn.Module:
     """The imported model's discriminator, from training.safetensors."""
     model = zoo.load(folder, device="cpu", precision="fp32")
-    weights.load(folder / weights.TRAINING, weights.networks(model.gan, [network]))
+    weights.load_tensors(folder / weights.TRAINING, weights.collect_tensors(model.gan, [network]))
     return model.gan.get_submodule(network).eval()
 
 

@@ -54,7 +54,7 @@ def test_a_setting_has_bounds_and_a_meaning() -> None:
 
 def test_a_files_text_cannot_command_the_terminal(ganzoo: Call, tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
-    weights.save(path, {"a": torch.zeros(2, 3)}, {"note": "\x1b[2Jgone\nfaked: line"})
+    weights.save_tensors(path, {"a": torch.zeros(2, 3)}, {"note": "\x1b[2Jgone\nfaked: line"})
     shown = ganzoo("info", path).stdout
     assert "\x1b" not in shown
     assert "\\x1b[2Jgone faked: line" in shown
@@ -64,7 +64,7 @@ def test_a_files_text_cannot_command_the_terminal(ganzoo: Call, tmp_path: Path) 
 
 def test_a_file_that_is_cut_or_missing(ganzoo: Call, tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
-    weights.save(path, {"a": torch.zeros(2, 3)}, {})
+    weights.save_tensors(path, {"a": torch.zeros(2, 3)}, {})
     path.write_bytes(path.read_bytes()[:-1])
     assert "cut short" in ganzoo("info", path, code=1).stderr
     assert "no such file" in ganzoo("info", "gone.safetensors", code=1).stderr

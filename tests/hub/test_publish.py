@@ -15,7 +15,7 @@ import msgspec
 import pytest
 import yaml
 
-from ganzoo.zoo.manifest import Entry
+from ganzoo.zoo.manifest import ModelEntry
 from tests.hub.commands import Done, Ganzoo
 from tests.hub.server import HubServer
 
@@ -58,10 +58,10 @@ def publish(ganzoo: Ganzoo, run: Path) -> Iterator[Any]:
     assert run.exists()
 
 
-def entry(done: Done) -> Entry:
+def entry(done: Done) -> ModelEntry:
     """The manifest entry that was printed."""
     url, commit, *text = done.out.splitlines()
-    ((name, found),) = msgspec.json.decode("\n".join(text), type=dict[str, Entry]).items()
+    ((name, found),) = msgspec.json.decode("\n".join(text), type=dict[str, ModelEntry]).items()
     assert url.endswith("/me/gan")
     assert found.revision == commit
     assert name == f"{found.plugin}-gan"
@@ -107,7 +107,7 @@ def test_again_is_no_commit(hub: HubServer, publish: Any) -> None:
     hub.requests.clear()
     again = publish()
     assert again.out == first.out
-    assert again.err == "me/gan: all is there already; no new commit\n"
+    assert again.err == "me/gan: is up to date; no new commit\n"
     assert len(hub.commits("me/gan")) == 2
     assert not hub.served("PUT|/commit/|preupload")
 
@@ -211,7 +211,7 @@ def test_a_dry_run_sends_nothing(hub: HubServer, publish: Any, run: Path) -> Non
     done = publish("--dry-run", token=None)
     assert hub.requests == []
     assert "training.safetensors, " in done.err
-    assert "nothing was sent; me/gan would hold these 6 files" in done.err
+    assert "dry run: nothing was uploaded; me/gan would hold these 6 files" in done.err
     publish()
     assert done.out.rstrip() == hub.files("me/gan")["README.md"].decode().rstrip()
 
@@ -223,11 +223,11 @@ REFUSED: dict[str, tuple[tuple[str, ...], dict[str, Any], int, str]] = {
     "wrong token": ((), {"token": "hf_wrongwrongwrong"}, 1, "the Hub refuses (401)"),
     "reader": ((), {"token": "hf_read"}, 1, "the Hub refuses (403)"),
     "other": ((), {"token": "hf_other"}, 1, "the Hub refuses (403)"),
-    "off-line": ((), {"HF_HUB_OFFLINE": "1"}, 1, "HF_HUB_OFFLINE forbids to publish"),
+    "off-line": ((), {"HF_HUB_OFFLINE": "1"}, 1, "HF_HUB_OFFLINE forbids uploads"),
     "dead": ((), {"HF_ENDPOINT": "http://127.0.0.1:9"}, 1, "http://127.0.0.1:9"),
-    "tag": (("--tag", "a b"), {}, 2, "is no name of a tag"),
+    "tag": (("--tag", "a b"), {}, 2, "is not a valid tag"),
     "revision": (("--repo-id", "me/gan@v1"), {}, 2, "publish goes to the main branch"),
-    "name": (("--repo-id", "gan"), {}, 2, "is no repository"),
+    "name": (("--repo-id", "gan"), {}, 2, "is not a repository"),
     "metrics": (("--metrics", "none.json"), {}, 1, "none.json"),
     "folder": ((), {"model": "./none"}, 2, "no folder ./none"),
     "official": (("--official",), {}, 2, "does not go with"),
@@ -257,7 +257,7 @@ def test_a_file_that_says_too_much(hub: HubServer, publish: Any, run: Path) -> N
     (run / "model.safetensors").write_bytes(
         len(text).to_bytes(8, "little") + text + content[8 + size :]
     )
-    assert "its header says path" in publish(code=1).err
+    assert "its metadata has path" in publish(code=1).err
     assert hub.requests == []
 
 
@@ -368,7 +368,7 @@ def test_a_pulled_model_without_a_record(
     ganzoo("publish", "./bare", "--repo-id", "me/bare", *STORY, token="hf_good")
     for repository in ("me/copy", "me/bare"):
         held = hub.files(repository)
-        assert "there is no record of a training by ganzoo" in held["README.md"].decode()
+        assert "not trained by ganzoo, or its record" in held["README.md"].decode()
         assert held["model.safetensors"] == hub.files("me/gan")["model.safetensors"]
     assert "training.safetensors" in hub.files("me/copy")
     assert (
@@ -396,12 +396,12 @@ def test_from_python(hub: HubServer, ganzoo: Ganzoo, publish: Any) -> None:
     publish()
     piece = """
 import ganzoo
-from ganzoo.release.prepare import Story
+from ganzoo.release import Description
 from ganzoo.errors import GanzooError
 model = ganzoo.load(NAME, device="cpu")
-done = model.push_to_hub("me/two", private=True, tag="v1", training=False, story=Story(summary="s", licence="mit"))
+done = model.push_to_hub("me/two", private=True, tag="v1", training=False, description=Description(summary="s", licence="mit"))
 try:
-    model.push_to_hub("other/two", story=Story(summary="s", licence="mit"))
+    model.push_to_hub("other/two", description=Description(summary="s", licence="mit"))
 except GanzooError as error:
     out = [done.commit, done.url, list(done.uploaded), str(error)]
 """
@@ -422,8 +422,8 @@ import sys
 from pathlib import Path
 from ganzoo.release import bundle
 from ganzoo.zoo import manifest
-from ganzoo.release.prepare import Story
-manifest.home = lambda: Path("home").absolute()
+from ganzoo.release import Description
+manifest.home_folder = lambda: Path("home").absolute()
 from ganzoo.cli import app
 def call(*words):
     sys.argv = ["ganzoo", *words]
@@ -442,7 +442,8 @@ def test_all_official_models(hub: HubServer, ganzoo: Ganzoo, run: Path, tmp_path
         '{"format": 1, "owner": "me", "default": null, "models": {}}'
     )
     add = "".join(
-        f"bundle.add(Path('run'), 'vanilla-{n}', Story('A test', 'mit'))\n" for n in ("one", "two")
+        f"bundle.add_model(Path('run'), 'vanilla-{n}', Description('A test', 'mit'))\n"
+        for n in ("one", "two")
     )
     ganzoo.python(
         f"{OFFICIAL}{add}call('publish', '--official')\nout = 0", token="hf_good", home="cache"
@@ -463,12 +464,12 @@ def test_all_official_models(hub: HubServer, ganzoo: Ganzoo, run: Path, tmp_path
     sheet = home / "weights" / "vanilla-two" / "samples.png"
     kept = sheet.read_bytes()
     sheet.write_bytes(b"of another release")
-    told = "try:\n    out = bundle.publish_all(print)\nexcept Exception as error:\n    out = str(error)\n"
+    told = "try:\n    out = bundle.publish_official(print)\nexcept Exception as error:\n    out = str(error)\n"
     assert "samples.png" in ganzoo.python(OFFICIAL + told, token="hf_good", home="cache")
     assert len(hub.commits("me/vanilla-two")) == 2
     sheet.write_bytes(kept)
     shutil.rmtree(home / "weights" / "vanilla-one")
-    look = "from ganzoo.zoo import source\nfound = source.pull('vanilla-one')\nout = [found.origin, found.commit, found.files]\n"
+    look = "from ganzoo.zoo.pull import pull\nfound = pull('vanilla-one')\nout = [found.origin, found.commit, found.files]\n"
     for origin in ("hub", "cache"):
         found = ganzoo.python(OFFICIAL + look, home="cache")
         assert found == [origin, known["vanilla-one"]["revision"], 4]

@@ -100,7 +100,7 @@ def test_a_pinned_model_in_the_cache_costs_nothing(hub: HubServer, ganzoo: Ganzo
 
 def test_news_are_fetched_by_pull_alone(hub: HubServer, ganzoo: Ganzoo) -> None:
     first = hub.add_repo("me/gan", MODEL)
-    where = "from ganzoo.zoo import source\nout = [source.pull('me/gan').commit, source.pull('me/gan').origin]"
+    where = "from ganzoo.zoo.pull import pull\nout = [pull('me/gan').commit, pull('me/gan').origin]"
     assert ganzoo.python(where) == [first, "cache"]
     second = hub.commit("me/gan", files(seed=1))
     hub.requests.clear()
@@ -122,7 +122,7 @@ def third_party(folder: Path, revision: str | None, content: dict[str, bytes]) -
     """A distribution whose manifest names shapes-x, without its files; gives the folder to put on the search path."""
     from ganzoo.zoo import manifest, registry
 
-    some = json.loads((manifest.home() / "weights_manifest.json").read_text())["models"][
+    some = json.loads((manifest.home_folder() / "weights_manifest.json").read_text())["models"][
         "vanilla-sine"
     ]
     known = {
@@ -235,10 +235,10 @@ LASTING: list[tuple[str, str, dict[str, Any], str]] = [
     ("GET .*config.json", "flip", {"at": 100}, "git's hash is"),
     (STORED, "cut", {"at": 1000}, "from http://"),
     (STORED, "reset", {"at": 1000}, "from http://"),
-    (STORED, "truncate", {"at": 1000}, "another length"),
+    (STORED, "truncate", {"at": 1000}, "differ in length"),
     (STORED, "status", {"status": 404}, "404"),
     (STORED, "status", {"status": 500}, "the Hub answers 500 (fault 500); try again later"),
-    ("HEAD .*model", "headers", {"headers": {"X-Linked-Size": "77"}}, "another length"),
+    ("HEAD .*model", "headers", {"headers": {"X-Linked-Size": "77"}}, "differ in length"),
     ("HEAD .*model", "headers", {"headers": {"X-Repo-Commit": None}}, "is it one?"),
     (
         "HEAD .*model",
@@ -248,7 +248,7 @@ LASTING: list[tuple[str, str, dict[str, Any], str]] = [
     ),
     ("HEAD .*model", "status", {"status": 503}, "the Hub answers 503"),
     ("HEAD .*model", "dead", {}, "Connection refused"),
-    ("GET /api", "status", {"status": 429}, "asked too often"),
+    ("GET /api", "status", {"status": 429}, "too many requests"),
     ("GET /api", "status", {"status": 403}, "the Hub refuses (403)"),
     ("GET /api", "truncate", {"at": 10}, "from http://"),
     ("GET /api", "headers", {"headers": {"Content-Length": "0"}}, "from http://"),
@@ -317,7 +317,7 @@ def test_a_hub_that_cannot_be_reached(hub: HubServer, ganzoo: Ganzoo) -> None:
     assert (
         done.err.splitlines()[0] == f"me/gan: from the cache, commit {commit[:12]}, 2 files checked"
     )
-    assert done.err.splitlines()[1].endswith("; this is what was pulled before")
+    assert done.err.splitlines()[1].endswith("; using the cached commit")
     hub.fault("GET /api", "status", status=503, times=ALWAYS)
     assert "answers 503" in ganzoo("pull", "me/gan").err.splitlines()[1]
 
@@ -326,14 +326,14 @@ def test_off_line(hub: HubServer, ganzoo: Ganzoo) -> None:
     commit = hub.add_repo("me/gan", MODEL)
     for name in ("me/gan", f"me/gan@{commit}"):
         assert ganzoo("pull", name, HF_HUB_OFFLINE="1", code=1).err.endswith(
-            "HF_HUB_OFFLINE forbids to fetch it\n"
+            "HF_HUB_OFFLINE forbids downloads\n"
         )
     assert hub.requests == []
     ganzoo("pull", "me/gan")
     hub.requests.clear()
     done = ganzoo("pull", "me/gan", HF_HUB_OFFLINE="1")
     assert right(done.folder)
-    assert done.err.endswith("HF_HUB_OFFLINE is set, so it may not be the newest\n")
+    assert done.err.endswith("HF_HUB_OFFLINE is set; the Hub may have a newer commit\n")
     assert ganzoo("pull", f"me/gan@{commit}", HF_HUB_OFFLINE="1").err.count("\n") == 1
     assert hub.requests == []
 
@@ -341,11 +341,11 @@ def test_off_line(hub: HubServer, ganzoo: Ganzoo) -> None:
 @pytest.mark.parametrize(
     ("repository", "token", "text"),
     [
-        ("me/private", None, "or a private one (hf auth login)"),
-        ("me/private", "hf_other", "or a private one"),
-        ("me/private", "hf_wrongwrongwrong", "is the token right"),
-        ("me/gated", None, "gives access on request"),
-        ("me/gated", "hf_other", "gives access on request"),
+        ("me/private", None, "or it is private (hf auth login)"),
+        ("me/private", "hf_other", "or it is private"),
+        ("me/private", "hf_wrongwrongwrong", "check the token"),
+        ("me/gated", None, "request access at"),
+        ("me/gated", "hf_other", "request access at"),
         ("me/none", None, "no such repository"),
         ("me/none", "hf_good", "no such repository"),
         ("me/private@v9", "hf_good", "no such branch, tag or commit"),
@@ -363,9 +363,7 @@ def test_refused(
 
 def test_a_folder_without_its_dot(hub: HubServer, ganzoo: Ganzoo) -> None:
     (ganzoo.folder / "runs" / "mine").mkdir(parents=True)
-    assert (
-        "for the folder that is here write ./runs/mine" in ganzoo("pull", "runs/mine", code=1).err
-    )
+    assert "for the local folder, use ./runs/mine" in ganzoo("pull", "runs/mine", code=1).err
     assert "for the folder" not in ganzoo("pull", "runs/other", code=1).err
 
 
@@ -459,7 +457,7 @@ def test_a_cache_that_is_only_read(hub: HubServer, ganzoo: Ganzoo) -> None:
             assert right(done.folder)
             assert done.err.count("\n") == 1
         hub.commit("me/gan", files(seed=1))
-        assert "is the cache yours" in ganzoo("pull", "me/gan", code=1).err
+        assert "set HF_HOME to a folder of yours" in ganzoo("pull", "me/gan", code=1).err
     finally:
         subprocess.run(["umount", cache], check=True)
 
@@ -470,7 +468,7 @@ NOT_OURS: dict[str, tuple[dict[str, bytes], str]] = {
     "no-weights": ({"config.json": MODEL["config.json"]}, "no model.safetensors"),
     "pickle": (
         {"config.json": b"{}", "pytorch_model.bin": b"x"},
-        "pytorch_model.bin, a pickle, which is never opened",
+        "pytorch_model.bin, a pickle, which ganzoo never loads",
     ),
     "name": ({"config.json": b"{}", "a\x1b[2J\nb.bin": b"x"}, "a pickle"),
     "garbage": ({**MODEL, "config.json": b"\xff\x00{"}, "config.json"),
@@ -478,7 +476,7 @@ NOT_OURS: dict[str, tuple[dict[str, bytes], str]] = {
     "deep": ({**MODEL, "config.json": b'{"config": ' * 5000}, "config.json"),
     "huge": (
         {**MODEL, "config.json": b" " * 1_000_001 + MODEL["config.json"]},
-        "which no configuration needs",
+        "too large for a config",
     ),
     "halves": (
         {**MODEL, "config.json": config({"model.safetensors": OTHER})},

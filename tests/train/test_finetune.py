@@ -297,8 +297,8 @@ def test_a_training_file_of_another_configuration(home: Path, tmp_path: Path) ->
     other = shutil.copytree(home / "parent", tmp_path / "other")
     tensors = load_file(other / weights.TRAINING)
     tensors["discriminator.layers.0.weight"] = torch.zeros(4, 1, 5, 5)
-    weights.save(other / weights.TRAINING, tensors, {})
-    with pytest.raises(WeightsError, match="does not fit its configuration"):
+    weights.save_tensors(other / weights.TRAINING, tensors, {})
+    with pytest.raises(WeightsError, match="does not fit its config"):
         finetune(other, str(home / "faces"), out=tmp_path / "run", steps=1, **OPTIONS)
 
 
