@@ -47,7 +47,7 @@ class ColorizerConfig(Config, frozen=True, kw_only=True):
     flip: Flip = True
     network: Annotated[
         Literal["unet", "valid"],
-        Meta(description="unet predicts a and b from L; valid: RGB by preset s23's layers."),
+        Meta(description="unet predicts a and b from L; valid predicts RGB (preset s23)."),
     ] = "unet"
     depth: Annotated[int, Meta(ge=1, le=8, description="Halvings of the U-Net.")] = 5
     width: FeatureMaps = 64
@@ -55,7 +55,7 @@ class ColorizerConfig(Config, frozen=True, kw_only=True):
         FeatureMaps, Meta(description="Channels of the discriminator's largest maps.")
     ] = 64
     dropout: Annotated[
-        Fraction, Meta(description="Dropout rate of the U-Net's first three layers up.")
+        Fraction, Meta(description="Dropout rate of the decoder's first three layers.")
     ] = 0.5
     strides: Annotated[
         int,
@@ -65,7 +65,7 @@ class ColorizerConfig(Config, frozen=True, kw_only=True):
     ] = 3
     discriminator: Annotated[
         Literal["adversary", "bystander", "none"],
-        Meta(description="A bystander learns, but the generator ignores its loss."),
+        Meta(description="adversary trains the generator; bystander only learns itself."),
     ] = "adversary"
     adversarial: Annotated[
         Literal["bce", "least-squares", "hinge"], Meta(description="Adversarial loss.")
@@ -84,7 +84,7 @@ class ColorizerConfig(Config, frozen=True, kw_only=True):
         Meta(ge=0, le=100, description="Least mean chroma of a training image, in units of Lab."),
     ] = 2.0
     overview: Annotated[
-        bool, Meta(description="Colour a large image by a copy reduced to size, not by tiles.")
+        bool, Meta(description="Predict colours of large images from a copy reduced to size.")
     ] = False
     lr: Annotated[Rate, Meta(description="Learning rate of both players.")] = 2e-4
     beta1: Beta1 = 0.5

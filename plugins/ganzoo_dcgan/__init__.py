@@ -115,7 +115,7 @@ class DCGANConfig(Config, frozen=True, kw_only=True):
         Meta(
             ge=1,
             le=1000,
-            description="Steps between R1 penalties, each of which is multiplied by it.",
+            description="Interval of the R1 penalty in steps; it is scaled up to match.",
         ),
     ] = 1
     slope: Slope = 0.2

@@ -50,7 +50,10 @@ class InfoGANConfig(Config, frozen=True, kw_only=True):
         Meta(max_length=32, description="Number of values of each categorical code (k1, k2, ...)."),
     ] = (10,)
     continuous: Annotated[
-        int, Meta(ge=0, le=64, description="Number of codes uniform in [-1, 1] (c1, c2, ...).")
+        int,
+        Meta(
+            ge=0, le=64, description="Number of continuous codes, uniform in [-1, 1] (c1, c2, ...)."
+        ),
     ] = 2
     information: Annotated[
         Weight, Meta(description="Weight lambda of the bound for categorical codes.")

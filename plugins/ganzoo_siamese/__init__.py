@@ -68,7 +68,7 @@ class SiameseConfig(Config, frozen=True, kw_only=True):
     flip: Flip = True
     norm: Annotated[
         Literal["channel", "instance"],
-        Meta(description="Generator's norm: over the channels of a place, or over each map."),
+        Meta(description="Generator's norm, over the channels of a place or over each map."),
     ] = "channel"
     blocks: Annotated[int, Meta(ge=0, le=16, description="Residual blocks of the generator.")] = 6
     width: FeatureMaps = 64

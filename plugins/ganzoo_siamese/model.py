@@ -28,8 +28,8 @@ KIND: Adversarial = "least-squares"
 class Siamese(GAN[SiameseConfig]):
     """The siamese network's vectors of two translations differ as those of their originals.
 
-    The style is judged by the siamese network, which maps images of the style to the origin, or by
-    a discriminator, as in the paper. `pool`: past translations for the discriminator; `seen`: how
+    The style is told by the siamese network, which maps images of the style to the origin, or by a
+    discriminator, as in the paper. `pool`: past translations for the discriminator; `seen`: how
     many there were.
     """
 

@@ -99,7 +99,8 @@ class StackGANConfig(Config, frozen=True, kw_only=True):
         Meta(ge=0, le=1000, description="Weight of the condition's KL divergence from N(0, I)."),
     ] = 2.0
     generator_width: Annotated[
-        FeatureMaps, Meta(description="Channels of a stage's largest maps.")
+        FeatureMaps,
+        Meta(description="Base width; the first stage starts with 8 times as many channels."),
     ] = 192
     blocks: Annotated[
         int, Meta(ge=0, le=16, description="Residual blocks of the second stage.")
@@ -131,7 +132,7 @@ class StackGANConfig(Config, frozen=True, kw_only=True):
         Meta(
             ge=1,
             le=1000,
-            description="Steps between R1 penalties, each of which is multiplied by it.",
+            description="Interval of the R1 penalty in steps; it is scaled up to match.",
         ),
     ] = 1
     slope: Slope = 0.2

@@ -41,16 +41,16 @@ class VanillaConfig(Config, frozen=True, kw_only=True):
     """Two multilayer perceptrons. `adapt` takes `kind` and shape from the data."""
 
     kind: Annotated[
-        Literal["images", "points", "curves"], Meta(description="What an example is.")
+        Literal["images", "points", "curves"], Meta(description="Kind of examples.")
     ] = "images"
     channels: Channels = 1
     size: Annotated[Pixels, Meta(description="Side of an image in pixels.")] = 28
     dims: Annotated[Width, Meta(description="Coordinates of a point, or values of a curve.")] = 2
     low: Annotated[
-        float, Meta(ge=-1e6, le=1e6, description="Lower end of the values of a curve.")
+        float, Meta(ge=-1e6, le=1e6, description="Lower end of the domain of a curve.")
     ] = -1.0
     high: Annotated[
-        float, Meta(ge=-1e6, le=1e6, description="Upper end of the values of a curve.")
+        float, Meta(ge=-1e6, le=1e6, description="Upper end of the domain of a curve.")
     ] = 1.0
     latent: Annotated[Width, Meta(description="Size of the latent vector.")] = 100
     latent_law: LatentLaw = "normal"
