@@ -1,4 +1,4 @@
-"""Whole runs: what their folders hold, that the recorded command repeats them, every kind of data end to end."""
+"""Whole runs: what their folders hold, that their command repeats them, every kind of data."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_run_folder(tmp_path: Path) -> None:
 
 
 def test_the_recorded_command_repeats_the_run(tmp_path: Path) -> None:
-    options = {
+    options: dict[str, Any] = {
         "preset": "sine",
         "steps": 5,
         "batch_size": 8,
@@ -79,7 +79,8 @@ def test_the_recorded_command_repeats_the_run(tmp_path: Path) -> None:
         "settings": {"generator": "4,5"},
         "device": "cpu",
     }
-    first = train("vanilla", "sine", out=tmp_path / "runs" / "first", **options)  # type: ignore[arg-type]
+    folder = tmp_path / "runs" / "first"
+    first = train("vanilla", "sine", out=folder, **options)
     command = json.loads((first / "run.json").read_text())["command"]
     first.rename(tmp_path / "kept")
     words = shlex.split(command)

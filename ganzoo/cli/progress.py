@@ -169,7 +169,18 @@ def show_transfers() -> Iterator[Callable[[str, int, int | None], None]]:
         if not sys.stderr.isatty():
             return
         if bar is None:
-            bar = _start_transfer_bar()
+            from rich import progress
+            from rich.console import Console
+
+            bar = progress.Progress(
+                progress.TextColumn("{task.description}"),
+                progress.BarColumn(),
+                progress.DownloadColumn(),
+                progress.TransferSpeedColumn(),
+                progress.TimeRemainingColumn(),
+                console=Console(stderr=True),
+            )
+            bar.start()
         if file not in tasks:
             tasks[file] = bar.add_task(file, total=total)
         bar.update(tasks[file], advance=more, total=total)
@@ -179,23 +190,6 @@ def show_transfers() -> Iterator[Callable[[str, int, int | None], None]]:
     finally:
         if bar is not None:
             bar.stop()
-
-
-def _start_transfer_bar() -> Progress:
-    """Imports rich, which only a transfer needs."""
-    from rich import progress
-    from rich.console import Console
-
-    bar = progress.Progress(
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(),
-        progress.DownloadColumn(),
-        progress.TransferSpeedColumn(),
-        progress.TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
-    bar.start()
-    return bar
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""Training: options to a run (`run`), the loop (`loop`), accelerate (`engine`), and what a run folder keeps."""
+"""Training: from options to a run folder."""

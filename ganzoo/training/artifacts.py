@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +45,7 @@ class Artifacts:
         self.engine, self.folder = engine, folder
         self.output, self.data = plugin.output(gan.config), plugin.data(gan.config)
         self.fixed = self._fix_inputs(self.output.default_count)
-
-    @cached_property
-    def _metadata(self) -> dict[str, str]:
-        return weights.build_metadata(model_config(self.plugin, self.gan))
+        self.metadata = weights.build_metadata(model_config(plugin, gan))
 
     def sample(self, average: Average, step: int, phase: Phase) -> Tensor | None:
         """Write samples/step-0000500.png; in a phase with a view of its name, that view.
@@ -98,7 +94,7 @@ class Artifacts:
 
     def _save(self, name: str, tensors: dict[str, Tensor]) -> None:
         if tensors:
-            weights.save_tensors(self.folder / name, tensors, self._metadata)
+            weights.save_tensors(self.folder / name, tensors, self.metadata)
 
     def _reestimate(self, networks: nn.Module, seed: int) -> None:
         """Not for unpaired translators: a norm would see images of the wrong domain."""
@@ -135,7 +131,7 @@ class Artifacts:
             images.save_png(plots.plot_losses(rows, self.folder.name), self.folder / "losses.png")
 
     def _fix_inputs(self, count: int) -> dict[str, Tensor]:
-        """Drawn from the seed; images and captions from the first examples; labels in equal runs."""
+        """Drawn from the seed; images and captions from the data; labels in equal runs."""
         rows = Rows(self.engine.seed, count)
         found: dict[str, Tensor] = {}
         for name, spec in self.plugin.inputs(self.gan.config).items():

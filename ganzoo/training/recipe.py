@@ -122,7 +122,12 @@ class Recipe(Fixed, frozen=True, kw_only=True):
         if self.model is None:
             begin = ["train", str(self.plugin)]
         else:
-            begin = ["finetune", _write_model(self.model)]
+            from ganzoo.zoo.reference import expand_path, is_path
+
+            model = self.model
+            if is_path(model):  # only the folder's own name
+                model = f"./{expand_path(model).resolve().name}"
+            begin = ["finetune", model]
         words = ["ganzoo", *begin, "--data", data]
         flags = []
         for each in list_options(Recipe):
@@ -140,7 +145,7 @@ class Recipe(Fixed, frozen=True, kw_only=True):
 
 
 class Call(Record, frozen=True, kw_only=True):
-    """Options of a single call, kept in no file. The command shows them, TOML files cannot set them."""
+    """Options of a single call: no record keeps them, and no TOML file sets them."""
 
     out: Annotated[str | None, option("The run folder. Default: runs/<name>-<data>.")] = None
     config: Annotated[
@@ -171,10 +176,3 @@ def list_options(kind: type[Record]) -> Iterator[Option]:
 
 def _write_value(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-
-
-def _write_model(model: str) -> str:
-    """A model's name; of a folder only its own name, relative to where the command is given."""
-    from ganzoo.zoo.reference import expand_path, is_path
-
-    return f"./{expand_path(model).resolve().name}" if is_path(model) else model

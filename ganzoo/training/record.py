@@ -16,7 +16,7 @@ import msgspec
 
 from ganzoo import files
 from ganzoo.errors import OutputExists, RunError, UsageError
-from ganzoo.files import Record, write_json
+from ganzoo.files import Record
 from ganzoo.text import is_utf8
 from ganzoo.training.recipe import Count, Fixed, Positive
 from ganzoo.zoo.manifest import Parent, TrainingData
@@ -116,8 +116,3 @@ def read_run(folder: Path) -> tuple[Run, Local]:
         raise RunError(f"{folder} is not a run folder ({missing} is missing)") from None
     except (OSError, msgspec.DecodeError) as error:
         raise RunError(f"{folder}: its record cannot be read ({error})") from None
-
-
-def write_run(folder: Path, run: Run) -> None:
-    """Write run.json."""
-    write_json(folder / RUN, run)

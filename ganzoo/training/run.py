@@ -101,7 +101,7 @@ def finetune(
     stop_on_collapse: bool = False,
     reporter: Reporter | None = None,
 ) -> Path:
-    """Train a model further on other data and return the run folder, by default runs/<model>-<data>.
+    """Train a model further on other data; return the run folder, by default runs/<model>-<data>.
 
     `model`: as `load` takes it. Its config is kept; `settings` may change what changes no shape.
     `freeze`: number of first layers of each discriminator that keep their weights (Mo et al. 2020).

@@ -67,7 +67,8 @@ class Session:
 
         `force`: replace an existing run.
         """
-        self._build(self._choose_config())
+        self.config = self._choose_config()
+        self._build()
         self._check()
         if self.parent:
             self.parent.load(self.gan)
@@ -84,7 +85,13 @@ class Session:
             record.empty_folder(self.folder)
             files.write_json(self.folder / weights.CONFIG, model_config(self.plugin, self.gan))
             files.write_json(self.folder / record.RUN, self.run)
-            files.write_json(self.folder / record.LOCAL, self._locate())
+            data, root = str(self.recipe.data), self.recipe.data_root
+            if not self.data.source:  # only named sets have a source
+                data = str(Path(data).expanduser().absolute())
+            if root:
+                root = str(Path(root).expanduser().absolute())
+            local = Local(data=data, data_root=root)
+            files.write_json(self.folder / record.LOCAL, local)
         self._train(resume=False)
 
     def resume(self) -> None:
@@ -92,7 +99,8 @@ class Session:
         folder = self.folder
         run, _ = record.read_run(folder)
         stored = weights.read_config(folder).config
-        self._build(convert(stored, self.plugin.config, str(folder / weights.CONFIG)))
+        self.config = convert(stored, self.plugin.config, str(folder / weights.CONFIG))
+        self._build()
         try:
             self.batches = self.data.bind(self.fields)
         finally:  # `bind` reads each file once; if it fails because of other data, say so
@@ -236,15 +244,15 @@ class Session:
                 "with no trained layers to keep; leave --freeze out"
             )
 
-    def _build(self, config: Any) -> None:
+    def _build(self) -> None:
         """The networks, initialized from the run's seed, and the engine."""
         recipe = self.recipe
-        self.fields: Data = self.plugin.data(config)
-        output = self.plugin.output(config)
+        self.fields: Data = self.plugin.data(self.config)
+        output = self.plugin.output(self.config)
         self.engine = Engine(recipe.device, recipe.precision, recipe.seed, output)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
-            self.gan: GAN[Any] = self.plugin.build(config)
+            self.gan: GAN[Any] = self.plugin.build(self.config)
 
     def _set_lengths(self) -> tuple[Phase, ...]:
         """The plugin's phases with the recipe's steps and batch size; epochs count in each."""
@@ -297,10 +305,3 @@ class Session:
             },
             parent=self.parent.record if self.parent else None,
         )
-
-    def _locate(self) -> Local:
-        """Where the data are. Only named sets have a source."""
-        data, root = str(self.recipe.data), self.recipe.data_root
-        if not self.data.source:
-            data = str(Path(data).expanduser().absolute())
-        return Local(data=data, data_root=str(Path(root).expanduser().absolute()) if root else None)

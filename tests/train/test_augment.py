@@ -1,4 +1,4 @@
-"""Augmentation of what critics see: what each transform does, its derivatives, where it is applied, restarts."""
+"""Augmentation: what each transform does, its derivatives, where it is applied, restarts."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_derivatives_agree_with_finite_differences(name: str) -> None:
 
 
 def test_a_second_derivative_goes_through() -> None:
-    """A gradient penalty: the norm of a gradient by augmented pictures, differentiated by weights."""
+    """A gradient penalty: the norm of a gradient by augmented images, differentiated by weights."""
     critic = nn.Sequential(
         nn.Flatten(), nn.Linear(3 * 16 * 24, 4), nn.Tanh(), nn.Linear(4, 1)
     ).double()
@@ -146,7 +146,8 @@ def test_hooks_reach_pictures_of_networks_in_training_and_nothing_else() -> None
     critic(images, images, label=label)
     first, second, third = critic.kept
     assert not torch.equal(first, images)
-    assert torch.equal(first, second), "two pictures of one call are changed alike"  # type: ignore[arg-type]
+    message = "two images of one call are changed alike"
+    assert torch.equal(first, second), message  # type: ignore[arg-type]
     assert third is label
     critic(image=images)
     assert not torch.equal(critic.kept[0], first), "each call draws anew"
@@ -207,7 +208,7 @@ def test_plugins_without_a_critic_are_an_error(tmp_path: Path) -> None:
 
 
 def test_critics_that_take_no_pictures_are_an_error(tmp_path: Path) -> None:
-    """Networks called with flat rows: to go on without a word would be to leave the augmentation out."""
+    """Networks called with flat rows: continuing silently would leave the augmentation out."""
     plugin = registry.get("vanilla")
     gan = plugin.build(plugin.tiny)
     gan.discriminator.register_forward_pre_hook(lambda network, args: (args[0].flatten(1),))

@@ -1,4 +1,4 @@
-"""--compile: the same training within rounding, clean names, restarts, and a way on where torch.compile knows none."""
+"""--compile: the same training within rounding, clean names, restarts, and a fallback."""
 
 from __future__ import annotations
 
@@ -23,9 +23,13 @@ from ganzoo.zoo import registry
 from tests.train.test_loop import Noise
 
 OPTIONS: dict[str, Any] = {
-    "settings": {"generator": "8", "discriminator": "8"}, "device": "cpu", "precision": "fp32", "batch_size": 4,
-    "sample_every": 0, "log_every": 1,
-}  # fmt: skip
+    "settings": {"generator": "8", "discriminator": "8"},
+    "device": "cpu",
+    "precision": "fp32",
+    "batch_size": 4,
+    "sample_every": 0,
+    "log_every": 1,
+}
 
 
 class Notes(Silent):
@@ -117,7 +121,7 @@ class Late(nn.Module):
 def test_what_fails_late_goes_back_to_the_last_checkpoint(
     every: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the middle of a step, after one player has moved: the step is done again from where it began."""
+    """In the middle of a step, after one player has moved: the step is repeated from its start."""
     monkeypatch.setattr(
         nn.Module, "compile", lambda self, **options: None
     )  # no compiler for the others
@@ -130,8 +134,14 @@ def test_what_fails_late_goes_back_to_the_last_checkpoint(
         recipe = Recipe(log_every=1, sample_every=0, checkpoint_every=every, **options)
         phases = gan.phases()
         Trainer(
-            gan, phases, Noise(), Engine("cpu", "fp32"), tmp_path / name, recipe=recipe, reporter=notes
-        ).run(until=4)  # fmt: skip
+            gan,
+            phases,
+            Noise(),
+            Engine("cpu", "fp32"),
+            tmp_path / name,
+            recipe=recipe,
+            reporter=notes,
+        ).run(until=4)
         return notes
 
     assert trained("eager").texts == []

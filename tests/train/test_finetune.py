@@ -1,4 +1,4 @@
-"""Fine-tuning: what it begins from, what stays, what may not change, restarts, what it says of itself."""
+"""Fine-tuning: what it starts from, what stays, what may not change, restarts, its record."""
 
 from __future__ import annotations
 
@@ -180,9 +180,16 @@ def test_a_restart_with_everything_changes_no_bit(home: Path, tmp_path: Path) ->
 
 def test_what_a_run_says_of_its_parent(home: Path, tmp_path: Path) -> None:
     run = finetune(
-        home / "parent", str(home / "faces"), out=tmp_path / "run", steps=1, freeze=1, augment=["color"], compile=False,
-        settings={"lr_generator": 1e-4}, **OPTIONS,
-    )  # fmt: skip
+        home / "parent",
+        str(home / "faces"),
+        out=tmp_path / "run",
+        steps=1,
+        freeze=1,
+        augment=["color"],
+        compile=False,
+        settings={"lr_generator": 1e-4},
+        **OPTIONS,
+    )
     record = json.loads((run / "run.json").read_text())
     digest = files.sha256(home / "parent" / weights.MODEL)
     assert record["parent"] == {
@@ -192,8 +199,9 @@ def test_what_a_run_says_of_its_parent(home: Path, tmp_path: Path) -> None:
         "sha256": digest,
     }
     assert record["command"] == (
-        "ganzoo finetune ./parent --data faces --freeze 1 --augment color --steps 1 --batch-size 4 --precision fp32 "
-        "--sample-every 0 --set lr_generator=0.0001 --seed 0 --out runs/run"
+        "ganzoo finetune ./parent --data faces --freeze 1 --augment color --steps 1 "
+        "--batch-size 4 --precision fp32 --sample-every 0 --set lr_generator=0.0001 "
+        "--seed 0 --out runs/run"
     )
     assert str(home) not in (run / "run.json").read_text()
     old, new = (
@@ -267,7 +275,7 @@ def test_a_model_without_its_discriminator(home: Path, tmp_path: Path) -> None:
     ):
         finetune(bare, str(home / "faces"), out=tmp_path / "run", steps=1, **OPTIONS)
     with pytest.raises(
-        UsageError, match="--freeze 1: discriminator would start anew, with nothing learnt to keep"
+        UsageError, match="--freeze 1: discriminator would start anew, with no trained layers"
     ):
         finetune(
             bare,
@@ -315,9 +323,13 @@ def test_options_of_the_other_command_in_a_file(home: Path, tmp_path: Path) -> N
 
 def test_layers_begin_at_matrices_and_kernels() -> None:
     network = nn.Sequential(
-        nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.LeakyReLU(), nn.Sequential(nn.Conv2d(2, 2, 3, bias=False), nn.PReLU(2)),
-        nn.Flatten(), nn.Linear(8, 1),
-    )  # fmt: skip
+        nn.Conv2d(1, 2, 3),
+        nn.BatchNorm2d(2),
+        nn.LeakyReLU(),
+        nn.Sequential(nn.Conv2d(2, 2, 3, bias=False), nn.PReLU(2)),
+        nn.Flatten(),
+        nn.Linear(8, 1),
+    )
     kinds = [[type(module).__name__ for module in layer] for layer in list_layers(network)]
     assert kinds == [["Conv2d", "BatchNorm2d"], ["Conv2d", "PReLU"], ["Linear"]]
     plain = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Conv2d(2, 1, 3))

@@ -1,4 +1,4 @@
-"""A disk that fills up in the middle of a training: said in one line, nothing lost, and the run goes on once there is room."""
+"""A disk that fills up during training: one line says so, and the run resumes later."""
 
 from __future__ import annotations
 

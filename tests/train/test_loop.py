@@ -117,7 +117,7 @@ class Toy(Config, frozen=True, kw_only=True):
 
 
 class Pair(GAN[Toy]):
-    """Two numbers whose losses show which weights they see; three phases, the second moves `a` alone."""
+    """Two numbers whose losses show which weights they see; of 3 phases the second moves `a`."""
 
     ema = ("a", "b")
 
@@ -291,8 +291,10 @@ from pathlib import Path
 from ganzoo.training.run import train
 folder, resume = Path(sys.argv[1]), "--resume" in sys.argv
 begin = {"steps": int(sys.argv[2]), "settings": {"generator": "8", "discriminator": "8"}}
-train("vanilla", "sine", out=folder, checkpoint_every=20, sample_every=0, log_every=10, resume=resume, device="cpu",
-      **({} if resume else begin))
+options = {"checkpoint_every": 20, "sample_every": 0, "log_every": 10, "device": "cpu"}
+if not resume:
+    options |= begin
+train("vanilla", "sine", out=folder, resume=resume, **options)
 """
 
 
@@ -311,7 +313,7 @@ class Runs:
         )
 
     def kill(self, folder: Path, after: float = 0.0, *more: str) -> bool:
-        """Start, wait until this sitting has written a checkpoint and `after` seconds more; whether there was one to kill."""
+        """Start, wait for a checkpoint and `after` seconds; whether it still ran."""
         checkpoint = folder / CHECKPOINT
         before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
         process = self.start(folder, *more)

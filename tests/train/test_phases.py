@@ -58,7 +58,7 @@ class Watched(Artifacts):
 def test_norms_of_networks_that_read_sentences_are_estimated_anew(
     captioned: Path, tmp_path: Path
 ) -> None:
-    """At the end of their phase and of the run: against a plain mean over the same inputs, by hand."""
+    """At the end of a phase and of the run, against a plain mean over the same inputs."""
     plugin, found = registry.get("stackgan"), open_set(str(captioned))
     settings = {"ema": 0.9, "text_steps": STEPS, "stage1_steps": STEPS, "stage2_steps": STEPS}
     config = override(plugin.adapt(plugin.tiny, found.facts), settings, "test")
@@ -147,6 +147,15 @@ def test_a_run_whose_phases_get_other_lengths_says_so(captioned: Path, tmp_path:
 
 def test_a_stage_whose_turn_is_to_come_ends_no_run(captioned: Path, tmp_path: Path) -> None:
     """It draws the same grey for everybody until then."""
-    run = train("stackgan", str(captioned), settings=narrow(), steps=6, batch_size=4, out=tmp_path / "run", device="cpu",
-                sample_every=2, stop_on_collapse=True)  # fmt: skip
+    run = train(
+        "stackgan",
+        str(captioned),
+        settings=narrow(),
+        steps=6,
+        batch_size=4,
+        out=tmp_path / "run",
+        device="cpu",
+        sample_every=2,
+        stop_on_collapse=True,
+    )
     assert len(list((run / "samples").glob("*.png"))) == 3 * 3 + 1

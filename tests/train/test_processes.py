@@ -1,4 +1,4 @@
-"""Two processes over gloo: the same weights in both, and the same as one process that sees both halves' gradients."""
+"""Two processes over gloo: equal weights, and those of one process that sees both halves."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from ganzoo.training.recipe import Recipe
 class Stream:
     count = 64
     def take(self, position, size, seed):
-        rows = [torch.rand(2, generator=torch.Generator().manual_seed(position + i)) for i in range(size)]
+        streams = [torch.Generator().manual_seed(position + i) for i in range(size)]
+        rows = [torch.rand(2, generator=stream) for stream in streams]
         return {"real": torch.stack(rows)}
 
 plugin = registry.get("vanilla")
@@ -33,9 +34,11 @@ torch.manual_seed(0)
 gan = plugin.build(config)
 engine = Engine("cpu", "fp32", 3)
 phases = tuple(dataclasses.replace(phase, steps=5, batch=8) for phase in gan.phases())
-trainer = Trainer(gan, phases, Stream(), engine, Path(sys.argv[1]), recipe=Recipe(log_every=5, sample_every=0, checkpoint_every=0))
+recipe = Recipe(log_every=5, sample_every=0, checkpoint_every=0)
+trainer = Trainer(gan, phases, Stream(), engine, Path(sys.argv[1]), recipe)
 trainer.run()
-save_file({k: v.contiguous() for k, v in gan.state_dict().items()}, Path(sys.argv[1]) / f"rank{engine.rank}.safetensors")
+tensors = {k: v.contiguous() for k, v in gan.state_dict().items()}
+save_file(tensors, Path(sys.argv[1]) / f"rank{engine.rank}.safetensors")
 print(engine.rank, engine.world)
 """
 

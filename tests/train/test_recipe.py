@@ -111,7 +111,8 @@ def test_values_out_of_bounds(name: str, value: Any, tmp_path: Path) -> None:
 def test_a_call_wins_over_its_file(tmp_path: Path) -> None:
     path = tmp_path / "run.toml"
     path.write_text(
-        'steps = 5\nseed = 3\ncompile = true\naugment = ["color"]\n[config]\nwidth = 4\nlatent = 2\n'
+        'steps = 5\nseed = 3\ncompile = true\naugment = ["color"]\n'
+        "[config]\nwidth = 4\nlatent = 2\n"
     )
     call = {"config": path, "steps": 7, "settings": {"latent": "9"}, "compile": False}
     given = gather_options("train", call)
