@@ -21,9 +21,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from judges import Ranker, Told, precision, ranker, reader, told, untaught
+from judges import (
+    CaptionedImages,
+    Ranker,
+    build_ranker,
+    load_captioned,
+    measure_r_precision,
+    train_ranker,
+    train_reader,
+)
 from safetensors.torch import load_file, save_file
-from sentences import drawn
+from sentences import draw_stages
 from torch.nn import functional as F
 
 import ganzoo
@@ -69,45 +77,46 @@ VARIANTS = (
 class Split:
     """Pictures of SIDE pixels and of twice as many."""
 
-    small: Told
-    large: Told
+    small: CaptionedImages
+    large: CaptionedImages
 
 
 def split(name: str, part: str) -> Split:
-    large = told(name, part, 3, 2 * SIDE)
+    large = load_captioned(name, part, 3, 2 * SIDE)
     return Split(
         replace(large, pictures=to_levels(F.avg_pool2d(to_float(large.pictures), 2))), large
     )
 
 
-def begin(asked: argparse.Namespace) -> None:
+def begin(options: argparse.Namespace) -> None:
     """Notes what the runs in --out are made with, and refuses to mix them with others."""
-    plan = {name: getattr(asked, name) for name in ("steps", "text_steps", "seed")} | {
-        "data": open_set(asked.data).digest()
+    plan = {name: getattr(options, name) for name in ("steps", "text_steps", "seed")} | {
+        "data": open_set(options.data).digest()
     }
-    asked.out.mkdir(parents=True, exist_ok=True)
-    noted = asked.out / "plan.json"
+    options.out.mkdir(parents=True, exist_ok=True)
+    noted = options.out / "plan.json"
     if noted.exists() and json.loads(noted.read_text("utf-8")) != plan:
         raise SystemExit(
-            f"{asked.out} holds runs of other steps, seeds or data ({noted}); choose another --out"
+            f"{options.out} holds runs of other steps, seeds or data ({noted}); "
+            "choose another --out"
         )
     noted.write_text(json.dumps(plan), "utf-8")
 
 
-def encoded(known: Told, asked: argparse.Namespace) -> Ranker:
+def encoded(known: CaptionedImages, options: argparse.Namespace) -> Ranker:
     """The vectors of sentences, learnt once: runs that are finished were given these."""
-    kept = asked.out / "encoder.safetensors"
+    kept = options.out / "encoder.safetensors"
     if kept.exists():
-        made = untaught(known, SIDE)
+        made = build_ranker(known, SIDE)
         made.sentence.load_state_dict(load_file(kept))
         made.sentence.eval()
         return made
-    made = ranker(known, SIDE, asked.text_steps, asked.seed)
+    made = train_ranker(known, SIDE, options.text_steps, options.seed)
     save_file(made.sentence.state_dict(), kept)
     return made
 
 
-def prepared(encoder: Ranker, known: Told, place: Path) -> Path:
+def prepared(encoder: Ranker, known: CaptionedImages, place: Path) -> Path:
     """A folder of pictures and vectors of their captions."""
     place.mkdir(parents=True, exist_ok=True)
     for number, image in enumerate(images.make_images(to_float(known.pictures))):
@@ -121,14 +130,14 @@ def prepared(encoder: Ranker, known: Told, place: Path) -> Path:
     return place
 
 
-def trained(variant: Variant, asked: argparse.Namespace, data: Path) -> Path:
-    out: Path = asked.out / variant.name.replace(", ", "-").replace(" ", "-")
+def trained(variant: Variant, options: argparse.Namespace, data: Path) -> Path:
+    out: Path = options.out / variant.name.replace(", ", "-").replace(" ", "-")
     if (out / "run.json").exists() and json.loads((out / "run.json").read_text("utf-8"))["done"]:
         return out
     single = variant.stages == 1
     steps = {
-        "stage1_steps": asked.steps * (2 if single else 1),
-        "stage2_steps": 1 if single else asked.steps,
+        "stage1_steps": options.steps * (2 if single else 1),
+        "stage2_steps": 1 if single else options.steps,
     }
     sizes = {"stage1": SIDE, "size": 2 * SIDE} if single else {"stage1": SIDE // 2, "size": SIDE}
     return train(
@@ -136,37 +145,39 @@ def trained(variant: Variant, asked: argparse.Namespace, data: Path) -> Path:
         str(data),
         settings={**NETWORKS, **sizes, **steps, **variant.settings},
         out=out,
-        seed=asked.seed,
-        sample_every=10 * asked.steps,
+        seed=options.seed,
+        sample_every=10 * options.steps,
         augment=("translation", "cutout"),
         force=True,
     )
 
 
-def observed(shown: Told, extractor: extractors.Extractor) -> Observed:
+def observed(shown: CaptionedImages, extractor: extractors.Extractor) -> Observed:
     found = Observed(len(shown.pictures), extractor)
     for part in shown.pictures.split(BATCH):
         found.see(part, extractor)
     return found
 
 
-def table(asked: argparse.Namespace) -> list[dict[str, Any]]:
-    known, test = (split(asked.data, part) for part in ("train", "test"))
-    begin(asked)
-    encoder = encoded(known.large, asked)
+def table(options: argparse.Namespace) -> list[dict[str, Any]]:
+    known, test = (split(options.data, part) for part in ("train", "test"))
+    begin(options)
+    encoder = encoded(known.large, options)
     folders = [
-        prepared(encoder, one, asked.out / f"data-{SIDE * (n + 1)}")
+        prepared(encoder, one, options.out / f"data-{SIDE * (n + 1)}")
         for n, one in enumerate((known.small, known.large))
     ]
-    runs = [trained(variant, asked, folders[variant.stages == 1]) for variant in VARIANTS]
-    judge = ranker(known.large, SIDE, asked.judge_steps, asked.judge_seed)
+    runs = [trained(variant, options, folders[variant.stages == 1]) for variant in VARIANTS]
+    judge = train_ranker(known.large, SIDE, options.judge_steps, options.judge_seed)
     eye = (
-        reader(known.small, asked.word, asked.judge_steps, asked.judge_seed) if asked.word else None
+        train_reader(known.small, options.word, options.judge_steps, options.judge_seed)
+        if options.word
+        else None
     )
-    extractor = extractors.find_extractor(asked.extractor, asked.data, torch.device("cpu"))
+    extractor = extractors.find_extractor(options.extractor, options.data, torch.device("cpu"))
     real = observed(known.small, extractor)
 
-    def row(name: str, shown: Told, captions: list[str]) -> dict[str, Any]:
+    def row(name: str, shown: CaptionedImages, captions: list[str]) -> dict[str, Any]:
         evidence = Evidence(real=real, fake=observed(shown, extractor), extractor=extractor)
         (fid,) = figures.measure_frechet(evidence)
         pictures = to_float(shown.pictures)
@@ -177,25 +188,31 @@ def table(asked: argparse.Namespace) -> list[dict[str, Any]]:
             "low": fid.interval.low,
             "high": fid.interval.high,
         }
-        found["R-precision"] = precision(judge, pictures, captions, shown.captions, asked.seed)
+        found["R-precision"] = measure_r_precision(
+            judge, pictures, captions, shown.captions, options.seed
+        )
         return found | (
-            {asked.word: float(eye.right(pictures, captions).float().mean())} if eye else {}
+            {options.word: float(eye.right(pictures, captions).float().mean())} if eye else {}
         )
 
     captions = [
-        caption for again in range(EACH) for caption in test.small.one_each(asked.seed + again)
+        caption for again in range(EACH) for caption in test.small.one_each(options.seed + again)
     ]
     with torch.inference_mode():
         vectors = encoder.sentence(encoder.tokens(captions))
     rows = []
     for variant, run in zip(VARIANTS, runs, strict=True):
-        made = drawn(ganzoo.load(run), len(captions), asked.seed, embedding=vectors)[
+        made = draw_stages(ganzoo.load(run), len(captions), options.seed, embedding=vectors)[
             f"stage-{variant.stages}"
         ]
-        rows.append(row(variant.name, Told(to_levels(made), test.small.captions * EACH), captions))
+        rows.append(
+            row(
+                variant.name, CaptionedImages(to_levels(made), test.small.captions * EACH), captions
+            )
+        )
     return [
         *rows,
-        row("real pictures of the test split", test.small, test.small.one_each(asked.seed)),
+        row("real pictures of the test split", test.small, test.small.one_each(options.seed)),
     ]
 
 

@@ -46,14 +46,14 @@ def main() -> None:
     parser.add_argument("models", nargs="+")
     parser.add_argument("--seed", type=int, default=1)
     reader.add_options(parser)
-    asked = parser.parse_args()
-    judge = reader.asked_for(asked)
+    options = parser.parse_args()
+    judge = reader.asked_for(options)
     print(f"classifier: {100 * judge.accuracy:.2f} % of the test split right")
-    read = {name: right(name, judge, asked.seed) for name in asked.models}
+    read = {name: right(name, judge, options.seed) for name in options.models}
     name, choice = reader.median({name: float(shares.mean()) for name, shares in read.items()})
     mean, least = float(read[name].mean()), float(read[name].min())
-    told = command(parser, asked, [name])
-    protocol = f"{EACH:,} samples of each class, seed {asked.seed}; {judge.judge}{choice}"
+    told = command(parser, options, [name])
+    protocol = f"{EACH:,} samples of each class, seed {options.seed}; {judge.judge}{choice}"
     metrics = [
         {"name": "class as asked", "value": round(mean, 4), "protocol": protocol, "command": told},
         {
@@ -63,7 +63,7 @@ def main() -> None:
             "command": told,
         },
     ]
-    reader.tell(metrics, asked.json)
+    reader.tell(metrics, options.json)
 
 
 if __name__ == "__main__":

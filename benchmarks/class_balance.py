@@ -26,15 +26,15 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--seed", type=int, default=1)
     reader.add_options(parser)
-    asked = parser.parse_args()
-    judge = reader.asked_for(asked)
-    samples = ganzoo.load(asked.model).sample(SAMPLES, seed=asked.seed, batch_size=250).tensor
+    options = parser.parse_args()
+    judge = reader.asked_for(options)
+    samples = ganzoo.load(options.model).sample(SAMPLES, seed=options.seed, batch_size=250).tensor
     shares = torch.bincount(judge.read(samples), minlength=len(judge.classes)) / SAMPLES
     print(f"classifier: {100 * judge.accuracy:.2f} % of the test split right")
     for name, share in zip(judge.classes, shares.tolist(), strict=True):
         print(f"{name:>12} {100 * share:5.1f} % {'#' * round(200 * share)}")
-    told = command(parser, asked, [asked.model])
-    protocol = f"{SAMPLES:,} samples, seed {asked.seed}; {judge.judge}"
+    told = command(parser, options, [options.model])
+    protocol = f"{SAMPLES:,} samples, seed {options.seed}; {judge.judge}"
     metrics = [
         {
             "name": "smallest class share",
@@ -49,7 +49,7 @@ def main() -> None:
             "command": told,
         },
     ]
-    reader.tell(metrics, asked.json)
+    reader.tell(metrics, options.json)
 
 
 if __name__ == "__main__":

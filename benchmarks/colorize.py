@@ -113,32 +113,32 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path)
     parser.add_argument("--json", type=Path, help="write the metrics here")
-    asked = parser.parse_args()
-    models = {name: ganzoo.load(name) for name in asked.models}
-    size = asked.size or next(iter(models.values())).config.size
-    truth = held_out(asked.data, asked.data_root, asked.split, size)
+    options = parser.parse_args()
+    models = {name: ganzoo.load(name) for name in options.models}
+    size = options.size or next(iter(models.values())).config.size
+    truth = held_out(options.data, options.data_root, options.split, size)
     made = {GREY: grey(truth)} | {
         name: model.sample(len(truth), seed=0, image=truth).tensor for name, model in models.items()
     }
     made[TRUTH] = truth
-    if asked.out:
+    if options.out:
         rows = torch.stack(
             [pictures[:: max(1, len(truth) // SHOWN)][:SHOWN] for pictures in made.values()], dim=1
         )
         images.save_png(
-            images.make_grid(rows.flatten(0, 1), columns=len(made)), asked.out / "beside.png"
+            images.make_grid(rows.flatten(0, 1), columns=len(made)), options.out / "beside.png"
         )
     found = {name: whole(pictures, truth) for name, pictures in made.items()}
     for name, values in found.items():
         shown = "  ".join(f"{key} {value:6.2f}" for key, value in values.items())
         strength = 100 * values["chroma"] / found[TRUTH]["chroma"]
         print(f"{name:>32}  {shown}  {strength:3.0f} % of the truth's")
-    count = f"{len(truth):,} pictures of the {asked.split} split at {size} pixels"
+    count = f"{len(truth):,} pictures of the {options.split} split at {size} pixels"
     protocol = f"{count}, in 8 bits; means over pictures"
-    listed = metrics(found, asked.models[0], protocol, command(parser, asked, asked.models))
+    listed = metrics(found, options.models[0], protocol, command(parser, options, options.models))
     print(json.dumps(listed, indent=2))
-    if asked.json:
-        asked.json.write_text(json.dumps(listed), "utf-8")
+    if options.json:
+        options.json.write_text(json.dumps(listed), "utf-8")
 
 
 if __name__ == "__main__":

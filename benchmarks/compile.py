@@ -64,16 +64,16 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--device", default="cpu")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
     steps = {
-        name: trainer(asked.plugin, asked.batch_size, asked.device, name == "compiled")
+        name: trainer(options.plugin, options.batch_size, options.device, name == "compiled")
         for name in ("eager", "compiled")
     }
     for name, step in steps.items():
         print(f"{name}: first step {step(0):.1f} s", flush=True)
     ratios, seconds = [], {name: list[float]() for name in steps}
-    for round in range(asked.rounds):
+    for round in range(options.rounds):
         for name, step in steps.items():
             seconds[name].append(sum(step(1 + round * STEPS + i) for i in range(STEPS)) / STEPS)
         ratios.append(seconds["eager"][-1] / seconds["compiled"][-1])

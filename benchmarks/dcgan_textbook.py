@@ -213,21 +213,21 @@ def main() -> None:
     parser.add_argument("--loader", choices=["memory", "workers"], default="memory")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--rounds", type=int, default=7)
-    asked = parser.parse_args()
-    if asked.threads:
-        torch.set_num_threads(asked.threads)
-    clock = time.process_time if asked.threads == 1 else time.perf_counter
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    clock = time.process_time if options.threads == 1 else time.perf_counter
     with tempfile.TemporaryDirectory() as name:
-        if asked.what == "train":
+        if options.what == "train":
             theirs, ours = trainers(
-                asked.data, asked.data_root, asked.batch, asked.loader, Path(name)
+                options.data, options.data_root, options.batch, options.loader, Path(name)
             )
-            n = STEPS * asked.batch
+            n = STEPS * options.batch
         else:
-            theirs, ours, n = samplers(Path(name), asked.what == "files")
+            theirs, ours, n = samplers(Path(name), options.what == "files")
         theirs(), ours()
         times = []
-        for _ in range(asked.rounds):
+        for _ in range(options.rounds):
             pair = []
             for work in (theirs, ours):
                 started = clock()
@@ -240,7 +240,7 @@ def main() -> None:
         else f"{torch.get_num_threads()} threads"
     )
     print(
-        f"{asked.what}, {kind}: textbook {n / median(a for a, _ in times):,.0f} images/s, "
+        f"{options.what}, {kind}: textbook {n / median(a for a, _ in times):,.0f} images/s, "
         f"ganzoo {n / median(b for _, b in times):,.0f} images/s, "
         f"ratio {median(a / b for a, b in times):.2f} "
         f"(from {min(a / b for a, b in times):.2f} to {max(a / b for a, b in times):.2f})"

@@ -1,5 +1,6 @@
-"""Who judges pictures drawn for sentences: a matcher that ranks captions, and a classifier that
-reads a word. Both are learnt from the train split alone, apart from any model."""
+"""Judges of text-to-image models: a matcher that ranks captions, a classifier that reads a word.
+
+Both are trained on the train split alone, independently of any model."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ from ganzoo_stackgan.model import matching_loss, same_captions
 from ganzoo_stackgan.networks import Matcher, TextEncoder
 
 AMONG, BATCH, LEAST = 100, 128, 20
-"""Captions that one is ranked among; pictures a step; pictures that a word needs to be learnt."""
+"""Captions to rank; images a step; images that a word needs to be trained on."""
 MATCHER = {
     "words": 32,
     "meaning": 128,
@@ -36,12 +37,12 @@ MATCHER = {
     "text_layers": 3,
     "discriminator_width": 48,
 }
-"""Settings of the matcher, whatever is measured."""
+"""Config of the matcher, the same for every model."""
 
 
 @dataclass(frozen=True)
-class Told:
-    """Pictures uint8 (n, channels, size, size), and the captions of each."""
+class CaptionedImages:
+    """Images uint8 (n, channels, size, size), and the captions of each."""
 
     pictures: Tensor
     captions: list[tuple[str, ...]]
@@ -51,7 +52,7 @@ class Told:
         return f"{len(self.captions):,} pictures of the test split"
 
     def one_each(self, seed: int) -> list[str]:
-        """A caption of each picture."""
+        """One caption of each image."""
         drawn = make_generator(seed, "caption").random(len(self.captions))
         return [
             group[int(share * len(group))]
@@ -61,7 +62,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Ranker:
-    """Says how well sentences fit pictures."""
+    """Scores how well captions fit images."""
 
     sentence: TextEncoder
     matcher: Matcher
@@ -75,8 +76,7 @@ class Ranker:
 
     @torch.inference_mode()
     def ranked(self, pictures: Tensor, tokens: Tensor) -> Tensor:
-        """How well each of the sentences fits each picture; pictures in [-1, 1] of the first
-        stage's size, or larger."""
+        """Scores (captions, images); images in [-1, 1] of the first stage's size, or larger."""
         small = F.avg_pool2d(pictures, pictures.shape[-1] // self.config.stage1)
         meaning = self.sentence(tokens)
         return torch.cat([self.matcher(part, meaning) for part in small.split(500)], dim=1)
@@ -84,7 +84,7 @@ class Ranker:
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads which of `words` stands before the word that is asked about."""
+    """Predicts which of `words` stands before the word `before`."""
 
     network: ImageClassifier
     words: tuple[str, ...]
@@ -95,8 +95,7 @@ class Reader:
         return torch.cat([self.network(part).argmax(dim=1) for part in pictures.split(500)])
 
     def right(self, pictures: Tensor, captions: Sequence[str]) -> Tensor:
-        """Of pictures whose caption has a known word, how many there may be: whether it is the
-        one that is read, bool."""
+        """Of images whose caption has a known word: whether it is the predicted one, bool."""
         wanted = [word_before(caption, self.before) for caption in captions]
         known = [place for place, word in enumerate(wanted) if word in self.words]
         if not known:
@@ -115,18 +114,18 @@ def word_before(caption: str, word: str) -> str | None:
     return found[1] if found else None
 
 
-def told(name: str, split: str, channels: int, size: int) -> Told:
+def load_captioned(name: str, split: str, channels: int, size: int) -> CaptionedImages:
     data = open_set(name, split=split)
     if split == "test" and data.digest() == open_set(name).digest():
         raise SystemExit(f"{name} has no test split")
     count = data.facts.count
     pictures = data.bind(Data({"image": Picture(channels, size)})).take(0, count, 0)["image"]
     order = indices(0, count, count, 0)
-    return Told(pictures, [tuple(data.facts.sentences[place]) for place in order])
+    return CaptionedImages(pictures, [tuple(data.facts.sentences[place]) for place in order])
 
 
-def learnt(nets: nn.Module, steps: int, rate: float, loss: Callable[[int], Tensor]) -> None:
-    """AdamW along one cycle of the rate."""
+def fit_networks(nets: nn.Module, steps: int, rate: float, loss: Callable[[int], Tensor]) -> None:
+    """AdamW with one cycle of the learning rate."""
     optimizer = torch.optim.AdamW(nets.parameters(), rate, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
     for step in range(steps):
@@ -139,38 +138,40 @@ def learnt(nets: nn.Module, steps: int, rate: float, loss: Callable[[int], Tenso
     nets.eval()
 
 
-def seen(told: Told, step: int, seed: int) -> tuple[Tensor, list[tuple[str, ...]]]:
-    """A batch: mirrored by chance, and moved; with its captions."""
-    places = indices(step * BATCH, BATCH, len(told.pictures), seed)
-    pictures = shift_images(to_float(told.pictures[torch.from_numpy(places)]))
+def draw_batch(
+    known: CaptionedImages, step: int, seed: int
+) -> tuple[Tensor, list[tuple[str, ...]]]:
+    """A batch of shifted images, mirrored at random, and their captions."""
+    places = indices(step * BATCH, BATCH, len(known.pictures), seed)
+    pictures = shift_images(to_float(known.pictures[torch.from_numpy(places)]))
     mirrored = torch.where(torch.rand(BATCH, 1, 1, 1) < 0.5, pictures.flip(3), pictures)
-    return mirrored, [told.captions[place] for place in places]
+    return mirrored, [known.captions[place] for place in places]
 
 
-def ranker(train: Told, size: int, steps: int, seed: int) -> Ranker:
+def train_ranker(train: CaptionedImages, size: int, steps: int, seed: int) -> Ranker:
     torch.manual_seed(seed)
-    made = untaught(train, size)
+    made = build_ranker(train, size)
     draw = np.random.default_rng(seed)
 
     def loss(step: int) -> Tensor:
-        pictures, groups = seen(train, step, seed)
+        pictures, groups = draw_batch(train, step, seed)
         tokens = made.tokens([group[draw.integers(len(group))] for group in groups])
         small = F.avg_pool2d(pictures, pictures.shape[-1] // size)
         return matching_loss(made.matcher(small, made.sentence(tokens)), same_captions(tokens))
 
-    learnt(nn.ModuleList([made.sentence, made.matcher]), steps, 2e-3, loss)
+    fit_networks(nn.ModuleList([made.sentence, made.matcher]), steps, 2e-3, loss)
     return made
 
 
-def untaught(train: Told, size: int) -> Ranker:
-    """With the words of `train`; it sees pictures at `size` pixels."""
+def build_ranker(train: CaptionedImages, size: int) -> Ranker:
+    """A matcher with the vocabulary of `train`, for images of `size` pixels, untrained."""
     words = vocabulary(caption for group in train.captions for caption in group)
     sizes = {"channels": train.pictures.shape[1], "stage1": size, "size": 2 * size}
     config = convert({**MATCHER, **sizes, "vocabulary": words}, StackGANConfig, "the matcher")
     return Ranker(TextEncoder(config), Matcher(config), config)
 
 
-def reader(train: Told, word: str, steps: int, seed: int) -> Reader:
+def train_reader(train: CaptionedImages, word: str, steps: int, seed: int) -> Reader:
     torch.manual_seed(seed)
     found = [
         next(filter(None, (word_before(caption, word) for caption in group)), None)
@@ -183,7 +184,9 @@ def reader(train: Told, word: str, steps: int, seed: int) -> Reader:
             "2 are needed at least"
         )
     kept = [place for place, name in enumerate(found) if name in words]
-    part = Told(train.pictures[kept], [(str(words.index(found[place] or "")),) for place in kept])
+    part = CaptionedImages(
+        train.pictures[kept], [(str(words.index(found[place] or "")),) for place in kept]
+    )
     made = Reader(
         ImageClassifier(train.pictures.shape[1], len(words)).to(memory_format=torch.channels_last),
         words,
@@ -191,24 +194,29 @@ def reader(train: Told, word: str, steps: int, seed: int) -> Reader:
     )
 
     def loss(step: int) -> Tensor:
-        pictures, groups = seen(part, step, seed)
+        pictures, groups = draw_batch(part, step, seed)
         labels = torch.tensor([int(label) for (label,) in groups])
         return F.cross_entropy(made.network(pictures).float(), labels, label_smoothing=0.1)
 
-    learnt(made.network, steps, 2e-3, loss)
+    fit_networks(made.network, steps, 2e-3, loss)
     return made
 
 
-def precision(
-    judge: Ranker, pictures: Tensor, asked: Sequence[str], groups: list[tuple[str, ...]], seed: int
+def measure_r_precision(
+    judge: Ranker,
+    pictures: Tensor,
+    requested: Sequence[str],
+    groups: list[tuple[str, ...]],
+    seed: int,
 ) -> float:
-    """R-precision of `pictures`, each drawn for its caption in `asked`; `groups`: all captions
-    of the pictures these are of. Captions that are read alike count as one. SystemExit where
-    there are too few to rank among."""
+    """R-precision (Xu et al. 2018) of images, each generated for its caption in `requested`.
+
+    `groups`: all captions of the images that these belong to; captions with equal tokens count
+    as one. SystemExit if there are too few to rank among."""
     sets = [{tuple(line) for line in judge.tokens(group).tolist()} for group in groups]
     every = sorted(set().union(*sets))
     place, draw = {one: number for number, one in enumerate(every)}, np.random.default_rng(seed)
-    fits, wanted = judge.ranked(pictures, torch.tensor(every)), judge.tokens(asked).tolist()
+    fits, wanted = judge.ranked(pictures, torch.tensor(every)), judge.tokens(requested).tolist()
     akin = {one: set().union(*(group for group in sets if one in group)) for one in every}
     first = 0
     for number, own in enumerate(sets):

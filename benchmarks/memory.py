@@ -49,14 +49,14 @@ def main() -> None:
     parser.add_argument(
         "--command", nargs=argparse.REMAINDER, help="a command of ganzoo, in place of a model"
     )
-    asked = parser.parse_args()
-    if asked.command:
-        run(asked.command)
-    elif len(asked.n) == 1:
-        write(asked.model, asked.n[0])
+    options = parser.parse_args()
+    if options.command:
+        run(options.command)
+    elif len(options.n) == 1:
+        write(options.model, options.n[0])
     else:
-        for n in asked.n:
-            subprocess.run([sys.executable, __file__, asked.model, str(n)], check=True)
+        for n in options.n:
+            subprocess.run([sys.executable, __file__, options.model, str(n)], check=True)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
-"""The classifier that reads samples for the other benchmarks. It is trained apart, on the train
-split alone, and tested on the test split.
+"""The classifier of the other benchmarks, trained on the train split, tested on the test split.
 
     python benchmarks/reader.py --data fashion-mnist --data-root DATA --out reader.safetensors
 
-`--reader FILE` of the other benchmarks takes the file; without it they train one. About five
+`--reader FILE` of the other benchmarks takes the file; without it they train one, in about five
 minutes on a core.
 """
 
@@ -105,8 +104,12 @@ def median(shares: dict[str, float]) -> tuple[str, str]:
     return name, f"; the median of {len(ordered)} training seeds ({values})"
 
 
-def asked_for(asked: argparse.Namespace) -> Reader:
-    return load(asked.reader, asked.data) if asked.reader else train(asked.data, asked.data_root)
+def asked_for(options: argparse.Namespace) -> Reader:
+    return (
+        load(options.reader, options.data)
+        if options.reader
+        else train(options.data, options.data_root)
+    )
 
 
 def stream(name: str, root: Path | None, split: str) -> tuple[Batches, tuple[str, ...]]:
@@ -183,9 +186,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--out", type=Path, required=True)
-    asked = parser.parse_args()
-    reader = train(asked.data, asked.data_root, asked.seed, asked.epochs)
-    save(reader, asked.out)
+    options = parser.parse_args()
+    reader = train(options.data, options.data_root, options.seed, options.epochs)
+    save(reader, options.out)
     print(f"{100 * reader.accuracy:.2f} % of the test split right")
 
 

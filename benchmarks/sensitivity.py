@@ -60,20 +60,20 @@ def main() -> None:
     parser.add_argument("sets", nargs="+")
     parser.add_argument("--data-root", type=Path)
     parser.add_argument("--pictures", type=int, default=3000)
-    asked = parser.parse_args()
-    for name in asked.sets:
-        source = open_set(name, root=asked.data_root)
+    options = parser.parse_args()
+    for name in options.sets:
+        source = open_set(name, root=options.data_root)
         extractor = extractors.find_extractor(None, name, torch.device("cpu"))
         batches = source.bind(
             Data({"image": Picture(source.facts.channels or 3, source.facts.size)})
         )
-        real = seen(batches.take(0, asked.pictures, 0)["image"], extractor)
+        real = seen(batches.take(0, options.pictures, 0)["image"], extractor)
         print(
             f"{extractor.name} {extractor.sha256[:12]}\n{'':>16}"
             + "".join(f"{column:>11}" for column in SHOWN)
         )
         for label, levels in spoilt(
-            batches.take(asked.pictures, asked.pictures, 0)["image"], extractor
+            batches.take(options.pictures, options.pictures, 0)["image"], extractor
         ).items():
             fake = seen(levels, extractor)
             evidence = Evidence(real=real, fake=fake, extractor=extractor)

@@ -1,24 +1,22 @@
-"""How well pictures fit the sentences they were drawn for, and how sharp they are, on the captions
-of the test split.
+"""How well a text-to-image model follows captions of the test split, and how sharp its samples are.
 
     python benchmarks/sentences.py stackgan-anime --data anime-split --word hair
 
-R-precision (Xu et al. 2018): a matcher of sentences and pictures, learnt from the train split alone
-and apart from the model, ranks the caption of a picture among 100; the share of pictures whose own
-caption comes first. The 99 others are all different, and of pictures that share no caption with
-this one; chance is 0.01. Where some captions are more common than others, pictures that pay no heed
-to theirs are right more often than that: what drawn pictures get for each other's captions stands
-beside.
+R-precision (Xu et al. 2018): a matcher of captions and images, trained on the train split alone and
+independently of the model, ranks the caption of a sample among 100; the share of samples whose own
+caption comes first. The 99 others are different, and belong to images that share no caption with
+this one; chance is 0.01. Where some captions are common, samples that ignore theirs do better than
+that: the R-precision for each other's captions stands beside.
 
---word hair: a classifier learns which word stands before "hair" in the captions of real pictures,
-and reads it in drawn ones; the share that is as asked stands beside the share of real pictures of
-the test split that are read as their captions say, for captions are noisy.
+--word hair: a classifier learns which word stands before "hair" in captions of real images, and
+predicts it for samples; the share of samples with the requested word, beside the same share of real
+images of the test split, since captions are noisy.
 
 Sharpness: the variance of the Laplacian of brightness (Pech-Pacheco et al. 2000), beside that of
-real pictures; of the first stage, enlarged by bicubic interpolation.
+real images; of the first stage, enlarged by bicubic interpolation.
 
-One picture is drawn for a caption of each picture of the test split, --each times. The matcher sees
-all pictures at the size of the first stage, the classifier at that of the second. Ends with the
+One sample is generated for a caption of each image of the test split, --each times. The matcher
+sees all images at the size of the first stage, the classifier at that of the second. Ends with the
 manifest's metrics as JSON. About ten minutes on two cores.
 """
 
@@ -33,7 +31,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from judges import AMONG, Told, precision, ranker, reader, told
+from judges import (
+    AMONG,
+    CaptionedImages,
+    load_captioned,
+    measure_r_precision,
+    train_ranker,
+    train_reader,
+)
 from repeat import command
 from torch import Tensor
 from torch.nn import functional as F
@@ -59,14 +64,14 @@ class Shown:
     protocol: str
 
 
-def sharpness(pictures: Tensor) -> float:
+def compute_sharpness(pictures: Tensor) -> float:
     """Variance of the Laplacian of brightness in [0, 1], the mean over pictures."""
     kernel = torch.tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]])[None, None]
     edges = F.conv2d((pictures.mean(dim=1, keepdim=True) + 1) / 2, kernel)
     return float(edges.flatten(1).var(dim=1).mean())
 
 
-def drawn(model: Model, n: int, seed: int, **given: Any) -> dict[str, Tensor]:
+def draw_stages(model: Model, n: int, seed: int, **given: Any) -> dict[str, Tensor]:
     """Of either stage, in its own pixels; 8 bits a value, as saved pictures have."""
     parts = [
         (part.views["stage-1"], part.tensor)
@@ -80,34 +85,38 @@ def drawn(model: Model, n: int, seed: int, **given: Any) -> dict[str, Tensor]:
     }
 
 
-def of_matching(
-    model: Model, train: Told, test: Told, shown: Shown, asked: argparse.Namespace
+def measure_matching(
+    model: Model,
+    train: CaptionedImages,
+    test: CaptionedImages,
+    shown: Shown,
+    options: argparse.Namespace,
 ) -> Iterator[Row]:
-    judge = ranker(train, model.config.stage1, asked.steps, asked.judge_seed)
-    by = (
-        f"matcher trained apart on the train split ({asked.steps:,} steps, seed {asked.judge_seed})"
-    )
-    by += f", at {model.config.stage1} pixels"
+    judge = train_ranker(train, model.config.stage1, options.steps, options.judge_seed)
+    by = f"matcher trained apart on the train split ({options.steps:,} steps"
+    by += f", seed {options.judge_seed}), at {model.config.stage1} pixels"
     by += f"; the right caption first among {AMONG}, chance {1 / AMONG}"
-    groups = test.captions * asked.each
-    other = torch.from_numpy(np.random.default_rng(asked.seed).permutation(len(groups)))
+    groups = test.captions * options.each
+    other = torch.from_numpy(np.random.default_rng(options.seed).permutation(len(groups)))
     for name, pictures in shown.stages.items():
         for what, looked_at in (
             (name, pictures),
             (f"{name}, captions of other samples", pictures[other]),
         ):
-            value = precision(judge, looked_at, shown.captions, groups, asked.seed)
+            value = measure_r_precision(judge, looked_at, shown.captions, groups, options.seed)
             yield f"R-precision, {what}", value, f"{shown.protocol}; {by}"
-    value = precision(
-        judge, to_float(test.pictures), test.one_each(asked.seed), test.captions, asked.seed
+    value = measure_r_precision(
+        judge, to_float(test.pictures), test.one_each(options.seed), test.captions, options.seed
     )
     yield "R-precision of real pictures", value, f"{test.protocol}; {by}"
 
 
-def of_words(train: Told, test: Told, shown: Shown, asked: argparse.Namespace) -> Iterator[Row]:
-    eye = reader(train, asked.word, asked.steps, asked.judge_seed)
+def measure_words(
+    train: CaptionedImages, test: CaptionedImages, shown: Shown, options: argparse.Namespace
+) -> Iterator[Row]:
+    eye = train_reader(train, options.word, options.steps, options.judge_seed)
     by = f"classifier of {len(eye.words)} words trained apart on the train split"
-    by += f" (seed {asked.judge_seed})"
+    by += f" (seed {options.judge_seed})"
 
     def row(name: str, pictures: Tensor, captions: list[str], protocol: str) -> Row:
         right = eye.right(pictures, captions)
@@ -119,28 +128,32 @@ def of_words(train: Told, test: Told, shown: Shown, asked: argparse.Namespace) -
 
     for name, pictures in shown.stages.items():
         yield row(
-            f"{asked.word} as asked, {name}",
-            enlarged(pictures, test),
+            f"{options.word} as asked, {name}",
+            enlarge(pictures, test),
             shown.captions,
             shown.protocol,
         )
-    real = f"{asked.word} of real pictures as their captions say"
-    yield row(real, to_float(test.pictures), test.one_each(asked.seed), test.protocol)
+    real = f"{options.word} of real pictures as their captions say"
+    yield row(real, to_float(test.pictures), test.one_each(options.seed), test.protocol)
 
 
-def of_sharpness(test: Told, shown: Shown) -> Iterator[Row]:
+def measure_sharpness(test: CaptionedImages, shown: Shown) -> Iterator[Row]:
     by = "variance of the Laplacian of brightness in [0, 1]"
     for name, pictures in shown.stages.items():
-        own = enlarged(pictures, test)
+        own = enlarge(pictures, test)
         yield (
             f"sharpness, {name}{'' if own is pictures else ', enlarged'}",
-            sharpness(own),
+            compute_sharpness(own),
             f"{shown.protocol}; {by}",
         )
-    yield "sharpness of real pictures", sharpness(to_float(test.pictures)), f"{test.protocol}; {by}"
+    yield (
+        "sharpness of real pictures",
+        compute_sharpness(to_float(test.pictures)),
+        f"{test.protocol}; {by}",
+    )
 
 
-def enlarged(pictures: Tensor, like: Told) -> Tensor:
+def enlarge(pictures: Tensor, like: CaptionedImages) -> Tensor:
     """As large as real pictures."""
     size = like.pictures.shape[2:]
     return (
@@ -150,23 +163,27 @@ def enlarged(pictures: Tensor, like: Told) -> Tensor:
     )
 
 
-def measured(model: Model, asked: argparse.Namespace) -> list[Row]:
+def measure(model: Model, options: argparse.Namespace) -> list[Row]:
     if not isinstance(model.inputs.get("text"), Text):
         raise SystemExit(
             f"{model.name} takes {', '.join(model.inputs)}; "
             "this measures models that take prompts (text)"
         )
     train, test = (
-        told(asked.data, split, model.config.channels, model.config.size)
+        load_captioned(options.data, split, model.config.channels, model.config.size)
         for split in ("train", "test")
     )
     captions = [
-        caption for again in range(asked.each) for caption in test.one_each(asked.seed + again)
+        caption for again in range(options.each) for caption in test.one_each(options.seed + again)
     ]
-    protocol = f"{len(captions):,} samples from seed {asked.seed}, for captions of {test.protocol}"
-    shown = Shown(drawn(model, len(captions), asked.seed, text=captions), captions, protocol)
-    rows = [*of_matching(model, train, test, shown, asked), *of_sharpness(test, shown)]
-    return rows + (list(of_words(train, test, shown, asked)) if asked.word else [])
+    protocol = (
+        f"{len(captions):,} samples from seed {options.seed}, for captions of {test.protocol}"
+    )
+    shown = Shown(
+        draw_stages(model, len(captions), options.seed, text=captions), captions, protocol
+    )
+    rows = [*measure_matching(model, train, test, shown, options), *measure_sharpness(test, shown)]
+    return rows + (list(measure_words(train, test, shown, options)) if options.word else [])
 
 
 def main() -> None:
@@ -187,17 +204,17 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1500, help="of matcher and classifier")
     parser.add_argument("--judge-seed", type=int, default=7)
     parser.add_argument("--json", type=Path, help="write the metrics here")
-    asked = parser.parse_args()
-    rows = measured(ganzoo.load(asked.model), asked)
+    options = parser.parse_args()
+    rows = measure(ganzoo.load(options.model), options)
     for name, value, _ in rows:
         print(f"{name:>48} {value:.4g}")
-    told = command(parser, asked, [asked.model])
+    words = command(parser, options, [options.model])
     metrics = [
-        {"name": n, "value": float(f"{v:.4g}"), "protocol": p, "command": told} for n, v, p in rows
+        {"name": n, "value": float(f"{v:.4g}"), "protocol": p, "command": words} for n, v, p in rows
     ]
     print(json.dumps(metrics, indent=2))
-    if asked.json:
-        asked.json.write_text(json.dumps(metrics), "utf-8")
+    if options.json:
+        options.json.write_text(json.dumps(metrics), "utf-8")
 
 
 if __name__ == "__main__":

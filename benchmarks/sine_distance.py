@@ -28,8 +28,8 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, help="write the metrics here")
-    asked = parser.parse_args()
-    points = ganzoo.load(asked.model).sample(SAMPLES, seed=asked.seed, batch_size=1000).tensor
+    options = parser.parse_args()
+    points = ganzoo.load(options.model).sample(SAMPLES, seed=options.seed, batch_size=1000).tensor
     x, y = points[:, 0].double(), points[:, 1].double()
     uniform = (x.sort().values / (2 * math.pi)).clamp(0, 1)
     steps = torch.arange(SAMPLES, dtype=torch.float64) / SAMPLES
@@ -38,19 +38,19 @@ def main() -> None:
         "mean distance from the sine": float((y - x.sin()).abs().mean()),
         "Kolmogorov-Smirnov distance of x": float(gap),
     }
-    told = command(parser, asked, [asked.model])
+    told = command(parser, options, [options.model])
     metrics = [
         {
             "name": name,
             "value": round(value, 4),
-            "protocol": f"{SAMPLES:,} points, seed {asked.seed}",
+            "protocol": f"{SAMPLES:,} points, seed {options.seed}",
             "command": told,
         }
         for name, value in figures.items()
     ]
     print(json.dumps(metrics, indent=2))
-    if asked.json:
-        asked.json.write_text(json.dumps(metrics), "utf-8")
+    if options.json:
+        options.json.write_text(json.dumps(metrics), "utf-8")
 
 
 if __name__ == "__main__":

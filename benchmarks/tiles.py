@@ -67,19 +67,19 @@ def once(model: str, source: Path, device: str, precision: str) -> dict[str, flo
     return {"seconds": seconds, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
-def measured(asked: argparse.Namespace, megapixels: float, folder: Path) -> dict[str, float]:
+def measured(options: argparse.Namespace, megapixels: float, folder: Path) -> dict[str, float]:
     source = folder / "x.jpg"
     photograph(megapixels, source)
     words = [
         sys.executable,
         __file__,
-        asked.model,
+        options.model,
         "--device",
-        asked.device,
+        options.device,
         "--precision",
-        asked.precision,
+        options.precision,
     ]
-    words += ["--give-back"] if asked.give_back else []
+    words += ["--give-back"] if options.give_back else []
     done = subprocess.run([*words, "--once", source], check=True, capture_output=True, text=True)
     found = json.loads(done.stdout)
     return {
@@ -104,16 +104,16 @@ def main() -> None:
         help="memory that a layer frees, as the C library does by itself",
     )
     parser.add_argument("--once", type=Path, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.give_back:
+    options = parser.parse_args()
+    if options.give_back:
         allocation.KEEPING.clear()
-    if asked.once:
-        print(json.dumps(once(asked.model, asked.once, asked.device, asked.precision)))
+    if options.once:
+        print(json.dumps(once(options.model, options.once, options.device, options.precision)))
         return
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for megapixels in asked.megapixels:
-            rows.append(measured(asked, megapixels, Path(folder)))
+        for megapixels in options.megapixels:
+            rows.append(measured(options, megapixels, Path(folder)))
             shown = "{megapixels:g} megapixels: {megapixels/s:.3f} megapixels/s, "
             shown += "{seconds:.1f} s, peak {peak MiB:,.0f} MiB"
             print(shown.format_map(rows[-1]), file=sys.stderr, flush=True)

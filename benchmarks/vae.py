@@ -101,23 +101,25 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--out", type=Path, required=True)
     add_options(parser)
-    asked = parser.parse_args()
-    model = ganzoo.load(asked.model)
-    learnt, test = (Held(asked.data, asked.data_root, split, model) for split in ("train", "test"))
+    options = parser.parse_args()
+    model = ganzoo.load(options.model)
+    learnt, test = (
+        Held(options.data, options.data_root, split, model) for split in ("train", "test")
+    )
     made = model.reconstruct(test.pictures, **test.known)
-    draw(model, test, made, asked.out)
+    draw(model, test, made, options.out)
     bounds = {"train": bound(model, learnt), "test": bound(model, test)}
     for name, (reconstruction, kl) in bounds.items():
         print(f"{name:>12} reconstruction {reconstruction:.2f} nats, KL {kl:.3f} nats")
 
-    reader = asked_for(asked)
+    reader = asked_for(options)
     kept = classes_kept(test, reader.read(made.tensor))
     count = f"{len(test.labels):,}"
     print(
         f"class kept: {100 * kept:.2f} % of {count} reconstructions; "
         f"of the pictures themselves {100 * reader.accuracy:.2f} %"
     )
-    told = command(parser, asked, [asked.model])
+    told = command(parser, options, [options.model])
     values = {
         "class kept": round(kept, 4),
         "reconstruction (nats)": round(bounds["test"][0], 2),
@@ -132,7 +134,7 @@ def main() -> None:
         {"name": name, "value": v, "protocol": protocol[name], "command": told}
         for name, v in values.items()
     ]
-    tell(metrics, asked.json)
+    tell(metrics, options.json)
 
 
 if __name__ == "__main__":

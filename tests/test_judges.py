@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from judges import AMONG, Reader, precision, word_before
-from sentences import sharpness
+from judges import AMONG, Reader, measure_r_precision, word_before
+from sentences import compute_sharpness
 from torch import Tensor
 
 N = 120
@@ -45,7 +45,7 @@ def of_knowing(
     seed: int = 0,
 ) -> float:
     judge: Any = Knowing(order, groups)
-    return precision(judge, torch.zeros(len(groups), 3, 8, 8), asked, groups, seed)
+    return measure_r_precision(judge, torch.zeros(len(groups), 3, 8, 8), asked, groups, seed)
 
 
 def test_r_precision_of_who_knows_and_who_does_not() -> None:
@@ -99,5 +99,7 @@ def test_sharpness_is_the_variance_of_the_laplacian() -> None:
         for y in range(1, 5)
         for x in range(1, 5)
     ]
-    assert sharpness(picture) == pytest.approx(float(torch.tensor(laplacian).var()), rel=1e-5)
-    assert sharpness(torch.full((2, 3, 6, 6), 0.3)) == pytest.approx(0, abs=1e-10)
+    assert compute_sharpness(picture) == pytest.approx(
+        float(torch.tensor(laplacian).var()), rel=1e-5
+    )
+    assert compute_sharpness(torch.full((2, 3, 6, 6), 0.3)) == pytest.approx(0, abs=1e-10)
