@@ -9,18 +9,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import torch
 
 from ganzoo.data.sources import DataSet, open_set
 from ganzoo.errors import DataError, UsageError
 from ganzoo.evaluate import extractors, requests
 from ganzoo.evaluate.evidence import EvalOptions, Evidence, Measure, MeasureTranslator
-from ganzoo.evaluate.extractors import require_pictures
+from ganzoo.evaluate.extractors import Extractor, require_pictures
 from ganzoo.evaluate.groups import select_groups
 from ganzoo.evaluate.neighbours import Neighbours
 from ganzoo.evaluate.network import to_levels
 from ganzoo.evaluate.observed import Observed
-from ganzoo.evaluate.protocol import DRAWN, Figure, Protocol, Report
+from ganzoo.evaluate.protocol import Figure, Protocol, Report
 from ganzoo.evaluate.translation import find_size, list_directions
 from ganzoo.inputs import Rows
 from ganzoo.sampling.device import describe
@@ -67,12 +68,7 @@ def evaluate_model(
         raise UsageError(f"neither {model.name} nor {data.facts.name} has a fixed image size")
     batches = data.bind(Data({"image": Picture(output.channels, size)}))
     count = batches.count if options.real is None else options.real
-    if options.samples < LEAST_IMAGES:
-        advice = f"at least {LEAST_IMAGES} are needed, 10,000 are advised"
-        raise UsageError(f"--samples {options.samples}: {advice}")
-    if not LEAST_IMAGES <= count <= batches.count:
-        there = f"{data.facts.name} has {batches.count:,} images in the split {options.split}"
-        raise UsageError(f"--real {count}: {there}; at least {LEAST_IMAGES} are needed")
+    check_counts(options, count, batches.count, data.facts.name)
     rows = Rows(options.seed, options.samples)
     captions = requests.draw_captions(model.inputs, data, rows)
 
@@ -93,22 +89,9 @@ def evaluate_model(
             nearest.see(levels, features)
         advance(len(levels))
 
-    protocol = Protocol(
-        data=data.facts.name,
-        digest=data.digest(),
-        split=options.split,
-        real=count,
-        fake=options.samples,
-        channels=output.channels,
-        size=size,
-        resizer=extractor.resizes(size),
-        extractor=extractor.name,
-        sha256=extractor.sha256,
-        seed=options.seed,
-        precision=model.precision,
-        inputs=requests.FROM_CAPTIONS if captions else DRAWN,
-        ema=any(phase.ema for phase in model.gan.phases()),
-    )
+    protocol = build_protocol(model, options, data, size, count, extractor)
+    if captions:
+        protocol = msgspec.structs.replace(protocol, inputs=requests.FROM_CAPTIONS)
     labels = requests.draw_labels(model.inputs, extractor.classes, rows)
     evidence = Evidence(
         real=real, fake=fake, extractor=extractor, labels=labels, model=model, rows=rows
@@ -130,27 +113,53 @@ def evaluate_translator(model: Model, options: EvalOptions) -> Report:
         names = ",".join(options.figures)
         raise UsageError(f"--figures {names}: {model.name} translates images; use translation")
     data = open_split(options)
-    protocol = Protocol(
-        data=data.facts.name,
-        digest=data.digest(),
-        split=options.split,
-        real=data.facts.count,
-        fake=data.facts.count,
-        channels=model.config.channels,
-        size=find_size(model),
-        resizer="none",
-        extractor="none",
-        sha256="",
-        seed=options.seed,
-        precision=model.precision,
-        inputs="images of the data",
-        ema=any(phase.ema for phase in model.gan.phases()),
+    count, size = data.facts.count, find_size(model)
+    protocol = msgspec.structs.replace(
+        build_protocol(model, options, data, size, count), fake=count, inputs="images of the data"
     )
     figures = []
     for group in groups:
         measure: MeasureTranslator = group.load()
         figures += [draft.complete(protocol) for draft in measure(model, options)]
     return build_report(model, options, figures, started)
+
+
+def check_counts(options: EvalOptions, real: int, available: int, name: str) -> None:
+    """UsageError for too few samples or real images, or for more real images than there are."""
+    if options.samples < LEAST_IMAGES:
+        advice = f"at least {LEAST_IMAGES} are needed, 10,000 are advised"
+        raise UsageError(f"--samples {options.samples}: {advice}")
+    if not LEAST_IMAGES <= real <= available:
+        there = f"{name} has {available:,} images in the split {options.split}"
+        raise UsageError(f"--real {real}: {there}; at least {LEAST_IMAGES} are needed")
+
+
+def build_protocol(
+    model: Model,
+    options: EvalOptions,
+    data: DataSet,
+    size: int,
+    real: int,
+    extractor: Extractor | None = None,
+) -> Protocol:
+    """The protocol that all figures share, of samples drawn from the seed. `real`: number of
+    images."""
+    output = model.plugin.output(model.config)
+    return Protocol(
+        data=data.facts.name,
+        digest=data.digest(),
+        split=options.split,
+        real=real,
+        fake=options.samples,
+        channels=output.channels if isinstance(output, Picture) else 0,
+        size=size,
+        resizer=extractor.resizes(size) if extractor else "none",
+        extractor=extractor.name if extractor else "none",
+        sha256=extractor.sha256 if extractor else "",
+        seed=options.seed,
+        precision=model.precision,
+        ema=any(phase.ema for phase in model.gan.phases()),
+    )
 
 
 def build_report(
