@@ -1,6 +1,6 @@
-"""Every error a user can cause: what was asked, what is wrong, what to do.
+"""Errors that a user can cause: what was requested, what is wrong, what to do.
 
-Each exception carries its facts as attributes; the text is complete, so the command line prints `str(error)` as it is.
+Exceptions carry their facts as attributes. Their text is complete; the command line prints it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class GanzooError(Exception):
-    """Base of all errors meant for the user. `exit_code`: 1 the work failed, 2 the request was wrong."""
+    """Base of all errors for the user. `exit_code`: 1 the work failed, 2 the request is wrong."""
 
     exit_code = 1
 
@@ -23,7 +23,7 @@ class UsageError(GanzooError):
 
 
 def near(name: str, known: Iterable[str]) -> tuple[str, ...]:
-    """Up to three known names that look like `name`, best first."""
+    """Up to three known names that are similar to `name`, best first."""
     return tuple(difflib.get_close_matches(name, list(known), n=3, cutoff=0.6))
 
 
@@ -33,36 +33,49 @@ def did_you_mean(names: Sequence[str]) -> str:
 
 
 class UnknownPlugin(UsageError):
-    """`hidden`: it is installed, and GANZOO_PLUGINS leaves it out."""
+    """`hidden`: the plugin is installed, but GANZOO_PLUGINS leaves it out."""
 
     def __init__(self, name: str, known: Iterable[str], hidden: bool = False) -> None:
         self.name, self.known = name, tuple(known)
         self.near = near(name, self.known)
+        if hidden:
+            super().__init__(
+                f"plugin {name!r} is installed, but GANZOO_PLUGINS leaves it out; "
+                "add it there, or unset the variable"
+            )
+            return
         super().__init__(
-            f"plugin {name!r} is installed, but GANZOO_PLUGINS leaves it out; add it there, or unset the variable"
-            if hidden
-            else f"no plugin {name!r}{did_you_mean(self.near)} (ganzoo list shows all; a plugin added to an editable "
-            "install is seen after it is installed again)"
+            f"no plugin {name!r}{did_you_mean(self.near)} (ganzoo list shows all; "
+            "a plugin added to an editable install is seen after it is installed again)"
         )
 
 
 class MissingPlugin(GanzooError):
-    """A model needs a plugin that is not installed. `distribution`: what its config.json says brings it, None where that is
-    no name a distribution can have; nobody has looked at it, so the user is told to."""
+    """A model needs a plugin that is not installed.
+
+    `distribution`: named by its config.json, None where that is not a valid name. It is not
+    checked, so the user is told to look at it.
+    """
 
     def __init__(self, plugin: str, distribution: str | None, *, installed: bool = False) -> None:
         self.plugin, self.distribution = plugin, distribution
         if distribution is None:
             remedy = "which is not installed"
         elif installed:
-            remedy = f"which the installed {distribution} does not bring; pip install --upgrade {distribution}"
+            remedy = (
+                f"which the installed {distribution} does not bring; "
+                f"pip install --upgrade {distribution}"
+            )
         else:
-            remedy = f"which the distribution {distribution} brings; look at it, then pip install {distribution}"
+            remedy = (
+                f"which the distribution {distribution} brings; "
+                f"look at it, then pip install {distribution}"
+            )
         super().__init__(f"needs the plugin {plugin!r}, {remedy}")
 
 
 class BrokenPlugin(GanzooError):
-    """A plugin is announced but cannot be loaded; the others are not affected."""
+    """An installed plugin cannot be loaded; the others are not affected."""
 
     def __init__(self, name: str, distribution: str, reason: str) -> None:
         self.name, self.distribution, self.reason = name, distribution, reason
@@ -73,7 +86,8 @@ class PluginClash(GanzooError):
     def __init__(self, name: str, distributions: Sequence[str]) -> None:
         self.name, self.distributions = name, tuple(distributions)
         super().__init__(
-            f"plugin {name!r} is claimed by {' and '.join(self.distributions)}; uninstall all but one of them"
+            f"plugin {name!r} is claimed by {' and '.join(self.distributions)}; "
+            "uninstall all but one of them"
         )
 
 
@@ -82,12 +96,13 @@ class UnknownModel(UsageError):
         self.name, self.known = name, tuple(known)
         self.near = near(name, self.known)
         super().__init__(
-            f"no weights named {name!r}{did_you_mean(self.near)} (ganzoo list shows all; a folder begins with ./ or /)"
+            f"no weights named {name!r}{did_you_mean(self.near)} "
+            "(ganzoo list shows all; a folder begins with ./ or /)"
         )
 
 
 class ConfigError(UsageError):
-    """A configuration value is unknown, ill-typed, out of range, or contradicts the data."""
+    """A value of a config is unknown, of the wrong type, out of range, or contradicts the data."""
 
     def __init__(self, where: str, problem: str) -> None:
         self.where, self.problem = where, problem
@@ -95,7 +110,7 @@ class ConfigError(UsageError):
 
 
 class InputError(UsageError):
-    """An input of `sample` cannot be understood."""
+    """An input of `sample` is unknown or has a wrong value."""
 
     def __init__(self, name: str, problem: str) -> None:
         self.name, self.problem = name, problem
@@ -103,7 +118,7 @@ class InputError(UsageError):
 
 
 class DataError(GanzooError):
-    """A data set is missing, empty, broken, or does not hold what the plugin asks for."""
+    """A data set is missing, empty, broken, or lacks what the plugin needs."""
 
 
 class ManifestError(GanzooError):
@@ -130,20 +145,21 @@ class HashMismatch(WeightsError):
         kind = "sha256" if len(expected) == 64 else "git's hash"
         super().__init__(
             path,
-            f"{kind} is {actual[:16]}..., {source} says {expected[:16]}...; the file was not loaded",
+            f"{kind} is {actual[:16]}..., {source} says {expected[:16]}...; "
+            "the file was not loaded",
         )
 
 
 class NotAvailable(GanzooError):
-    """Weights are known, but their bytes can be had from nowhere."""
+    """Weights are known, but cannot be downloaded from anywhere."""
 
 
 class HubError(GanzooError):
-    """The Hub, or the way to it, did not do what was asked."""
+    """The Hub, or the connection to it, failed."""
 
 
 class Unreachable(HubError):
-    """The Hub gave no answer, or one that passes: what was pulled before is as good as it was."""
+    """The Hub did not answer, or will later; what was pulled before stays usable."""
 
 
 class OutputExists(GanzooError):
@@ -157,30 +173,32 @@ class OutputExists(GanzooError):
 
 
 class DeviceError(UsageError):
-    """The asked-for device or precision is not to be had on this machine."""
+    """The requested device or precision is not available on this machine."""
 
 
 class NonFiniteLoss(GanzooError):
-    """Training met NaN or infinity and stopped; the last checkpoint is from before it."""
+    """Training met NaN or infinity and stopped; the last checkpoint is older."""
 
     def __init__(self, phase: str, step: int, player: str, value: float) -> None:
         self.phase, self.step, self.player, self.value = phase, step, player, value
         super().__init__(
-            f"the loss of player {player!r} is {value} at step {step} of phase {phase!r}; training stopped and the last "
-            "checkpoint is kept. Try a smaller learning rate, --precision fp32, or a gradient clip, and resume or start anew"
+            f"the loss of player {player!r} is {value} at step {step} of phase {phase!r}; "
+            "training stopped and the last checkpoint is kept. Try a smaller learning rate, "
+            "--precision fp32, or a gradient clip, and resume or start anew"
         )
 
 
 class Collapsed(GanzooError):
-    """Training was told to stop where its samples collapse, and did; the checkpoint is of that step."""
+    """Training stopped because its samples collapsed (--stop-on-collapse)."""
 
     def __init__(self, step: int) -> None:
         self.step = step
         super().__init__(
-            f"stopped at step {step:,}: the samples have collapsed. The checkpoint is kept: --resume goes on without "
-            "--stop-on-collapse; better begin anew with a lower learning rate or another loss"
+            f"stopped at step {step:,}: the samples have collapsed. The checkpoint is kept, and "
+            "--resume continues without --stop-on-collapse; it is better to start anew with a "
+            "lower learning rate or another loss"
         )
 
 
 class RunError(GanzooError):
-    """A run folder cannot be used as asked."""
+    """A run folder or a target cannot be used as requested."""

@@ -75,7 +75,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 class replacing:
-    """Context that gives a temporary path, which replaces `path` on success and is removed on failure."""
+    """Context with a temporary path, which replaces `path` on success and is removed on failure."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""The command line: registers the commands and words whatever goes wrong."""
+"""The command line: registers the commands and words their errors."""
 
 from __future__ import annotations
 
@@ -19,36 +19,42 @@ from ganzoo.version import VERSION
 
 INTERRUPTED = 130
 COMPLETION = "_GANZOO_COMPLETE"
-"""The variable in which a shell asks what could come next."""
-NO_MEMORY = r"(?i)out of memory|not enough memory|(?:can't|cannot|unable to) allocate|alloc_failed|bad_alloc"
+"""The variable in which a shell asks for completions."""
+NO_MEMORY = (
+    r"(?i)out of memory|not enough memory|(?:can't|cannot|unable to) allocate"
+    r"|alloc_failed|bad_alloc"
+)
 GPU = r"(?i)\b(?:cuda|hip|mps|gpu)\b|cublas|cudnn"
 ALLOCATION = r"allocate ([\d.]+) ?(bytes|[KMGTPE]i?B)"
 REMEDIES = {
     "sample": "give a smaller --batch-size",
-    "train": "give a smaller --batch-size, --precision bf16, or narrower networks (--set; ganzoo info PLUGIN names the settings)",
+    "train": "give a smaller --batch-size, --precision bf16, or narrower networks "
+    "(--set; ganzoo info PLUGIN names the settings)",
     "finetune": "give a smaller --batch-size or --precision bf16",
 }
 
 
 class Worded(TyperGroup):
-    """The group of all commands. Exit codes: 0 done, 1 the work failed, 2 the request was wrong, 130 interrupted.
+    """The group of all commands.
 
-    An error is one line on stderr; with GANZOO_DEBUG=1 its traceback comes first."""
+    Exit codes: 0 done, 1 the work failed, 2 the request is wrong, 130 interrupted. An error is one
+    line on stderr; GANZOO_DEBUG=1 prints its traceback first.
+    """
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command and end the process."""
         try:
             return super().main(*args, **extra)
         except GanzooError as error:
-            _tell(str(error))
+            print_error(str(error))
             code = error.exit_code
-        except Exception as error:  # the last resort: nobody else will word it
-            _tell(_out_of_memory(error, extra.get("args") or sys.argv[1:]) or _unforeseen(error))
+        except Exception as error:  # the last resort
+            print_error(word_error(error, extra.get("args") or sys.argv[1:]))
             code = 1
         sys.exit(code)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """A command; while a shell completes a line, with names to offer."""
+        """A command, with names to offer while a shell completes a line."""
         command = super().get_command(ctx, cmd_name)
         if command is not None and ctx.resilient_parsing:
             from ganzoo.cli.completion import prepare
@@ -59,63 +65,51 @@ class Worded(TyperGroup):
         return command
 
     def invoke(self, ctx: Any) -> Any:
-        """A command, its output flushed here so that a closed pipe is noticed while typer can still keep quiet about it."""
+        """Run a command and flush its output, while typer can still handle a closed pipe."""
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
         except KeyboardInterrupt:
-            _tell("interrupted")
+            print_error("interrupted")
             raise typer.Exit(INTERRUPTED) from None
         return result
 
 
-def _unforeseen(error: Exception) -> str:
+def word_error(error: Exception, words: Sequence[str]) -> str:
+    """An error that is no GanzooError, in words. `words`: of the command line."""
+    if is_out_of_memory(error):
+        text = str(error)
+        where = "the GPU's memory" if re.search(GPU, text) else "this machine's memory"
+        size = ""
+        if found := re.search(ALLOCATION, text):
+            number, unit = found[1], found[2]
+            amount = output.size(int(number)) if unit == "bytes" else f"{number.rstrip('.')} {unit}"
+            size = f" ({amount} requested at once)"
+        command = next((word for word in words if not word.startswith("-")), "")
+        remedy = REMEDIES.get(command, "close other programs, or use a smaller model")
+        return f"{where} is used up{size}; {remedy}"
     if isinstance(error, OSError):
-        return (
-            f"{error.filename}: {error.strerror}"
-            if error.filename and error.strerror
-            else str(error)
-        )
+        named = error.filename and error.strerror
+        return f"{error.filename}: {error.strerror}" if named else str(error)
     return f"internal error: {type(error).__name__}: {error} (GANZOO_DEBUG=1 shows the traceback)"
 
 
-def _out_of_memory(error: Exception, words: Sequence[str]) -> str | None:
-    """What to do when memory is used up, by the command of these words; None for any other error. torch is not imported."""
-    text = str(error)
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether memory is used up. Does not import torch."""
     if isinstance(error, OSError):
-        used_up = error.errno == errno.ENOMEM
-    else:
-        kinds = type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError)
-        used_up = kinds or re.search(NO_MEMORY, text) is not None
-    if not used_up:
-        return None
-    where = "the GPU's memory" if re.search(GPU, text) else "this machine's memory"
-    asked = re.search(ALLOCATION, text)
-    size = f" ({_amount(asked[1], asked[2])} asked for at once)" if asked else ""
-    command = next((word for word in words if not word.startswith("-")), "")
-    return f"{where} is used up{size}; {REMEDIES.get(command, 'close other programs, or use a smaller model')}"
+        return error.errno == errno.ENOMEM
+    if type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError):
+        return True
+    return re.search(NO_MEMORY, str(error)) is not None
 
 
-def _amount(number: str, unit: str) -> str:
-    return output.size(int(number)) if unit == "bytes" else f"{number.rstrip('.')} {unit}"
-
-
-def _tell(text: str) -> None:
+def print_error(text: str) -> None:
+    """Print an error, after its traceback where GANZOO_DEBUG asks for it."""
     if os.environ.get("GANZOO_DEBUG", "0") not in ("", "0"):
         import traceback
 
         traceback.print_exc()
     output.error(text)
-
-
-def _prepare_streams() -> None:
-    """A closed stream swallows what it is told; a path is printed as it is spelt, in UTF-8 or not."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-        elif name == "stdout" and hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="surrogateescape")
 
 
 app = typer.Typer(
@@ -147,11 +141,12 @@ COMMANDS = {
     "verify": PROVE,
     "manifest": PROVE,
 }
-"""Name of a command, which is its module's, and the panel of the help page it stands in."""
+"""Commands by name, which is also that of their module, and their panel of the help page."""
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def print_version(requested: bool) -> None:
+    """Print the version and end."""
+    if requested:
         output.data(f"ganzoo {VERSION}")
         raise typer.Exit
 
@@ -159,7 +154,8 @@ def _version(asked: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option("--version", callback=print_version, is_eager=True, help="Print the version."),
     ] = False,
     verbose: Annotated[
         int, typer.Option("--verbose", "-v", count=True, help="Log to stderr; -vv logs more.")
@@ -177,11 +173,11 @@ def options(
 
 
 REGISTERED: set[str] = set()
-"""Commands that the app has."""
+"""Commands that are already added to the app."""
 
 
 def register(names: Iterable[str]) -> None:
-    """Import these commands and add them to the app, each once: every option of every command costs time at the start."""
+    """Import commands and add them to the app, where needed: each option costs start-up time."""
     for name in names:
         if name in REGISTERED:
             continue
@@ -195,12 +191,17 @@ def register(names: Iterable[str]) -> None:
 
 def main() -> None:
     """The entry point of the `ganzoo` script."""
-    _prepare_streams()
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed: discard what is printed
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif name == "stdout" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="surrogateescape")  # print any path as it is
     words = sys.argv[1:]
     if COMPLETION in os.environ:
         from ganzoo.cli import completion
 
         words = completion.words()
-    asked = next((word for word in words if not word.startswith("-")), None)
-    register([asked] if asked in COMMANDS else COMMANDS)
+    requested = next((word for word in words if not word.startswith("-")), None)
+    register([requested] if requested in COMMANDS else COMMANDS)
     app()

@@ -14,10 +14,10 @@ def export(
     model: Annotated[str, typer.Argument(help="Weights by name, or a folder (./runs/x).")],
     kind: Annotated[str, typer.Option("--format", help="onnx or torch-export.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="x.onnx or x.pt2.")],
-    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Write what makes a model's samples as a program for other runtimes, once it was run and gives the same; prints where."""
+    """Export the sampling of a model to ONNX or torch.export, compare the two; print where."""
     from ganzoo.cli.progress import show_transfers
     from ganzoo.porting import export as work
     from ganzoo.sampling.model import Model
@@ -35,11 +35,11 @@ def export(
         }
         output.as_json({"path": str(made.path), "format": kind, **facts})
         return
+    inputs, outputs = ", ".join(made.inputs), ", ".join(made.outputs)
+    output.say(f"inputs {inputs}; outputs {outputs}; any number of rows, float32")
     output.say(
-        f"inputs {', '.join(made.inputs)}; outputs {', '.join(made.outputs)}; any number of rows, float32"
-    )
-    output.say(
-        f"largest difference from the model {made.difference:.2g} on fresh rows, {made.allowed:.2g} is allowed"
+        f"largest difference from the model {made.difference:.2g} on fresh rows, "
+        f"{made.allowed:.2g} is allowed"
     )
     output.data(str(made.path))
 

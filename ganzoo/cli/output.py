@@ -1,4 +1,4 @@
-"""The only place that prints. stdout is data, stderr is talk. Light: no torch, no rich."""
+"""Printing: data to stdout, messages to stderr. Light: no torch, no rich."""
 
 from __future__ import annotations
 
@@ -11,45 +11,48 @@ GAP = "  "
 
 
 def data(text: str) -> None:
-    """A line of the result."""
+    """Print a line of the result to stdout."""
     print(text)
 
 
 def say(text: str) -> None:
-    """A line of talk."""
+    """Print a message to stderr."""
     print(text, file=sys.stderr, flush=True)
 
 
 def error(text: str) -> None:
-    """What went wrong, in one line."""
+    """Print an error in one line."""
     say(f"ganzoo: {clean(text)}")
 
 
 def as_json(value: Any) -> None:
-    """Structs, dicts and lists as indented JSON."""
+    """Print structs, dicts and lists as indented JSON."""
     import msgspec
 
     data(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Aligned columns; in a terminal the last one is cut to its width."""
+    """Print aligned columns; in a terminal the last one is cut to its width."""
     lines = [header, *[[clean(cell) for cell in row] for row in rows]]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header) - 1)]
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for line in lines:
         start = "".join(cell.ljust(width) + GAP for cell, width in zip(line, widths, strict=False))
-        data(_cut(start + line[-1], room).rstrip())
+        text = start + line[-1]
+        if room is not None and len(text) > room:
+            text = text[: max(1, room - 3)] + "..."
+        data(text.rstrip())
 
 
 def outline(facts: Mapping[str, Any]) -> None:
-    """Facts as `name  value` lines; a group of facts is indented under its name."""
-    for line in _outlined(facts):
+    """Print facts as `name  value` lines; a group of facts is indented under its name."""
+    for line in format_outline(facts):
         data(line)
 
 
 def size(count: int) -> str:
-    """Bytes for a reader: 512 B, 4.2 MB."""
+    """A number of bytes for a reader: 512 B, 4.2 MB."""
     number, unit = float(count), "B"
     for unit in ("B", "kB", "MB", "GB"):
         if number < 1000 or unit == "GB":
@@ -59,45 +62,40 @@ def size(count: int) -> str:
 
 
 def clean(text: str) -> str:
-    """Text from outside on one line, with control characters (a terminal's commands among them) spelled out."""
+    """Text from outside on one line, with control characters (such as a terminal's) escaped."""
     text = " ".join(text.split())
-    return (
-        text
-        if text.isprintable()
-        else "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    )
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def _outlined(facts: Mapping[str, Any]) -> Iterator[str]:
-    plain = [name for name, value in facts.items() if not _is_group(value)]
+def format_outline(facts: Mapping[str, Any]) -> Iterator[str]:
+    """The lines of `outline`."""
+    plain = [name for name, value in facts.items() if not is_group(value)]
     width = max(map(len, plain), default=0)
     for name, value in facts.items():
-        if not _is_group(value):
-            yield f"{name.ljust(width)}{GAP}{_words(value)}".rstrip()
+        if not is_group(value):
+            yield f"{name.ljust(width)}{GAP}{format_value(value)}".rstrip()
             continue
         yield f"{name}:"
-        members = (
-            value
-            if isinstance(value, Mapping)
-            else {str(number): item for number, item in enumerate(value, start=1)}
-        )
-        yield from (f"{GAP}{line}" for line in _outlined(members))
+        if not isinstance(value, Mapping):
+            value = {str(number): item for number, item in enumerate(value, start=1)}
+        for line in format_outline(value):
+            yield f"{GAP}{line}"
 
 
-def _is_group(value: Any) -> bool:
+def is_group(value: Any) -> bool:
+    """Whether a value is printed as an indented group."""
     if isinstance(value, Mapping):
         return bool(value)
     return isinstance(value, (list, tuple)) and any(isinstance(item, Mapping) for item in value)
 
 
-def _words(value: Any) -> str:
+def format_value(value: Any) -> str:
+    """A value on one line."""
     if value is None or value in ({}, [], ()):
         return "-"
     if isinstance(value, (list, tuple)):
         shown = ", ".join(clean(str(item)) for item in value[:12])
         return f"{shown}, ... ({len(value)} in all)" if len(value) > 12 else shown
-    return clean(str(value)) if not isinstance(value, bool) else str(value).lower()
-
-
-def _cut(text: str, room: int | None) -> str:
-    return text if room is None or len(text) <= room else text[: max(1, room - 3)] + "..."
+    return str(value).lower() if isinstance(value, bool) else clean(str(value))

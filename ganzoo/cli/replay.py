@@ -25,16 +25,14 @@ def replay(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(
-            help="The model, where it came from a folder or is known by another name here."
-        ),
+        typer.Option(help="The model, if it is a folder or has another name here."),
     ] = None,
     image: Annotated[
         list[str] | None,
-        typer.Option(help="Files of pictures or vectors that were given; they are not kept."),
+        typer.Option(help="Image or vector files that were given; the PNG does not hold them."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:
     """Generate a PNG of ganzoo again from what it records, and compare the two."""
     origin = read_origin(picture)

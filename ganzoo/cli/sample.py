@@ -34,56 +34,61 @@ def sample(
         typer.Option(
             "--out",
             "-o",
-            help="x.png: a grid; x.npz: numbers; x: a folder of PNGs; x.tar: shards. A photograph: x.jpg, ...",
+            help="x.png: a grid; x.npz: arrays; x: a folder of PNGs; x.tar: shards; "
+            "a photograph: x.jpg, ...",
         ),
     ] = None,
     n: Annotated[
         int | None,
-        typer.Option("--n", "-n", help="How many. Default: 64 images, 1024 points, 16 curves."),
+        typer.Option(
+            "--n", "-n", help="Number of samples. Default: 64 images, 1024 points, 16 curves."
+        ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(help="Of the first sample; sample i is that of seed + i. Drawn when absent."),
+        typer.Option(help="Seed of the first sample; sample i has seed + i. Default: random."),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="How many at a time. Default: 64, on a GPU 256.")
+        int | None, typer.Option(help="Samples per batch. Default: 64, on a GPU 256.")
     ] = None,
-    columns: Annotated[int | None, typer.Option(help="Of the grid.")] = None,
+    columns: Annotated[int | None, typer.Option(help="Columns of the grid.")] = None,
     label: Annotated[
         str | None, typer.Option(help="A class by name or number, several (1,2,3), or all.")
     ] = None,
-    text: Annotated[list[str] | None, typer.Option(help="A sentence; may be repeated.")] = None,
+    text: Annotated[list[str] | None, typer.Option(help="A prompt; may be repeated.")] = None,
     texts: Annotated[
         Path | None,
         typer.Option(
-            help="A file of sentences, one a line (UTF-8): each has its lines of the grid."
+            help="A file of prompts, one per line (UTF-8); each has lines of its own in the grid."
         ),
     ] = None,
     image: Annotated[
-        list[str] | None, typer.Option(help="A picture file, or a folder of them; may be repeated.")
+        list[str] | None, typer.Option(help="An image file, or a folder of them; may be repeated.")
     ] = None,
     code: Annotated[
         str | None, typer.Option(help="Codes: c1=0.5, c1=-2..2 along each row, k1=3.")
     ] = None,
-    direction: Annotated[str | None, typer.Option(help="Of a translation: A2B or B2A.")] = None,
+    direction: Annotated[
+        str | None, typer.Option(help="Direction of a translation: A2B or B2A.")
+    ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Any input: name=value.")] = None,
     show: Annotated[
-        str | None, typer.Option(help="Another view that the model gives beside its samples.")
+        str | None, typer.Option(help="A view that the model gives beside its samples.")
     ] = None,
     cycle: Annotated[
         bool,
-        typer.Option("--cycle", help="As --show cycle: original, translation and the way back."),
+        typer.Option("--cycle", help="The same as --show cycle: original, translation, and back."),
     ] = False,
     stages: Annotated[
         bool,
-        typer.Option("--stages", help="As --show stages: each stage above the next, finer one."),
+        typer.Option("--stages", help="The same as --show stages: each stage above the next."),
     ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the folder or shards in --out.")
+        bool, typer.Option("--resume", help="Continue the folder or shards in --out.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:
     """Generate samples and write them; print where."""
     for option, value in {"n": n, "batch-size": batch_size, "columns": columns}.items():

@@ -1,4 +1,4 @@
-"""Inputs of `sample`: latents, labels, codes, choices, prompts, vectors, images. Light: no torch."""
+"""Inputs of `sample`: latents, labels, codes, choices, prompts, vectors, images. Light."""
 
 from __future__ import annotations
 

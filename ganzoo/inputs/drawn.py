@@ -44,7 +44,7 @@ class Latent(Input, frozen=True):
 
 
 class Label(Input, frozen=True):
-    """int64 (n,): a class, by number or name. `all` or `cat,dog` gives each an equal run of rows."""
+    """int64 (n,): a class, by number or name. `all` or `cat,dog`: each has an equal run of rows."""
 
     classes: tuple[str, ...]
 
@@ -92,7 +92,7 @@ class Label(Input, frozen=True):
 
 
 class Codes(Input, frozen=True):
-    """float (n, sum(categories) + continuous): one-hot categories k1, k2, ..., then codes c1, c2, ...
+    """float (n, sum(categories) + continuous): one-hot categories k1, ..., then codes c1, ...
 
     Continuous codes are drawn in [-1, 1]. The text `k1=3,c2=-2..2` sets some codes and draws the
     rest; a range runs along each line of the grid, on which everything else is held.

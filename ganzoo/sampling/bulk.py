@@ -179,7 +179,8 @@ def check_resumable(model: Model, path: Path, origin: Origin, given: Mapping[str
     if before.n != origin.n and (before.inputs or origin.n < before.n):
         why = "its inputs are shared out over all samples" if before.inputs else "that is fewer"
         raise RunError(
-            f"{path} was started for {before.n:,} samples; it cannot continue to {origin.n:,}: {why}"
+            f"{path} was started for {before.n:,} samples; it cannot continue to {origin.n:,}: "
+            f"{why}"
         )
     return job.done
 

@@ -56,7 +56,7 @@ def is_plain(module: nn.Module) -> bool:
 
 
 def can_fold(layer: Any, norm: Any) -> bool:
-    """Whether torch folds this norm into this layer correctly; grouped transposed ones it does not."""
+    """Whether torch folds the norm correctly, which it does not for grouped transposed layers."""
     if type(layer) not in CONVOLUTIONS or type(norm) not in NORMS or norm.running_mean is None:
         return False
     return type(layer) not in TRANSPOSED or bool(layer.groups == 1)

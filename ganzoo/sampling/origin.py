@@ -85,7 +85,7 @@ def find_difference(
 
 
 def read_origin(path: Path) -> Origin:
-    """The origin recorded in a PNG. UsageError where there is none or it is longer than ORIGIN_LIMIT.
+    """The origin in a PNG. UsageError where there is none or it is longer than ORIGIN_LIMIT.
 
     Only the part before the pixels is parsed, at most HEAD bytes of it; nothing is decoded.
     """

@@ -188,8 +188,8 @@ class OutOfMemoryError(RuntimeError):
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (OutOfMemoryError(CUDA), "the GPU's memory is used up (20.00 GiB asked for at once); "),
-        (RuntimeError(MPS), "the GPU's memory is used up (2.50 GB asked for at once); "),
+        (OutOfMemoryError(CUDA), "the GPU's memory is used up (20.00 GiB requested at once); "),
+        (RuntimeError(MPS), "the GPU's memory is used up (2.50 GB requested at once); "),
         (
             RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
             "the GPU's memory is used up; ",
@@ -198,7 +198,7 @@ class OutOfMemoryError(RuntimeError):
             RuntimeError(
                 "DefaultCPUAllocator: not enough memory: you tried to allocate 4096000 bytes."
             ),
-            "(4.1 MB asked for",
+            "(4.1 MB requested",
         ),
         (MemoryError(), "this machine's memory is used up; "),
         (MemoryError("std::bad_alloc"), "this machine's memory is used up; "),
