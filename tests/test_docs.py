@@ -237,6 +237,29 @@ def test_python_is_python(path: Path) -> None:
                         importlib.import_module(f"{node.module}.{alias.name}")
 
 
+def resolve(dotted: str) -> Any:
+    """The object that a dotted name of ganzoo names."""
+    parts = dotted.split(".")
+    found = importlib.import_module(parts[0])
+    for place, part in enumerate(parts[1:], start=2):
+        if not hasattr(found, part):
+            importlib.import_module(".".join(parts[:place]))
+        found = getattr(found, part)
+    return found
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
+def test_names_and_files_in_running_text_exist(path: Path) -> None:
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"]
+    known = {*groups, "ganzoo.figures", "ganzoo.extractors", "ganzoo.json"}
+    for quoted in re.findall(r"`([^`\n]+)`", path.read_text("utf-8")):
+        dotted = re.match(r"ganzoo(?:\.\w+)+", quoted)
+        if dotted and dotted[0] not in known:
+            resolve(dotted[0])
+        file = re.fullmatch(r"(?:ganzoo|tests|benchmarks|docs|plugins)/[\w/.-]+", quoted)
+        assert not file or (ROOT / quoted).exists(), quoted
+
+
 def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     ran, blocks = run_page(ROOT / "README.md", tmp_path, LIGHT)
