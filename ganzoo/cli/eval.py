@@ -29,8 +29,8 @@ def command(
         list[str],
         typer.Argument(help="Weights by name, or a folder; with --compare two, or two reports."),
     ],
-    data: of_train.Data = None,
-    data_root: of_train.DataRoot = None,
+    data: of_train.DataOption = None,
+    data_root: of_train.DataRootOption = None,
     split: Annotated[
         str, typer.Option(help="Real images to compare with: train or test.")
     ] = "train",

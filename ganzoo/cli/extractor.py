@@ -40,8 +40,8 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
 
 @app.command("train")
 def train_command(
-    data: of_train.Data = None,
-    data_root: of_train.DataRoot = None,
+    data: of_train.DataOption = None,
+    data_root: of_train.DataRootOption = None,
     task: Annotated[
         str | None, typer.Option(help="classes or rotation. Default: classes if there are labels.")
     ] = None,

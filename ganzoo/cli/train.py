@@ -18,8 +18,8 @@ PATHS = ("data_root", "out", "config")
 DECLARED = {"settings": ["--set"], "out": ["--out", "-o"]}
 """Options whose words differ from their names."""
 HELP = {each.name: each.help for each in list_options(Recipe)}
-Data = Annotated[str | None, typer.Option(help=HELP["data"])]
-DataRoot = Annotated[Path | None, typer.Option(help=HELP["data_root"])]
+DataOption = Annotated[str | None, typer.Option(help=HELP["data"])]
+DataRootOption = Annotated[Path | None, typer.Option(help=HELP["data_root"])]
 
 
 def build_command(name: str, help: str) -> Callable[..., None]:

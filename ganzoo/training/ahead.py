@@ -10,7 +10,7 @@ from torch import Tensor
 Key = tuple[int, int, int]
 
 
-class Batches(Protocol):
+class BatchSource(Protocol):
     """An endless stream of examples, each a pure function of (seed, position).
 
     An epoch has `count` examples.
@@ -27,7 +27,7 @@ class Ahead:
     `pin`: page-locked memory, from which a GPU copies while it computes.
     """
 
-    def __init__(self, batches: Batches, *, pin: bool = False) -> None:
+    def __init__(self, batches: BatchSource, *, pin: bool = False) -> None:
         self.batches, self.pin = batches, pin
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="batch")
         self.pending: tuple[Key, Future[dict[str, Tensor]]] | None = None

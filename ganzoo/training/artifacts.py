@@ -21,7 +21,7 @@ from ganzoo.sampling.assembly import model_config
 from ganzoo.sampling.feed import batch_inputs, move_to_device
 from ganzoo.spec import Captions, Embeddings, Picture
 from ganzoo.training import log
-from ganzoo.training.ahead import Batches
+from ganzoo.training.ahead import BatchSource
 from ganzoo.training.ema import Average, reestimate
 from ganzoo.training.engine import Engine
 from ganzoo.zoo import weights
@@ -30,7 +30,7 @@ SAMPLES = "samples"
 FIXED = 64
 """Images in a sample grid; points are more and curves fewer."""
 ESTIMATE_BATCHES, ESTIMATE_SIZE = 100, 64
-"""Batches, and rows in each, that BatchNorm statistics are re-estimated from."""
+"""BatchSource, and rows in each, that BatchNorm statistics are re-estimated from."""
 FIELDS: dict[type[Input], type] = {Text: Captions, Vector: Embeddings, ImageInput: Picture}
 """Inputs that cannot be drawn, and the data field that provides them."""
 
@@ -39,7 +39,7 @@ class Artifacts:
     """Draws and exports from a run's averaged weights, with inputs that stay the same: `fixed`."""
 
     def __init__(
-        self, plugin: Plugin[Any], gan: GAN[Any], batches: Batches, engine: Engine, folder: Path
+        self, plugin: Plugin[Any], gan: GAN[Any], batches: BatchSource, engine: Engine, folder: Path
     ) -> None:
         self.plugin, self.gan, self.batches = plugin, gan, batches
         self.engine, self.folder = engine, folder
@@ -108,7 +108,7 @@ class Artifacts:
         )
 
     def _feed(self, seed: int) -> Iterator[dict[str, Tensor]]:
-        """Batches of inputs: images and captions from the data, all else drawn."""
+        """BatchSource of inputs: images and captions from the data, all else drawn."""
         inputs = self.plugin.inputs(self.gan.config)
         given = {name: spec for name, spec in inputs.items() if isinstance(spec, tuple(FIELDS))}
         drawn = {name: spec for name, spec in inputs.items() if name not in given}

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ganzoo.errors import RunError, WeightsError
-from ganzoo.training.recipe import Count
+from ganzoo.training.recipe import NonNegative
 from ganzoo.zoo.weights import read_header, save_tensors
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -27,8 +27,8 @@ class Position:
     A resumed run repeats bit for bit only on the same `torch`, `threads` and `machine`.
     """
 
-    phase: Count
-    index: Count
+    phase: NonNegative
+    index: NonNegative
     torch: str
     threads: int
     machine: str

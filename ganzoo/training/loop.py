@@ -14,7 +14,7 @@ from ganzoo.gan import GAN, Phase
 from ganzoo.inputs.streams import derive_seed
 from ganzoo.training import checkpoint, compiled, log
 from ganzoo.training.accumulate import split_step
-from ganzoo.training.ahead import Ahead, Batches
+from ganzoo.training.ahead import Ahead, BatchSource
 from ganzoo.training.augment import Augment
 from ganzoo.training.ema import Average
 from ganzoo.training.engine import Engine
@@ -47,7 +47,7 @@ class Trainer:
         self,
         gan: GAN[Any],
         phases: tuple[Phase, ...],
-        batches: Batches,
+        batches: BatchSource,
         engine: Engine,
         folder: Path,
         recipe: Recipe | None = None,

@@ -16,11 +16,11 @@ from ganzoo.spec import Facts, Picture
 from ganzoo.zoo import manifest, pull, registry, weights
 from ganzoo.zoo.pull import Pulled
 
-Shapes = dict[str, tuple[int, ...]]
+NetworkShapes = dict[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
-class Start:
+class ParentModel:
     """A parent. `config`: as it was trained; `anew`: networks that it came without."""
 
     pulled: Pulled
@@ -80,7 +80,7 @@ class Start:
     def load(self, gan: GAN[Any]) -> None:
         """Load the parent's weights: averages where it has them.
 
-        Shapes were checked before; raises WeightsError for a dtype of another kind.
+        NetworkShapes were checked before; raises WeightsError for a dtype of another kind.
         """
         weights.load_tensors(
             self.pulled.folder / weights.MODEL, weights.collect_tensors(gan, gan.ema)
@@ -89,7 +89,7 @@ class Start:
         if others and not self.anew:
             weights.load_tensors(self.pulled.folder / weights.TRAINING, others)
 
-    def _compare(self, before: Shapes, config: Any, where: str) -> None:
+    def _compare(self, before: NetworkShapes, config: Any, where: str) -> None:
         after = _list_shapes(self.plugin, config)
         for key in before | after:
             old, new = (list(found[key]) if key in found else "none" for found in (before, after))
@@ -101,7 +101,7 @@ class Start:
                 )
 
 
-def find_parent(model: str, *, fresh: bool) -> Start:
+def find_parent(model: str, *, fresh: bool) -> ParentModel:
     """The parent called `model`. WeightsError when networks are missing and not `fresh`."""
     pulled = pull.pull(model, training=True)
     recorded = weights.read_config(pulled.folder)
@@ -115,10 +115,10 @@ def find_parent(model: str, *, fresh: bool) -> Start:
     # a file without a known hash is not used
     trusted = pulled.entry is None or weights.TRAINING in pulled.entry.files
     if not names:
-        return Start(pulled, plugin, config, ())
+        return ParentModel(pulled, plugin, config, ())
     if trusted and rest.exists():
         weights.check_shapes(rest, shapes)
-        return Start(pulled, plugin, config, ())
+        return ParentModel(pulled, plugin, config, ())
     if not fresh:
         raise WeightsError(
             rest,
@@ -127,19 +127,19 @@ def find_parent(model: str, *, fresh: bool) -> Start:
             "or initialize what is missing by --fresh",
         )
     check_rest(pulled.folder / weights.MODEL, gan)
-    return Start(pulled, plugin, config, names)
+    return ParentModel(pulled, plugin, config, names)
 
 
 def _list_others(gan: GAN[Any]) -> list[str]:
     return [name for name, _ in gan.named_children() if name not in gan.ema]
 
 
-def _shapes_of(gan: GAN[Any], names: list[str]) -> Shapes:
+def _shapes_of(gan: GAN[Any], names: list[str]) -> NetworkShapes:
     return {
         name: tuple(tensor.shape) for name, tensor in weights.collect_tensors(gan, names).items()
     }
 
 
-def _list_shapes(plugin: Plugin[Any], config: Any) -> Shapes:
+def _list_shapes(plugin: Plugin[Any], config: Any) -> NetworkShapes:
     gan = outline(plugin, config)
     return _shapes_of(gan, [name for name, _ in gan.named_children()])

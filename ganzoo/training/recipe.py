@@ -17,10 +17,10 @@ from ganzoo.files import Record
 
 MANY = 10**12
 """Upper bound of numbers, to catch a typo."""
-Positive = Annotated[int, msgspec.Meta(gt=0, lt=MANY)]
+AtLeastOne = Annotated[int, msgspec.Meta(gt=0, lt=MANY)]
 Epochs = Annotated[float, msgspec.Meta(gt=0, lt=MANY)]
 BatchSize = Annotated[int, msgspec.Meta(gt=0, lt=2**24)]
-Count = Annotated[int, msgspec.Meta(ge=0)]
+NonNegative = Annotated[int, msgspec.Meta(ge=0)]
 Seed = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
@@ -51,7 +51,7 @@ class Fixed(Record, frozen=True, kw_only=True):
         str | None, option("A preset of the plugin (ganzoo info PLUGIN).", command="train")
     ] = None
     freeze: Annotated[
-        Count,
+        NonNegative,
         option("Frozen first layers of each discriminator (FreezeD).", command="finetune"),
     ] = 0
     augment: Annotated[
@@ -62,7 +62,7 @@ class Fixed(Record, frozen=True, kw_only=True):
         ),
     ] = []
     accumulate: Annotated[
-        Positive, option("Parts of a batch that are computed in turn, for less memory.")
+        AtLeastOne, option("Parts of a batch that are computed in turn, for less memory.")
     ] = 1
     compile: Annotated[
         bool, option("torch.compile the networks where possible: a slow start, then faster.")
@@ -100,15 +100,17 @@ class Recipe(Fixed, frozen=True, kw_only=True):
     settings: Annotated[
         dict[str, Any], option("A setting of the plugin: name=value.", repeats=False)
     ] = msgspec.field(default_factory=dict, name="config")
-    steps: Annotated[Positive | None, option("Training steps of each phase.")] = None
+    steps: Annotated[AtLeastOne | None, option("Training steps of each phase.")] = None
     epochs: Annotated[Epochs | None, option("Training length as passes over the data.")] = None
     batch_size: Annotated[BatchSize | None, option("Examples in a step.")] = None
     device: Annotated[str, option("auto, cpu, cuda or mps.", repeats=False)] = "auto"
     precision: Annotated[str, option("auto, bf16 or fp32.")] = "auto"
-    log_every: Annotated[Positive, option("Steps between log rows.", repeats=False)] = 50
-    sample_every: Annotated[Count, option("Steps between sample grids; 0: only at the end.")] = 500
+    log_every: Annotated[AtLeastOne, option("Steps between log rows.", repeats=False)] = 50
+    sample_every: Annotated[
+        NonNegative, option("Steps between sample grids; 0: only at the end.")
+    ] = 500
     checkpoint_every: Annotated[
-        Count, option("Steps between checkpoints; 0: only at the end.", repeats=False)
+        NonNegative, option("Steps between checkpoints; 0: only at the end.", repeats=False)
     ] = 500
     fresh: Annotated[
         bool, option("Initialize networks that the model lacks.", command="finetune")

@@ -18,7 +18,7 @@ from ganzoo import files
 from ganzoo.errors import OutputExists, RunError, UsageError
 from ganzoo.files import Record
 from ganzoo.text import is_utf8
-from ganzoo.training.recipe import Count, Fixed, Positive
+from ganzoo.training.recipe import AtLeastOne, Fixed, NonNegative
 from ganzoo.zoo.manifest import Parent, TrainingData
 
 RUN, LOCAL = "run.json", "local.json"
@@ -36,10 +36,10 @@ class Run(Fixed, frozen=True, kw_only=True):
     plugin: str
     data: TrainingData
     settings: dict[str, Any] = {}
-    phases: dict[str, Positive]
-    batch: dict[str, Positive]
+    phases: dict[str, AtLeastOne]
+    batch: dict[str, AtLeastOne]
     precision: str
-    rhythm: dict[Literal["log", "sample", "checkpoint"], Count]
+    rhythm: dict[Literal["log", "sample", "checkpoint"], NonNegative]
     machine: str
     torch: str
     version: str
@@ -75,7 +75,7 @@ def extend_command(text: str, steps: int, lengths: Iterable[int]) -> str:
     return shlex.join([*words[:5], "--steps", str(steps), *words[5:]])
 
 
-def check_folder(folder: Path, force: bool) -> None:
+def check_run_folder(folder: Path, force: bool) -> None:
     """Refuse a folder that cannot hold a new run; `force` allows an old run, which is replaced.
 
     Raises OutputExists, or UsageError for a name that run.json cannot hold.

@@ -27,7 +27,7 @@ from ganzoo.training.engine import Engine
 from ganzoo.training.health import Health
 from ganzoo.training.log import Plan, Reporter
 from ganzoo.training.loop import Trainer
-from ganzoo.training.parent import Start
+from ganzoo.training.parent import ParentModel
 from ganzoo.training.recipe import Fixed, Recipe, list_options
 from ganzoo.training.record import Local, Run
 from ganzoo.version import VERSION
@@ -49,7 +49,7 @@ class Session:
         reporter: Reporter,
         *,
         stop_on_collapse: bool = False,
-        parent: Start | None = None,
+        parent: ParentModel | None = None,
     ) -> None:
         self.recipe, self.reporter, self.parent = recipe, reporter, parent
         self.stop_on_collapse = stop_on_collapse
@@ -63,7 +63,7 @@ class Session:
         self.folder = Path(out) if out else Path("runs") / f"{model}-{Path(self.name).stem}"
 
     def begin(self, force: bool) -> None:
-        """Start a run. Everything that can be wrong is found before the folder changes.
+        """ParentModel a run. Everything that can be wrong is found before the folder changes.
 
         `force`: replace an existing run.
         """
@@ -76,7 +76,7 @@ class Session:
                 names = ", ".join(self.parent.anew)
                 self.reporter.note(f"{names}: not part of {self.parent.pulled.name}, so begun anew")
         if self.engine.main:
-            record.check_folder(self.folder, force)
+            record.check_run_folder(self.folder, force)
         self.batches = self.data.bind(self.fields)
         self.phases = self._set_lengths()
         check_parts(self.phases, self.recipe.accumulate)
