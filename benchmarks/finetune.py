@@ -211,7 +211,7 @@ def main() -> None:
     everything = sorted(
         (
             entry
-            for entry in files.list_files(asked.data)
+            for entry in files.list_data_files(asked.data)
             if entry.path.name not in files.CAPTION_LISTS
         ),
         key=lambda e: e.name,

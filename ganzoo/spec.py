@@ -1,4 +1,4 @@
-"""What a batch holds, what a model gives, and what is known of a data set. Light: no torch, no numpy."""
+"""Fields of a batch, outputs of a model, and facts of a data set. Light: no torch, no numpy."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from ganzoo.errors import DataError
 
 
 class Picture(msgspec.Struct, frozen=True):
-    """Images in [-1, 1], float (n, channels, size, size). `size` None: any size, for models that keep their input's.
+    """Images in [-1, 1], float (n, channels, size, size).
 
-    `flip`, of training data: every second one, by chance, is mirrored left to right."""
+    `size`: None if the model keeps the size of its input. `flip`: mirror training examples left to
+    right with probability 1/2.
+    """
 
     plural: ClassVar[str] = "images"
     default_count: ClassVar[int] = 64
@@ -50,10 +52,11 @@ class Labels(msgspec.Struct, frozen=True):
 
 
 class Captions(msgspec.Struct, frozen=True):
-    """Token ids, int64 (n, length); 0 pads, 1 is unknown. One of an image's captions is drawn each step.
+    """Token ids, int64 (n, length); 0 is padding, 1 an unknown word.
 
-    `split`: the share of captions in which every second known word, by chance, is spelt by pieces of the vocabulary, so that
-    training sees them."""
+    Each step draws one of an image's captions. `split`: share of the captions in which each known
+    word is replaced, with probability 1/2, by pieces of the vocabulary.
+    """
 
     vocabulary: tuple[str, ...]
     length: int
@@ -61,7 +64,7 @@ class Captions(msgspec.Struct, frozen=True):
 
 
 class Embeddings(msgspec.Struct, frozen=True):
-    """Vectors of sentences that another encoder has made, float32 (n, size). One of an image's is drawn each step."""
+    """Text embeddings of another encoder, float32 (n, size). Each step draws one of an image's."""
 
     size: int
 
@@ -71,7 +74,7 @@ Field = Picture | Points | Curve | Labels | Captions | Embeddings
 
 
 class Data(msgspec.Struct, frozen=True):
-    """The tensors of one batch by name. `unpaired`: each field is a domain of that name, shuffled on its own."""
+    """Tensors of a batch by name. `unpaired`: each field is a domain, shuffled on its own."""
 
     fields: Mapping[str, Field]
     unpaired: bool = False
@@ -80,9 +83,10 @@ class Data(msgspec.Struct, frozen=True):
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a data set before a model is built.
 
-    `kind`: "images", "points" or "curves"; `size`: pixels of a side of the stored images, None when they differ;
-    `classes`: names in label order; `dims`: coordinates of a point or values of a curve; `low`, `high`: a curve's domain;
-    `domains`: names of unpaired sets; `embedding`: numbers of a sentence's vector, None where the set holds none.
+    `kind`: "images", "points" or "curves". `size`: side of the images in pixels, None if they
+    differ. `classes`: names in label order. `dims`: coordinates of a point or values of a curve.
+    `low`, `high`: range of a curve's steps. `domains`: names of unpaired domains. `sentences`:
+    captions of each image. `embedding`: size of the text embeddings, None if there are none.
     """
 
     name: str

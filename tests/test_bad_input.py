@@ -311,7 +311,7 @@ def test_data(
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
 def test_what_is_refused_is_not_unpacked_first(tmp_path: Path, method: int) -> None:
-    [entry] = files.list_files(write_lying_zip(tmp_path / "x.zip", method))
+    [entry] = files.list_data_files(write_lying_zip(tmp_path / "x.zip", method))
     tracemalloc.start()
     try:
         with pytest.raises(DataError, match="cannot be read"):
@@ -349,7 +349,11 @@ def test_pictures_of_every_kind_fit_grey_and_colour(tmp_path: Path, mode: str) -
     assert data.facts.channels == (1 if mode in ("1", "L", "LA", "I;16", "F") else 3)
     assert len(data.digest()) == 64
     for channels in (1, 3):
-        assert decode_image(files.list_files(place)[0], channels, 16).shape == (16, 16, channels)
+        assert decode_image(files.list_data_files(place)[0], channels, 16).shape == (
+            16,
+            16,
+            channels,
+        )
 
 
 def test_one_picture_smaller_than_the_network_is_a_data_set(ganzoo: Call, tmp_path: Path) -> None:

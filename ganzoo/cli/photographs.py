@@ -144,17 +144,17 @@ def plan_jobs(paths: Sequence[str], out: Path, force: bool) -> list[Job]:
 
 def _list_images(path: Path) -> list[Path]:
     """The images of a folder in order of their names, or the path itself."""
-    from ganzoo.data.files import IMAGES
+    from ganzoo.data.files import IMAGE_SUFFIXES
 
     if not path.is_dir():
         return [path]
     found = []
     for file in sorted(path.iterdir()):
-        is_image = file.suffix.lower() in IMAGES and not file.name.startswith(".")
+        is_image = file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
         if is_image and file.is_file():
             found.append(file)
     if not found:
-        raise UsageError(f"{path} holds no images ({', '.join(IMAGES)})")
+        raise UsageError(f"{path} holds no images ({', '.join(IMAGE_SUFFIXES)})")
     return found
 
 

@@ -1,1 +1,1 @@
-"""Data sets: what a batch must hold (`spec`, light), where it comes from (`sources`), in which order (`order`)."""
+"""Data sets: where they come from (`sources`), and in which order (`order`)."""

@@ -15,7 +15,10 @@ Taker = Callable[[NDArray[np.int64], int, int], Tensor]
 
 
 class Batches:
-    """Endless stream of examples. `count` examples make an epoch (the largest domain's, if unpaired)."""
+    """Endless stream of examples.
+
+    `count` examples make an epoch; of unpaired domains it is the size of the largest.
+    """
 
     def __init__(
         self, takers: Mapping[str, Taker], domains: Mapping[str, str], counts: Mapping[str, int]

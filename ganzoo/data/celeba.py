@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ganzoo.data.named import ImageFiles, NamedSet, Request, find_image_files
+from ganzoo.data.named import DataRequest, ImageFiles, NamedSet, find_image_files
 
 
-def read_celeba(request: Request) -> ImageFiles | None:
+def read_celeba(request: DataRequest) -> ImageFiles | None:
     folders = ("celeba", "celeba-64", "img_align_celeba", "CelebA")
     return find_image_files(request.root, folders, ("celeba", "img_align_celeba"))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ganzoo.data.named import (
+    DataRequest,
     Examples,
     ImageArrays,
     NamedSet,
-    Request,
     download_with_torchvision,
     find_image_files,
 )
@@ -23,7 +23,7 @@ ROW = 1 + 3 * 32 * 32
 """Bytes of an example: its label, then its red, green and blue values."""
 
 
-def read_cifar10(request: Request) -> Examples | None:
+def read_cifar10(request: DataRequest) -> Examples | None:
     import numpy as np
 
     root = request.root

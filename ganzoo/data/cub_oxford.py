@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from ganzoo.data.files import Box, DataFile, is_caption_file, is_image
-from ganzoo.data.layout import Layout
+from ganzoo.data.layout import Arrangement
 from ganzoo.errors import DataError
 
 LIST, BOXES, SPLIT = "images.txt", "bounding_boxes.txt", "train_test_split.txt"
@@ -18,7 +18,7 @@ FARTHEST = 1e6
 """Bound for the coordinates of a box, in pixels."""
 
 
-def arrange_cub_oxford(files: Sequence[DataFile], split: str) -> Layout | None:
+def arrange_cub_oxford(files: Sequence[DataFile], split: str) -> Arrangement | None:
     """The layout of a set that is recognised by its files as CUB or Oxford-102, else None."""
     images = [file for file in files if is_image(file.path)]
     captions = [file for file in files if is_caption_file(file.path)]
@@ -45,7 +45,7 @@ def _arrange_birds(
     images: list[DataFile],
     captions: list[DataFile],
     split: str,
-) -> Layout:
+) -> Arrangement:
     """Classes are folders. Only images of the split are kept, each cropped to its bird."""
     classes = tuple(sorted({image.path.parent.name for image in images}))
     ids = {name: number for number, name in _read_table(listed, 2)}
@@ -75,10 +75,10 @@ def _arrange_birds(
     images = [image for _, image in numbered]
     labels = [classes.index(image.path.parent.name) for image in images]
     reader = _caption_reader(captions, lambda path: f"{path.parent.name}/{path.stem}")
-    return Layout({"": images}, labels, classes, [listed, *tables.values(), *captions], reader)
+    return Arrangement({"": images}, labels, classes, [listed, *tables.values(), *captions], reader)
 
 
-def _arrange_flowers(images: list[DataFile], captions: list[DataFile]) -> Layout:
+def _arrange_flowers(images: list[DataFile], captions: list[DataFile]) -> Arrangement:
     """Classes are the folders of the captions."""
     folders = {file.path.stem: file.path.parent.name for file in captions}
     _check_each(
@@ -89,7 +89,7 @@ def _arrange_flowers(images: list[DataFile], captions: list[DataFile]) -> Layout
     classes = tuple(sorted(set(folders.values())))
     labels = [classes.index(folders[image.path.stem]) for image in images]
     reader = _caption_reader(captions, lambda path: path.stem)
-    return Layout({"": images}, labels, classes, captions, reader)
+    return Arrangement({"": images}, labels, classes, captions, reader)
 
 
 def _caption_reader(

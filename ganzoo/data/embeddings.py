@@ -18,7 +18,7 @@ from ganzoo.data.layout import match_images
 from ganzoo.data.order import group_picker
 from ganzoo.errors import DataError
 
-FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+FLOAT_TYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
 
 class EmbeddingTable:
@@ -73,7 +73,7 @@ def _read_vectors(file: DataFile) -> Iterator[tuple[str, list[NDArray[np.float32
     except (SafetensorError, ValueError, KeyError) as error:
         raise DataError(f"{file.shown} is not a safetensors file of floats ({error})") from None
     for name, tensor in sorted(tensors.items()):
-        fits = tensor.dtype in FLOATS and tensor.ndim in (1, 2) and tensor.numel() > 0
+        fits = tensor.dtype in FLOAT_TYPES and tensor.ndim in (1, 2) and tensor.numel() > 0
         vectors = tensor.float() if fits else tensor
         if not fits or not vectors.isfinite().all():
             shape = " x ".join(map(str, tensor.shape))

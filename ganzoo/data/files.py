@@ -18,7 +18,7 @@ from ganzoo.errors import DataError
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels."""
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 CAPTIONS = "captions.jsonl"
 CAPTION_LISTS = (CAPTIONS, "metadata.jsonl", "metadata.csv")
 EMBEDDINGS = "embeddings.safetensors"
@@ -85,7 +85,7 @@ def is_archive(path: Path) -> bool:
 
 
 def is_image(path: PurePosixPath) -> bool:
-    return path.suffix.lower() in IMAGES
+    return path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def is_caption_file(path: PurePosixPath) -> bool:
@@ -101,7 +101,7 @@ def is_used(path: PurePosixPath) -> bool:
     return by_name or is_image(path) or is_caption_file(path)
 
 
-def list_files(path: Path) -> list[DataFile]:
+def list_data_files(path: Path) -> list[DataFile]:
     """Files of a folder or an archive that a data set uses, sorted by name.
 
     Raises DataError if the archive cannot be read or would unpack to too much.
@@ -182,7 +182,10 @@ def _list_tar(path: Path) -> Iterator[DataFile]:
     """Members are read into memory: a tar has no index, a compressed one no random access."""
     packed, total = path.stat().st_size, 0
     try:
-        with _unpack(path) as file, tarfile.TarFile(fileobj=file) as archive:  # type: ignore[arg-type]
+        with (
+            _unpack(path) as file,
+            tarfile.TarFile(fileobj=file) as archive,  # type: ignore[arg-type]
+        ):
             for member in archive:
                 name = _inside(path, member.name)
                 if not member.isfile():

@@ -129,9 +129,8 @@ def _used_part(file: DataFile, image: Image.Image) -> Box:
 
 
 def _describe_damage(file: DataFile, error: Exception) -> DataError:
-    return DataError(
-        f"{file.shown} is not an image that can be read ({describe_fault(error)}); mend or remove it"
-    )
+    fault = describe_fault(error)
+    return DataError(f"{file.shown} is not an image that can be read ({fault}); mend or remove it")
 
 
 def available_memory() -> int:

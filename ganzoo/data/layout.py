@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
@@ -14,14 +14,14 @@ from ganzoo.data.files import CAPTIONS, DataFile, is_image
 from ganzoo.errors import DataError
 from ganzoo.text import is_utf8
 
-T = TypeVar("T")
+V = TypeVar("V")
 NAME_FIELD = "file_name"
 CAPTION_FIELDS = ("text", "caption", "captions")
 """Fields that may hold an image's captions; the first one present is used."""
 
 
 @dataclass(frozen=True)
-class Layout:
+class Arrangement:
     """How the files of an image set are used.
 
     `domains`: images by domain, "" if there is only one. `labels`: indices into `classes`, in the
@@ -38,7 +38,7 @@ class Layout:
 
 def arrange_by_folder(
     files: Sequence[DataFile], caption_lists: list[DataFile], split: str
-) -> Layout:
+) -> Arrangement:
     """Domains (trainA, trainB), else a folder for each class, else all images in one group.
 
     Folders `train` and `test` select a split. A folder around everything is ignored.
@@ -57,7 +57,7 @@ def arrange_by_folder(
         for letter in ("A", "B")
     }
     if all(domains.values()):
-        return Layout(domains, [], (), caption_lists, read_captions)
+        return Arrangement(domains, [], (), caption_lists, read_captions)
 
     if any(p[0] in ("train", "test") and len(p) > 1 for p in parts.values()):
         images = [file for file in images if parts[file][0] == split]
@@ -72,7 +72,7 @@ def arrange_by_folder(
                 raise DataError(f"the class folder {name!r} is not named in UTF-8; rename it")
         classes = tuple(folders)
         labels = [folders.index(parts[file][0]) for file in images]
-    return Layout({"": images}, labels, classes, caption_lists, read_captions)
+    return Arrangement({"": images}, labels, classes, caption_lists, read_captions)
 
 
 def list_captions(lists: Sequence[DataFile], images: Sequence[DataFile]) -> list[list[str]]:
@@ -84,47 +84,40 @@ def list_captions(lists: Sequence[DataFile], images: Sequence[DataFile]) -> list
 
 
 def match_images(
-    rows: Iterable[tuple[PurePosixPath, PurePosixPath, list[T]]],
+    rows: Iterable[tuple[PurePosixPath, PurePosixPath, list[V]]],
     images: Sequence[DataFile],
     what: str,
-) -> list[list[T]]:
+) -> list[list[V]]:
     """Values of each image, from rows of (folder of the list, image as listed, values).
 
     An image matches a row by its path as seen from the list's folder, else by the longest end of
     its path that is listed exactly once. DataError names an image without a value (`what`).
     """
-    known: dict[str, list[T]] = {}
+    known: dict[str, list[V]] = {}
     endings: dict[str, set[str]] = {}
     for folder, listed, values in rows:
         path = (folder / listed).as_posix()
         known.setdefault(path, []).extend(values)
         for name in (path, listed.as_posix(), listed.name):
             endings.setdefault(name, set()).add(path)
-    matches = _match_paths([file.path for file in images], known, endings)
+
+    # full paths first, then ever shorter ends of them; each listed path is used once
+    matches: dict[PurePosixPath, str] = {}
+    for start in range(max((len(file.path.parts) for file in images), default=0)):
+        taken = set(matches.values())
+        for file in images:
+            if file.path in matches:
+                continue
+            name = "/".join(file.path.parts[start:])
+            candidates = ({name} if name in known else endings.get(name, set())) - taken
+            if len(candidates) == 1:
+                matches[file.path] = candidates.pop()
+
     found = [known[matches[file.path]] if file.path in matches else [] for file in images]
     missing = [file.shown for file, values in zip(images, found, strict=True) if not values]
     if missing:
         raise DataError(f"{len(missing)} images have no {what}, the first is {missing[0]}")
     return found
-
-
-def _match_paths(
-    images: Sequence[PurePosixPath],
-    known: Mapping[str, object],
-    endings: Mapping[str, set[str]],
-) -> dict[PurePosixPath, str]:
-    """Listed path of each image. Full paths first, then ever shorter ends, each path once."""
-    matches: dict[PurePosixPath, str] = {}
-    for start in range(max((len(image.parts) for image in images), default=0)):
-        taken = set(matches.values())
-        for image in images:
-            if image in matches:
-                continue
-            name = "/".join(image.parts[start:])
-            candidates = ({name} if name in known else endings.get(name, set())) - taken
-            if len(candidates) == 1:
-                matches[image] = candidates.pop()
-    return matches
 
 
 def _read_captions(file: DataFile) -> Iterator[tuple[PurePosixPath, list[str]]]:

@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganzoo.data.named import ImageArrays, NamedSet, Request, download_with_torchvision
+from ganzoo.data.named import DataRequest, ImageArrays, NamedSet, download_with_torchvision
 from ganzoo.errors import DataError
 
 if TYPE_CHECKING:
@@ -18,21 +18,21 @@ MNIST_FILES = "train-images-idx3-ubyte(.gz) and its three companions, in MNIST/r
 FASHION_FILES = "train-images-idx3-ubyte(.gz) and its three companions, in FashionMNIST/raw/"
 
 
-def read_mnist(request: Request) -> ImageArrays | None:
+def read_mnist(request: DataRequest) -> ImageArrays | None:
     folders = ["MNIST/raw", "mnist/MNIST/raw", "mnist"]
     if "fashion" not in request.root.as_posix().lower():
         folders.append("")
     return find_idx_pair(request, folders)
 
 
-def read_fashion(request: Request) -> ImageArrays | None:
+def read_fashion(request: DataRequest) -> ImageArrays | None:
     folders = ["FashionMNIST/raw", "fashion-mnist/FashionMNIST/raw", "fashion-mnist"]
     if "fashion" in request.root.as_posix().lower():
         folders.append("")
     return find_idx_pair(request, folders)
 
 
-def find_idx_pair(request: Request, folders: list[str]) -> ImageArrays | None:
+def find_idx_pair(request: DataRequest, folders: list[str]) -> ImageArrays | None:
     """Images and labels of the first folder below the data root that holds both files."""
     prefix = "train" if request.split == "train" else "t10k"
     for folder in folders:

@@ -1,4 +1,6 @@
-"""Data sets by name, announced under the entry-point group `ganzoo.data`. Light: no torch, no numpy.
+"""Data sets by name, announced under the entry-point group `ganzoo.data`.
+
+Light: no torch, no numpy.
 
 A third party adds one as the sets of ganzoo are added: a `NamedSet`, and in pyproject.toml
 
@@ -22,11 +24,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-GROUP = "ganzoo.data"
+DATA_GROUP = "ganzoo.data"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class DataRequest:
     """What the reader of a named set is asked for."""
 
     root: Path
@@ -85,7 +87,7 @@ class NamedSet:
     """Terms of use, for model cards."""
     source: str
     """Home page, for model cards."""
-    read: Callable[[Request], Examples | None]
+    read: Callable[[DataRequest], Examples | None]
     """Reads the examples; None if the data root does not hold the set."""
     files: str = ""
     """What must lie under the data root, in words; part of the error if it does not."""
@@ -106,12 +108,12 @@ def default_root() -> Path:
 
 def list_names() -> list[str]:
     """Names of all announced sets, sorted. None of them is loaded."""
-    return sorted(extensions.find(GROUP))
+    return sorted(extensions.find(DATA_GROUP))
 
 
 def find_named_set(name: str) -> NamedSet:
     """The set announced as `name`. DataError if there is none, or it cannot be loaded."""
-    points = extensions.find(GROUP).get(name)
+    points = extensions.find(DATA_GROUP).get(name)
     if points is None:
         raise DataError(f"no data set is named {name!r} (sets: {', '.join(list_names())})")
     try:
@@ -133,7 +135,7 @@ def find_named_set(name: str) -> NamedSet:
     return found
 
 
-def read_examples(found: NamedSet, request: Request, download: bool) -> Examples:
+def read_examples(found: NamedSet, request: DataRequest, download: bool) -> Examples:
     """Examples of a set, downloaded if need be. DataError, saying what to do, if it is missing."""
     examples = found.read(request)
     if examples is None and download and found.download:

@@ -15,18 +15,18 @@ from ganzoo.data.cub_oxford import arrange_cub_oxford
 from ganzoo.data.embeddings import list_embeddings, read_embeddings
 from ganzoo.data.files import (
     CAPTION_LISTS,
-    IMAGES,
+    IMAGE_SUFFIXES,
     digest_files,
     list_captions_beside,
-    list_files,
+    list_data_files,
 )
 from ganzoo.data.images import ArrayImages, FileImages, probe_size
 from ganzoo.data.layout import arrange_by_folder
 from ganzoo.data.named import (
+    DataRequest,
     ImageArrays,
     ImageFiles,
     NamedSet,
-    Request,
     ValueArrays,
     default_root,
     find_named_set,
@@ -101,7 +101,7 @@ def open_set(
             ) from None
         return DataSet(_open_files([path], absolute.name, None, only, split), OWN_LICENCE, "")
     found = find_named_set(name)
-    request = Request(root=(root or default_root()).expanduser(), split=split, seed=seed)
+    request = DataRequest(root=(root or default_root()).expanduser(), split=split, seed=seed)
     examples = read_examples(found, request, download)
     content: Content
     match examples:
@@ -184,7 +184,7 @@ def _open_files(
     paths: Sequence[Path], name: str, found: NamedSet | None, only: str | None, split: str
 ) -> ImageContent:
     """Images in folders or archives, of one class if `only` is given."""
-    listed = [file for path in paths for file in list_files(path)]
+    listed = [file for path in paths for file in list_data_files(path)]
     lists = [file for file in listed if file.path.name in CAPTION_LISTS]
     if not lists and len(paths) == 1 and paths[0].is_file():
         lists = list_captions_beside(paths[0])
@@ -194,7 +194,9 @@ def _open_files(
     if found and not found.classes:
         classes = ()  # the set has none: its folders mean nothing
     if not any(domains.values()):
-        raise DataError(f"{name} holds no images ({', '.join(IMAGES)}) for the split {split!r}")
+        raise DataError(
+            f"{name} holds no images ({', '.join(IMAGE_SUFFIXES)}) for the split {split!r}"
+        )
     if only is not None:
         number = _find_class(only, classes, found, name)
         chosen = [file for file, label in zip(domains[""], labels, strict=True) if label == number]

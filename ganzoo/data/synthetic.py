@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from ganzoo.data.named import NamedSet, Request, ValueArrays
+from ganzoo.data.named import DataRequest, NamedSet, ValueArrays
 from ganzoo.inputs.streams import make_generator
 
 LICENCE = "none needed: made by a formula"
 
 
-def generate_sine(request: Request) -> ValueArrays:
+def generate_sine(request: DataRequest) -> ValueArrays:
     """1,024 points (x, sin x), x uniform in [0, 2 pi]."""
     import numpy as np
 
@@ -18,7 +18,7 @@ def generate_sine(request: Request) -> ValueArrays:
     return ValueArrays(values=np.stack([x, np.sin(x)], axis=1).astype(np.float32))
 
 
-def generate_sinusoids(request: Request) -> ValueArrays:
+def generate_sinusoids(request: DataRequest) -> ValueArrays:
     """32,768 curves sin(b x + c) at 64 values of x in [-5, 5]; b in [0.5, 2], c in [0, pi]."""
     import numpy as np
 
@@ -28,7 +28,7 @@ def generate_sinusoids(request: Request) -> ValueArrays:
     return ValueArrays(values=curves, kind="curves", low=-5.0, high=5.0)
 
 
-def generate_gaussians(request: Request) -> ValueArrays:
+def generate_gaussians(request: DataRequest) -> ValueArrays:
     """8,192 points of eight Gaussians (standard deviation 0.05) on a circle of radius 2."""
     import numpy as np
 

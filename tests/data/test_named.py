@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganzoo.data.named import GROUP, find_named_set, list_names
+from ganzoo.data.named import DATA_GROUP, find_named_set, list_names
 from ganzoo.data.sources import open_set
 from ganzoo.errors import DataError, UsageError
 from ganzoo.spec import Data, Labels, Picture
@@ -38,7 +38,7 @@ def install(site: Path, distribution: str, **entries: str) -> None:
     folder.mkdir(parents=True)
     (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n")
     lines = "".join(f"{name} = {reference}\n" for name, reference in entries.items())
-    (folder / "entry_points.txt").write_text(f"[{GROUP}]\n{lines}")
+    (folder / "entry_points.txt").write_text(f"[{DATA_GROUP}]\n{lines}")
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_the_page_shows_the_example_as_it_is() -> None:
     files = [path.read_text("utf-8") for path in EXAMPLE.rglob("*.*") if path.is_file()]
     page = (ROOT / "docs" / "data.md").read_text("utf-8")
     blocks = re.findall(r"```(?:python|toml)\n(.*?)```", page, re.DOTALL)
-    shown = [block for block in blocks if "NamedSet" in block or GROUP in block]
+    shown = [block for block in blocks if "NamedSet" in block or DATA_GROUP in block]
     assert len(shown) == 2
     assert [block for block in shown if not any(block in file for file in files)] == []
 

@@ -264,7 +264,7 @@ def test_both_ways_of_decoding_give_the_same_bytes(tmp_path: Path) -> None:
         Image.fromarray(rng.integers(0, 255, (40 + i, 60, 3), dtype=np.uint8)).save(
             tmp_path / f"{i}.jpg"
         )
-    entries = files.list_files(tmp_path)
+    entries = files.list_data_files(tmp_path)
     chosen = np.array([3, 0, 3, 4])
     kept, lazy = (
         FileImages(entries, Picture(3, 16), in_memory=kind).take(chosen) for kind in (True, False)
