@@ -82,7 +82,7 @@ def convert(data: Any, kind: type[T], where: str, *, text: bool = False) -> T:
     try:
         return msgspec.convert(data, kind, strict=not text)
     except msgspec.ValidationError as error:
-        raise ConfigError(where, word_error(str(error), kind)) from None
+        raise ConfigError(where, describe_mismatch(str(error), kind)) from None
 
 
 def plain(value: Any) -> Any:
@@ -139,7 +139,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(str(path), f"not TOML that can be read ({error})") from None
 
 
-def word_error(message: str, kind: type) -> str:
+def describe_mismatch(message: str, kind: type) -> str:
     """msgspec's message, with similar names for an unknown key."""
     message = message.replace("Object contains unknown field", "unknown setting").replace(
         " - at `$.", " - at `"

@@ -178,7 +178,7 @@ def test_shortened() -> None:
         ("\x1b[;\x07", "no word in"),
         ("red \ud800", "not valid UTF-8"),
         (["red", "..."], "no word in '...'"),
-        (["red"] * 5, "5 sentences for 3 samples"),
+        (["red"] * 5, "5 prompts for 3 samples"),
     ],
 )
 def test_what_says_nothing_is_refused_in_a_line(sentence: str | list[str], problem: str) -> None:

@@ -49,7 +49,7 @@ class Worded(TyperGroup):
             print_error(str(error))
             code = error.exit_code
         except Exception as error:  # the last resort
-            print_error(word_error(error, extra.get("args") or sys.argv[1:]))
+            print_error(describe_failure(error, extra.get("args") or sys.argv[1:]))
             code = 1
         sys.exit(code)
 
@@ -75,7 +75,7 @@ class Worded(TyperGroup):
         return result
 
 
-def word_error(error: Exception, words: Sequence[str]) -> str:
+def describe_failure(error: Exception, words: Sequence[str]) -> str:
     """An error that is no GanzooError, in words. `words`: of the command line."""
     if is_out_of_memory(error):
         text = str(error)

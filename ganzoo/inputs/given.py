@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ganzoo.errors import InputError
-from ganzoo.inputs.record import list_files, record_files, record_value
+from ganzoo.inputs.record import list_paths, record_files, record_value
 from ganzoo.inputs.rows import Input, Rows
 from ganzoo.text import encode, index_entries, is_utf8, list_words, shorten, words
 
@@ -98,7 +98,7 @@ class Vector(Input, frozen=True):
         import torch
 
         try:
-            given = [load_vectors(path, name) for path in list_files(value)]
+            given = [load_vectors(path, name) for path in list_paths(value)]
             vectors = [self.check(one, name) for one in given or [torch.as_tensor(value)]]
         except (TypeError, ValueError, RuntimeError) as error:
             raise InputError(name, f"not a tensor of numbers ({error})") from None
@@ -121,7 +121,7 @@ class Vector(Input, frozen=True):
         return vectors
 
     def record(self, value: Any, name: str) -> Any:
-        paths = list_files(value)
+        paths = list_paths(value)
         return record_files(paths, name) if paths else record_value(value)
 
     def describe(self) -> str:
@@ -168,7 +168,7 @@ class Image(Input, frozen=True):
         return images[rows.shared(len(images))]
 
     def record(self, value: Any, name: str) -> Any:
-        paths = list_files(value)
+        paths = list_paths(value)
         return record_files(paths, name) if paths else None
 
     @property

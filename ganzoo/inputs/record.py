@@ -16,7 +16,7 @@ DIGEST = "digest"
 """Key of the digest that stands for a long value."""
 
 
-def list_files(value: Any) -> list[Path]:
+def list_paths(value: Any) -> list[Path]:
     """The given paths; empty where `value` is anything but a path or a list of paths."""
     values = value if isinstance(value, (list, tuple)) else [value]
     if not all(isinstance(one, (str, Path)) for one in values):

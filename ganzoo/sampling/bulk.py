@@ -32,7 +32,7 @@ from ganzoo.sampling.shards import (
     name_shards,
     place_record,
 )
-from ganzoo.sampling.target import check_folder, check_target, name_row
+from ganzoo.sampling.target import check_foreign_files, check_target, name_row
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -203,13 +203,10 @@ def check_room(path: Path, n: int, force: bool) -> None:
         raise OutputExists(path, "--resume continues it, --force starts anew")
     check_target(path, force)
     if path.is_dir():
-        names = (other.name for other in path.iterdir())
-        check_folder(path, [name for name in names if name == RECORD or is_row_file(name, n)])
-
-
-def is_row_file(name: str, n: int) -> bool:
-    """Whether a file is the PNG of one of `n` rows."""
-    stem = name.removesuffix(".png")
-    if stem == name or not (stem.isascii() and stem.isdecimal()):
-        return False
-    return int(stem) < n and stem == name_row(int(stem))
+        replaced = {RECORD}
+        for other in path.glob("*.png"):
+            stem = other.stem
+            is_row = stem.isascii() and stem.isdecimal() and stem == name_row(int(stem))
+            if is_row and int(stem) < n:
+                replaced.add(other.name)
+        check_foreign_files(path, replaced)

@@ -15,7 +15,7 @@ from ganzoo.files import replacing
 from ganzoo.pictures import images, lettered
 from ganzoo.sampling.generation import SAMPLE
 from ganzoo.sampling.origin import KEY, Origin
-from ganzoo.sampling.target import check_folder, check_target, name_row
+from ganzoo.sampling.target import check_foreign_files, check_target, name_row
 from ganzoo.spec import Curve, Output, Picture
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Samples:
             raise UsageError(f"{path}: .tar files are written by Model.write or `ganzoo sample`")
         else:
             pictures = {name_row(row) + ".png": image for row, image in enumerate(self.images())}
-            check_folder(path, pictures)
+            check_foreign_files(path, pictures)
             for row, (name, image) in enumerate(pictures.items()):
                 images.save_png(image, path / name, self.png_text(row))
         return path

@@ -33,7 +33,7 @@ def check_target(path: Path, force: bool = False) -> None:
         raise OutputExists(path)
 
 
-def check_folder(path: Path, names: Iterable[str]) -> None:
+def check_foreign_files(path: Path, names: Iterable[str]) -> None:
     """OutputExists where a folder holds files other than `names`, which will be replaced."""
     if path.is_dir() and {other.name for other in path.iterdir()} - set(names):
         raise OutputExists(
