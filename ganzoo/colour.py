@@ -1,12 +1,8 @@
-"""sRGB and linear light: `ganzoo.nn.srgb` under a short path.
-
-`decoded` and `encoded` are the former names of `srgb_to_linear` and `linear_to_srgb`."""
+"""sRGB and linear light: `ganzoo.nn.srgb` under a short path and its former names."""
 
 from __future__ import annotations
 
-from ganzoo.nn.srgb import linear_to_srgb, srgb_to_linear
+from ganzoo.nn.srgb import linear_to_srgb as encoded
+from ganzoo.nn.srgb import srgb_to_linear as decoded
 
-decoded = srgb_to_linear
-encoded = linear_to_srgb
-
-__all__ = ["decoded", "encoded", "linear_to_srgb", "srgb_to_linear"]
+__all__ = ["decoded", "encoded"]

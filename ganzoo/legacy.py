@@ -1,4 +1,4 @@
-"""Old checkpoints, as a plugin sees them: names and shapes of their networks in, a layout of its own networks out. Light."""
+"""Old checkpoints as a plugin sees them: names and shapes in, a layout of its networks out."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from typing import Any, NamedTuple
 Shapes = Mapping[str, tuple[int, ...]]
 """Names of one network's tensors, without wrappers, and their shapes."""
 SEQUENTIAL = re.compile(r"(?:([\w.]+)\.)?(\d{1,4})\.(\w+)")
-NORM = "running_mean"
+NORM, KINDS = "running_mean", {2: "linear", 4: "convolution"}
 
 
 @dataclass(frozen=True)
 class Part:
-    """One network of the file as one of the plugin's. `modules`: old module -> new module, both within their network
-    (`main.0` -> `layers.0`). Parameters keep their names below; a bias that the file lacks is zero, which is the same map."""
+    """One network of the file as one of the plugin's.
+
+    `modules`: old module -> new module, each within its network (`main.0` -> `layers.0`).
+    Parameters keep their names within a module. A bias that the file lacks is zero."""
 
     network: str
     modules: Mapping[str, str]
@@ -24,9 +26,12 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """What a plugin makes of a file. `source`: whose layout it is, in words; `parts`: by the networks' names in the file;
-    `settings`: what shapes decide of the configuration; `silent`: settings that bear on the samples and leave no trace in a
-    file. `differs`: why the plugin's networks cannot hold these; the rest has no meaning then."""
+    """How a plugin reads a file.
+
+    `source`: whose layout it is, in words. `parts`: by the networks' names in the file. `settings`:
+    what the shapes decide of the config. `silent`: settings that affect samples and are not in the
+    file. `differs`: why the plugin's networks cannot hold these; the other fields are then
+    unused."""
 
     source: str
     parts: Mapping[str, Part] = field(default_factory=dict)
@@ -36,8 +41,10 @@ class Layout:
 
 
 class Layer(NamedTuple):
-    """A layer with weights in an `nn.Sequential`. `kind`: linear, convolution (transposed or not) or norm; `weight`: its
-    shape, of a norm without one that of its statistics."""
+    """A layer with weights in an `nn.Sequential`.
+
+    `kind`: linear, convolution (transposed or not) or norm. `weight`: its shape; for a norm without
+    weights, that of its statistics."""
 
     module: str
     number: int
@@ -47,7 +54,7 @@ class Layer(NamedTuple):
 
 
 def sequence(shapes: Shapes) -> list[Layer] | None:
-    """The layers of a network that is one `nn.Sequential`, by place (`main.0.weight`, `0.weight`); None for any other."""
+    """The layers of one `nn.Sequential` in order (`main.0.weight`, `0.weight`), or None."""
     found: dict[tuple[str, int], dict[str, tuple[int, ...]]] = {}
     for name, shape in shapes.items():
         match = SEQUENTIAL.fullmatch(name)
@@ -56,18 +63,17 @@ def sequence(shapes: Shapes) -> list[Layer] | None:
         found.setdefault((match[1] or "", int(match[2])), {})[match[3]] = shape
     if len({stem for stem, _ in found}) != 1:
         return None
-    layers = [_layer(stem, number, found[stem, number]) for stem, number in sorted(found)]
-    return layers if all(layer.kind for layer in layers) else None
+    layers = []
+    for (stem, number), tensors in sorted(found.items()):
+        weight = tensors.get("weight", tensors.get(NORM, ()))
+        kind = "norm" if NORM in tensors else KINDS.get(len(weight))
+        if kind is None:
+            return None
+        module = f"{stem}.{number}" if stem else str(number)
+        layers.append(Layer(module, number, kind, weight, "bias" in tensors))
+    return layers
 
 
 def numbers(layers: Iterable[Layer], kind: str) -> list[int]:
-    """Places of the layers of one kind."""
+    """Positions of the layers of one kind."""
     return [layer.number for layer in layers if layer.kind == kind]
-
-
-def _layer(stem: str, number: int, tensors: Mapping[str, tuple[int, ...]]) -> Layer:
-    weight = tensors.get("weight", tensors.get(NORM, ()))
-    kind = "norm" if NORM in tensors else {2: "linear", 4: "convolution"}.get(len(weight), "")
-    return Layer(
-        f"{stem}.{number}" if stem else str(number), number, kind, weight, "bias" in tensors
-    )

@@ -1,11 +1,7 @@
-"""A pool of past fakes: `ganzoo.nn.pool` under a short path.
-
-`remembered` is the former name of `query_pool`."""
+"""A pool of past fakes: `ganzoo.nn.query_pool` under a short path and its former name."""
 
 from __future__ import annotations
 
-from ganzoo.nn.pool import query_pool
+from ganzoo.nn.pool import query_pool as remembered
 
-remembered = query_pool
-
-__all__ = ["query_pool", "remembered"]
+__all__ = ["remembered"]

@@ -61,14 +61,23 @@ def explore(
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:
-    """Explore a model's latent space: walks between seeds and prompts (PNG and GIF), a plane, codes, truncation."""
+    """Explore a latent space: walks between seeds and prompts, a plane, codes, truncation."""
     given: dict[str, Any] = {}
     if label is not None:
         given["label"] = label
     if text:
         given[TEXT] = text[0] if len(text) == 1 else text
     given |= assignments(set_ or [])
-    walk = list(range(seed, seed + WALK_SEEDS)) if seeds is None else _parse_seeds(seeds)
+    walk = list(range(seed, seed + WALK_SEEDS))
+    if seeds is not None:
+        try:
+            walk = [int(part) for part in seeds.split(",")]
+        except ValueError:
+            raise UsageError(
+                f"--seeds {seeds}: whole numbers between commas are needed, as in 3,17,42"
+            ) from None
+        if len(walk) < 2:
+            raise UsageError(f"--seeds {seeds}: a walk needs at least two")
     if not all(0 <= one < 2**62 for one in walk):
         raise UsageError("a seed is not in 0 .. 2**62 - 1")
     for option, value, most in (("steps", steps, 1000), ("side", side, 100)):
@@ -95,18 +104,6 @@ def explore(
         output.data(str(path))
 
 
-def _parse_seeds(text: str) -> list[int]:
-    try:
-        seeds = [int(part) for part in text.split(",")]
-    except ValueError:
-        raise UsageError(
-            f"--seeds {text}: whole numbers between commas are needed, as in 3,17,42"
-        ) from None
-    if len(seeds) < 2:
-        raise UsageError(f"--seeds {text}: a walk needs at least two")
-    return seeds
-
-
 def _write_views(
     model: Model,
     folder: Path,
@@ -117,7 +114,7 @@ def _write_views(
     span: float,
     given: dict[str, Any],
 ) -> Iterator[Path]:
-    """Write each view and yield its path. The first of `seeds` is also that of all views but walks."""
+    """Write each view and yield its path. Views other than walks take the first of `seeds`."""
     from ganzoo.latent import plane, prompts, sweep, truncation, varied, walk
 
     varied.require_latents(model)
@@ -154,7 +151,7 @@ def _write_views(
 
 
 def _write_gif(frames: Samples, path: Path) -> Iterator[Path]:
-    """Write the frames, with several classes or seeds side by side; nothing for outputs that are no images."""
+    """Write the frames, several classes or seeds side by side; nothing but images has a GIF."""
     from PIL import Image
 
     from ganzoo.pictures import images

@@ -22,10 +22,10 @@ def export(
     from ganzoo.porting import export as work
     from ganzoo.sampling.model import Model
 
-    work.check(out, kind, force)
+    work.check_export(out, kind, force)
     with show_transfers() as progress:
         loaded = Model.load(model, device="cpu", precision="fp32", progress=progress)
-    made = work.export(loaded, out, kind, force=force)
+    made = work.export_program(loaded, out, kind, force=force)
     if as_json:
         facts = {
             "inputs": made.inputs,

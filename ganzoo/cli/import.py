@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ganzoo.cli import output
-from ganzoo.config import assignments
-
-if TYPE_CHECKING:
-    from ganzoo.porting.conversion import Conversion
+from ganzoo.config import assignments, plain
 
 
 def import_(
@@ -24,52 +21,48 @@ def import_(
     out: Annotated[Path, typer.Option("--out", "-o", help="The model's folder.")],
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="A setting that the file does not tell: name=value."),
+        typer.Option("--set", help="A setting that the file does not show: name=value."),
     ] = None,
     drop: Annotated[
         list[str] | None,
         typer.Option("--drop", help="A network or tensor of the file to leave out."),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Overwrite a model that is there.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing model.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Make a model of an old checkpoint, whole or not at all; prints which name became which. Opens no pickle that could run."""
+    """Convert an old checkpoint to a model and print the mapped names. No code in it runs."""
     changes = assignments(set_ or [])
 
     from ganzoo.porting import conversion, folder
 
-    folder.check_folder(out, force)
-    made = conversion.converted(files, plugin, changes, drop or [])
-    folder.write(made, out, force=force)
-    _tell(made, out, as_json)
-
-
-def _tell(made: Conversion, out: Path, as_json: bool) -> None:
-    from ganzoo.config import plain
-
+    folder.check_model_folder(out, force)
+    converted = conversion.convert_checkpoints(files, plugin, changes, drop or [])
+    folder.write_model(converted, out, force=force)
+    layout = converted.layout
     if as_json:
-        facts = {
-            "plugin": made.plugin.name,
-            "layout": made.layout.source,
-            "config": plain(made.config),
-        }
         output.as_json(
-            {**facts, "map": made.rows, "dropped": made.dropped, "silent": made.layout.silent}
+            {
+                "plugin": converted.plugin.name,
+                "layout": layout.source,
+                "config": plain(converted.config),
+                "map": converted.rows,
+                "dropped": converted.dropped,
+                "silent": layout.silent,
+            }
         )
     else:
-        shown = [
+        table = [
             [row.old or "(zeros)", row.new, " x ".join(map(str, row.shape)) or "one number"]
-            for row in made.rows
+            for row in converted.rows
         ]
-        output.table(["old", "new", "shape"], shown)
-    output.say(f"recognised as {made.layout.source}")
-    for line in made.dropped:
+        output.table(["old", "new", "shape"], table)
+    output.say(f"recognised as {layout.source}")
+    for line in converted.dropped:
         output.say(f"left out: {output.clean(line)}")
-    told = ", ".join(f"{name}={plain(getattr(made.config, name))}" for name in made.layout.silent)
+    settings = [f"{name}={plain(getattr(converted.config, name))}" for name in layout.silent]
+    assumed = f": {', '.join(settings)}" if settings else ""
     output.say(
-        f"activations, strides and epsilons stand in no file and are taken to be the plugin's{f': {told}' if told else ''}"
+        "activations, strides and epsilons are not in the file; the plugin's are assumed" + assumed
     )
     where = str(out) if out.is_absolute() else f"./{out}"
     output.say(f"written to {out}; next: ganzoo sample {where}")

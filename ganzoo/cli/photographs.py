@@ -23,7 +23,7 @@ LISTED_FAILURES = 12
 
 
 @dataclass(frozen=True)
-class Job:
+class Translation:
     """An image and the file that its translation is written to."""
 
     source: Path
@@ -50,16 +50,14 @@ def takes_photographs(model: Model, target: Path, inputs: Mapping[str, Any], n: 
     is_format = target.suffix.lower() in photographs.FORMATS
     if not (is_format or not target.suffix or target.is_dir()):
         return False
-    if n is None:
-        return True
     paths = _paths(inputs)
-    for path in paths:
-        if Path(path).is_dir():
-            raise UsageError(
-                f"{path} is a folder, and each of its images is translated once; "
-                "-n is for samples of single images"
-            )
-    return n == len(paths)
+    folder = next((path for path in paths if Path(path).is_dir()), None)
+    if n is not None and folder is not None:
+        raise UsageError(
+            f"{folder} is a folder, and each of its images is translated once; "
+            "-n is for samples of single images"
+        )
+    return n in (None, len(paths))
 
 
 def translate_photographs(
@@ -76,10 +74,14 @@ def translate_photographs(
     An unreadable image does not stop the others: GanzooError lists them at the end. Any other error
     stops at once, because a wrong option or a full disk would fail the other images too."""
     from ganzoo.photographs import photograph as photographs
+    from ganzoo.sampling import feed
 
     jobs = plan_jobs(_paths(inputs), out, force)
     others = {name: value for name, value in inputs.items() if name != IMAGE}
-    seed = _choose_seed(model, others) if seed is None else seed
+    drawn = [name for name, spec in model.inputs.items() if spec.is_random and name not in inputs]
+    if seed is None and drawn:
+        seed = feed.draw_seed()
+        output.say(f"seed {seed} for {', '.join(drawn)}; repeat with --seed {seed}")
     _, spec = photographs.require_image_input(model)
     alone = len(jobs) == 1
     failures = []
@@ -93,7 +95,7 @@ def translate_photographs(
                     raise
                 failures.append(getattr(error, "problem", str(error)))
             else:
-                _translate(model, job, photograph, others, show, seed, bar=alone)
+                _translate(model, job, photograph, others, show, seed or 0, bar=alone)
             advance(1)
     if not failures:
         return str(out)
@@ -104,15 +106,30 @@ def translate_photographs(
     raise GanzooError(f"{len(failures)} of {len(jobs)} images were not translated: {listed}{more}")
 
 
-def plan_jobs(paths: Sequence[str], out: Path, force: bool) -> list[Job]:
+def plan_jobs(paths: Sequence[str], out: Path, force: bool) -> list[Translation]:
     """Pair each image with its target before any work.
 
     In a folder each result keeps the name of its source, as PNG where that format is not written.
     UsageError for several images and one file, for two images with one target, or for a result that
     would overwrite its source. OutputExists for an existing target without `force`."""
+    from ganzoo.data.files import IMAGE_SUFFIXES
     from ganzoo.photographs.photograph import FORMATS
 
-    sources = [file for path in paths for file in _list_images(Path(path))]
+    sources = []
+    for path in map(Path, paths):
+        if not path.is_dir():
+            sources.append(path)
+            continue
+        found = [
+            file
+            for file in sorted(path.iterdir())
+            if file.suffix.lower() in IMAGE_SUFFIXES
+            and not file.name.startswith(".")
+            and file.is_file()
+        ]
+        if not found:
+            raise UsageError(f"{path} holds no images ({', '.join(IMAGE_SUFFIXES)})")
+        sources += found
     into_folder = out.is_dir() or not out.suffix
     if into_folder and out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file; a name without an extension is a folder of images")
@@ -139,43 +156,12 @@ def plan_jobs(paths: Sequence[str], out: Path, force: bool) -> list[Job]:
             )
         if not force:
             raise OutputExists(target)
-    return [Job(source, target) for target, source in planned.items()]
-
-
-def _list_images(path: Path) -> list[Path]:
-    """The images of a folder in order of their names, or the path itself."""
-    from ganzoo.data.files import IMAGE_SUFFIXES
-
-    if not path.is_dir():
-        return [path]
-    found = []
-    for file in sorted(path.iterdir()):
-        is_image = file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
-        if is_image and file.is_file():
-            found.append(file)
-    if not found:
-        raise UsageError(f"{path} holds no images ({', '.join(IMAGE_SUFFIXES)})")
-    return found
-
-
-def _choose_seed(model: Model, inputs: Mapping[str, Any]) -> int:
-    """A random seed, printed, where the model draws an input; else 0."""
-    from ganzoo.sampling import feed
-
-    drawn = []
-    for name, spec in model.inputs.items():
-        if spec.is_random and name not in inputs:
-            drawn.append(name)
-    if not drawn:
-        return 0
-    seed = feed.draw_seed()
-    output.say(f"seed {seed} for {', '.join(drawn)}; repeat with --seed {seed}")
-    return seed
+    return [Translation(source, target) for target, source in planned.items()]
 
 
 def _translate(
     model: Model,
-    job: Job,
+    job: Translation,
     photograph: Photograph,
     inputs: Mapping[str, Any],
     show: str | None,
@@ -190,7 +176,7 @@ def _translate(
     _, spec = photographs.require_image_input(model)
     count = tiles.count_tiles(*photograph.size, photographs.choose_tiling(spec)) if bar else 1
     with _progress("tiles", count) as advance:
-        result = photographs.translate(
+        result = photographs.translate_photograph(
             model, photograph, inputs, show=show, seed=seed, progress=advance
         )
     origin = photographs.describe_origin(model, job.source, inputs, show=show, seed=seed)

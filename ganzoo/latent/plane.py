@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 def sample_plane(model: Model, seed: int = 0, side: int = 12, **given: Any) -> Samples:
     """`side` x `side` samples.
 
-    A latent of two numbers: both are axes, at steps of equal probability, the second one upwards. More
-    numbers: the corners are `seed` to `seed` + 3, with interpolation as in walks. One number: one line.
-    Several classes or prompts get a line each: of the first of one or two numbers, otherwise from
-    `seed` to `seed` + 1."""
+    A latent of two numbers: both are axes, at steps of equal probability, the second one upwards.
+    More numbers: the corners are `seed` to `seed` + 3, with interpolation as in walks. One number:
+    one line. Several classes or prompts get a line each: of the first of one or two numbers,
+    otherwise from `seed` to `seed` + 1."""
     if side < 2:
         raise UsageError(f"side={side}: a grid needs at least 2")
     latents = varied.require_latents(model)
@@ -39,8 +39,7 @@ def sample_plane(model: Model, seed: int = 0, side: int = 12, **given: Any) -> S
         axis = compute_quantiles(spec, side)
         values = torch.stack([axis.repeat(side), axis.flip(0).repeat_interleave(side)], dim=1)
         return varied.sample_varied(model, {name: values}, seed, side, given)
-    planes = {}
-    shares = torch.linspace(0, 1, side)
+    planes, shares = {}, torch.linspace(0, 1, side)
     for key, kind in latents.items():
         corners = varied.draw_latents(kind, key, range(seed, seed + 4))
         interpolate = choose_interpolation(kind)

@@ -23,8 +23,9 @@ PROMPT_LINES = 4
 
 def embeds_text(model: Model) -> bool:
     """Whether the model has text embeddings, which can be interpolated."""
-    has_text = any(isinstance(spec, Text) for spec in model.inputs.values())
-    return has_text and model.gan.has_text_embedding
+    return model.gan.has_text_embedding and any(
+        isinstance(spec, Text) for spec in model.inputs.values()
+    )
 
 
 def walk_prompts(
@@ -37,8 +38,8 @@ def walk_prompts(
 ) -> Samples:
     """`steps` samples from each prompt to the next, both ends included, all in one line.
 
-    Line i has the latents of `seed` + i. Embeddings are interpolated along arcs, because they have one
-    length, and along lines where they are close."""
+    Line i has the latents of `seed` + i. Embeddings are interpolated along arcs, because they have
+    one length, and along lines where they are close."""
     _check_prompts(prompts, steps)
     ends = [(place, place + 1) for place in range(len(prompts) - 1)]
     return _sample_way(model, prompts, ends, torch.linspace(0, 1, steps), seed, lines, given)
@@ -86,9 +87,7 @@ def _sample_way(
 def embed_prompts(model: Model, prompts: Sequence[str]) -> Tensor:
     """Text embeddings (n, d), float32 on the CPU; UsageError where the model has none."""
     if not embeds_text(model):
-        raise UsageError(
-            f"{model.name}: {model.plugin.name} has no text embeddings to interpolate between prompts"
-        )
+        raise UsageError(f"{model.name}: {model.plugin.name} has no text embeddings to interpolate")
     name, spec = next((name, spec) for name, spec in model.inputs.items() if isinstance(spec, Text))
     tokens = spec.parse(list(prompts), name, Rows(0, len(prompts)))
     return model.gan.meaning(tokens.to(model.device)).float().cpu()

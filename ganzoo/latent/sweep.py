@@ -36,21 +36,17 @@ def sweep_code(
 ) -> Samples:
     """Vary one code along each line.
 
-    A category (k1) takes all its values; the `lines` differ in noise. A number (c1) runs from -`span`
-    to `span`; there is a line for each value of the first category, all with the same noise, or
-    `lines` of different noise where there is no category."""
+    A category (k1) takes all its values; the `lines` differ in noise. A number (c1) runs from
+    -`span` to `span`; there is a line for each value of the first category, all with the same
+    noise, or `lines` of different noise where there is no category."""
     name, spec = varied.require_codes(model)
     if key not in _name_codes(spec):
         raise UsageError(f"no code {key!r} ({spec.describe()})")
-    index = int(key[1:]) - 1
-    is_category = key.startswith("k")
+    index, is_category = int(key[1:]) - 1, key.startswith("k")
     columns = spec.categories[index] if is_category else steps
     by_category = not is_category and bool(spec.categories)
-    if by_category:
-        lines = spec.categories[0]
-        seeds = [seed] * (lines * columns)
-    else:
-        seeds = [seed + line for line in range(lines) for _ in range(columns)]
+    lines = spec.categories[0] if by_category else lines
+    seeds = [seed if by_category else seed + line for line in range(lines) for _ in range(columns)]
     values = torch.cat([spec.draw(name, Rows(one, 1)) for one in seeds])
     if by_category:
         _set_category(values, spec, 0, torch.arange(lines).repeat_interleave(columns))
@@ -59,10 +55,9 @@ def sweep_code(
     else:
         numbers = torch.linspace(-span, span, columns).repeat(lines)
         values[:, sum(spec.categories) + index] = numbers
-    inputs = {name: values}
-    for other, latent in varied.require_latents(model).items():
-        inputs[other] = varied.draw_latents(latent, other, seeds)
-    return varied.sample_varied(model, inputs, seed, columns, given)
+    latents = varied.require_latents(model)
+    inputs = {other: varied.draw_latents(latent, other, seeds) for other, latent in latents.items()}
+    return varied.sample_varied(model, {name: values, **inputs}, seed, columns, given)
 
 
 def _name_codes(spec: Codes) -> list[str]:
@@ -72,6 +67,5 @@ def _name_codes(spec: Codes) -> list[str]:
 
 def _set_category(values: Tensor, spec: Codes, index: int, hot: Tensor) -> None:
     """Set category `index` of each row, in place."""
-    start = sum(spec.categories[:index])
-    size = spec.categories[index]
+    start, size = sum(spec.categories[:index]), spec.categories[index]
     values[:, start : start + size] = F.one_hot(hot, size).to(values)

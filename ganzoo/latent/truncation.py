@@ -24,7 +24,8 @@ def truncate(spec: Latent, values: Tensor, bound: float) -> Tensor:
     """Map latents of N(0, 1) to N(0, 1) truncated to [-`bound`, `bound`].
 
     Brock et al. 2019 (section 3.1) draw again until a number lies inside; this monotone map has the
-    same law and changes samples steadily with the bound. Uniform latents are scaled by `bound` / 3."""
+    same law and changes samples steadily with the bound. Uniform latents are scaled by `bound` /
+    3."""
     if bound <= 0:
         raise UsageError(f"truncation bound {bound:g}: a number above 0 is needed")
     if spec.law == "uniform":
@@ -42,11 +43,10 @@ def sample_truncations(
     bounds: tuple[float, ...] = TRUNCATION_BOUNDS,
     **given: Any,
 ) -> Samples:
-    """A line for each bound, all with the seeds from `seed` on; a table for each class or prompt."""
+    """A line for each bound, with the seeds from `seed` on; a table for each class or prompt."""
     count = varied.count_conditions(model, given)
     latents = {}
     for name, spec in varied.require_latents(model).items():
         values = varied.draw_latents(spec, name, range(seed, seed + columns))
-        lines = torch.cat([truncate(spec, values, bound) for bound in bounds])
-        latents[name] = lines.repeat(count, 1)
+        latents[name] = torch.cat([truncate(spec, values, one) for one in bounds]).repeat(count, 1)
     return varied.sample_varied(model, latents, seed, columns, given)

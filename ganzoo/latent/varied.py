@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -39,11 +39,8 @@ def require_codes(model: Model) -> tuple[str, Codes]:
 
 def count_conditions(model: Model, given: Mapping[str, Any]) -> int:
     """How many classes or prompts are given, at least 1."""
-    counts = [1]
-    for name, spec in model.inputs.items():
-        if name in given:
-            counts.append(spec.count(given[name]))
-    return max(counts)
+    counts = [spec.count(given[name]) for name, spec in model.inputs.items() if name in given]
+    return max(counts, default=1)
 
 
 def draw_latents(spec: Latent, name: str, seeds: Sequence[int]) -> Tensor:
@@ -60,8 +57,8 @@ def sample_varied(
 ) -> samples.Samples:
     """Samples of the inputs `varied`, each (n, ...), in a grid of `columns`.
 
-    Inputs in `given` are distributed over the rows as in sampling; `seed` draws the rest once for all
-    rows. A varied text embedding takes the place of the text."""
+    Inputs in `given` are distributed over the rows as in sampling; `seed` draws the rest once for
+    all rows. A varied text embedding takes the place of the text."""
     n = len(next(iter(varied.values())))
     check_names(model.inputs, given)
     given = open_images(model.inputs, given)
@@ -74,11 +71,11 @@ def sample_varied(
         else:
             drawn = spec.draw(name, Rows(seed, 1))
             inputs[name] = drawn.expand(n, *drawn.shape[1:])
-
-    def feed() -> Iterator[dict[str, Tensor]]:
-        for start in range(0, n, VARIED_BATCH):
-            yield {name: rows[start : start + VARIED_BATCH] for name, rows in inputs.items()}
-
-    views = generation.generate(model.fast, feed(), model.device, model.precision)
-    tensor = views.pop(generation.SAMPLE)
-    return samples.Samples(tensor, model.plugin.output(model.config), seed, columns, views)
+    feed = (
+        {name: rows[start : start + VARIED_BATCH] for name, rows in inputs.items()}
+        for start in range(0, n, VARIED_BATCH)
+    )
+    views = generation.generate(model.fast, feed, model.device, model.precision)
+    return samples.Samples(
+        views.pop(generation.SAMPLE), model.plugin.output(model.config), seed, columns, views
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.linalg import vector_norm
 
 from ganzoo.errors import UsageError
 from ganzoo.inputs import Latent
@@ -25,10 +26,10 @@ PARALLEL = 1e-4
 def slerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
     """Points on the arcs from `start` to `end`, both (..., size), at `share` in [0, 1], (..., 1).
 
-    Samples of N(0, I) in many dimensions lie near a sphere. The middle of a straight line between two
-    of them is shorter than nearly all latents in training (White 2016, arXiv 1609.04468, section 2.1)."""
-    start_length = torch.linalg.vector_norm(start, dim=-1, keepdim=True)
-    lengths = start_length * torch.linalg.vector_norm(end, dim=-1, keepdim=True)
+    Samples of N(0, I) in many dimensions lie near a sphere. The middle of a straight line between
+    two of them is shorter than nearly all latents in training (White 2016, arXiv 1609.04468,
+    section 2.1)."""
+    lengths = vector_norm(start, dim=-1, keepdim=True) * vector_norm(end, dim=-1, keepdim=True)
     cosine = (start * end).sum(-1, keepdim=True) / lengths.clamp_min(PARALLEL)
     angle = cosine.clamp(-1, 1).acos()
     sine = angle.sin()
@@ -80,8 +81,7 @@ def interpolate_pairs(
     anchors: Tensor, ends: Sequence[tuple[int, int]], shares: Tensor, way: Interpolation
 ) -> Tensor:
     """All `shares` of the way between each pair of `anchors`: (len(ends) * len(shares), size)."""
-    start = anchors[[first for first, _ in ends]][:, None]
-    end = anchors[[second for _, second in ends]][:, None]
+    start, end = (anchors[list(side)][:, None] for side in zip(*ends, strict=True))
     return way(start, end, shares[None, :, None]).flatten(0, 1)
 
 

@@ -10,7 +10,8 @@ from torch.nn import functional as F
 class Projection(nn.ConvTranspose2d):
     """A transposed convolution of stride 1 without padding.
 
-    Maps of one pixel, such as a latent, take a single matrix product: the same result, much faster."""
+    Maps of one pixel, such as a latent, take a single matrix product: the same result, much
+    faster."""
 
     def __init__(self, before: int, after: int, kernel: int, bias: bool = True) -> None:
         super().__init__(before, after, kernel, bias=bias)
@@ -26,11 +27,11 @@ class Projection(nn.ConvTranspose2d):
 
 
 class NearestConvolution(nn.Conv2d):
-    """Nearest-neighbour up-sampling and a convolution in one: (n, before, h, w) -> (n, after, 2h, 2w).
+    """Nearest-neighbour up-sampling, then a convolution: (n, before, h, w) -> (n, after, 2h, 2w).
 
-    The four neighbours that up-sampling makes are equal, so the taps of the kernel that meet them are
-    added first. That leaves a transposed convolution of `kernel` + 1 and stride 2, with 4/9 of the
-    products for a kernel of 3, and no maps of the double side in between. `kernel` is odd.
+    The four neighbours that up-sampling makes are equal, so the taps of the kernel that meet them
+    are added first. That leaves a transposed convolution of `kernel` + 1 and stride 2, with 4/9 of
+    the products for a kernel of 3, and no maps of the double side in between. `kernel` is odd.
     `mirrored`: pad the up-sampled maps with their mirror image instead of zeros."""
 
     def __init__(
@@ -50,7 +51,7 @@ class NearestConvolution(nn.Conv2d):
         return F.conv_transpose2d(padded, self.taps(), self.bias, 2, padding)
 
     def beyond(self) -> int:
-        """Pixels of padding around the maps: the mirror image of up-sampled maps repeats the border."""
+        """Padding of the maps: the mirror image of up-sampled maps repeats the border."""
         return int(self.mirrored and self.kernel_size[0] > 1)
 
     def taps(self) -> Tensor:

@@ -19,8 +19,7 @@ def query_pool(pool: Tensor, seen: Tensor, fakes: Tensor, step: Step) -> Tensor:
     `seen` (1,), on the same device, counts the fakes of earlier steps."""
     shown = []
     for number, fake in enumerate(fakes):
-        place = seen + number
-        room = place < len(pool)
+        place, room = seen + number, seen + number < len(pool)
         swapped = ~room & step.integers(2, 1).bool()
         slot = torch.where(room, place, step.integers(len(pool), 1))
         past = pool[slot]

@@ -1,4 +1,4 @@
-"""Conversion between sRGB and linear light (IEC 61966-2-1): differentiable, for tensors of any shape."""
+"""Differentiable conversion between sRGB and linear light (IEC 61966-2-1)."""
 
 from __future__ import annotations
 

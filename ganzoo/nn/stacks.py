@@ -16,15 +16,18 @@ if TYPE_CHECKING:
     from ganzoo.gan import Step
 
 Norm = Literal["batch", "instance", "layer", "none"]
-"""layer: over channels and places of one picture, with a scale for each channel; it and instance mix no two pictures."""
+"""layer: over channels and pixels of one image, with a scale per channel. It and instance norm do
+not mix images."""
 Bias = Literal["needed", "all", "linear"]
-"""needed: where no batch or instance norm follows; all; linear: in no convolution but the one that ends a discriminator."""
+"""needed: where no batch or instance norm follows. linear: in no convolution but the
+discriminator's last one."""
 Start = Literal["convolution", "linear", "linear-half"]
-"""How a latent becomes maps. linear-half: by a linear layer to maps of half the usual side, with no norm or ReLU after it."""
+"""How a latent becomes maps. linear-half: a linear layer to maps of half the usual side, without
+norm and ReLU."""
 
 
 def init_normal(module: nn.Module, std: float = 0.02) -> nn.Module:
-    """Convolutions and linear layers N(0, std), BatchNorm scales N(1, std), biases 0 (Radford et al. 2016, section 4)."""
+    """Weights N(0, std), BatchNorm scales N(1, std), biases 0 (Radford et al. 2016, section 4)."""
     for layer in module.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
             nn.init.normal_(layer.weight, 0.0, std)
@@ -38,7 +41,7 @@ def init_normal(module: nn.Module, std: float = 0.02) -> nn.Module:
 
 
 def spectral(module: nn.Module) -> nn.Module:
-    """Every convolution and linear layer divided by its largest singular value (Miyato et al. 2018)."""
+    """Add spectral norm to every convolution and linear layer (Miyato et al. 2018)."""
     for layer in list(module.modules()):
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
             spectral_norm(layer)
@@ -56,20 +59,19 @@ def upsampling(
     kernel: int = 4,
     bias: Bias = "needed",
 ) -> nn.Sequential:
-    """Generator of Radford et al. 2016, figure 1, up to and with its tanh: -> (n, channels, size, size) in [-1, 1].
+    """Generator of Radford et al. 2016, figure 1: -> (n, channels, size, size) in [-1, 1].
 
-    From (n, latent, 1, 1) for `start` "convolution", else from (n, latent). `width`: channels of the largest maps.
+    Takes (n, latent, 1, 1) for `start` "convolution", otherwise (n, latent). `width`: channels of
+    the largest maps.
     """
     smallest, doublings = halvings(size)
     if start == "linear-half":
         smallest, doublings = smallest // 2, doublings + 1
-    width, inner = (
-        width << (doublings - 1),
-        bias == "all" or (bias == "needed" and not _centred(norm)),
-    )
+    width = width << (doublings - 1)
+    inner_bias = _has_bias(bias, norm)
     layers: list[nn.Module]
     if start == "convolution":
-        layers = [Projection(latent, width, smallest, inner)]
+        layers = [Projection(latent, width, smallest, inner_bias)]
     else:
         layers = [
             nn.Linear(latent, width * smallest**2),
@@ -78,13 +80,10 @@ def upsampling(
     if start != "linear-half":
         layers += [*normalization(norm, width), nn.ReLU(True)]
     for _ in range(doublings - 1):
-        layers += [
-            _up(width, width // 2, kernel, inner),
-            *normalization(norm, width // 2),
-            nn.ReLU(True),
-        ]
+        layers.append(_double(width, width // 2, kernel, inner_bias))
+        layers += [*normalization(norm, width // 2), nn.ReLU(True)]
         width //= 2
-    return nn.Sequential(*layers, _up(width, channels, kernel, bias != "linear"), nn.Tanh())
+    return nn.Sequential(*layers, _double(width, channels, kernel, bias != "linear"), nn.Tanh())
 
 
 def downsampling(
@@ -98,45 +97,42 @@ def downsampling(
     bias: Bias = "needed",
     slope: float = 0.2,
 ) -> nn.Sequential:
-    """Discriminator of Radford et al. 2016 without its last layer: images (n, channels, size, size) -> the smallest maps.
+    """Discriminator of Radford et al. 2016 without its last layer, which `head` is.
 
-    `smallest_maps` tells their shape, `head` turns them into logits. `width`: channels of the largest maps.
-    `norm` is left out on the first layer unless `first_norm`. For spectral normalization: norm="none", then `spectral` on the
-    initialised network.
+    Takes images (n, channels, size, size), returns maps of the shape in `smallest_maps`. `width`:
+    channels of the largest maps. The first layer has no `norm` unless `first_norm`. For spectral
+    normalization: norm="none", then `spectral` on the initialised network.
     """
     layers: list[nn.Module] = []
     for number in range(halvings(size)[1]):
         here: Norm = norm if number or first_norm else "none"
-        layers.append(
-            _down(
-                channels, width, kernel, bias == "all" or (bias == "needed" and not _centred(here))
-            )
-        )
+        has_bias = _has_bias(bias, here)
+        layers.append(nn.Conv2d(channels, width, kernel, 2, (kernel - 1) // 2, bias=has_bias))
         layers += [*normalization(here, width), nn.LeakyReLU(slope, True)]
         channels, width = width, 2 * width
     return nn.Sequential(*layers)
 
 
 def head(size: int, width: int, outputs: int = 1) -> nn.Conv2d:
-    """The last layer after `downsampling`: the smallest maps -> (n, outputs, 1, 1)."""
+    """The layer after `downsampling`: the smallest maps -> (n, outputs, 1, 1)."""
     channels, side = smallest_maps(size, width)
     return nn.Conv2d(channels, outputs, side)
 
 
 def smallest_maps(size: int, width: int) -> tuple[int, int]:
-    """Channels and side of the maps between which and images of `size` pixels the stacks go."""
+    """Channels and side of the smallest feature maps."""
     side, doublings = halvings(size)
     return width << (doublings - 1), side
 
 
 def halvings(size: int) -> tuple[int, int]:
-    """Side of the smallest maps, and how often they double to `size`: 28 is 7 twice, 64 is 4 four times."""
+    """Side of the smallest maps and doublings up to `size`: 28 is 7 twice, 64 is 4 four times."""
     smallest = 7 if size == 28 else 4
     return smallest, (size // smallest).bit_length() - 1
 
 
 def normalization(norm: Norm, channels: int) -> list[nn.Module]:
-    """The layer that normalizes maps of so many channels, or none."""
+    """The normalization layer for maps of `channels`; [] for "none"."""
     match norm:
         case "batch":
             return [nn.BatchNorm2d(channels)]
@@ -150,7 +146,7 @@ def normalization(norm: Norm, channels: int) -> list[nn.Module]:
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """`network` in eval mode: no dropout, running statistics. Afterwards each of its modules is in the mode it was in."""
+    """`network` in eval mode inside; each module returns to its own mode afterwards."""
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
     try:
@@ -161,26 +157,22 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 
 def random_crop(images: Tensor, size: int, step: Step) -> Tensor:
-    """Of each of `images` (n, channels, side, side) a square of `size` pixels, wherever chance puts it."""
+    """A random crop of `size` x `size` from each of `images` (n, channels, side, side)."""
     count, spare = len(images), images.shape[-1] - size
     if not spare:
         return images
     places = torch.arange(size, device=images.device)
-    rows, columns = (step.integers(spare + 1, count, 1) + places for _ in range(2))
+    rows = step.integers(spare + 1, count, 1) + places
+    columns = step.integers(spare + 1, count, 1) + places
     number = torch.arange(count, device=images.device)[:, None, None]
     return images[number, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
-def _centred(norm: Norm) -> bool:
-    """Whether it takes each channel's mean away, and a bias before it with that."""
-    return norm in ("batch", "instance")
+def _has_bias(bias: Bias, norm: Norm) -> bool:
+    """Whether a convolution before `norm` has a bias. Batch and instance norm subtract the mean."""
+    return bias == "all" or (bias == "needed" and norm not in ("batch", "instance"))
 
 
-def _up(before: int, after: int, kernel: int, bias: bool) -> nn.ConvTranspose2d:
+def _double(before: int, after: int, kernel: int, bias: bool) -> nn.ConvTranspose2d:
     """(n, before, s, s) -> (n, after, 2s, 2s)."""
     return nn.ConvTranspose2d(before, after, kernel, 2, (kernel - 1) // 2, kernel % 2, bias=bias)
-
-
-def _down(before: int, after: int, kernel: int, bias: bool) -> nn.Conv2d:
-    """(n, before, 2s, 2s) -> (n, after, s, s)."""
-    return nn.Conv2d(before, after, kernel, 2, (kernel - 1) // 2, bias=bias)

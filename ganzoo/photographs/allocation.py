@@ -1,8 +1,8 @@
 """Keep freed memory in the process, where the C library would return it to the system.
 
 Each layer frees its maps and the next one asks for as much again. glibc takes large blocks from the
-system each time, which clears them page by page: for the large maps of a photograph's tiles that costs
-a sixth to a fifth of the CPU time."""
+system each time, which clears them page by page: for the large maps of a photograph's tiles that
+costs a sixth to a fifth of the CPU time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _users = 0
 
 @contextmanager
 def keep_freed_memory() -> Iterator[None]:
-    """Memory that the main thread frees inside stays with the process until the outermost of these ends.
+    """Keep memory that the main thread frees, until the outermost of these contexts ends.
 
     Does nothing without glibc, or where the user has set its malloc options (mallopt(3))."""
     _change_users(+1)

@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-STRIP_ROWS = 64
+MOMENT_ROWS = 64
 """Rows of the maps that are summed at a time."""
-Moments = list[tuple[Tensor, Tensor]]
+InstanceMoments = list[tuple[Tensor, Tensor]]
 """Mean and variance of each channel, for each call of instance norm in turn."""
 
 
@@ -19,31 +19,30 @@ def measure_moments(maps: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and variance of each channel of `maps` (1, channels, height, ...), in float32.
 
     A few rows at a time: several times faster than `torch.var_mean` on channels-last maps, and a
-    float32 copy of half-precision maps would be the largest thing in memory. The values of one place
-    are subtracted first, so that the squares do not cancel."""
+    float32 copy of half-precision maps would be the largest thing in memory. The values of one
+    place are subtracted first, so that the squares do not cancel."""
     offset = maps[:1, :, :1].float().mean(dim=tuple(range(2, maps.ndim)), keepdim=True)
     total, total_squares = torch.zeros(2, maps.shape[1], dtype=torch.float64, device="cpu")
     axes = (0, *range(2, maps.ndim))
-    for start in range(0, maps.shape[2], STRIP_ROWS):
-        centred = maps[:, :, start : start + STRIP_ROWS].float() - offset
+    for start in range(0, maps.shape[2], MOMENT_ROWS):
+        centred = maps[:, :, start : start + MOMENT_ROWS].float() - offset
         total += centred.sum(dim=axes).cpu()
         total_squares += centred.square_().sum(dim=axes).cpu()
     n = maps.numel() / maps.shape[1]
-    mean, square = total / n, total_squares / n
-    variance = (square - mean.square()).clamp(min=0)
+    mean = total / n
+    variance = (total_squares / n - mean.square()).clamp(min=0)
     moments = torch.stack([offset.flatten().cpu() + mean, variance]).float().to(maps.device)
     return moments[0], moments[1]
 
 
 class InstanceNormMode(TorchFunctionMode):
-    """While entered, instance norm uses `moments`, one pair a call; None records those of its input.
+    """While entered, instance norm uses `moments`, one pair a call, or those of its input.
 
     `recorded` holds the pairs used so far. The networks are not touched."""
 
-    def __init__(self, moments: Moments | None = None) -> None:
+    def __init__(self, moments: InstanceMoments | None = None) -> None:
         super().__init__()
-        self.moments = moments
-        self.recorded = Moments()
+        self.moments, self.recorded = moments, InstanceMoments()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         normalize = self._normalize if func is F.instance_norm else func

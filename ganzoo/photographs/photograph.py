@@ -1,7 +1,8 @@
 """Translate a photograph and keep its size, colour profile and transparency.
 
-The network sees upright 8-bit sRGB. The result is upright too and carries no EXIF: an orientation tag
-would turn it a second time, and an embedded thumbnail or location would still be the original's.
+The network sees upright 8-bit sRGB. The result is upright too and carries no EXIF: an orientation
+tag would turn it a second time, and an embedded thumbnail or location would still be the
+original's.
 """
 
 from __future__ import annotations
@@ -58,9 +59,9 @@ COMPARED_LEVELS = 17
 class Photograph:
     """A decoded photograph.
 
-    `levels`: upright sRGB or grey, (height, width, channels). `alpha`: 8-bit opacity, (height, width).
-    `profile`: the ICC profile of the result, None for sRGB. `from_srgb`: the transform from sRGB to
-    `profile`, None where both are sRGB."""
+    `levels`: upright sRGB or grey, (height, width, channels). `alpha`: 8-bit opacity, (height,
+    width). `profile`: the ICC profile of the result, None for sRGB. `from_srgb`: the transform from
+    sRGB to `profile`, None where both are sRGB."""
 
     levels: Levels
     alpha: Levels | None = None
@@ -95,11 +96,9 @@ def read_photograph(source: Any, channels: int, name: str = "image") -> Photogra
         if image.mode == "F":
             raise ValueError("levels are floating-point numbers; 8 or 16 bits are needed")
         profile = image.info.get("icc_profile")
-        image = images.reduce_to_8_bits(image)
-        alpha = None
+        image, alpha = images.reduce_to_8_bits(image), None
         if image.has_transparency_data:
-            is_grey = image.mode in ("L", "LA")
-            rgba = image.convert("RGBA")
+            is_grey, rgba = image.mode in ("L", "LA"), image.convert("RGBA")
             alpha = np.asarray(rgba.getchannel("A"))
             image = image.convert("L") if is_grey else rgba
         image, profile, from_srgb = _convert_to_srgb(image, profile)
@@ -120,35 +119,40 @@ def _convert_to_srgb(
 ) -> tuple[Image.Image, bytes | None, Any]:
     """The image in sRGB, the profile to keep, and the transform from sRGB to that profile.
 
-    No profile is kept where it is broken, works in one direction only, or is for grey or print. There
-    is no transform where the profile is sRGB itself."""
+    No profile is kept where it is broken, works in one direction only, or is for grey or print.
+    There is no transform where the profile is sRGB itself."""
     if not profile:
         return image, None, None
     try:
-        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        srgb = ImageCms.createProfile("sRGB")
+        own, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
         mode = PROFILE_MODES[own.profile.xcolor_space.strip()]
         if (mode == "CMYK") != (image.mode == "CMYK") or (mode == "L" and image.mode != "L"):
             return image, None, None
         image = image.convert(mode)
         to_srgb = _build_transform(own, srgb, mode)
-        if mode == "RGB" and _is_identity(to_srgb):
-            return image, profile, None
+        if mode == "RGB":
+            steps = np.linspace(0, 255, COMPARED_LEVELS).round().astype(np.uint8)
+            colours = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(len(steps), -1, 3)
+            converted = np.asarray(_apply_transform(Image.fromarray(colours), to_srgb))
+            if np.abs(converted.astype(int) - colours).max() <= 1:  # sRGB, up to rounding
+                return image, profile, None
         image = _apply_transform(image, to_srgb)
+        if mode == "RGB":
+            return image, profile, _build_transform(srgb, own, "RGB")
     except (ImageCms.PyCMSError, OSError, KeyError, ValueError, TypeError):
-        return image, None, None
-    if mode != "RGB":
-        return image, None, None
-    try:
-        return image, profile, _build_transform(srgb, own, "RGB")
-    except (ImageCms.PyCMSError, OSError):
-        return image, None, None
+        pass
+    return image, None, None
 
 
 def _build_transform(source: Any, target: Any, mode: str) -> Any:
-    intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
-    flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
-    return ImageCms.buildTransform(source, target, mode, "RGB", intent, flags)
+    return ImageCms.buildTransform(
+        source,
+        target,
+        mode,
+        "RGB",
+        ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
 
 
 def _apply_transform(image: Image.Image, transform: Any) -> Image.Image:
@@ -156,14 +160,6 @@ def _apply_transform(image: Image.Image, transform: Any) -> Image.Image:
     if result is None:
         raise ValueError("the colour profile cannot be applied")
     return result
-
-
-def _is_identity(transform: Any) -> bool:
-    """Whether no colour changes by more than rounding does."""
-    steps = np.linspace(0, 255, COMPARED_LEVELS).round().astype(np.uint8)
-    cube = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(COMPARED_LEVELS, -1, 3)
-    transformed = np.asarray(_apply_transform(Image.fromarray(cube), transform))
-    return bool(np.abs(transformed.astype(int) - cube).max() <= 1)
 
 
 def save_photograph(image: Image.Image, path: Path, origin: Origin | None = None) -> None:
@@ -194,13 +190,13 @@ def check_format(path: Path, photograph: Photograph, show: str | None = None) ->
 
 def find_image_input(inputs: Mapping[str, Input], output: object) -> tuple[str, ImageInput] | None:
     """The one image input of any size, where the output has the same size; else None."""
-    if not isinstance(output, Picture) or output.size is not None:
-        return None
-    found = []
-    for name, spec in inputs.items():
-        if isinstance(spec, ImageInput) and spec.has_any_size:
-            found.append((name, spec))
-    return found[0] if len(found) == 1 else None
+    found = [
+        (name, spec)
+        for name, spec in inputs.items()
+        if isinstance(spec, ImageInput) and spec.has_any_size
+    ]
+    keeps_size = isinstance(output, Picture) and output.size is None
+    return found[0] if keeps_size and len(found) == 1 else None
 
 
 def require_image_input(model: Model) -> tuple[str, ImageInput]:
@@ -219,7 +215,7 @@ def choose_tiling(spec: ImageInput) -> Tiling:
     return Tiling(spec.multiple, spec.halo, at_once=at_once)
 
 
-def translate(
+def translate_photograph(
     model: Model,
     photograph: Photograph,
     inputs: Mapping[str, Any],
@@ -230,8 +226,8 @@ def translate(
 ) -> Image.Image:
     """Translate a photograph at its own size.
 
-    `inputs`: all but the image. `show`: other views, several side by side ("grey,sample"); "cycle" is
-    original, translation and the way back. `progress` is called after each tile."""
+    `inputs`: all but the image. `show`: other views, several side by side ("grey,sample"); "cycle"
+    is original, translation and the way back. `progress` is called after each tile."""
     name, spec = require_image_input(model)
     others = {other: one for other, one in model.inputs.items() if other != name}
     check_names(model.inputs, inputs)
@@ -241,16 +237,17 @@ def translate(
         with generation.autocast(model.device, model.precision):
             batch = move_to_device({name: tile, **feed}, model.device)
             views = generation.name_views(model.fast.sample(batch))
-            chosen = [view for view in _choose_views(show, views) if view in views]
-            shown = {view: views[view] for view in chosen}  # no other view is computed
+            chosen = _choose_views(show, views)
+            shown = {view: views[view] for view in chosen if view in views}  # computes no other
         for view, maps in shown.items():
             if maps.shape[2:] != tile.shape[2:]:
                 raise UsageError(f"--show {view}: this view does not have the size of the image")
         return shown
 
     results = tiles.run_tiled(run, photograph.levels, choose_tiling(spec), progress)
-    views = _choose_views(show, results)
-    return photograph.assemble([results.get(view, photograph.levels) for view in views])
+    return photograph.assemble(
+        [results.get(view, photograph.levels) for view in _choose_views(show, results)]
+    )
 
 
 def _choose_views(show: str | None, available: Iterable[str]) -> list[str]:
@@ -275,12 +272,12 @@ def translate_image(
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> Image.Image:
-    """Read and translate a file or a PIL image, see `translate`.
+    """Read and translate a file or a PIL image, see `translate_photograph`.
 
     The result keeps its profile and transparency when Pillow saves it."""
     name, spec = require_image_input(model)
     photograph = read_photograph(source, spec.channels, name)
-    return translate(model, photograph, inputs, show=show, seed=seed, progress=progress)
+    return translate_photograph(model, photograph, inputs, show=show, seed=seed, progress=progress)
 
 
 def describe_origin(

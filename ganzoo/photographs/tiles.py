@@ -1,10 +1,11 @@
-"""Run an image of any size through a network in bounded memory: overlapping tiles, blended in linear light.
+"""Run an image of any size through a network: overlapping tiles, blended in linear light.
 
-Blending is linear in light and not in sRGB levels: two colours of one luminance then blend to the same
-luminance.
+Blending is linear in light and not in sRGB levels: two colours of one luminance then blend to the
+same luminance.
 
-Instance norm divides by the statistics of its input, so a tile alone would get another tone than as a
-part of its image. The statistics are therefore fixed first, from reduced copies of the whole image.
+Instance norm divides by the statistics of its input, so a tile alone would get another tone than as
+a part of its image. The statistics are therefore fixed first, from reduced copies of the whole
+image.
 """
 
 from __future__ import annotations
@@ -21,34 +22,35 @@ from torch import Tensor
 
 from ganzoo.nn.srgb import linear_to_srgb, srgb_to_linear
 from ganzoo.photographs import allocation
-from ganzoo.photographs.norms import InstanceNormMode, Moments
+from ganzoo.photographs.norms import InstanceMoments, InstanceNormMode
 from ganzoo.pictures import images
 
 PIXELS_AT_ONCE = 1 << 20
 """Largest image that goes through a network whole."""
 TILE_SIDE = 864
-"""Largest side of a tile. It has fewer pixels than PIXELS_AT_ONCE: a large image takes memory beside it."""
+"""Largest side of a tile: fewer pixels than PIXELS_AT_ONCE, because a large image takes memory
+too."""
 MARGIN, RAMP = 16, 64
 """Pixels of a tile's border that are dropped at most, and over which one tile blends into the next.
 The receptive field reaches further, with little weight."""
 SHORTEST_SIDE = 32
-"""Smaller images are mirrored to this side; otherwise a deep layer would see a single pixel of them."""
+"""Smaller images are mirrored to this side; a deep layer would see a single pixel of them."""
 COPY_PIXELS = 5 << 18
 """Size of the larger of the two reduced copies. No tile is in memory at the same time."""
 COPY_RATIO = 4
 """Ratio of the areas of the two copies."""
-STRIP_ROWS = 64
+LEVEL_ROWS = 64
 """Rows converted to 8 bits at a time."""
 
 Levels = NDArray[np.uint8]
-Run = Callable[[Tensor], Mapping[str, Tensor]]
-"""(1, channels, height, width) in [-1, 1], sides multiples of `Tiling.multiple` -> maps of this height
-and width by name."""
+RunTile = Callable[[Tensor], Mapping[str, Tensor]]
+"""(1, channels, height, width) in [-1, 1], sides multiples of `Tiling.multiple` -> maps of this
+height and width by name."""
 
 
 @dataclass(frozen=True)
 class Tiling:
-    """How images are cut. `multiple` and `halo` belong to the network, see `ganzoo.inputs.Image`."""
+    """How images are cut. `multiple` and `halo`: of the network, see `ganzoo.inputs.Image`."""
 
     multiple: int = 1
     halo: int = 0
@@ -89,15 +91,16 @@ def count_tiles(height: int, width: int, tiling: Tiling) -> int:
 
 @torch.inference_mode()
 def run_tiled(
-    run: Run, levels: Levels, tiling: Tiling, progress: Callable[[int], None] | None = None
+    run: RunTile, levels: Levels, tiling: Tiling, progress: Callable[[int], None] | None = None
 ) -> dict[str, Levels]:
     """The maps that `run` makes of an image (height, width, channels), as 8-bit images of its size.
 
     `progress` is called after each tile."""
     height, width = levels.shape[:2]
     if tiling.fits_at_once(height, width):
-        row = Span(0, np.ones(tiling.pad_length(height), np.float32))
-        column = Span(0, np.ones(tiling.pad_length(width), np.float32))
+        row, column = (
+            Span(0, np.ones(tiling.pad_length(side), np.float32)) for side in (height, width)
+        )
         result = run(_cut_tile(levels, row, column))
         if progress:
             progress(1)
@@ -115,9 +118,8 @@ def run_tiled(
         levels = levels.swapaxes(0, 1)
     down = plan_spans(levels.shape[0], tiling)
     across = plan_spans(levels.shape[1], tiling)
-    with (
-        allocation.keep_freed_memory()
-    ):  # not before: the maps of the reduced copies would be kept as well
+    # not before: the maps of the reduced copies would be kept as well
+    with allocation.keep_freed_memory():
         results = _blend_tiles(run_tile, levels, down, across, progress)
     if wide:
         results = {
@@ -140,7 +142,7 @@ def plan_spans(length: int, tiling: Tiling) -> list[Span]:
     # 0 over the margin, then half a cosine up to 1
     from_edge = (np.arange(size) + 0.5 - margin) / (overlap - 2 * margin)
     rise = 0.5 - 0.5 * np.cos(np.pi * from_edge.clip(0, 1))
-    starts, windows = [], []
+    spans = []
     total = np.zeros(whole, np.float32)
     for place in range(n):
         start = (whole - size) * place // max(1, n - 1) // tiling.multiple * tiling.multiple
@@ -148,16 +150,14 @@ def plan_spans(length: int, tiling: Tiling) -> list[Span]:
         after = rise[::-1] if start + size < whole else 1
         window = (np.ones(size, np.float32) * before * after).astype(np.float32)
         total[start : start + size] += window
-        starts.append(start)
-        windows.append(window)
-    spans = []
-    for start, window in zip(starts, windows, strict=True):
-        spans.append(Span(start, window / total[start : start + size]))
-    return spans
+        spans.append(Span(start, window))
+    return [
+        Span(span.start, span.weights / total[span.start : span.start + size]) for span in spans
+    ]
 
 
 def _blend_tiles(
-    run: Run,
+    run: RunTile,
     levels: Levels,
     down: Sequence[Span],
     across: Sequence[Span],
@@ -183,7 +183,7 @@ def _blend_tiles(
 
 
 def _run_row(
-    run: Run,
+    run: RunTile,
     levels: Levels,
     row: Span,
     across: Sequence[Span],
@@ -223,20 +223,21 @@ def _to_levels(maps: Tensor, *, is_linear: bool = False) -> Levels:
     A few rows at a time: a photograph in floats is large."""
     channels, height, width = maps.shape
     levels = np.empty((height, width, channels), np.uint8)
-    for start in range(0, height, STRIP_ROWS):
-        part = maps[None, :, start : start + STRIP_ROWS]
+    for start in range(0, height, LEVEL_ROWS):
+        part = maps[None, :, start : start + LEVEL_ROWS]
         if is_linear:
             part = 2 * linear_to_srgb(part.clamp(0, 1)) - 1
-        levels[start : start + STRIP_ROWS] = images.to_uint8(part)[0]
+        levels[start : start + LEVEL_ROWS] = images.to_uint8(part)[0]
     return levels
 
 
-def estimate_moments(run: Run, levels: Levels, tiling: Tiling) -> Moments:
+def estimate_moments(run: RunTile, levels: Levels, tiling: Tiling) -> InstanceMoments:
     """Statistics that instance norm would see of the whole image, from two reduced copies.
 
-    The share of border and edge pixels falls as 1 / side, and with it most of the difference between
-    the statistics of a copy and of the image: the line through the two copies is extended to the size
-    of the image. Variances are extended on a logarithmic scale, at most by a factor of e."""
+    The share of border and edge pixels falls as 1 / side, and with it most of the difference
+    between the statistics of a copy and of the image: the line through the two copies is extended
+    to the size of the image. Variances are extended on a logarithmic scale, at most by a factor of
+    e."""
     pixels = levels.shape[0] * levels.shape[1]
     most = min(tiling.copy_pixels, pixels // 2)
     far, small = _record_copy(run, levels, most // COPY_RATIO, tiling)
@@ -252,7 +253,9 @@ def estimate_moments(run: Run, levels: Levels, tiling: Tiling) -> Moments:
     return moments
 
 
-def _record_copy(run: Run, levels: Levels, pixels: int, tiling: Tiling) -> tuple[float, Moments]:
+def _record_copy(
+    run: RunTile, levels: Levels, pixels: int, tiling: Tiling
+) -> tuple[float, InstanceMoments]:
     """1 / side of a reduced copy of about `pixels` (also of a long strip), and its statistics."""
     scale = math.sqrt(pixels / (levels.shape[0] * levels.shape[1]))
     shortest = tiling.pad_length(1)

@@ -1,1 +1,1 @@
-"""Models from other code."""
+"""Import checkpoints of other code; export models to other runtimes."""

@@ -1,8 +1,8 @@
-"""A model's sampling path as a program for other runtimes: ONNX, or torch's own exported form.
+"""Export the sampling path of a model to other runtimes: ONNX, or torch's own exported form.
 
-What is written takes the model's inputs by name, any number of rows, and gives "sample" and the views. It is run before it is
-kept, on rows that the tracing has not seen and in batches of two sizes; a program that does not give the model's samples is not
-kept."""
+The program takes the model's inputs by name, any number of rows, and returns "sample" and the
+views. It is kept only if it reproduces the model's samples on fresh rows, in batches of two
+sizes."""
 
 from __future__ import annotations
 
@@ -30,20 +30,21 @@ from ganzoo.sampling import generation
 from ganzoo.sampling.model import Model
 from ganzoo.version import VERSION
 
-FORMATS = {"onnx": ".onnx", "torch-export": ".pt2"}
+EXTENSIONS = {"onnx": ".onnx", "torch-export": ".pt2"}
 TOLERANCE = 1e-4
-"""Largest difference, of the largest value in size where that exceeds 1: an 80th of a grey level."""
-SEEN, FRESH = Rows(0, 3), (Rows(1_000, 1), Rows(2_000, 5))
-"""Rows that the program is traced with, and those that it is tested with."""
+"""Largest difference, relative to values above 1: an 80th of a grey level."""
+TRACED_ROWS = Rows(0, 3)
+FRESH_ROWS = (Rows(1_000, 1), Rows(2_000, 5))
+"""Rows that the program is verified with; tracing does not see them."""
 EXTRA = ("onnx", "onnxscript", "onnxruntime")
-BATCH = "batch"
+BATCH_DIMENSION = "batch"
 Inputs = Mapping[str, Tensor]
 Outputs = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written: names of inputs and outputs, the largest difference from the model, and what was allowed."""
+    """An exported program. `difference`: the largest one from the model; `allowed`: its limit."""
 
     path: Path
     inputs: tuple[str, ...]
@@ -53,52 +54,58 @@ class Exported:
 
 
 class Sampling(nn.Module):
-    """`sample` as a forward of its own: inputs by name -> outputs by name. Networks that only training needs are gone."""
+    """`sample` as a forward, from inputs to outputs by name, without networks for training only."""
 
     def __init__(self, gan: GAN[Any]) -> None:
         super().__init__()
-        self.gan = (
-            copy.deepcopy(gan)
-            .float()
-            .cpu()
-            .to(memory_format=torch.contiguous_format)
-            .eval()
-            .requires_grad_(False)
-        )
+        self.gan = copy.deepcopy(gan).float().cpu().to(memory_format=torch.contiguous_format)
+        self.gan.eval().requires_grad_(False)
         for name, _ in gan.named_children():
             if name not in gan.ema:
                 delattr(self.gan, name)
-        for name in list(gan._buffers):  # what a restart must keep, such as a pool of past fakes
+        for name in list(gan._buffers):  # state of training, such as a pool of past fakes
             delattr(self.gan, name)
 
     def forward(self, inputs: Inputs) -> Outputs:
         return dict(generation.name_views(self.gan.sample(inputs)))
 
 
-def export(model: Model, path: Path, kind: str, *, force: bool = False) -> Exported:
-    """Write the model's sampling path to `path`, in float32.
+def export_program(model: Model, path: Path, kind: str, *, force: bool = False) -> Exported:
+    """Write the sampling path of `model` to `path`, in float32.
 
-    GanzooError, and no file, where it cannot be traced or where its outputs differ from the model's by more than TOLERANCE."""
-    check(path, kind, force)
-    program = _traced(model)
-    content = (_onnx if kind == "onnx" else _torch)(program, model)
+    GanzooError, and no file, where it cannot be traced or where its outputs differ from the model's
+    by more than TOLERANCE."""
+    check_export(path, kind, force)
+    program = _trace(model)
+    if kind == "onnx":
+        content = _to_onnx(program, model)
+    else:
+        program.example_inputs = None
+        buffer = io.BytesIO()
+        extra = {"ganzoo.json": json.dumps(describe_program(model))}
+        save = partial(torch.export.save, program, buffer, extra_files=extra)
+        _attempt(f"{model.name} cannot be exported", save)
+        content = buffer.getvalue()
     try:
         with replacing(path) as temporary:
             temporary.write_bytes(content)
-            return verified(model, temporary, kind, path)
+            return verify_program(model, temporary, kind, path)
     except OSError as error:
         raise GanzooError(f"{path} cannot be written ({error.strerror or error})") from None
 
 
-def check(path: Path, kind: str, force: bool = False) -> None:
-    """Before any work: UsageError for an unknown format or an extension of another, OutputExists, GanzooError where what the
-    format needs is not installed."""
-    if kind not in FORMATS:
+def check_export(path: Path, kind: str, force: bool = False) -> None:
+    """Check the options before any work.
+
+    UsageError for an unknown format or the wrong extension, OutputExists, GanzooError where a
+    package that the format needs is not installed."""
+    if kind not in EXTENSIONS:
+        hint = did_you_mean(near(kind, EXTENSIONS))
         raise UsageError(
-            f"--format {kind}: no such format{did_you_mean(near(kind, FORMATS))} (there are: {', '.join(FORMATS)})"
+            f"--format {kind}: no such format{hint} (there are: {', '.join(EXTENSIONS)})"
         )
-    if path.suffix != FORMATS[kind]:
-        raise UsageError(f"{path}: {kind} is written to a file called x{FORMATS[kind]}")
+    if path.suffix != EXTENSIONS[kind]:
+        raise UsageError(f"{path}: a file for {kind} ends in {EXTENSIONS[kind]}")
     if path.is_dir():
         raise UsageError(f"{path} is a folder")
     if path.exists() and not force:
@@ -110,70 +117,60 @@ def check(path: Path, kind: str, force: bool = False) -> None:
         )
 
 
-def verified(model: Model, file: Path, kind: str, path: Path) -> Exported:
-    """The program in `file`, run against the model. GanzooError where it differs; `path` is what the file will be called."""
-    run = (_onnx_runner if kind == "onnx" else _torch_runner)(file)
-    worst, allowed = 0.0, TOLERANCE
+def verify_program(model: Model, file: Path, kind: str, path: Path) -> Exported:
+    """Compare the program in `file` with the model; GanzooError where it differs.
+
+    `path`: the name of the file in messages and in the result."""
+    run = _load_program(file, kind)
+    largest, allowed = 0.0, TOLERANCE
     names: tuple[str, ...] = ()
-    for rows in FRESH:
-        inputs = _example(model, rows)
-        wanted = generation.generate(model.fast, [inputs], model.device, "fp32")
-        names = tuple(wanted)
-        got = _attempt(
+    for rows in FRESH_ROWS:
+        inputs = _draw_example(model, rows)
+        expected = generation.generate(model.fast, [inputs], model.device, "fp32")
+        names = tuple(expected)
+        outputs = _attempt(
             f"{path}: the program does not run on {rows.count} rows", partial(run, inputs)
         )
-        for name, tensor in wanted.items():
-            difference, limit = _difference(got, name, tensor)
-            if not difference <= limit:
+        for name, tensor in expected.items():
+            limit = TOLERANCE * max(1.0, float(tensor.abs().max()))
+            difference = float("inf")
+            if name in outputs and outputs[name].shape == tensor.shape:
+                difference = float((outputs[name].float() - tensor.float()).abs().max())
+            if not difference <= limit:  # NaN is refused as well
                 raise GanzooError(
-                    f"{path} was not kept: output {name!r} of the program differs from the model's by {difference:.3g} on "
-                    f"{rows.count} fresh rows; {limit:.3g} is allowed. Does sample() draw random numbers of its own?"
+                    f"{path} was not kept: output {name!r} of the program differs from the model's "
+                    f"by {difference:.3g} on {rows.count} fresh rows; {limit:.3g} is allowed. "
+                    "Does sample() draw random numbers of its own?"
                 )
-            worst, allowed = max(worst, difference), max(allowed, limit)
-    return Exported(path, tuple(model.inputs), names, worst, allowed)
+            largest, allowed = max(largest, difference), max(allowed, limit)
+    return Exported(path, tuple(model.inputs), names, largest, allowed)
 
 
-def metadata(model: Model) -> dict[str, str]:
-    """What the file says of itself: no path, no user."""
+def describe_program(model: Model) -> dict[str, str]:
+    """Metadata of the file: no path, no user."""
     return {"plugin": model.plugin.name, "weights_sha256": model.digest, "ganzoo": VERSION}
 
 
-def _difference(got: Mapping[str, Tensor], name: str, wanted: Tensor) -> tuple[float, float]:
-    """Largest difference, infinite where the shapes differ, and how large it may be."""
-    limit = TOLERANCE * max(1.0, float(wanted.abs().max()))
-    if name not in got or got[name].shape != wanted.shape:
-        return float("inf"), limit
-    return float((got[name].float() - wanted.float()).abs().max()), limit
+def _draw_example(model: Model, rows: Rows) -> dict[str, Tensor]:
+    """Any valid inputs. Images of any size are larger than those of the tracing."""
+    inputs = {name: spec.example(name, rows) for name, spec in model.inputs.items()}
+    for name, spec in model.inputs.items():
+        if spec.has_any_size and rows is not TRACED_ROWS:
+            inputs[name] = inputs[name].repeat(1, 1, 2, 3)
+    return inputs
 
 
-def _example(model: Model, rows: Rows) -> dict[str, Tensor]:
-    """Any valid inputs. Pictures of any size are wider and higher than those of the tracing."""
-    made = {name: spec.example(name, rows) for name, spec in model.inputs.items()}
-    larger = [name for name, spec in model.inputs.items() if spec.has_any_size and rows is not SEEN]
-    return {
-        name: tensor.repeat(1, 1, 2, 3) if name in larger else tensor
-        for name, tensor in made.items()
+def _trace(model: Model) -> torch.export.ExportedProgram:
+    """The program, without the source lines that torch adds to it: they hold local paths."""
+    batch, free = torch.export.Dim(BATCH_DIMENSION), torch.export.Dim.AUTO
+    shapes = {
+        name: {0: batch, 2: free, 3: free} if spec.has_any_size else {0: batch}
+        for name, spec in model.inputs.items()
     }
-
-
-def _dimensions(model: Model) -> dict[str, dict[int, Any]]:
-    """Rows are free for every input; height and width too for pictures of any size."""
-    batch, free = torch.export.Dim(BATCH), torch.export.Dim.AUTO
-    sized = {name for name, spec in model.inputs.items() if spec.has_any_size}
-    return {
-        name: {0: batch, **({2: free, 3: free} if name in sized else {})} for name in model.inputs
-    }
-
-
-def _traced(model: Model) -> torch.export.ExportedProgram:
-    """The program, without the source lines that torch notes at each node: they hold this machine's paths."""
 
     def trace() -> torch.export.ExportedProgram:
-        return torch.export.export(
-            Sampling(model.gan),
-            (_example(model, SEEN),),
-            dynamic_shapes={"inputs": _dimensions(model)},
-        )
+        example = (_draw_example(model, TRACED_ROWS),)
+        return torch.export.export(Sampling(model.gan), example, dynamic_shapes={"inputs": shapes})
 
     program: torch.export.ExportedProgram = _attempt(f"{model.name} cannot be exported", trace)
     for module in program.graph_module.modules():
@@ -183,57 +180,46 @@ def _traced(model: Model) -> torch.export.ExportedProgram:
     return program
 
 
-def _torch(program: torch.export.ExportedProgram, model: Model) -> bytes:
-    program.example_inputs = None
-    buffer = io.BytesIO()
-    facts = {"ganzoo.json": json.dumps(metadata(model))}
-    _attempt(
-        f"{model.name} cannot be exported",
-        lambda: torch.export.save(program, buffer, extra_files=facts),
-    )
-    return buffer.getvalue()
-
-
-def _onnx(program: torch.export.ExportedProgram, model: Model) -> bytes:
-    def translate() -> Any:
-        return torch.onnx.export(
-            program, (), dynamo=True, verbose=False, external_data=False,
-            input_names=list(model.inputs), output_names=_outputs(program),
-        )  # fmt: skip
-
-    made = _attempt(f"{model.name} cannot be exported to ONNX", translate)
-    _name_batch(made.model)
-    for node in made.model.graph.all_nodes():
-        node.metadata_props.clear()
-    made.model.metadata_props.clear()
-    made.model.metadata_props.update(metadata(model))
-    content: bytes = made.model_proto.SerializeToString()
-    return content
-
-
-def _outputs(program: torch.export.ExportedProgram) -> list[str]:
-    """Names of the outputs, in the order of the graph's."""
+def _to_onnx(program: torch.export.ExportedProgram, model: Model) -> bytes:
     from torch.utils import _pytree
 
     spec = program.call_spec.out_spec
-    leaves = _pytree.tree_unflatten([None] * spec.num_leaves, spec) if spec else {}
-    return list(leaves)
+    outputs = list(_pytree.tree_unflatten([None] * spec.num_leaves, spec)) if spec else []
+
+    def translate() -> Any:
+        return torch.onnx.export(
+            program,
+            (),
+            dynamo=True,
+            verbose=False,
+            external_data=False,
+            input_names=list(model.inputs),
+            output_names=outputs,
+        )
+
+    translated = _attempt(f"{model.name} cannot be exported to ONNX", translate)
+    onnx_model = translated.model
+    graph = onnx_model.graph
+    values = [*graph.inputs, *graph.outputs]
+    for node in graph.all_nodes():
+        values += node.outputs
+        node.metadata_props.clear()
+    batch = str(graph.inputs[0].shape[0])  # s0 or the like
+    for value in values:
+        for axis, size in enumerate(value.shape or ()):
+            if str(size) == batch:
+                value.shape[axis] = type(size)(BATCH_DIMENSION)
+    onnx_model.metadata_props.clear()
+    onnx_model.metadata_props.update(describe_program(model))
+    content: bytes = translated.model_proto.SerializeToString()
+    return content
 
 
-def _name_batch(graph: Any) -> None:
-    """The rows' dimension, which the translator calls s0 or the like, by its name."""
-    symbol = str(graph.graph.inputs[0].shape[0])
-    for value in [
-        *graph.graph.inputs,
-        *graph.graph.outputs,
-        *(out for node in graph.graph.all_nodes() for out in node.outputs),
-    ]:
-        for place, size in enumerate(value.shape or ()):
-            if str(size) == symbol:
-                value.shape[place] = type(size)(BATCH)
+def _load_program(file: Path, kind: str) -> Callable[[Inputs], Outputs]:
+    if kind == "torch-export":
+        module = torch.export.load(io.BytesIO(file.read_bytes())).module()
+        return torch.inference_mode()(lambda inputs: module(dict(inputs)))
 
-
-def _onnx_runner(file: Path) -> Callable[[Inputs], Outputs]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -250,20 +236,9 @@ def _onnx_runner(file: Path) -> Callable[[Inputs], Outputs]:
     return run
 
 
-def _torch_runner(file: Path) -> Callable[[Inputs], Outputs]:
-    module = torch.export.load(io.BytesIO(file.read_bytes())).module()
-
-    def run(inputs: Inputs) -> Outputs:
-        with torch.inference_mode():
-            made: Outputs = module(dict(inputs))
-        return made
-
-    return run
-
-
-def _attempt(what: str, work: Callable[[], Any]) -> Any:
-    """What `work` gives; torch and ONNX talk and raise as they like, and the user gets one line."""
-    before, silence = logging.root.manager.disable, io.StringIO()
+def _attempt(failure: str, work: Callable[[], Any]) -> Any:
+    """The result of `work`, silenced. What it raises becomes one line: `failure` and the reason."""
+    disabled, silence = logging.root.manager.disable, io.StringIO()
     logging.disable(logging.CRITICAL)
     try:
         with (
@@ -274,9 +249,8 @@ def _attempt(what: str, work: Callable[[], Any]) -> Any:
             warnings.simplefilter("ignore")
             return work()
     except Exception as error:
-        text = next(
-            (line for line in str(error).splitlines() if line.strip()), type(error).__name__
-        )
-        raise GanzooError(f"{what} ({type(error).__name__}: {text.strip()[:200]})") from error
+        kind = type(error).__name__
+        reason = next((line for line in str(error).splitlines() if line.strip()), kind)
+        raise GanzooError(f"{failure} ({kind}: {reason.strip()[:200]})") from error
     finally:
-        logging.disable(before)
+        logging.disable(disabled)
