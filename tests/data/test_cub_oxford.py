@@ -1,4 +1,4 @@
-"""CUB-200-2011 and Oxford-102 as they come, in copies of a few pixels, and lists of captions that lie elsewhere."""
+"""CUB-200-2011 and Oxford-102 as distributed, in copies of a few pixels; caption lists elsewhere."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ WRAPPED: list[Callable[[Path, Files], Path]] = [
 ]
 
 
-# --- birds ------------------------------------------------------------------------------------------------------------------
+# --- birds
 
 
 @pytest.mark.parametrize("wrap", WRAPPED)
@@ -121,7 +121,7 @@ def test_birds(wrap: Callable[[Path, Files], Path], tmp_path: Path) -> None:
 
 
 def reference(seed: int, box: tuple[float, ...], size: int) -> np.ndarray:
-    """`custom_crop` of Zhang et al.'s code, written down again; then the shorter side to `size`, and the centre."""
+    """`custom_crop` of Zhang et al.'s code; then the shorter side scaled to `size`, and the centre."""
     levels = np.asarray(Image.open(io.BytesIO(photograph(seed, box))))
     center_x, center_y = int((2 * box[0] + box[2]) / 2), int((2 * box[1] + box[3]) / 2)
     radius = int(np.maximum(box[2], box[3]) * 0.75)
@@ -209,7 +209,7 @@ def test_birds_of_which_something_is_missing(
     assert "\n" not in str(caught.value)
 
 
-# --- flowers ----------------------------------------------------------------------------------------------------------------
+# --- flowers
 
 
 @pytest.mark.parametrize("wrap", WRAPPED)
@@ -244,7 +244,7 @@ def test_a_flower_without_sentences(tmp_path: Path) -> None:
     assert open_set(str(tree(tmp_path / "heap", heap))).facts.sentences == []
 
 
-# --- lists of captions --------------------------------------------------------------------------------------------------------
+# --- caption lists
 
 
 def listed(*rows: tuple[str, str]) -> bytes:

@@ -21,7 +21,7 @@ N = 12
 
 
 def held(place: Path, **changes: Tensor) -> Path:
-    """The made-up pictures without captions, each with two vectors: its number, and its number below 0."""
+    """Shapes without captions, each with two vectors: its number, and its negative number."""
     shapes(place, N)
     (place / "captions.jsonl").unlink()
     rows = {

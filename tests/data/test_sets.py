@@ -233,7 +233,7 @@ def test_a_caption_of_nothing_is_none(text: str, words: str, tmp_path: Path) -> 
 
 
 def test_captions_with_marks_and_without_end(tmp_path: Path) -> None:
-    """A byte order mark, line separators of Unicode within a caption, and nesting beyond all measure."""
+    """A byte order mark, Unicode line separators in a caption, and very deep nesting."""
     line = '\ufeff{"file_name": "0.png", "text": "one\u2028two\x85three"}\r\n'
     tree(tmp_path, {"0.png": png(0), "captions.jsonl": line.encode()})
     assert open_set(str(tmp_path)).facts.sentences == [["one\u2028two\x85three"]]
