@@ -190,7 +190,7 @@ def test_bundling_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     (home / "weights_manifest.json").write_text(
         '{"format": 1, "owner": "me", "default": null, "models": {}}'
     )
-    monkeypatch.setattr(manifest, "home", lambda: home)
+    monkeypatch.setattr(manifest, "home_folder", lambda: home)
     manifest.load_official.cache_clear()
     try:
         run = train("vanilla", "sine", preset="sine", steps=3, out=tmp_path / "run", device="cpu")
