@@ -338,11 +338,9 @@ def test_the_proportions_are_those_of_the_documents_log() -> None:
             if cross_entropy(torch.tensor((low + high) / 2), 0.9) > real
             else (low, (low + high) / 2)
         )
-    logits = [
-        torch.tensor([low]),
-        *(torch.tensor([math.log(math.expm1(value))]) for value in (wrong, fake)),
-    ]
-    loss = matching_aware_loss(PLUGIN.presets["s06"], *logits, torch.ones(1))  # type: ignore[call-arg]
+    on_real = torch.tensor([low])
+    on_wrong, on_fake = (torch.tensor([math.log(math.expm1(value))]) for value in (wrong, fake))
+    loss = matching_aware_loss(PLUGIN.presets["s06"], on_real, on_wrong, on_fake, torch.ones(1))
     assert loss.item() == pytest.approx(total, rel=1e-5)
     assert PLUGIN.presets["s06"].kl * 3.0703e-05 + 0.3275129497 == pytest.approx(
         0.3275743425, rel=1e-6
