@@ -682,7 +682,7 @@ def test_vectors_of_another_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     done = CliRunner().invoke(app, ("replay", "red.png", "--model", "./run", "--image", "red.npy"))
     assert "the same, pixel by pixel" in done.output
     with pytest.raises(
-        DataError, match="asks for embeddings of captions .* 'bare' holds images, captions"
+        DataError, match="asks for text embeddings .* 'bare' holds images, captions"
     ):
         train(
             "stackgan",
