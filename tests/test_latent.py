@@ -34,11 +34,11 @@ def alone(model: Model, seed: int, **given: Any) -> Tensor:
     return model.sample(1, seed=seed, **given).tensor[0]
 
 
-# --- the arc ------------------------------------------------------------------------------------------------------------
+# --- the arc ---
 
 
 def test_slerp_against_shoemake() -> None:
-    """In the plane a slerp of unit vectors turns by an even angle; of unlike lengths it is Shoemake's formula (1985)."""
+    """A slerp of unit vectors turns by an even angle; in general it is Shoemake's formula (1985)."""
     start, end = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
     for share in (0.0, 0.25, 0.5, 1.0):
         turned = walk.slerp(start, end, torch.tensor([share]))
@@ -57,7 +57,7 @@ def test_slerp_against_shoemake() -> None:
 
 
 def test_slerp_keeps_latents_as_long_as_they_are_drawn() -> None:
-    """Half-way along a chord a latent of 100 numbers is about 7 long instead of 10; along the arc it stays."""
+    """A latent of 100 numbers is about 10 long; half-way along a line it is 7, on the arc 10."""
     drawn = Latent(100).draw("latent", Rows(0, 200))
     half = torch.full((100, 1), 0.5)
     arc, chord = (
@@ -84,7 +84,7 @@ def test_uniform_latents_go_straight_and_stay_inside() -> None:
     assert torch.equal(interpolate(start, end, torch.tensor([0.5])), torch.lerp(start, end, 0.5))
 
 
-# --- walks ----------------------------------------------------------------------------------------------------------------
+# --- walks ---
 
 
 def test_a_strip_ends_at_the_samples_of_its_seeds() -> None:
@@ -130,7 +130,7 @@ def test_a_sentence_is_held() -> None:
         walk.walk_seeds(model, SEEDS, steps=2)
 
 
-# --- sentences --------------------------------------------------------------------------------------------------------------
+# --- sentences ---
 
 
 def test_between_two_sentences_the_noise_is_held() -> None:
@@ -204,7 +204,7 @@ def test_where_there_is_nothing_between_sentences() -> None:
         prompts.walk_prompts(untrained("tiny_class"), ["red", "blue"])
 
 
-# --- what has nothing to walk in --------------------------------------------------------------------------------------------
+# --- what has nothing to walk in ---
 
 
 def test_models_without_a_latent() -> None:
@@ -214,7 +214,7 @@ def test_models_without_a_latent() -> None:
         sweep.sweep_code(untrained("tiny_vae"), "c1")
 
 
-# --- planes -----------------------------------------------------------------------------------------------------------------
+# --- planes ---
 
 
 def test_two_numbers_are_the_axes_of_the_grid() -> None:
@@ -250,7 +250,7 @@ def test_several_classes_have_a_line_each_of_latents_as_they_are_drawn() -> None
             )
 
 
-# --- codes ------------------------------------------------------------------------------------------------------------------
+# --- codes ---
 
 
 def test_a_number_runs_along_lines_of_the_categories() -> None:
@@ -289,7 +289,7 @@ def test_a_category_runs_along_lines_of_noise() -> None:
         sweep.sweep_code(model, "k2")
 
 
-# --- truncation -------------------------------------------------------------------------------------------------------------
+# --- truncation ---
 
 
 def test_truncated_latents_have_the_law_of_drawing_again() -> None:

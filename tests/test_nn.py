@@ -156,7 +156,7 @@ def test_the_penalty_is_taken_at_each_examples_own_mix() -> None:
 
 
 def test_a_critic_under_the_penalty_finds_the_distance_of_two_points() -> None:
-    """max over slopes s of s d - weight (s - 1)^2 is at s = 1 + d / (2 weight): slightly steeper than 1, as it should be."""
+    """max over slopes s of s d - weight (s - 1)^2 is at s = 1 + d / (2 weight), just above 1."""
     critic = nn.Linear(2, 1, bias=False)
     real, fake = torch.tensor([[3.0, 4.0]]), torch.zeros(1, 2)
     optimizer = torch.optim.SGD(critic.parameters(), lr=0.02)

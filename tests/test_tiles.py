@@ -36,7 +36,7 @@ def runs(net: nn.Module) -> Callable[[Tensor], Mapping[str, Tensor]]:
 
 
 def naive(net: nn.Module, levels: Levels, tiling: Tiling) -> Levels:
-    """Each tile by its own statistics, cut hard: what the tests below must tell from the real thing."""
+    """Each tile with its own statistics and hard edges: the negative control of the tests below."""
     out = np.zeros_like(levels)
     for row in tiles.plan_spans(levels.shape[0], tiling):
         for column in tiles.plan_spans(levels.shape[1], tiling):
@@ -86,9 +86,10 @@ def tone(a: NDArray[Any], b: NDArray[Any]) -> float:
 
 
 def seam(levels: NDArray[Any]) -> float:
-    """The steepest mean step across a line along which tiles begin or end, over the mean step elsewhere.
+    """The steepest mean step across a line where tiles begin or end, over the mean step elsewhere.
 
-    Texture steps up and down, a seam one way for a stretch: so steps are averaged over stretches of 40 pixels first."""
+    Texture steps up and down, a seam one way for a stretch: steps are averaged over stretches of
+    40 pixels first."""
     worst = 0.0
     for axis, length in ((0, HEIGHT), (1, WIDTH)):
         steps = np.diff(levels, axis=axis).swapaxes(0, axis)  # (lines, along, channels)
@@ -135,7 +136,7 @@ def test_with_the_same_statistics_tiles_are_the_whole(
 
 
 def test_lightness_survives_where_tiles_of_other_colours_meet() -> None:
-    """Each tile in a colour of its own, all of one luminance: so is what they are blended to, which is of all colours between."""
+    """Tiles of different colours and one luminance blend to all colours between, of that luminance."""
     weights, drawn = torch.tensor([0.2126, 0.7152, 0.0722]), torch.Generator().manual_seed(0)
 
     def coloured(tile: Tensor) -> dict[str, Tensor]:
@@ -229,7 +230,7 @@ def test_shares_add_up(length: int) -> None:
 
 
 def test_each_call_of_a_layer_has_statistics_of_its_own(picture: Levels) -> None:
-    """One norm, used on the picture and again on its negative, brightened: swapped or shared records would show."""
+    """One norm, used on the image and on its brightened negative: swapped records would show."""
     norm = nn.InstanceNorm2d(3)
 
     def run(tile: Tensor) -> dict[str, Tensor]:
@@ -358,7 +359,10 @@ from tests.toned import HALO, MULTIPLE, network
 torch.set_num_threads(1)
 photo = photograph.read_photograph(sys.argv[1], 3)
 net = network(32).eval().requires_grad_(False)
-made = tiles.run_tiled(lambda tile: {"sample": net(tile), "returned": net(tile)}, photo.levels, tiles.Tiling(MULTIPLE, HALO))
+def run(tile):
+    return {"sample": net(tile), "returned": net(tile)}
+
+made = tiles.run_tiled(run, photo.levels, tiles.Tiling(MULTIPLE, HALO))
 photograph.save_photograph(photo.assemble([made["sample"]]), photograph.Path(sys.argv[2]))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

@@ -95,7 +95,7 @@ def translate_photographs(
                     raise
                 failures.append(getattr(error, "problem", str(error)))
             else:
-                _translate(model, job, photograph, others, show, seed or 0, bar=alone)
+                _translate_one(model, job, photograph, others, show, seed or 0, bar=alone)
             advance(1)
     if not failures:
         return str(out)
@@ -159,7 +159,7 @@ def plan_jobs(paths: Sequence[str], out: Path, force: bool) -> list[Translation]
     return [Translation(source, target) for target, source in planned.items()]
 
 
-def _translate(
+def _translate_one(
     model: Model,
     job: Translation,
     photograph: Photograph,

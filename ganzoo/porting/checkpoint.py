@@ -89,7 +89,7 @@ def read_foreign_checkpoint(path: Path) -> Checkpoint:
     if not isinstance(content, Mapping):
         raise WeightsError(path, f"holds {type(content).__name__}, not networks by name; {REMEDY}")
     checkpoint = Checkpoint(path)
-    for label, name, tensor in _walk(content, checkpoint, itertools.count(1)):
+    for label, name, tensor in _walk_tensors(content, checkpoint, itertools.count(1)):
         full = join_name(label, name)
         if tensor.layout != torch.strided or tensor.is_quantized or tensor.device.type != "cpu":
             raise WeightsError(
@@ -167,7 +167,7 @@ def _check_archive(path: Path) -> None:
             raise WeightsError(path, "its tensors are compressed, which torch.save never does")
 
 
-def _walk(
+def _walk_tensors(
     content: Mapping[Any, Any],
     checkpoint: Checkpoint,
     entries: Iterator[int],
@@ -191,4 +191,4 @@ def _walk(
         elif {"state", "param_groups"} <= set(value):
             checkpoint.dropped.append(f"{join_name(label, name)}: an optimizer's state")
         else:
-            yield from _walk(value, checkpoint, entries, join_name(label, name), depth + 1)
+            yield from _walk_tensors(value, checkpoint, entries, join_name(label, name), depth + 1)

@@ -26,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 def photos(ganzoo: Call) -> dict[str, tuple[int, int]]:
-    """Pictures of several kinds and sizes in photos/, one of them broken, and a note; their sizes by the name of the result."""
+    """Images of several kinds and sizes in photos/, a broken one and a note; sizes by result."""
     Path("photos").mkdir()
     sizes = {"a.jpg": (40, 31), "b.png": (17, 50), "c.gif": (20, 20), "d.webp": (33, 12)}
     for name, (width, height) in sizes.items():
