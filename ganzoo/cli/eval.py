@@ -160,7 +160,7 @@ def reuse_or_measure(name: str, options: EvalOptions, device: str, precision: st
     model, run = load_model(name, device, precision)
     if run is not None and (run / protocol.REPORT).is_file():
         report = protocol.read_report(run)
-        same_command = report.command == evaluation.format_command(model, options)
+        same_command = report.command == evaluation.build_repeat_command(model, options)
         if same_command and report.weights == model.digest:
             return report
     return measure(model, options).report
@@ -205,14 +205,14 @@ def show_report(report: Report, as_json: bool) -> None:
         output.say(f"{report.model}: {protocol.words()}; {report.seconds:.0f} s")
     table = []
     for figure in report.figures:
-        spread = "-" if figure.spread is None else format_value(figure.spread)
-        interval = f"{format_value(figure.low)} to {format_value(figure.high)}"
+        spread = "-" if figure.spread is None else format_number(figure.spread)
+        interval = f"{format_number(figure.low)} to {format_number(figure.high)}"
         counts = []
         if figure.protocol.fake:
             counts.append(f"{figure.protocol.fake:,} samples")
         if figure.protocol.real:
             counts.append(f"{figure.protocol.real:,} real")
-        row = [figure.title, format_value(figure.value), interval, spread, ", ".join(counts)]
+        row = [figure.title, format_number(figure.value), interval, spread, ", ".join(counts)]
         table.append(row)
     output.table(["figure", "value", "95 % interval", "spread", "of"], table)
     for figure in report.figures:
@@ -267,10 +267,10 @@ def judge_pair(pair: FigurePair, first: str, second: str) -> str:
 
 def format_interval(figure: Figure) -> str:
     """Value, and interval in brackets."""
-    interval = f"{format_value(figure.low)} to {format_value(figure.high)}"
-    return f"{format_value(figure.value)} ({interval})"
+    interval = f"{format_number(figure.low)} to {format_number(figure.high)}"
+    return f"{format_number(figure.value)} ({interval})"
 
 
-def format_value(value: float) -> str:
+def format_number(value: float) -> str:
     """Four decimals below 10, else two."""
     return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}"

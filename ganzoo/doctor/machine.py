@@ -135,11 +135,11 @@ def check_disk() -> Iterator[Finding]:
     """Free space for the cache and in the working folder."""
     from ganzoo.zoo.cache import cache_folder
 
-    yield check_room("cache", cache_folder())
-    yield check_room("working folder", Path.cwd())
+    yield check_free_space("cache", cache_folder())
+    yield check_free_space("working folder", Path.cwd())
 
 
-def check_room(name: str, folder: Path, least: int = ROOM) -> Finding:
+def check_free_space(name: str, folder: Path, least: int = ROOM) -> Finding:
     """Free space on the disk of a folder, which need not exist yet."""
     free = shutil.disk_usage(find_existing(folder)).free
     if free < least:

@@ -89,7 +89,7 @@ def time_sampling(model: Model, batch: int, rounds: int) -> Speed:
         ):
             convert(part[generation.SAMPLE])
 
-    return compare("sampling", textbook, ours, rows.count, rounds)
+    return compare_speeds("sampling", textbook, ours, rows.count, rounds)
 
 
 def time_training(
@@ -142,7 +142,7 @@ def time_training(
 
         what = f"training, {name}" if name else "training"
         try:
-            return compare(what, textbook, ours, steps * phase.batch, rounds)
+            return compare_speeds(what, textbook, ours, steps * phase.batch, rounds)
         finally:
             trainer.ahead.stop()
 
@@ -155,7 +155,7 @@ def synchronize(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def compare(what: str, textbook: Work, ours: Work, rows: int, rounds: int) -> Speed:
+def compare_speeds(what: str, textbook: Work, ours: Work, rows: int, rounds: int) -> Speed:
     """Time both in turn, after one call each. `rows`: samples or examples of one call."""
     textbook()
     ours()

@@ -170,7 +170,7 @@ def build_report(
         model=model.name,
         weights=model.digest,
         figures=figures,
-        command=format_command(model, options),
+        command=build_repeat_command(model, options),
         machine=describe(model.device),
         date=datetime.date.today().isoformat(),
         seconds=round(time.perf_counter() - started, 1),
@@ -193,7 +193,7 @@ def open_split(options: EvalOptions) -> DataSet:
     return data
 
 
-def format_command(model: Model, options: EvalOptions) -> str:
+def build_repeat_command(model: Model, options: EvalOptions) -> str:
     """The command that repeats an evaluation, without paths of this machine."""
     is_folder = model.source is not None and model.source.origin == "folder"
     data = Path(options.data).name if Path(options.data).exists() else options.data

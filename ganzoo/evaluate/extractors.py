@@ -22,7 +22,7 @@ EXTRACTOR_POINTS = "ganzoo.extractors"
 """Entry-point group: name -> function of a torch.device that returns an Extractor."""
 PACKAGED = Path(__file__).parent / "extractors"
 Task = Literal["classes", "rotation"]
-RECORD_LIMIT = 100_000
+EXTRACTOR_RECORD_LIMIT = 100_000
 """Bytes of a record."""
 
 
@@ -96,11 +96,13 @@ def list_packaged() -> dict[str, Path]:
     return {path.stem: path.with_suffix(".safetensors") for path in sorted(PACKAGED.glob("*.json"))}
 
 
-def read_record(path: Path) -> ExtractorRecord:
+def read_extractor_record(path: Path) -> ExtractorRecord:
     """Read the record beside an extractor's file; the file itself is not read."""
     beside = path.with_suffix(".json")
     try:
-        return files.decode_json(files.read_limited(beside, RECORD_LIMIT), ExtractorRecord)
+        return files.decode_json(
+            files.read_limited(beside, EXTRACTOR_RECORD_LIMIT), ExtractorRecord
+        )
     except OSError as error:
         reason = f"cannot be read ({error.strerror}); an extractor is two files"
         raise WeightsError(error.filename or path, reason) from None
@@ -110,7 +112,7 @@ def read_record(path: Path) -> ExtractorRecord:
 
 def read_verified(path: Path) -> ExtractorRecord:
     """Read the record beside an extractor's file, and check the file's hash."""
-    record = read_record(path)
+    record = read_extractor_record(path)
     try:
         actual = files.sha256(path)
     except OSError as error:
@@ -133,7 +135,7 @@ def load_extractor(path: Path, device: torch.device) -> OwnExtractor:
 def find_for_data(data: str) -> Path | None:
     """File of the packaged extractor that was trained on a data set."""
     for path in list_packaged().values():
-        if read_record(path).data.name == data:
+        if read_extractor_record(path).data.name == data:
             return path
     return None
 
@@ -173,7 +175,7 @@ def build_class_reader(
     path = find_for_data(data)
     if path is None:
         return None
-    record = read_record(path)
+    record = read_extractor_record(path)
     if not record.classes or record.channels < channels:
         return None
     extractor = load_extractor(path, device)

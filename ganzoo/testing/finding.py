@@ -24,7 +24,7 @@ def require_that(condition: bool, message: str) -> None:
         raise Nonconforming(message)
 
 
-def list_few(names: Iterable[str]) -> str:
+def list_first(names: Iterable[str]) -> str:
     """The first four names, and how many more there are."""
     listed = list(names)
     return ", ".join(listed[:4]) + (f" and {len(listed) - 4} more" if len(listed) > 4 else "")

@@ -10,7 +10,7 @@ import torch
 
 from ganzoo.plugin import Plugin
 from ganzoo.sampling.assembly import model_config
-from ganzoo.testing.finding import equal_bits, list_few, require_that
+from ganzoo.testing.finding import equal_bits, list_first, require_that
 from ganzoo.testing.synthetic import CHECKED_ROWS, build_tiny, draw_inputs, draw_samples
 from ganzoo.zoo import weights
 
@@ -19,7 +19,7 @@ def build_is_repeatable(plugin: Plugin[Any]) -> None:
     """torch's seed decides the weights; on the meta device no memory is used; `config` is kept."""
     first, second = build_tiny(plugin), build_tiny(plugin)
     state, again = first.state_dict(), second.state_dict()
-    differ = list_few(name for name in state if not equal_bits(state[name], again[name]))
+    differ = list_first(name for name in state if not equal_bits(state[name], again[name]))
     hint = "draw initial weights from torch's generator only"
     require_that(not differ, f"built twice under one seed, {differ} differ; {hint}")
     hint = "call super().__init__(config)"
@@ -30,7 +30,7 @@ def build_is_repeatable(plugin: Plugin[Any]) -> None:
     shapes = {name: tensor.shape for name, tensor in outline.state_dict().items()}
     message = "built on the meta device, its tensors have other names or shapes"
     require_that(shapes == expected, message)
-    real = list_few(name for name, tensor in outline.named_parameters() if not tensor.is_meta)
+    real = list_first(name for name, tensor in outline.named_parameters() if not tensor.is_meta)
     hint = "let torch's current device decide"
     require_that(not real, f"built on the meta device, {real} take memory; {hint}")
 
@@ -40,8 +40,8 @@ def state_names_are_plain(plugin: Plugin[Any]) -> None:
     gan = build_tiny(plugin)
     wrapped = [name for name in gan.state_dict() if {"module", "_orig_mod"} & set(name.split("."))]
     hint = "leave DataParallel and torch.compile to the core"
-    require_that(not wrapped, f"{list_few(wrapped)}: {hint}")
-    loose = list_few(name for name, _ in gan.named_parameters(recurse=False))
+    require_that(not wrapped, f"{list_first(wrapped)}: {hint}")
+    loose = list_first(name for name, _ in gan.named_parameters(recurse=False))
     require_that(not loose, f"parameters {loose} lie on the GAN itself; put them into a network")
 
 
@@ -86,6 +86,6 @@ def weights_survive_a_round_trip(plugin: Plugin[Any]) -> None:
         weights.load_tensors(path, weights.collect_tensors(other, other.ema))
     inputs = draw_inputs(plugin, CHECKED_ROWS)
     expected, actual = draw_samples(gan, inputs), draw_samples(other, inputs)
-    differ = list_few(name for name in expected if not torch.equal(expected[name], actual[name]))
+    differ = list_first(name for name in expected if not torch.equal(expected[name], actual[name]))
     hint = f"`sample` uses state outside the networks {gan.ema}"
     require_that(not differ, f"loaded from its weights file, {differ} differ: {hint}")

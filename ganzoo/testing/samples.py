@@ -17,7 +17,7 @@ from ganzoo.testing.finding import (
     Nonconforming,
     copy_tensors,
     equal_bits,
-    list_few,
+    list_first,
     max_difference,
     read_generators,
     require_that,
@@ -77,7 +77,7 @@ def sample_changes_nothing(plugin: Plugin[Any]) -> None:
         "sample draws from torch's, numpy's or Python's generator; make it an input",
     )
     altered = [name for name, tensor in inputs.items() if not torch.equal(kept[name], tensor)]
-    require_that(not altered, f"sample writes into its inputs {list_few(altered)}")
+    require_that(not altered, f"sample writes into its inputs {list_first(altered)}")
     torch.manual_seed(1)
     second = draw_samples(gan, inputs)
     for name in first:
@@ -88,7 +88,7 @@ def sample_changes_nothing(plugin: Plugin[Any]) -> None:
     touched = [
         name for name, tensor in gan.state_dict().items() if not equal_bits(tensor, state[name])
     ]
-    require_that(not touched, f"sample changes {list_few(touched)}")
+    require_that(not touched, f"sample changes {list_first(touched)}")
 
 
 def encode_gives_inputs(plugin: Plugin[Any]) -> None:
@@ -112,7 +112,7 @@ def encode_gives_inputs(plugin: Plugin[Any]) -> None:
             raise Nonconforming(f"{message}; raise InputError") from error
     foreign = sorted(set(found) - set(inputs))
     known = f"(inputs: {', '.join(inputs)})"
-    message = f"encode returns {list_few(foreign)}, which `sample` does not take {known}"
+    message = f"encode returns {list_first(foreign)}, which `sample` does not take {known}"
     require_that(not foreign, message)
     for name, tensor in found.items():
         shape, expected = list(tensor.shape), list(inputs[name].shape)

@@ -18,7 +18,7 @@ from ganzoo.testing.finding import (
     Nonconforming,
     copy_tensors,
     equal_bits,
-    list_few,
+    list_first,
     read_generators,
     require_that,
 )
@@ -36,7 +36,7 @@ def only_the_player_moves(plugin: Plugin[Any]) -> None:
     """`losses` changes no weights itself; every player has updates, which move all its networks."""
     for phase, turns in play_phases(plugin, "fp32"):
         for turn in turns:
-            changed = f"`losses` changed weights of {list_few(turn.touched)}"
+            changed = f"`losses` changed weights of {list_first(turn.touched)}"
             require_that(
                 not turn.touched, f"{turn.where}: {changed}; yield a loss, the core moves them"
             )
@@ -44,7 +44,7 @@ def only_the_player_moves(plugin: Plugin[Any]) -> None:
             where = f"player {name!r} of phase {phase.name!r}"
             moved = [turn.moved for turn in turns if turn.player == name]
             require_that(bool(moved), f"{where} has no update in {TURN_LIMIT} steps")
-            idle = list_few(sorted(set(player.networks) - set().union(*moved)))
+            idle = list_first(sorted(set(player.networks) - set().union(*moved)))
             require_that(not idle, f"{where}: its loss does not depend on {idle}")
 
 
@@ -96,7 +96,7 @@ def a_restart_changes_nothing(plugin: Plugin[Any]) -> None:
                     differ.append(name)
             where = f"after a restart in phase {phase.name!r}"
             hint = "keep what later steps need in registered buffers"
-            require_that(not differ, f"{where} {list_few(differ)} differ; {hint}")
+            require_that(not differ, f"{where} {list_first(differ)} differ; {hint}")
             done += phase.steps
 
 

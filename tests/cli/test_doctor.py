@@ -19,7 +19,7 @@ import ganzoo as package
 from ganzoo.doctor import examine
 from ganzoo.doctor.findings import REINSTALL
 from ganzoo.doctor.install import vision_for, vision_remedy
-from ganzoo.doctor.machine import VARIABLES, check_room, find_existing
+from ganzoo.doctor.machine import VARIABLES, check_free_space, find_existing
 from ganzoo.version import VERSION
 from ganzoo.zoo import manifest
 from tests.cli.cached import Hub
@@ -291,8 +291,8 @@ def test_a_small_disk_is_a_warning(tmp_path: Path) -> None:
     missing = tmp_path / "not" / "there"
     assert find_existing(missing) == tmp_path
     assert (
-        check_room("cache", missing, least=1).state,
-        check_room("cache", missing, least=10**18).state,
+        check_free_space("cache", missing, least=1).state,
+        check_free_space("cache", missing, least=10**18).state,
     ) == (
         "ok",
         "warn",
