@@ -73,14 +73,22 @@ def _presets(_: Any) -> list[str]:
     )
 
 
+def _views(_: Any) -> tuple[str, ...]:
+    from ganzoo.cli.explore import VIEWS
+
+    return VIEWS
+
+
 SOURCES: dict[str, Source] = {
     "list pattern": _both,
     "info name": _both,
     "pull name": _weights,
+    "publish model": _weights,
+    "replay model": _weights,
     "sample model": _weights,
     "train plugin": _plugins,
     "explore model": _weights,
-    "explore view": lambda _: ("interpolation", "grid", "codes", "truncation"),
+    "explore view": _views,
     "export model": _weights,
     "export kind": lambda _: ("onnx", "torch-export"),
     "finetune model": _weights,
@@ -89,6 +97,7 @@ SOURCES: dict[str, Source] = {
     "check names": _plugins,
     "verify names": _weights,
     "eval names": _weights,
+    "bench name": _weights,
     "device": lambda _: ("auto", "cpu", "cuda", "mps"),
     "precision": lambda _: ("auto", "bf16", "fp32"),
 }

@@ -7,10 +7,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ganzoo.cli import app as cli
+from ganzoo.cli.completion import SOURCES
 from ganzoo.zoo import manifest, registry
 from tests.cli.conftest import Call, Site
 
@@ -88,6 +90,20 @@ def test_values_of_options_are_offered(script: Path) -> None:
     assert offered(script, "ganzoo train --preset ") == []
     assert offered(script, "ganzoo sample --device c") == ["cpu", "cuda"]
     assert offered(script, "ganzoo train --precision ") == ["auto", "bf16", "fp32"]
+
+
+def test_every_source_belongs_to_a_parameter_and_every_model_has_a_source() -> None:
+    from typer.main import get_command
+
+    cli.register(cli.COMMANDS)
+    commands: Any = get_command(cli.app)
+    known = set()
+    for name, command in commands.commands.items():
+        for parameter in command.params:
+            known |= {f"{name} {parameter.name}", parameter.name}
+            if parameter.name in ("model", "plugin", "view"):
+                assert f"{name} {parameter.name}" in SOURCES, name
+    assert set(SOURCES) <= known
 
 
 def test_what_is_broken_offers_nothing_and_says_nothing(script: Path, site: Site) -> None:
