@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from torch import Tensor
@@ -103,14 +103,14 @@ class Samples:
     def _save_arrays(self, path: Path) -> None:
         import numpy as np
 
-        arrays = {}
+        arrays: dict[str, Any] = {}
         for name, tensor in {SAMPLE: self.tensor, **self.views}.items():
             if isinstance(self.output, Picture):
                 arrays[name] = images.to_uint8(tensor)
             else:
                 arrays[name] = tensor.float().cpu().numpy()
         with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays, seed=np.int64(self.seed))
+            np.savez_compressed(file, **arrays, seed=np.int64(self.seed))
 
     def _repr_png_(self) -> bytes:
         return images.encode_png(self.grid())
