@@ -362,7 +362,7 @@ def test_figures_of_a_run_go_with_it(ganzoo: Call, shapes: tuple[Path, Path], ru
         "mit",
         "--dry-run",
     )
-    assert "FID" not in ganzoo(*publish).stdout
+    assert "Frechet distance" not in ganzoo(*publish).stdout
     ganzoo(
         "eval",
         run,
@@ -378,7 +378,7 @@ def test_figures_of_a_run_go_with_it(ganzoo: Call, shapes: tuple[Path, Path], ru
         "cpu",
     )
     card = ganzoo(*publish).stdout
-    assert "FID" in card
+    assert "Frechet distance" in card
     assert "spread of the parts" in card
     assert "ganzoo eval me/shapes --data shapes" in card
 
