@@ -257,7 +257,7 @@ def _sample(folder: Path, name: str, examples: Sequence[str]) -> Golden:
 
 
 def _sample_sheet(model: Model, examples: Sequence[str]) -> Samples:
-    """A row for each prompt of `examples`, or for each class if there are few, or unordered samples.
+    """A row for each prompt of `examples` or, if they are few, each class; or unordered samples.
 
     Raises InputError if a sample needs a user's image, UsageError for prompts to another model."""
     given: dict[str, Any]

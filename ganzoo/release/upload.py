@@ -78,7 +78,7 @@ def upload_files(
 def _synchronize(
     folder: Path, where: Reference, names: Sequence[str], ours: Sequence[str], tag: str | None
 ) -> tuple[list[str], list[str], str]:
-    """Names added and removed until the repository holds the files, and the commit at which it does.
+    """Names added and removed until the repository holds the files, and the resulting commit.
 
     `tag`: an existing tag, which forbids changes. A commit whose answer is lost may have been
     made; the next comparison tells."""

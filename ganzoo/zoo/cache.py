@@ -1,6 +1,6 @@
 """The Hub client's cache, read and listed by its documented layout, without the client.
 
-    models--<owner>--<name>/blobs/<etag>                   content; <etag>.<...>.incomplete if partial
+    models--<owner>--<name>/blobs/<etag>                   content; <etag>.<...>.incomplete: partial
                             snapshots/<commit>/<file>      a link to a blob, or the file itself
                             refs/<branch or tag>           a commit
 
@@ -86,7 +86,7 @@ def read_commit(where: Reference) -> str | None:
 
 
 def remember_commit(where: Reference, commit: str) -> None:
-    """Record the commit of a branch or tag; the client records none if files are pulled by commit."""
+    """Record a branch or tag's commit; the client records none if files are pulled by commit."""
     if read_commit(where) == commit or where.is_pinned:
         return
     path = repository_folder(where.repository) / "refs" / (where.revision or "main")

@@ -32,7 +32,7 @@ class File(Record, frozen=True, kw_only=True):
 
 
 class TrainingData(Record, frozen=True, kw_only=True):
-    """The data set of a training run. `digest`: sha256 over all files, as `ganzoo train` records it."""
+    """The data set of a training run. `digest`: sha256 over all files, as a run records it."""
 
     name: str
     count: int

@@ -1,4 +1,4 @@
-"""Model files by name: from the cache, a package or the Hub, all checked before anything reads them.
+"""Model files by name: from the cache, a package or the Hub, all checked before they are read.
 
 Imports the Hub client only when the Hub is asked.
 """
@@ -44,7 +44,7 @@ class Pulled:
 def pull(
     name: str, *, refresh: bool = False, training: bool = False, progress: Progress | None = None
 ) -> Pulled:
-    """Pull a model: a path (./x, ../x, /x), a manifest name, or a repository (owner/name[@revision]).
+    """Pull by path (./x, ../x, /x), manifest name or repository (owner/name[@revision]).
 
     `refresh`: ask the Hub for the current commit of a branch or tag even if one is cached;
     `training`: include the networks that fine-tuning needs. Raises UnknownModel, NotAvailable,
@@ -191,7 +191,7 @@ def _pull_from_hub(where: Reference, training: bool, progress: Progress | None) 
 
 
 def _ask_hub(where: Reference, progress: Progress | None) -> tuple[RemoteFiles, Path, bool]:
-    """Commit, sizes and hashes on the Hub; then config.json's folder and whether it was downloaded."""
+    """Commit, sizes and hashes on the Hub; config.json's folder and whether it was downloaded."""
     from ganzoo.zoo import client
 
     remote = client.list_files(where)

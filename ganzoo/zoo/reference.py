@@ -52,7 +52,7 @@ def shorten(name: str) -> str:
 
 
 def parse_reference(name: str) -> Reference:
-    """Parse `owner/name` or `owner/name@revision`. Raises UsageError if the Hub forbids the name."""
+    """Parse `owner/name` or `owner/name@revision`. UsageError if the Hub forbids the name."""
     repository, at, revision = name.partition("@")
     allowed = re.fullmatch(manifest.REPOSITORY, repository)
     if not allowed or "--" in repository or ".." in repository:
