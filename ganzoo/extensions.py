@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ganzoo.errors import BrokenPlugin, PluginClash
 
@@ -28,14 +28,16 @@ def load(points: Sequence[EntryPoint], kind: type[T]) -> T:
     """The object that an entry point of `find` names. Raises PluginClash or BrokenPlugin."""
     if len(points) > 1:
         raise PluginClash(points[0].name, sorted(identify(point)[0] for point in points))
-    found = _load(points[0])
+    point = points[0]
+    try:
+        found = point.load()
+    except Exception as error:  # whatever the module raises, other extensions must still work
+        reason = f"{type(error).__name__}: {error}"
+        raise BrokenPlugin(point.name, identify(point)[0], reason) from error
     if not isinstance(found, kind):
-        raise BrokenPlugin(
-            points[0].name,
-            identify(points[0])[0],
-            f"{points[0].value} is a {type(found).__name__}, "
-            f"not a {kind.__module__}.{kind.__qualname__}",
-        )
+        expected = f"{kind.__module__}.{kind.__qualname__}"
+        reason = f"{point.value} is a {type(found).__name__}, not a {expected}"
+        raise BrokenPlugin(point.name, identify(point)[0], reason)
     return found
 
 
@@ -63,12 +65,3 @@ def _find(group: str, _: tuple[str, ...]) -> dict[str, list[EntryPoint]]:
             distinct = {(identify(point)[0], point.value): point for point in points}
             found[name] = list(distinct.values())
     return found
-
-
-@cache
-def _load(point: EntryPoint) -> Any:
-    try:
-        return point.load()
-    except Exception as error:  # whatever the module raises, other extensions must still work
-        reason = f"{type(error).__name__}: {error}"
-        raise BrokenPlugin(point.name, identify(point)[0], reason) from error

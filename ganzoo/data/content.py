@@ -14,6 +14,7 @@ from ganzoo.data.batches import Taker
 from ganzoo.data.captions import caption_taker
 from ganzoo.data.embeddings import EmbeddingTable
 from ganzoo.data.images import ArrayImages, FileImages
+from ganzoo.data.named import ValueArrays
 from ganzoo.data.order import flips
 from ganzoo.errors import ConfigError, DataError
 from ganzoo.spec import Captions, Curve, Embeddings, Facts, Field, Labels, Picture, Points
@@ -39,7 +40,6 @@ class Content:
         raise NotImplementedError
 
     def describe_lack(self, key: str, field: Field) -> DataError:
-        """The error for a field that the data set cannot fill."""
         facts = self.facts
         names = {
             Picture: "images",
@@ -60,13 +60,22 @@ class Content:
             f"data set {facts.name!r} holds {', '.join(has)}"
         )
 
+    def describe_mismatch(self, key: str, requested: str, has: object) -> ConfigError:
+        where = f"data set {self.facts.name!r}"
+        return ConfigError(key, f"the config asks for {requested}, {where} has {has}")
+
 
 class ValueContent(Content):
     """Points or curves in memory, float32 (n, dims)."""
 
-    def __init__(self, values: NDArray[np.float32], facts: Facts) -> None:
+    def __init__(self, name: str, examples: ValueArrays) -> None:
+        self.values = np.asarray(examples.values, dtype=np.float32)
+        if self.values.ndim != 2:
+            raise DataError(f"data set {name!r} is broken: its values are not (n, dims)")
+        count, dims = self.values.shape
+        low, high = examples.low, examples.high
+        facts = Facts(name=name, kind=examples.kind, count=count, dims=dims, low=low, high=high)
         super().__init__(facts)
-        self.values = values
 
     def count(self, domain: str) -> int:
         return len(self.values)
@@ -82,11 +91,7 @@ class ValueContent(Content):
         else:
             raise self.describe_lack(key, field)
         if dims != self.facts.dims:
-            raise ConfigError(
-                key,
-                f"the config asks for {dims} values, "
-                f"data set {self.facts.name!r} has {self.facts.dims}",
-            )
+            raise self.describe_mismatch(key, f"{dims} values", self.facts.dims)
         values = torch.from_numpy(self.values)
         return lambda chosen, position, seed: values[torch.from_numpy(chosen)]
 
@@ -124,42 +129,30 @@ class ImageContent(Content):
                 has = f"domains {', '.join(facts.domains)}"
             raise DataError(f"domain {domain!r} is requested, data set {facts.name!r} has {has}")
         if isinstance(field, Picture):
-            return self._image_taker(field, domain, key)
+            if field.channels not in (1, 3):
+                requested = f"the config asks for {field.channels} channels"
+                raise ConfigError(key, f"{requested}; images have 1 (grey) or 3")
+            images, count, flip = self.load(field, domain), self.counts[domain], field.flip
+
+            def take(chosen: NDArray[np.int64], position: int, seed: int) -> Tensor:
+                taken = images.take(chosen)
+                if flip:
+                    drawn = flips(position, len(chosen), count, seed, domain)
+                    mirrored = torch.from_numpy(drawn)
+                    taken[mirrored] = taken[mirrored].flip(3)
+                return taken
+
+            return take
         if isinstance(field, Labels) and self.labels is not None:
             if field.classes != len(facts.classes):
-                raise ConfigError(
-                    key,
-                    f"the config asks for {field.classes} classes, "
-                    f"data set {facts.name!r} has {len(facts.classes)}",
-                )
+                raise self.describe_mismatch(key, f"{field.classes} classes", len(facts.classes))
             labels = torch.from_numpy(self.labels)
             return lambda chosen, position, seed: labels[torch.from_numpy(chosen)]
         if isinstance(field, Captions) and facts.sentences:
             return caption_taker(field, facts)
         if isinstance(field, Embeddings) and self.embeddings:
             if field.size != self.embeddings.size:
-                raise ConfigError(
-                    key,
-                    f"the config asks for {field.size} numbers in a text embedding, "
-                    f"data set {facts.name!r} has vectors of {self.embeddings.size}",
-                )
+                requested = f"{field.size} numbers in a text embedding"
+                raise self.describe_mismatch(key, requested, f"vectors of {self.embeddings.size}")
             return self.embeddings.taker()
         raise self.describe_lack(key, field)
-
-    def _image_taker(self, field: Picture, domain: str, key: str) -> Taker:
-        if field.channels not in (1, 3):
-            raise ConfigError(
-                key, f"the config asks for {field.channels} channels; images have 1 (grey) or 3"
-            )
-        images = self.load(field, domain)
-        if not field.flip:
-            return lambda chosen, position, seed: images.take(chosen)
-
-        def take_flipped(chosen: NDArray[np.int64], position: int, seed: int) -> Tensor:
-            taken = images.take(chosen)
-            count = self.counts[domain]
-            mirrored = torch.from_numpy(flips(position, len(chosen), count, seed, domain))
-            taken[mirrored] = taken[mirrored].flip(3)
-            return taken
-
-        return take_flipped

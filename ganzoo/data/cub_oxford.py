@@ -19,7 +19,9 @@ FARTHEST = 1e6
 
 
 def arrange_cub_oxford(files: Sequence[DataFile], split: str) -> Arrangement | None:
-    """The layout of a set that is recognised by its files as CUB or Oxford-102, else None."""
+    """The layout of a set that is recognised by its files as CUB or Oxford-102, else None.
+
+    The classes of Oxford-102 are the folders of its captions."""
     images = [file for file in files if is_image(file.path)]
     captions = [file for file in files if is_caption_file(file.path)]
     for file in files:
@@ -36,7 +38,18 @@ def arrange_cub_oxford(files: Sequence[DataFile], split: str) -> Arrangement | N
         for image in images
         if image.path.parent.name == "jpg" and image.path.name.startswith("image_")
     ]
-    return _arrange_flowers(flowers, captions) if flowers and captions else None
+    if not flowers or not captions:
+        return None
+    class_of = {file.path.stem: file.path.parent.name for file in captions}
+    _check_each(
+        flowers,
+        [image.path.stem in class_of for image in flowers],
+        f"have no captions in {captions[0].path.parts[-3]}",
+    )
+    classes = tuple(sorted(set(class_of.values())))
+    labels = [classes.index(class_of[image.path.stem]) for image in flowers]
+    reader = _caption_reader(captions, lambda path: path.stem)
+    return Arrangement({"": flowers}, labels, classes, captions, reader)
 
 
 def _arrange_birds(
@@ -76,20 +89,6 @@ def _arrange_birds(
     labels = [classes.index(image.path.parent.name) for image in images]
     reader = _caption_reader(captions, lambda path: f"{path.parent.name}/{path.stem}")
     return Arrangement({"": images}, labels, classes, [listed, *tables.values(), *captions], reader)
-
-
-def _arrange_flowers(images: list[DataFile], captions: list[DataFile]) -> Arrangement:
-    """Classes are the folders of the captions."""
-    folders = {file.path.stem: file.path.parent.name for file in captions}
-    _check_each(
-        images,
-        [image.path.stem in folders for image in images],
-        f"have no captions in {captions[0].path.parts[-3]}",
-    )
-    classes = tuple(sorted(set(folders.values())))
-    labels = [classes.index(folders[image.path.stem]) for image in images]
-    reader = _caption_reader(captions, lambda path: path.stem)
-    return Arrangement({"": images}, labels, classes, captions, reader)
 
 
 def _caption_reader(

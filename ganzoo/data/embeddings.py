@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -49,36 +49,29 @@ def read_embeddings(files: Sequence[DataFile], images: Sequence[DataFile]) -> Em
     DataError for a file in another format, several sizes, or an image without an embedding.
     """
     rows: list[tuple[PurePosixPath, PurePosixPath, list[NDArray[np.float32]]]] = []
-    if images:
-        for file in list_embeddings(files):
-            for name, vectors in _read_vectors(file):
-                rows.append((file.path.parent, PurePosixPath(name), vectors))
+    listed = list_embeddings(files) if images else []
+    for file in listed:
+        if file.size > MEMBER_LIMIT:
+            problem = f"has {file.size:,} bytes; at most {MEMBER_LIMIT:,} are read"
+            raise DataError(f"{file.shown} {problem}")
+        try:
+            tensors = load(file.read())
+        except (SafetensorError, ValueError, KeyError) as error:
+            raise DataError(f"{file.shown} is not a safetensors file of floats ({error})") from None
+        for name, tensor in sorted(tensors.items()):
+            fits = tensor.dtype in FLOAT_TYPES and tensor.ndim in (1, 2) and tensor.numel() > 0
+            if not fits or not tensor.float().isfinite().all():
+                shape = " x ".join(map(str, tensor.shape))
+                raise DataError(
+                    f"{file.shown}: {name!r} is {shape} of {tensor.dtype}, "
+                    "expected finite floats, one row for each caption"
+                )
+            vectors = list(tensor.float().reshape(-1, tensor.shape[-1]).numpy())
+            rows.append((file.path.parent, PurePosixPath(name), vectors))
     if not rows:
         return None
     sizes = sorted({vector.shape[0] for _, _, vectors in rows for vector in vectors})
     if len(sizes) != 1:
-        shown = list_embeddings(files)[0].shown
-        raise DataError(
-            f"{shown}: vectors of {sizes[0]} and {sizes[1]} numbers; all must have one size"
-        )
+        problem = f"vectors of {sizes[0]} and {sizes[1]} numbers; all must have one size"
+        raise DataError(f"{listed[0].shown}: {problem}")
     return EmbeddingTable(match_images(rows, images, f"vector in {EMBEDDINGS}"))
-
-
-def _read_vectors(file: DataFile) -> Iterator[tuple[str, list[NDArray[np.float32]]]]:
-    """Names of images and the vectors of each."""
-    if file.size > MEMBER_LIMIT:
-        raise DataError(f"{file.shown} has {file.size:,} bytes; at most {MEMBER_LIMIT:,} are read")
-    try:
-        tensors = load(file.read())
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise DataError(f"{file.shown} is not a safetensors file of floats ({error})") from None
-    for name, tensor in sorted(tensors.items()):
-        fits = tensor.dtype in FLOAT_TYPES and tensor.ndim in (1, 2) and tensor.numel() > 0
-        vectors = tensor.float() if fits else tensor
-        if not fits or not vectors.isfinite().all():
-            shape = " x ".join(map(str, tensor.shape))
-            raise DataError(
-                f"{file.shown}: {name!r} is {shape} of {tensor.dtype}, "
-                "expected finite floats, one row for each caption"
-            )
-        yield name, list(vectors.reshape(-1, vectors.shape[-1]).numpy())

@@ -9,9 +9,10 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from ganzoo.errors import DataError
 
@@ -149,6 +150,16 @@ def digest_files(files: Sequence[DataFile]) -> str:
 
 
 def _list_zip(path: Path) -> Iterator[DataFile]:
+    def load(info: zipfile.ZipInfo) -> bytes:
+        try:
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise NotImplementedError("only stored and deflated members are supported")
+            with archive.open(info) as file:
+                # bounded: a member whose header understates its size would be unpacked in full
+                return file.read(info.file_size + 1)
+        except (zipfile.BadZipFile, OSError, RuntimeError, EOFError, zlib.error) as error:
+            raise DataError(f"{path.name}:{info.filename} cannot be read ({error})") from None
+
     try:
         archive = zipfile.ZipFile(path)
         members = [info for info in archive.infolist() if not info.is_dir()]
@@ -159,33 +170,22 @@ def _list_zip(path: Path) -> Iterator[DataFile]:
     if sum(info.file_size for info in members) > TOTAL_LIMIT:
         raise DataError(f"{path} would unpack to more than {TOTAL_LIMIT >> 30} GiB; refused")
     for info in members:
-        shown = f"{path.name}:{info.filename}"
-        load = _zip_loader(archive, info, shown)
-        yield DataFile(_inside(path, info.filename), info.file_size, load, shown)
-
-
-def _zip_loader(archive: zipfile.ZipFile, info: zipfile.ZipInfo, shown: str) -> Callable[[], bytes]:
-    def load() -> bytes:
-        try:
-            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise NotImplementedError("only stored and deflated members are supported")
-            with archive.open(info) as file:
-                # bounded: a member whose header understates its size would be unpacked in full
-                return file.read(info.file_size + 1)
-        except (zipfile.BadZipFile, OSError, RuntimeError, EOFError, zlib.error) as error:
-            raise DataError(f"{shown} cannot be read ({error})") from None
-
-    return load
+        name, shown = _inside(path, info.filename), f"{path.name}:{info.filename}"
+        yield DataFile(name, info.file_size, partial(load, info), shown)
 
 
 def _list_tar(path: Path) -> Iterator[DataFile]:
     """Members are read into memory: a tar has no index, a compressed one no random access."""
     packed, total = path.stat().st_size, 0
+    limit = packed + SLACK
     try:
-        with (
-            _unpack(path) as file,
-            tarfile.TarFile(fileobj=file) as archive,  # type: ignore[arg-type]
-        ):
+        with ExitStack() as stack:
+            file: Any = stack.enter_context(path.open("rb"))
+            if file.peek(2)[:2] == GZIP:
+                file = stack.enter_context(gzip.GzipFile(fileobj=file))
+                limit = min(TOTAL_LIMIT, RATIO_LIMIT * packed + SLACK)
+            bounded: Any = BoundedFile(file, path, limit)
+            archive = stack.enter_context(tarfile.TarFile(fileobj=bounded))
             for member in archive:
                 name = _inside(path, member.name)
                 if not member.isfile():
@@ -194,26 +194,10 @@ def _list_tar(path: Path) -> Iterator[DataFile]:
                 _check_size(path, member.name, member.size, member.size)
                 _check_size(path, "", total, packed)
                 if is_used(PurePosixPath(name)) and (stream := archive.extractfile(member)):
-                    content = stream.read()
-                    load = lambda content=content: content  # noqa: E731
+                    load = partial(bytes, stream.read())
                     yield DataFile(name, member.size, load, f"{path.name}:{member.name}")
     except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(f"{path} cannot be read ({error})") from None
-
-
-@contextmanager
-def _unpack(path: Path) -> Iterator[BoundedFile]:
-    """The bytes of a tar, gzipped or not."""
-    size = path.stat().st_size
-    with path.open("rb") as raw:
-        packed = raw.read(2) == GZIP
-        raw.seek(0)
-        if packed:
-            with gzip.GzipFile(fileobj=raw) as file:
-                limit = min(TOTAL_LIMIT, RATIO_LIMIT * size + SLACK)
-                yield BoundedFile(file, path, limit)  # type: ignore[arg-type]
-        else:
-            yield BoundedFile(raw, path, size + SLACK)
 
 
 class BoundedFile:

@@ -35,7 +35,11 @@ class FileImages:
         self.files, self.channels, self.size = files, spec.channels, spec.size
         self.pool = ThreadPoolExecutor(os.cpu_count())
         if in_memory is None:
-            in_memory = len(files) * self.channels * self.size**2 < available_memory() / 2
+            try:
+                free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+            except (ValueError, OSError, AttributeError):
+                free = 4 << 30  # the system does not say
+            in_memory = len(files) * self.channels * self.size**2 < free / 2
         self.levels = self.decode(range(len(files))) if in_memory else None
 
     def take(self, indices: NDArray[np.int64]) -> Tensor:
@@ -131,11 +135,3 @@ def _used_part(file: DataFile, image: Image.Image) -> Box:
 def _describe_damage(file: DataFile, error: Exception) -> DataError:
     fault = describe_fault(error)
     return DataError(f"{file.shown} is not an image that can be read ({fault}); mend or remove it")
-
-
-def available_memory() -> int:
-    """Free bytes of memory; 4 GiB if the system does not say."""
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):
-        return 4 << 30

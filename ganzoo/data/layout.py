@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
@@ -44,9 +45,7 @@ def arrange_by_folder(
     Folders `train` and `test` select a split. A folder around everything is ignored.
     """
 
-    def read_captions(images: Sequence[DataFile]) -> list[list[str]]:
-        return list_captions(caption_lists, images)
-
+    read_captions = partial(_read_captions, caption_lists)
     images = [file for file in files if is_image(file.path)]
     parts = {file: list(file.path.parts) for file in images}
     while len({p[0] for p in parts.values()}) == 1 and all(len(p) > 1 for p in parts.values()):
@@ -73,14 +72,6 @@ def arrange_by_folder(
         classes = tuple(folders)
         labels = [folders.index(parts[file][0]) for file in images]
     return Arrangement({"": images}, labels, classes, caption_lists, read_captions)
-
-
-def list_captions(lists: Sequence[DataFile], images: Sequence[DataFile]) -> list[list[str]]:
-    """Captions of each image, from caption lists; [] if these hold no captions at all."""
-    rows = [(file.path.parent, *row) for file in lists for row in _read_captions(file)]
-    if not any(captions for _, _, captions in rows):
-        return []
-    return match_images(rows, images, f"caption in {lists[0].path.name}")
 
 
 def match_images(
@@ -120,23 +111,31 @@ def match_images(
     return found
 
 
-def _read_captions(file: DataFile) -> Iterator[tuple[PurePosixPath, list[str]]]:
-    """Images and captions of one list. A metadata file without our fields holds none."""
-    rows = list(_read_rows(file))
+def _read_captions(lists: Sequence[DataFile], images: Sequence[DataFile]) -> list[list[str]]:
+    """Captions of each image, from caption lists; [] if these hold no captions at all.
+
+    A metadata file without our fields holds none."""
+    found = []
     ours = {NAME_FIELD, *CAPTION_FIELDS}
-    foreign = all(isinstance(row, dict) and not ours & row.keys() for _, row in rows)
-    if foreign and file.path.name != CAPTIONS:
-        return
-    for where, row in rows:
-        try:
-            text: Any = next((row[field] for field in CAPTION_FIELDS if field in row), [])
-            captions = [part.strip() for part in ([text] if isinstance(text, str) else text)]
-            image = PurePosixPath(str(row[NAME_FIELD]))
-        except (KeyError, TypeError, AttributeError):
-            raise DataError(
-                f'{where} is not a line like {{"file_name": "1.png", "text": ["a red bird"]}}'
-            ) from None
-        yield image, [caption for caption in captions if caption]
+    for file in lists:
+        rows = list(_read_rows(file))
+        foreign = all(isinstance(row, dict) and not ours & row.keys() for _, row in rows)
+        if foreign and file.path.name != CAPTIONS:
+            continue
+        for where, row in rows:
+            try:
+                text: Any = next((row[field] for field in CAPTION_FIELDS if field in row), [])
+                captions = [part.strip() for part in ([text] if isinstance(text, str) else text)]
+                image = PurePosixPath(str(row[NAME_FIELD]))
+            except (KeyError, TypeError, AttributeError):
+                raise DataError(
+                    f'{where} is not a line like {{"file_name": "1.png", "text": ["a red bird"]}}'
+                ) from None
+            captions = [caption for caption in captions if caption]
+            found.append((file.path.parent, image, captions))
+    if not any(captions for _, _, captions in found):
+        return []
+    return match_images(found, images, f"caption in {lists[0].path.name}")
 
 
 def _read_rows(file: DataFile) -> Iterator[tuple[str, Any]]:

@@ -151,6 +151,11 @@ def read_examples(found: NamedSet, request: DataRequest, download: bool) -> Exam
             f"data set {found.name!r} is not under {request.root}: put {found.files} there, "
             f"or name another folder by --data-root{hint}"
         )
+    if not isinstance(examples, Examples):
+        raise DataError(
+            f"data set {found.name!r} is broken: its reader returned a {type(examples).__name__}, "
+            "not ImageArrays, ImageFiles or ValueArrays"
+        )
     return examples
 
 

@@ -35,6 +35,7 @@ from ganzoo.data.named import (
 )
 from ganzoo.errors import DataError, UsageError, did_you_mean, near
 from ganzoo.spec import Data, Facts
+from ganzoo.text import is_utf8
 
 OWN_LICENCE = "unknown: your own data"
 
@@ -92,48 +93,25 @@ def open_set(
                 f"(sets: {', '.join(known)})"
             )
         absolute = Path(os.path.abspath(path))
-        try:
-            str(absolute).encode()
-        except UnicodeEncodeError:
+        if not is_utf8(str(absolute)):
             raise DataError(
                 f"{name!r}: its path is not UTF-8, and cannot stand in the record of a run; "
                 "rename it"
-            ) from None
+            )
         return DataSet(_open_files([path], absolute.name, None, only, split), OWN_LICENCE, "")
     found = find_named_set(name)
     request = DataRequest(root=(root or default_root()).expanduser(), split=split, seed=seed)
     examples = read_examples(found, request, download)
     content: Content
-    match examples:
-        case ImageFiles():
-            content = _open_files(examples.paths, name, found, only, split)
-        case ImageArrays():
-            content = _open_images(examples, found, only)
-        case ValueArrays():
-            content = _open_values(examples, found, only)
-        case _:
-            raise DataError(
-                f"data set {name!r} is broken: its reader returned a {type(examples).__name__}, "
-                "not ImageArrays, ImageFiles or ValueArrays"
-            )
+    if isinstance(examples, ImageFiles):
+        content = _open_files(examples.paths, name, found, only, split)
+    elif isinstance(examples, ImageArrays):
+        content = _open_images(examples, found, only)
+    else:
+        if only is not None:
+            _find_class(only, (), found)  # the error: it has no classes
+        content = ValueContent(name, examples)
     return DataSet(content, found.licence, found.source)
-
-
-def _open_values(examples: ValueArrays, found: NamedSet, only: str | None) -> ValueContent:
-    if only is not None:
-        raise UsageError(f"--only {only}: data set {found.name!r} has no classes")
-    values = np.asarray(examples.values, dtype=np.float32)
-    if values.ndim != 2:
-        raise DataError(f"data set {found.name!r} is broken: its values are not (n, dims)")
-    facts = Facts(
-        name=found.name,
-        kind=examples.kind,
-        count=len(values),
-        dims=values.shape[1],
-        low=examples.low,
-        high=examples.high,
-    )
-    return ValueContent(values, facts)
 
 
 def _open_images(examples: ImageArrays, found: NamedSet, only: str | None) -> ImageContent:

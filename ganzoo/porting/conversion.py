@@ -63,9 +63,10 @@ def convert_checkpoints(
 ) -> Conversion:
     """The networks of these files as those of the plugin `name`.
 
-    `changes`: settings by name; they override what the shapes decide. `drop`: networks or tensors
-    to leave out. WeightsError, with names and shapes, where a tensor of the file has no place in
-    the plugin's networks or one of theirs is missing."""
+    Among several files, a network without a name gets that of its file. `changes`: settings by
+    name; they override what the shapes decide. `drop`: networks or tensors to leave out.
+    WeightsError, with names and shapes, where a tensor of the file has no place in the plugin's
+    networks or one of theirs is missing."""
     plugin = registry.get(name)
     if plugin.legacy is None:
         readers = []
@@ -74,7 +75,16 @@ def convert_checkpoints(
                 readers += [other] if registry.get(other).legacy else []
         known = ", ".join(readers) or "none"
         raise UsageError(f"plugin {name!r} reads no old checkpoints; these do: {known}")
-    checkpoint = _join_checkpoints(paths)
+    checkpoint = Checkpoint(paths[0])
+    for path, read in [(path, read_foreign_checkpoint(path)) for path in paths]:
+        for label, networks in read.networks.items():
+            key = label if len(paths) == 1 else label or path.stem
+            if key in checkpoint.networks:
+                raise WeightsError(
+                    path, f"a second network called {key!r}; give files of different networks"
+                )
+            checkpoint.networks[key] = networks
+        checkpoint.dropped += read.dropped
     _drop(checkpoint, drop)
     layout = _recognise(plugin, checkpoint)
     where = f"{checkpoint.path}: as {name}"
@@ -82,23 +92,6 @@ def convert_checkpoints(
     empty = outline(plugin, config)
     rows, tensors = _map_tensors(checkpoint, layout.parts, empty)
     return Conversion(plugin, config, layout, rows, tensors, checkpoint.dropped, empty)
-
-
-def _join_checkpoints(paths: Sequence[Path]) -> Checkpoint:
-    """Several files as one. Among several, a network without a name gets that of its file."""
-    if len(paths) == 1:
-        return read_foreign_checkpoint(paths[0])
-    joined = Checkpoint(paths[0])
-    for path, part in [(path, read_foreign_checkpoint(path)) for path in paths]:
-        for label, tensors in part.networks.items():
-            name = label or path.stem
-            if name in joined.networks:
-                raise WeightsError(
-                    path, f"a second network called {name!r}; give files of different networks"
-                )
-            joined.networks[name] = tensors
-        joined.dropped += part.dropped
-    return joined
 
 
 def _drop(checkpoint: Checkpoint, names: Iterable[str]) -> None:
@@ -141,11 +134,8 @@ def _recognise(plugin: Plugin[Any], checkpoint: Checkpoint) -> Layout:
             checkpoint.path, f"not a layout that plugin {plugin.name!r} knows: {_shorten(names)}"
         )
     if layout.differs:
-        raise WeightsError(
-            checkpoint.path,
-            f"recognised as {layout.source}, but not the network of plugin {plugin.name!r}: "
-            f"{layout.differs}",
-        )
+        other = f"not the network of plugin {plugin.name!r}: {layout.differs}"
+        raise WeightsError(checkpoint.path, f"recognised as {layout.source}, but {other}")
     return layout
 
 

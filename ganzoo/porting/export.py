@@ -76,15 +76,29 @@ def export_program(model: Model, path: Path, kind: str, *, force: bool = False) 
     GanzooError, and no file, where it cannot be traced or where its outputs differ from the model's
     by more than TOLERANCE."""
     check_export(path, kind, force)
-    program = _trace(model)
+    failure = f"{model.name} cannot be exported"
+    batch, free = torch.export.Dim(BATCH_DIMENSION), torch.export.Dim.AUTO
+    shapes = {
+        name: {0: batch, 2: free, 3: free} if spec.has_any_size else {0: batch}
+        for name, spec in model.inputs.items()
+    }
+
+    def trace() -> torch.export.ExportedProgram:
+        example = (_draw_example(model, TRACED_ROWS),)
+        return torch.export.export(Sampling(model.gan), example, dynamic_shapes={"inputs": shapes})
+
+    program = _attempt(failure, trace)
+    for module in program.graph_module.modules():
+        if isinstance(module, torch.fx.GraphModule):
+            for node in module.graph.nodes:
+                node.meta.pop("stack_trace", None)  # source lines and local paths
     if kind == "onnx":
         content = _to_onnx(program, model)
     else:
         program.example_inputs = None
         buffer = io.BytesIO()
         extra = {"ganzoo.json": json.dumps(describe_program(model))}
-        save = partial(torch.export.save, program, buffer, extra_files=extra)
-        _attempt(f"{model.name} cannot be exported", save)
+        _attempt(failure, partial(torch.export.save, program, buffer, extra_files=extra))
         content = buffer.getvalue()
     try:
         with replacing(path) as temporary:
@@ -160,26 +174,6 @@ def _draw_example(model: Model, rows: Rows) -> dict[str, Tensor]:
     return inputs
 
 
-def _trace(model: Model) -> torch.export.ExportedProgram:
-    """The program, without the source lines that torch adds to it: they hold local paths."""
-    batch, free = torch.export.Dim(BATCH_DIMENSION), torch.export.Dim.AUTO
-    shapes = {
-        name: {0: batch, 2: free, 3: free} if spec.has_any_size else {0: batch}
-        for name, spec in model.inputs.items()
-    }
-
-    def trace() -> torch.export.ExportedProgram:
-        example = (_draw_example(model, TRACED_ROWS),)
-        return torch.export.export(Sampling(model.gan), example, dynamic_shapes={"inputs": shapes})
-
-    program: torch.export.ExportedProgram = _attempt(f"{model.name} cannot be exported", trace)
-    for module in program.graph_module.modules():
-        if isinstance(module, torch.fx.GraphModule):
-            for node in module.graph.nodes:
-                node.meta.pop("stack_trace", None)
-    return program
-
-
 def _to_onnx(program: torch.export.ExportedProgram, model: Model) -> bytes:
     from torch.utils import _pytree
 
@@ -198,8 +192,7 @@ def _to_onnx(program: torch.export.ExportedProgram, model: Model) -> bytes:
         )
 
     translated = _attempt(f"{model.name} cannot be exported to ONNX", translate)
-    onnx_model = translated.model
-    graph = onnx_model.graph
+    graph = translated.model.graph
     values = [*graph.inputs, *graph.outputs]
     for node in graph.all_nodes():
         values += node.outputs
@@ -209,8 +202,8 @@ def _to_onnx(program: torch.export.ExportedProgram, model: Model) -> bytes:
         for axis, size in enumerate(value.shape or ()):
             if str(size) == batch:
                 value.shape[axis] = type(size)(BATCH_DIMENSION)
-    onnx_model.metadata_props.clear()
-    onnx_model.metadata_props.update(describe_program(model))
+    translated.model.metadata_props.clear()
+    translated.model.metadata_props.update(describe_program(model))
     content: bytes = translated.model_proto.SerializeToString()
     return content
 
