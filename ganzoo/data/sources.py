@@ -27,7 +27,6 @@ from ganzoo.data.named import (
     ImageArrays,
     ImageFiles,
     NamedSet,
-    ValueArrays,
     default_root,
     find_named_set,
     list_names,
@@ -81,9 +80,7 @@ def open_set(
     """Open a named set, a folder or an archive.
 
     `root`: folder of the named sets. `only`: a class, by name or number. `seed`: of generated sets.
-
-    Raises DataError or UsageError that say what is looked for and what to do.
-    """
+    DataError or UsageError where it is not found or holds no such class."""
     known = list_names()
     if name not in known:
         path = Path(name).expanduser()
@@ -94,10 +91,8 @@ def open_set(
             )
         absolute = Path(os.path.abspath(path))
         if not is_utf8(str(absolute)):
-            raise DataError(
-                f"{name!r}: its path is not UTF-8, and cannot stand in the record of a run; "
-                "rename it"
-            )
+            problem = "its path is not UTF-8, and cannot stand in the record of a run; rename it"
+            raise DataError(f"{name!r}: {problem}")
         return DataSet(_open_files([path], absolute.name, None, only, split), OWN_LICENCE, "")
     found = find_named_set(name)
     request = DataRequest(root=(root or default_root()).expanduser(), split=split, seed=seed)
@@ -145,10 +140,8 @@ def _open_images(examples: ImageArrays, found: NamedSet, only: str | None) -> Im
     )
 
     def digest() -> str:
-        names = hashlib.sha256()
-        for path in examples.files:
-            names.update(f"{path.name.removesuffix('.gz')}\0".encode())
-        content = names.digest() + levels.tobytes()
+        names = "".join(f"{path.name.removesuffix('.gz')}\0" for path in examples.files)
+        content = hashlib.sha256(names.encode()).digest() + levels.tobytes()
         if labels is not None:
             content += labels.tobytes()
         return hashlib.sha256(content).hexdigest()
@@ -172,9 +165,8 @@ def _open_files(
     if found and not found.classes:
         classes = ()  # the set has none: its folders mean nothing
     if not any(domains.values()):
-        raise DataError(
-            f"{name} holds no images ({', '.join(IMAGE_SUFFIXES)}) for the split {split!r}"
-        )
+        known = ", ".join(IMAGE_SUFFIXES)
+        raise DataError(f"{name} holds no images ({known}) for the split {split!r}")
     if only is not None:
         number = _find_class(only, classes, found, name)
         chosen = [file for file, label in zip(domains[""], labels, strict=True) if label == number]

@@ -149,41 +149,36 @@ def _map_tensors(
     unplaced: list[str] = []
     misshapen: list[str] = []
     for label, old, tensor in _list_tensors(checkpoint):
-        full = join_name(label, old)
-        part = parts.get(label)
+        full, part = join_name(label, old), parts.get(label)
         module, _, leaf = old.rpartition(".")
         new = ""
         if part and module in part.modules:
             new = f"{part.network}.{part.modules[module]}.{leaf}"
-        if new not in expected:
-            if part and leaf == COUNTER and module:
-                checkpoint.dropped.append(f"{full}: not counted here")
-            else:
-                unplaced.append(_describe(label, old, tensor))
-            continue
-        like = expected[new]
-        if tensor.shape != like.shape:
+        like = expected.get(new)
+        if like is None and part and leaf == COUNTER and module:
+            checkpoint.dropped.append(f"{full}: not counted here")
+        elif like is None:
+            unplaced.append(_describe(label, old, tensor))
+        elif tensor.shape != like.shape:
             misshapen.append(f"{_describe(label, old, tensor)}, expected {list(like.shape)}")
-            continue
-        if like.is_floating_point() != (tensor.dtype in IMPORTED_FLOATS) or tensor.is_complex():
+        elif like.is_floating_point() != (tensor.dtype in IMPORTED_FLOATS) or tensor.is_complex():
             raise WeightsError(checkpoint.path, f"{full} is {tensor.dtype}, expected {like.dtype}")
-        tensors[new] = tensor.to(like.dtype)
-        if not bool(torch.isfinite(tensors[new]).all()):
-            raise WeightsError(
-                checkpoint.path, f"{full} holds NaN or infinity; nothing was imported"
-            )
-        rows.append(MappedTensor(full, new, tuple(tensor.shape)))
-
+        else:
+            tensors[new] = tensor.to(like.dtype)
+            rows.append(MappedTensor(full, new, tuple(tensor.shape)))
+            if not bool(torch.isfinite(tensors[new]).all()):
+                problem = f"{full} holds NaN or infinity; nothing was imported"
+                raise WeightsError(checkpoint.path, problem)
     missing: list[str] = []
-    zeros: list[str] = []
-    for name in expected:
-        if name in tensors:
-            continue
+    for name in [name for name in expected if name not in tensors]:
         module, _, leaf = name.rpartition(".")
-        weight = tensors.get(f"{module}.weight")
+        weight, like = tensors.get(f"{module}.weight"), expected[name]
         # A matrix without a bias is one with a bias of zero. A norm always has both.
-        is_zero_bias = leaf == "bias" and weight is not None and weight.ndim > 1
-        (zeros if leaf == COUNTER or is_zero_bias else missing).append(name)
+        if leaf == COUNTER or (leaf == "bias" and weight is not None and weight.ndim > 1):
+            tensors[name] = torch.zeros(like.shape, dtype=like.dtype)
+            rows.append(MappedTensor(None, name, tuple(like.shape)))
+        else:
+            missing.append(name)
     problems = {
         "without a place": unplaced,
         "of another shape": [] if unplaced else misshapen,
@@ -192,9 +187,6 @@ def _map_tensors(
     listed = [f"{kind}: {_shorten(names)}" for kind, names in problems.items() if names]
     if listed:
         raise WeightsError(checkpoint.path, "nothing was imported. " + "; ".join(listed))
-    for name in zeros:
-        tensors[name] = torch.zeros(expected[name].shape, dtype=expected[name].dtype)
-        rows.append(MappedTensor(None, name, tuple(expected[name].shape)))
     return rows, tensors
 
 
