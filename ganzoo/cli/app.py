@@ -49,7 +49,7 @@ class Worded(TyperGroup):
             print_error(str(error))
             code = error.exit_code
         except Exception as error:  # the last resort
-            print_error(describe_failure(error, extra.get("args") or sys.argv[1:]))
+            print_error(_describe_failure(error, extra.get("args") or sys.argv[1:]))
             code = 1
         sys.exit(code)
 
@@ -75,10 +75,16 @@ class Worded(TyperGroup):
         return result
 
 
-def describe_failure(error: Exception, words: Sequence[str]) -> str:
+def _describe_failure(error: Exception, words: Sequence[str]) -> str:
     """An error that is no GanzooError, in words. `words`: of the command line."""
-    if is_out_of_memory(error):
-        text = str(error)
+    text = str(error)
+    if isinstance(error, OSError):
+        is_out_of_memory = error.errno == errno.ENOMEM
+    else:
+        # by name: torch is not imported here
+        is_named = type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError)
+        is_out_of_memory = is_named or re.search(NO_MEMORY, text) is not None
+    if is_out_of_memory:
         where = "the GPU's memory" if re.search(GPU, text) else "this machine's memory"
         size = ""
         if found := re.search(ALLOCATION, text):
@@ -90,17 +96,8 @@ def describe_failure(error: Exception, words: Sequence[str]) -> str:
         return f"{where} is used up{size}; {remedy}"
     if isinstance(error, OSError):
         named = error.filename and error.strerror
-        return f"{error.filename}: {error.strerror}" if named else str(error)
-    return f"internal error: {type(error).__name__}: {error} (GANZOO_DEBUG=1 shows the traceback)"
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether memory is used up. Does not import torch."""
-    if isinstance(error, OSError):
-        return error.errno == errno.ENOMEM
-    if type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError):
-        return True
-    return re.search(NO_MEMORY, str(error)) is not None
+        return f"{error.filename}: {error.strerror}" if named else text
+    return f"internal error: {type(error).__name__}: {text} (GANZOO_DEBUG=1 shows the traceback)"
 
 
 def print_error(text: str) -> None:
@@ -141,10 +138,10 @@ COMMANDS = {
     "verify": PROVE,
     "manifest": PROVE,
 }
-"""Commands by name, which is also that of their module, and their panel of the help page."""
+"""Commands by name, which is also that of their module and function, and their panel of the help."""
 
 
-def print_version(requested: bool) -> None:
+def _print_version(requested: bool) -> None:
     """Print the version and end."""
     if requested:
         output.data(f"ganzoo {VERSION}")
@@ -155,7 +152,9 @@ def print_version(requested: bool) -> None:
 def options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=print_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
     verbose: Annotated[
         int, typer.Option("--verbose", "-v", count=True, help="Log to stderr; -vv logs more.")
@@ -186,7 +185,8 @@ def register(names: Iterable[str]) -> None:
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name, rich_help_panel=COMMANDS[name])
         else:
-            app.command(name, rich_help_panel=COMMANDS[name])(module.command)
+            function = getattr(module, name, None) or getattr(module, f"{name}_")
+            app.command(name, rich_help_panel=COMMANDS[name])(function)
 
 
 def main() -> None:

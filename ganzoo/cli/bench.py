@@ -50,6 +50,3 @@ def bench(
         span = f"{result.low:.2f} to {result.high:.2f}"
         table.append([result.what, *rates, f"{result.ratio:.2f}", span])
     output.table(["what", "textbook", "ganzoo", "ratio", "range"], table)
-
-
-command = bench

@@ -10,7 +10,7 @@ from ganzoo.cli import output
 from ganzoo.errors import GanzooError, UsageError
 
 
-def command(
+def check(
     names: Annotated[
         list[str] | None, typer.Argument(help="Architectures of `ganzoo list`.")
     ] = None,

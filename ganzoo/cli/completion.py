@@ -6,6 +6,8 @@ import os
 import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 Source = Callable[[Any], Iterable[str]]
@@ -35,17 +37,14 @@ def prepare(command: Any, path: str) -> None:
     for parameter in command.params:
         source = SOURCES.get(f"{path} {parameter.name}") or SOURCES.get(parameter.name or "")
         if source is not None:
-            parameter.shell_complete = _completer(source)
+            parameter.shell_complete = partial(_complete, source)
 
 
-def _completer(source: Source) -> Callable[[Any, str], list[Item]]:
-    def complete(context: Any, incomplete: str) -> list[Item]:
-        try:
-            return [Item(name) for name in source(context) if name.startswith(incomplete)]
-        except Exception:  # a shell that completes has no place for an error
-            return []
-
-    return complete
+def _complete(source: Source, context: Any, incomplete: str) -> list[Item]:
+    try:
+        return [Item(name) for name in source(context) if name.startswith(incomplete)]
+    except Exception:  # a shell that completes has no place for an error
+        return []
 
 
 def _plugins(_: Any) -> list[str]:
@@ -73,12 +72,6 @@ def _presets(_: Any) -> list[str]:
     )
 
 
-def _views(_: Any) -> tuple[str, ...]:
-    from ganzoo.cli.explore import VIEWS
-
-    return VIEWS
-
-
 SOURCES: dict[str, Source] = {
     "list pattern": _both,
     "info name": _both,
@@ -88,7 +81,7 @@ SOURCES: dict[str, Source] = {
     "sample model": _weights,
     "train plugin": _plugins,
     "explore model": _weights,
-    "explore view": _views,
+    "explore view": lambda _: import_module("ganzoo.cli.explore").VIEWS,
     "export model": _weights,
     "export kind": lambda _: ("onnx", "torch-export"),
     "finetune model": _weights,

@@ -11,13 +11,13 @@ from ganzoo.cli import output
 CHECK_WIDTH = 14
 
 
-def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Examine the installation: a line per check, remedies for problems; exit code 1 on failure."""
-    from ganzoo import doctor
+    from ganzoo.doctor import examine
 
     counts = {"ok": 0, "warn": 0, "FAIL": 0}
     rows = []
-    for finding in doctor.examine():
+    for finding in examine():
         counts[finding.state] += 1
         if as_json:
             rows.append(finding._asdict())

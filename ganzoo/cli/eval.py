@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,14 +16,14 @@ from ganzoo.evaluate.groups import GROUPS
 if TYPE_CHECKING:
     from ganzoo.evaluate.evaluation import Evaluation
     from ganzoo.evaluate.evidence import EvalOptions
-    from ganzoo.evaluate.protocol import Figure, FigurePair, Report
+    from ganzoo.evaluate.protocol import Report
     from ganzoo.sampling.model import Model
 
 NEIGHBOURS = "neighbours.png"
 """In a run folder."""
 
 
-def command(
+def eval_(
     names: Annotated[
         list[str],
         typer.Argument(help="Weights by name, or a folder; with --compare two, or two reports."),
@@ -94,15 +93,14 @@ def command(
 
     if not compare:
         paths = {"out": out, "metrics": metrics, "neighbours": neighbours}
-        show_report(
-            evaluate_and_write(names[0], build_options(), device, precision, paths), as_json
-        )
+        report = _evaluate_and_write(names[0], build_options(), device, precision, paths)
+        _print_report(report, as_json)
         return
     reports = []
     for name in names:
-        report = find_report(name, data is None)
-        reports.append(report or reuse_or_measure(name, build_options(), device, precision))
-    show_comparison(reports[0], reports[1], as_json)
+        known = _find_report(name, data is None)
+        reports.append(known or _reuse_or_measure(name, build_options(), device, precision))
+    _print_comparison(reports[0], reports[1], as_json)
 
 
 def load_model(name: str, device: str, precision: str) -> tuple[Model, Path | None]:
@@ -120,16 +118,11 @@ def measure(model: Model, options: EvalOptions) -> Evaluation:
     from ganzoo.cli.progress import count_parts
     from ganzoo.evaluate import evaluation
 
-    if not sys.stderr.isatty():
-        return evaluation.evaluate_model(model, options)
-    advance, stop = count_parts(f"{model.name}: images", None)
-    try:
+    with count_parts(f"{model.name}: images", None) as advance:
         return evaluation.evaluate_model(model, options, advance)
-    finally:
-        stop()
 
 
-def evaluate_and_write(
+def _evaluate_and_write(
     name: str, options: EvalOptions, device: str, precision: str, paths: dict[str, Path | None]
 ) -> Report:
     """Evaluate a model and write files; those of a run go into its folder by default."""
@@ -153,7 +146,7 @@ def evaluate_and_write(
     return found.report
 
 
-def reuse_or_measure(name: str, options: EvalOptions, device: str, precision: str) -> Report:
+def _reuse_or_measure(name: str, options: EvalOptions, device: str, precision: str) -> Report:
     """The report in a run's folder if it has these options and weights, else a new one."""
     from ganzoo.evaluate import evaluation, protocol
 
@@ -166,7 +159,7 @@ def reuse_or_measure(name: str, options: EvalOptions, device: str, precision: st
     return measure(model, options).report
 
 
-def find_report(name: str, without_data: bool) -> Report | None:
+def _find_report(name: str, without_data: bool) -> Report | None:
     """Read a report file, or without data to measure with, the report of a run."""
     from ganzoo.evaluate import protocol
     from ganzoo.files import sha256
@@ -194,7 +187,7 @@ def print_warnings(report: Report, prefix: str = "") -> None:
         output.say(f"warning: {prefix}{text}")
 
 
-def show_report(report: Report, as_json: bool) -> None:
+def _print_report(report: Report, as_json: bool) -> None:
     """Table of figures on stdout; protocol, warnings and shares by class on stderr."""
     print_warnings(report)
     if as_json:
@@ -223,7 +216,7 @@ def show_report(report: Report, as_json: bool) -> None:
             output.say(f"{title}: {', '.join(shares)}")
 
 
-def show_comparison(first: Report, second: Report, as_json: bool) -> None:
+def _print_comparison(first: Report, second: Report, as_json: bool) -> None:
     """Table of both, figure by figure; UsageError if the protocols of all figures differ."""
     from ganzoo.evaluate import protocol
 
@@ -237,38 +230,27 @@ def show_comparison(first: Report, second: Report, as_json: bool) -> None:
     for report in (first, second):
         print_warnings(report, f"{report.model}: ")
     if as_json:
-        rows: list[dict[str, Any]] = []
+        rows = []
         for pair in pairs:
-            row: dict[str, Any] = {"name": pair.name}
-            if not pair.unlike:
-                row |= {"first": pair.first, "second": pair.second}
-            rows.append({**row, "unlike": list(pair.unlike), "apart": pair.apart})
+            both = {} if pair.unlike else {"first": pair.first, "second": pair.second}
+            rows.append({"name": pair.name, **both, "unlike": pair.unlike, "apart": pair.apart})
         output.as_json(rows)
         return
     table = []
     for pair in comparable:
-        columns = [format_interval(figure) for figure in (pair.first, pair.second)]
-        table.append([pair.first.title, *columns, judge_pair(pair, first.model, second.model)])
+        row = [pair.first.title]
+        for figure in (pair.first, pair.second):
+            interval = f"{format_number(figure.low)} to {format_number(figure.high)}"
+            row.append(f"{format_number(figure.value)} ({interval})")
+        first_is_better = (pair.first.value < pair.second.value) == (pair.first.better == "low")
+        verdict = f"{first.model if first_is_better else second.model} is better"
+        if pair.first.better == "level":
+            verdict = "apart"
+        table.append([*row, verdict if pair.apart else "intervals overlap"])
     output.table(["figure", first.model, second.model, "verdict"], table)
     for pair in pairs:
         if pair.unlike:
             output.say(f"{pair.first.title} is not compared: {'; '.join(pair.unlike)}")
-
-
-def judge_pair(pair: FigurePair, first: str, second: str) -> str:
-    """Which model is better, if the intervals do not overlap."""
-    if not pair.apart:
-        return "intervals overlap"
-    if pair.first.better == "level":
-        return "apart"
-    first_is_lower = pair.first.value < pair.second.value
-    return f"{first if first_is_lower == (pair.first.better == 'low') else second} is better"
-
-
-def format_interval(figure: Figure) -> str:
-    """Value, and interval in brackets."""
-    interval = f"{format_number(figure.low)} to {format_number(figure.high)}"
-    return f"{format_number(figure.value)} ({interval})"
 
 
 def format_number(value: float) -> str:

@@ -168,6 +168,3 @@ def _write_gif(frames: Samples, path: Path) -> Iterator[Path]:
         sheets.append(sheet.resize(size, Image.Resampling.NEAREST))
     images.save_gif(sheets, path, seconds=count / 15, rest=0)
     yield path
-
-
-command = explore

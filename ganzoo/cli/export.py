@@ -42,6 +42,3 @@ def export(
         f"{made.allowed:.2g} is allowed"
     )
     output.data(str(made.path))
-
-
-command = export

@@ -66,6 +66,3 @@ def import_(
     )
     where = str(out) if out.is_absolute() else f"./{out}"
     output.say(f"written to {out}; next: ganzoo sample {where}")
-
-
-command = import_

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -13,7 +12,6 @@ from ganzoo.cli import output
 from ganzoo.config import Config, convert, plain
 from ganzoo.errors import GanzooError, UnknownModel, UsageError, WeightsError
 from ganzoo.files import decode_json, read_limited
-from ganzoo.plugin import Plugin
 from ganzoo.zoo import manifest, pull, reference, registry
 
 BOUNDS = {
@@ -26,6 +24,9 @@ BOUNDS = {
     "maxLength": "at most {} characters",
 }
 
+RUN_LIMIT = 1_000_000
+"""Largest size of a run.json in bytes."""
+
 
 def info(
     name: Annotated[
@@ -37,44 +38,91 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Show all that is known of an architecture, of weights, or of a file."""
-    found = _found(name)
+    facts = _collect_facts(name)
     if as_json:
-        output.as_json(found)
-    else:
-        output.outline(
-            {**found, "settings": _settings(found["settings"])} if "settings" in found else found
-        )
+        output.as_json(facts)
+        return
+    if "settings" in facts:
+        lines = {}
+        for key, field in facts["settings"].items():
+            meaning = describe_meaning(field)
+            lines[key] = f"{show(field['default'])}, {describe_values(field)}"
+            lines[key] += f": {meaning}" if meaning else ""
+        facts["settings"] = lines
+    output.outline(facts)
 
 
-def _found(name: str) -> dict[str, Any]:
+def _collect_facts(name: str) -> dict[str, Any]:
+    from ganzoo.zoo import weights
+
+    config: weights.ModelConfig | manifest.ModelEntry
     if name.endswith(".safetensors"):
-        return _file(reference.expand_path(name))
+        path = reference.expand_path(name)
+        header = weights.read_header(path)
+        return {
+            "file": path.name,
+            "bytes": path.stat().st_size,
+            "parameters": sum(math.prod(shape) for _, shape in header.tensors.values()),
+            "metadata": header.metadata,
+            "tensors": {
+                key: f"{kind} {list(shape)}" for key, (kind, shape) in header.tensors.items()
+            },
+        }
     if reference.is_path(name):
-        return _folder(reference.expand_path(name))
-    if reference.is_repository(name):
-        return _repository(name)
-    if name in registry.list_names():
-        return _plugin(name)
+        folder = reference.expand_path(name)
+        if not folder.is_dir():
+            raise UsageError(f"no folder {folder}")
+        config = weights.read_config(folder)
+        facts = {"folder": str(folder), **plain(config)}
+        run = folder / "run.json"
+        try:
+            if run.is_file():
+                facts["run"] = decode_json(read_limited(run, RUN_LIMIT), dict[str, Any])
+        except (OSError, msgspec.DecodeError) as error:
+            raise WeightsError(run, str(error)) from None
+    elif reference.is_repository(name):
+        found = pull.pull_config(name)
+        config = weights.read_config(found.folder)
+        facts = {"repository": found.repository, "commit": found.commit, **plain(config)}
+    elif name in registry.list_names():
+        return _describe_plugin(name)
+    else:
+        try:
+            config = manifest.get_entry(name)
+        except UnknownModel:
+            known = [*registry.list_names(), *manifest.list_models()]
+            raise UnknownModel(name, known) from None
+        facts = {"weights": name, **plain(config)}
+    facts["inputs"] = _describe_inputs(config.plugin, config.config)
+    return facts
+
+
+def _describe_inputs(name: str, settings: dict[str, Any]) -> dict[str, str] | str:
     try:
-        entry = manifest.get_entry(name)
-    except UnknownModel:
-        raise UnknownModel(name, [*registry.list_names(), *manifest.list_models()]) from None
-    return {"weights": name, **plain(entry), "inputs": _inputs_of(entry.plugin, entry.config)}
+        plugin = registry.get(name)
+        inputs = plugin.inputs(convert(settings, plugin.config, name))
+        return {key: spec.describe() for key, spec in inputs.items()}
+    except GanzooError as error:  # the plugin is missing here, or is another version
+        return f"not known: {error}"
 
 
-def _plugin(name: str) -> dict[str, Any]:
+def _describe_plugin(name: str) -> dict[str, Any]:
     plugin = registry.get(name)
     distribution, version = registry.get_distribution(name)
     default = convert({}, plugin.config, name)
     values = plain(default)
+    presets = {}
+    for key, preset in plugin.presets.items():
+        changes = [f"{k}={value}" for k, value in plain(preset).items() if value != values[k]]
+        presets[key] = ", ".join(changes) or "the defaults"
     return {
         "plugin": name,
         "summary": plugin.summary,
         "paper": plugin.paper,
         "distribution": f"{distribution} {version}",
         "settings": describe_settings(plugin.config),
-        "presets": {key: _changes(values, preset) for key, preset in plugin.presets.items()},
-        "inputs": _inputs(plugin, default),
+        "presets": presets,
+        "inputs": _describe_inputs(name, {}),
         "output": repr(plugin.output(default)),
         "weights": list(manifest.list_models_of(name)),
     }
@@ -86,16 +134,6 @@ def describe_settings(config: type[Config]) -> dict[str, dict[str, Any]]:
     values = plain(convert({}, config, config.__name__))
     fields = schema["$defs"][config.__name__]["properties"]
     return {name: {**field, "default": values[name]} for name, field in fields.items()}
-
-
-def _settings(fields: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """`64, integer, at least 1, at most 4096: units of the hidden layers` for each setting."""
-    described = {}
-    for name, field in fields.items():
-        line = f"{show(field['default'])}, {describe_values(field)}"
-        meaning = describe_meaning(field)
-        described[name] = f"{line}: {meaning}" if meaning else line
-    return described
 
 
 def show(value: Any) -> str:
@@ -123,76 +161,3 @@ def describe_meaning(field: dict[str, Any]) -> str:
     """The one line that the plugin's config says of a setting (`msgspec.Meta(description=...)`)."""
     choices = field.get("anyOf", [])
     return next((part["description"] for part in [field, *choices] if "description" in part), "")
-
-
-def _changes(default: dict[str, Any], preset: Any) -> str:
-    pairs = {key: value for key, value in plain(preset).items() if value != default[key]}
-    return ", ".join(f"{key}={value}" for key, value in pairs.items()) or "the defaults"
-
-
-def _inputs(plugin: Plugin[Any], config: Any) -> dict[str, str]:
-    return {key: spec.describe() for key, spec in plugin.inputs(config).items()}
-
-
-def _inputs_of(name: str, settings: dict[str, Any]) -> dict[str, str] | str:
-    """What a model's `sample` takes, or why that is not known: its plugin may be missing here, or another version."""
-    try:
-        plugin = registry.get(name)
-        return _inputs(plugin, convert(settings, plugin.config, name))
-    except GanzooError as error:
-        return f"not known: {error}"
-
-
-def _folder(folder: Path) -> dict[str, Any]:
-    """config.json of a model or run, with run.json where there is one."""
-    from ganzoo.zoo import weights
-
-    if not folder.is_dir():
-        raise UsageError(f"no folder {folder}")
-    config = weights.read_config(folder)
-    return {
-        "folder": str(folder),
-        **plain(config),
-        **_record(folder),
-        "inputs": _inputs_of(config.plugin, config.config),
-    }
-
-
-def _repository(name: str) -> dict[str, Any]:
-    """config.json of a repository on the Hub."""
-    from ganzoo.zoo import weights
-
-    found = pull.pull_config(name)
-    config = weights.read_config(found.folder)
-    known = {"repository": found.repository, "commit": found.commit}
-    return {**known, **plain(config), "inputs": _inputs_of(config.plugin, config.config)}
-
-
-def _record(folder: Path) -> dict[str, Any]:
-    path = folder / "run.json"
-    try:
-        return (
-            {"run": decode_json(read_limited(path, 1_000_000), dict[str, Any])}
-            if path.is_file()
-            else {}
-        )
-    except (OSError, msgspec.DecodeError) as error:
-        raise WeightsError(path, str(error)) from None
-
-
-def _file(path: Path) -> dict[str, Any]:
-    from ganzoo.zoo import weights
-
-    header = weights.read_header(path)
-    return {
-        "file": path.name,
-        "bytes": path.stat().st_size,
-        "parameters": sum(math.prod(shape) for _, shape in header.tensors.values()),
-        "metadata": header.metadata,
-        "tensors": {
-            name: f"{kind} {list(shape)}" for name, (kind, shape) in header.tensors.items()
-        },
-    }
-
-
-command = info

@@ -74,14 +74,22 @@ def format_outline(facts: Mapping[str, Any]) -> Iterator[str]:
     plain = [name for name, value in facts.items() if not is_group(value)]
     width = max(map(len, plain), default=0)
     for name, value in facts.items():
-        if not is_group(value):
-            yield f"{name.ljust(width)}{GAP}{format_value(value)}".rstrip()
+        if is_group(value):
+            yield f"{name}:"
+            if not isinstance(value, Mapping):
+                value = {str(number): item for number, item in enumerate(value, start=1)}
+            for line in format_outline(value):
+                yield f"{GAP}{line}"
             continue
-        yield f"{name}:"
-        if not isinstance(value, Mapping):
-            value = {str(number): item for number, item in enumerate(value, start=1)}
-        for line in format_outline(value):
-            yield f"{GAP}{line}"
+        text = clean(str(value))
+        if value is None or value in ({}, [], ()):
+            text = "-"
+        elif isinstance(value, (list, tuple)):
+            text = ", ".join(clean(str(item)) for item in value[:12])
+            text += f", ... ({len(value)} in all)" if len(value) > 12 else ""
+        elif isinstance(value, bool):
+            text = text.lower()
+        yield f"{name.ljust(width)}{GAP}{text}".rstrip()
 
 
 def is_group(value: Any) -> bool:
@@ -89,13 +97,3 @@ def is_group(value: Any) -> bool:
     if isinstance(value, Mapping):
         return bool(value)
     return isinstance(value, (list, tuple)) and any(isinstance(item, Mapping) for item in value)
-
-
-def format_value(value: Any) -> str:
-    """A value on one line."""
-    if value is None or value in ({}, [], ()):
-        return "-"
-    if isinstance(value, (list, tuple)):
-        shown = ", ".join(clean(str(item)) for item in value[:12])
-        return f"{shown}, ... ({len(value)} in all)" if len(value) > 12 else shown
-    return str(value).lower() if isinstance(value, bool) else clean(str(value))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,13 +26,6 @@ class Translation:
 
     source: Path
     target: Path
-
-
-def may_be_photograph(target: Path, inputs: Mapping[str, Any]) -> bool:
-    """Whether `target` can hold a photograph. The loaded model decides, see `takes_photographs`."""
-    from ganzoo.photographs.photograph import FORMATS
-
-    return IMAGE in inputs and target.suffix.lower() in FORMATS
 
 
 def takes_photographs(model: Model, target: Path, inputs: Mapping[str, Any], n: int | None) -> bool:
@@ -73,10 +64,11 @@ def translate_photographs(
 
     An unreadable image does not stop the others: GanzooError lists them at the end. Any other error
     stops at once, because a wrong option or a full disk would fail the other images too."""
+    from ganzoo.cli.progress import count_parts
     from ganzoo.photographs import photograph as photographs
     from ganzoo.sampling import feed
 
-    jobs = plan_jobs(_paths(inputs), out, force)
+    jobs = _plan_jobs(_paths(inputs), out, force)
     others = {name: value for name, value in inputs.items() if name != IMAGE}
     drawn = [name for name, spec in model.inputs.items() if spec.is_random and name not in inputs]
     if seed is None and drawn:
@@ -85,7 +77,7 @@ def translate_photographs(
     _, spec = photographs.require_image_input(model)
     alone = len(jobs) == 1
     failures = []
-    with _progress("images", len(jobs)) as advance:
+    with count_parts("images", len(jobs)) as advance:
         for job in jobs:
             try:
                 photograph = photographs.read_photograph(job.source, spec.channels, IMAGE)
@@ -96,7 +88,8 @@ def translate_photographs(
                 failures.append(getattr(error, "problem", str(error)))
             else:
                 _translate_one(model, job, photograph, others, show, seed or 0, bar=alone)
-            advance(1)
+            if advance:
+                advance(1)
     if not failures:
         return str(out)
     if len(failures) < len(jobs):
@@ -106,7 +99,7 @@ def translate_photographs(
     raise GanzooError(f"{len(failures)} of {len(jobs)} images were not translated: {listed}{more}")
 
 
-def plan_jobs(paths: Sequence[str], out: Path, force: bool) -> list[Translation]:
+def _plan_jobs(paths: Sequence[str], out: Path, force: bool) -> list[Translation]:
     """Pair each image with its target before any work.
 
     In a folder each result keeps the name of its source, as PNG where that format is not written.
@@ -170,12 +163,13 @@ def _translate_one(
     bar: bool,
 ) -> None:
     """Translate and write one photograph. `bar`: show the progress of its tiles."""
+    from ganzoo.cli.progress import count_parts
     from ganzoo.photographs import photograph as photographs
     from ganzoo.photographs import tiles
 
     _, spec = photographs.require_image_input(model)
     count = tiles.count_tiles(*photograph.size, photographs.choose_tiling(spec)) if bar else 1
-    with _progress("tiles", count) as advance:
+    with count_parts("tiles", count) as advance:
         result = photographs.translate_photograph(
             model, photograph, inputs, show=show, seed=seed, progress=advance
         )
@@ -189,18 +183,3 @@ def _translate_one(
 def _paths(inputs: Mapping[str, Any]) -> list[str]:
     value = inputs[IMAGE]
     return [str(path) for path in value] if isinstance(value, list) else [str(value)]
-
-
-@contextmanager
-def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar for more than one, at a terminal; yields the function that advances it."""
-    if total < 2 or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from ganzoo.cli.progress import count_parts
-
-    advance, finish = count_parts(what, total)
-    try:
-        yield advance
-    finally:
-        finish()

@@ -141,18 +141,23 @@ def format_clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
-def count_parts(what: str, total: int | None) -> tuple[Callable[[int], None], Callable[[], None]]:
-    """A bar over parts: functions to call after each part and at the end.
+@contextmanager
+def count_parts(
+    what: str, total: int | None, least: int = 2
+) -> Iterator[Callable[[int], None] | None]:
+    """A bar over parts, and the function that advances it; None where there is no bar.
 
-    `total`: None where it is unknown.
+    There is one at a terminal, for at least `least` parts or an unknown number (None).
     """
+    if not sys.stderr.isatty() or (total is not None and total < least):
+        yield None
+        return
     from rich.console import Console
     from rich.progress import Progress
 
-    progress = Progress(console=Console(stderr=True))
-    task = progress.add_task(what, total=total)
-    progress.start()
-    return lambda n: progress.advance(task, n), progress.stop
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda n: progress.advance(task, n)
 
 
 @contextmanager

@@ -106,6 +106,3 @@ def _report(done: Published) -> None:
 def _report_official(name: str, done: Published) -> None:
     _report(done)
     output.data(f"{name}  {done.commit}")
-
-
-command = publish

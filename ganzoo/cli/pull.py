@@ -16,7 +16,7 @@ ORIGINS = {
 }
 
 
-def command(
+def pull(
     name: Annotated[
         str,
         typer.Argument(

@@ -51,8 +51,8 @@ def replay(
     from ganzoo.pictures import images
     from ganzoo.sampling.writing import write_again
 
-    loaded = load_recorded(origin, model, device)
-    inputs = restore_inputs(origin, loaded, image)
+    loaded = _load_recorded(origin, model, device)
+    inputs = _restore_inputs(origin, loaded, image)
     photo = photograph.find_image_input(loaded.inputs, loaded.output)
     try:
         if photo and photo[0] in inputs and (origin.n, origin.row) == (1, 0):
@@ -65,11 +65,11 @@ def replay(
             write_again(loaded, origin, inputs, target, force)
     except OSError as error:
         raise GanzooError(f"{target} cannot be written ({error.strerror or error})") from None
-    output.say(compare(picture, target, origin, loaded))
+    output.say(_compare(picture, target, origin, loaded))
     output.data(str(target))
 
 
-def load_recorded(origin: Origin, name: str | None, device: str) -> Model:
+def _load_recorded(origin: Origin, name: str | None, device: str) -> Model:
     """The model of the origin, from the cache or from `name`, with the weights of that time."""
     from ganzoo.sampling.model import Model
 
@@ -94,7 +94,7 @@ def load_recorded(origin: Origin, name: str | None, device: str) -> Model:
     return model
 
 
-def restore_inputs(origin: Origin, model: Model, files: list[str] | None) -> dict[str, Any]:
+def _restore_inputs(origin: Origin, model: Model, files: list[str] | None) -> dict[str, Any]:
     """The recorded inputs. Files must be given again, and must be the same."""
     given = dict(origin.inputs)
     for name, value in origin.inputs.items():
@@ -117,7 +117,7 @@ def restore_inputs(origin: Origin, model: Model, files: list[str] | None) -> dic
     return given
 
 
-def compare(before: Path, after: Path, origin: Origin, model: Model) -> str:
+def _compare(before: Path, after: Path, origin: Origin, model: Model) -> str:
     """`the same, pixel by pixel`, or how much differs and what else is different."""
     import numpy as np
     import torch
@@ -153,6 +153,3 @@ def compare(before: Path, after: Path, origin: Origin, model: Model) -> str:
         f"differs by {difference.mean():.2f} gray levels on average, {difference.max()} at most "
         f"({reasons})"
     )
-
-
-command = replay

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -100,19 +97,17 @@ def sample(
         raise UsageError(f"--seed {seed} is not in 0 .. 2**63 - 1")
     if text and texts:
         raise UsageError("--texts is a file of prompts for --text; give one of them")
-    options = {
-        "label": label,
-        "text": read_prompts(texts) if texts else text,
-        "image": image,
-        "code": code,
-        "direction": direction,
-    }
+    prompts = read_prompts(texts) if texts else text
+    options = {"label": label, "text": prompts, "image": image, "code": code}
     inputs: dict[str, Any] = {}
-    for name, given in options.items():
-        if isinstance(given, list) and len(given) == 1:
-            inputs[name] = given[0]
-        elif given not in (None, []):
-            inputs[name] = given
+    for name, given in {**options, "direction": direction}.items():
+        if given not in (None, []):
+            inputs[name] = given[0] if isinstance(given, list) and len(given) == 1 else given
+    views = ["cycle"] * cycle + ["stages"] * stages + ([] if show is None else [show])
+    if len(views) > 1:
+        raise UsageError(
+            "--cycle is --show cycle, --stages is --show stages; give one of the three"
+        )
     request = Request(
         model=model,
         out=out,
@@ -122,13 +117,13 @@ def sample(
         texts=texts,
         batch_size=batch_size,
         columns=columns,
-        show=choose_view(cycle, stages, show),
+        show=views[0] if views else None,
         device=device,
         precision=precision,
         resume=resume,
         force=force,
     )
-    output.data(run_request(restore_request(request) if resume else request))
+    output.data(_run_request(_restore_request(request) if resume else request))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,17 +145,7 @@ class Request:
     force: bool
 
 
-def choose_view(cycle: bool, stages: bool, show: str | None) -> str | None:
-    """The requested view. UsageError where two are requested."""
-    views = ["cycle"] * cycle + ["stages"] * stages + ([] if show is None else [show])
-    if len(views) > 1:
-        raise UsageError(
-            "--cycle is --show cycle, --stages is --show stages; give one of the three"
-        )
-    return views[0] if views else None
-
-
-def restore_request(request: Request) -> Request:
+def _restore_request(request: Request) -> Request:
     """The request with what the record of the target says where no option is given.
 
     Images are not recorded and have to be given again.
@@ -177,10 +162,8 @@ def restore_request(request: Request) -> Request:
             f"these are samples of {job.model!r}, which is not in the manifest; "
             "give its folder as the model"
         )
-    recorded = {}
-    for name, value in job.inputs.items():
-        if isinstance(value, (str, int, float, list)):
-            recorded[name] = value
+    kinds = (str, int, float, list)
+    recorded = {name: value for name, value in job.inputs.items() if isinstance(value, kinds)}
     return replace(
         request,
         model=request.model or job.model,
@@ -193,18 +176,20 @@ def restore_request(request: Request) -> Request:
     )
 
 
-def run_request(request: Request) -> str:
+def _run_request(request: Request) -> str:
     """Write the requested samples; return where they are."""
     name = manifest.choose_model(request.model)
     target = request.out or Path(f"{reference.shorten(name)}.png")
 
-    from ganzoo.cli.progress import show_transfers
+    from ganzoo.cli.progress import count_parts, show_transfers
+    from ganzoo.photographs.photograph import FORMATS
     from ganzoo.sampling import feed
     from ganzoo.sampling.model import Model
     from ganzoo.sampling.target import check_target, is_bulk
     from ganzoo.sampling.writing import write_samples
 
-    if not is_bulk(target) and not photographs.may_be_photograph(target, request.inputs):
+    may_be_photograph = photographs.IMAGE in request.inputs and target.suffix.lower() in FORMATS
+    if not is_bulk(target) and not may_be_photograph:
         check_target(target, request.force)  # before anything is downloaded
     with show_transfers() as transfer:
         model = Model.load(
@@ -223,7 +208,7 @@ def run_request(request: Request) -> str:
         )
     n = request.n or feed.default_count(model.inputs, model.output, inputs)
     seed = feed.draw_seed() if request.seed is None else request.seed
-    with show_progress(n) as advance:
+    with count_parts("sampling", n, BAR_FROM) as advance:
         written = write_samples(
             model,
             target,
@@ -238,21 +223,19 @@ def run_request(request: Request) -> str:
             inputs=inputs,
         )
     if request.seed is None:
-        output.say(f"seed {seed}; again: {format_command(name, n, seed, request)}")
+        output.say(f"seed {seed}; again: {_format_command(name, n, seed, request)}")
     return written
 
 
-def format_command(name: str, n: int, seed: int, request: Request) -> str:
+def _format_command(name: str, n: int, seed: int, request: Request) -> str:
     """The command that generates the same samples."""
     command = ["ganzoo", "sample", name, "--n", str(n), "--seed", str(seed)]
     for key, value in request.inputs.items():
         if key == "text" and request.texts:
             continue
         for given in value if isinstance(value, list) else [value]:
-            option = (
-                [f"--{key}", given] if key in ("text", "image") else ["--set", f"{key}={given}"]
-            )
-            command += option
+            has_option = key in ("text", "image")
+            command += [f"--{key}", given] if has_option else ["--set", f"{key}={given}"]
     if request.texts:
         command += ["--texts", str(request.texts)]
     for key in ("columns", "show", "device", "precision"):
@@ -260,21 +243,3 @@ def format_command(name: str, n: int, seed: int, request: Request) -> str:
         if value not in (None, "auto"):
             command += [f"--{key}", str(value)]
     return shlex.join(command)
-
-
-@contextmanager
-def show_progress(count: int) -> Iterator[Callable[[int], None] | None]:
-    """A progress bar for many samples at a terminal."""
-    if count < BAR_FROM or not sys.stderr.isatty():
-        yield None
-        return
-    from ganzoo.cli.progress import count_parts
-
-    advance, finish = count_parts("sampling", count)
-    try:
-        yield advance
-    finally:
-        finish()
-
-
-command = sample

@@ -75,7 +75,7 @@ def _declare(option: Option) -> inspect.Parameter:
     )
 
 
-command = build_command(
+train = build_command(
     "train",
     "Train an architecture on data; prints the run folder, which `ganzoo sample ./FOLDER` takes.",
 )

@@ -10,7 +10,7 @@ from ganzoo.cli import output
 from ganzoo.errors import UsageError
 
 
-def command(
+def verify(
     names: Annotated[list[str] | None, typer.Argument(help="Models of `ganzoo list`.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="Every known model.")] = False,
 ) -> None:
@@ -21,20 +21,18 @@ def command(
         raise UsageError("give names of models, or --all")
     for name in names or []:
         manifest.get_entry(name)
-    failed = [name for name in names or manifest.list_models() if not _verify(name)]
-    if failed:
-        output.say(f"{len(failed)} failed")
-        raise typer.Exit(1)
 
-
-def _verify(name: str) -> bool:
     from ganzoo.release.verification import verify_model
 
-    verdict = verify_model(name)
-    figures = f"mean {verdict.mean:.3f}, maximum {verdict.worst:.3f} grey levels of 255"
-    output.data(
-        f"ok    {name}  {figures}"
-        if verdict.passed
-        else f"FAIL  {name}  {output.clean(verdict.detail)}"
-    )
-    return verdict.passed
+    failed = 0
+    for name in names or manifest.list_models():
+        verdict = verify_model(name)
+        if verdict.passed:
+            figures = f"mean {verdict.mean:.3f}, maximum {verdict.worst:.3f} grey levels of 255"
+            output.data(f"ok    {name}  {figures}")
+        else:
+            failed += 1
+            output.data(f"FAIL  {name}  {output.clean(verdict.detail)}")
+    if failed:
+        output.say(f"{failed} failed")
+        raise typer.Exit(1)

@@ -19,8 +19,8 @@ from ganzoo.training.record import Run, extend_command
 from ganzoo.training.run import gather_options
 
 VERBS: dict[str, tuple[Callable[..., Any], Callable[..., None]]] = {
-    "train": (ganzoo.train, train.command),
-    "finetune": (ganzoo.finetune, finetune.command),
+    "train": (ganzoo.train, train.train),
+    "finetune": (ganzoo.finetune, finetune.finetune),
 }
 EMPTY: dict[str, Any] = {"config": None}
 
@@ -76,7 +76,7 @@ def test_every_option_has_help(verb: str) -> None:
 def test_the_check_sees_an_option_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     def short(plugin: str, data: str) -> None: ...
 
-    pair = (short, train.command)
+    pair = (short, train.train)
     monkeypatch.setitem(VERBS, "train", pair)
     with pytest.raises(AssertionError):
         test_python_and_command_have_every_option("train")
