@@ -154,5 +154,5 @@ class ImageContent(Content):
             if field.size != self.embeddings.size:
                 requested = f"{field.size} numbers in a text embedding"
                 raise self.describe_mismatch(key, requested, f"vectors of {self.embeddings.size}")
-            return self.embeddings.taker()
+            return self.embeddings.take
         raise self.describe_lack(key, field)

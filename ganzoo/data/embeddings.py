@@ -12,7 +12,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
-from ganzoo.data.batches import Taker
 from ganzoo.data.files import EMBEDDINGS, MEMBER_LIMIT, DataFile
 from ganzoo.data.layout import match_images
 from ganzoo.data.order import group_picker
@@ -29,13 +28,9 @@ class EmbeddingTable:
         self.table = np.stack([vector for group in groups for vector in group])
         self.size = int(self.table.shape[1])
 
-    def taker(self) -> Taker:
-        """Draws one embedding for each image, float32 (n, size)."""
-
-        def take(chosen: NDArray[np.int64], position: int, seed: int) -> Tensor:
-            return torch.from_numpy(self.table[self.pick(chosen, position, seed)])
-
-        return take
+    def take(self, chosen: NDArray[np.int64], position: int, seed: int) -> Tensor:
+        """One random embedding of each image, float32 (n, size)."""
+        return torch.from_numpy(self.table[self.pick(chosen, position, seed)])
 
 
 def list_embeddings(files: Sequence[DataFile]) -> list[DataFile]:

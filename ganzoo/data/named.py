@@ -29,26 +29,27 @@ DATA_GROUP = "ganzoo.data"
 
 @dataclass(frozen=True, kw_only=True)
 class DataRequest:
-    """What the reader of a named set is asked for."""
+    """What the reader of a named set is asked for.
+
+    `root`: folder of all named sets: --data-root, else $GANZOO_DATA, else ~/.cache/ganzoo/data.
+    `split`: `train` or `test`; a set without a test split gives all examples for either. `seed`: of
+    generated examples."""
 
     root: Path
-    """Folder of all named sets: --data-root, else $GANZOO_DATA, else ~/.cache/ganzoo/data."""
     split: str = "train"
-    """`train` or `test`. A set without a test split gives all examples for either."""
     seed: int = 0
-    """Seed of generated examples."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageArrays:
-    """Images in memory."""
+    """Images in memory, (n, height, width, channels), 1 or 3 channels.
+
+    `labels`: (n,), indices into the set's `classes`. `files`: files they were read from, whose
+    names enter the digest."""
 
     images: NDArray[np.uint8]
-    """(n, height, width, channels), 1 or 3 channels."""
     labels: NDArray[np.int64] | None = None
-    """(n,), indices into the set's `classes`."""
     files: Sequence[Path] = ()
-    """Files they were read from. Their names enter the digest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +63,9 @@ class ImageFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class ValueArrays:
-    """Points, or curves over equal steps from `low` to `high`."""
+    """Points (n, coordinates), or curves (n, values) over equal steps from `low` to `high`."""
 
     values: NDArray[np.float32]
-    """(n, coordinates of a point or values of a curve)."""
     kind: Literal["points", "curves"] = "points"
     low: float = -1.0
     high: float = 1.0
@@ -78,27 +78,24 @@ Examples = ImageArrays | ImageFiles | ValueArrays
 class NamedSet:
     """A data set that --data knows by name.
 
-    The module that defines it must not import torch or numpy; `read` does that when called.
-    """
+    The module that defines it must not import torch or numpy; `read` does that when called. It
+    returns None if the data root does not hold the set.
+
+    `name`: the entry point's name. `licence`, `source`: terms of use and home page, for model
+    cards. `files`: what must lie under the data root, in words, for the error if it does not.
+    `classes`: names in label order. `aliases`: other names of classes that --only accepts.
+    `download`: fetches the set into a data root, for --download. `hub`: name of the same set on the
+    Hugging Face Hub, for model cards."""
 
     name: str
-    """Equals the entry point's name."""
     licence: str
-    """Terms of use, for model cards."""
     source: str
-    """Home page, for model cards."""
     read: Callable[[DataRequest], Examples | None]
-    """Reads the examples; None if the data root does not hold the set."""
     files: str = ""
-    """What must lie under the data root, in words; part of the error if it does not."""
     classes: tuple[str, ...] = ()
-    """Names of the classes in label order."""
     aliases: Mapping[str, str] = field(default_factory=dict)
-    """Other names of classes that --only accepts."""
     download: Callable[[Path], None] | None = None
-    """Fetches the set into a data root, for --download."""
     hub: str | None = None
-    """Name of the same set on the Hugging Face Hub, for model cards."""
 
 
 def default_root() -> Path:

@@ -59,7 +59,6 @@ class Tiling:
     copy_pixels: int = COPY_PIXELS
 
     def round_up(self, length: float) -> int:
-        """The next multiple."""
         return math.ceil(length / self.multiple) * self.multiple
 
     def pad_length(self, length: int) -> int:
@@ -67,7 +66,6 @@ class Tiling:
         return self.round_up(max(length, SHORTEST_SIDE))
 
     def fits_at_once(self, height: int, width: int) -> bool:
-        """Whether the image goes through the network whole."""
         return self.pad_length(height) * self.pad_length(width) <= self.at_once
 
 
@@ -122,9 +120,7 @@ def run_tiled(
     with allocation.keep_freed_memory():
         results = _blend_tiles(run_tile, levels, down, across, progress)
     if wide:
-        results = {
-            name: np.ascontiguousarray(result.swapaxes(0, 1)) for name, result in results.items()
-        }
+        return {name: np.ascontiguousarray(map_.swapaxes(0, 1)) for name, map_ in results.items()}
     return results
 
 

@@ -104,7 +104,6 @@ def read_foreign_checkpoint(path: Path) -> Checkpoint:
 
 
 def join_name(label: str, name: str) -> str:
-    """The name of a tensor in messages."""
     return f"{label}.{name}" if label else name
 
 
@@ -114,10 +113,8 @@ def _unpickle(path: Path) -> Any:
     if is_archive:
         _check_archive(path)
     elif path.stat().st_size > LARGEST_LEGACY:
-        raise WeightsError(
-            path,
-            f"more than {LARGEST_LEGACY:,} bytes in the format before torch 1.6; save it again",
-        )
+        problem = f"more than {LARGEST_LEGACY:,} bytes in the format before torch 1.6"
+        raise WeightsError(path, f"{problem}; save it again")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
