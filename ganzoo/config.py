@@ -82,7 +82,13 @@ def convert(data: Any, kind: type[T], where: str, *, text: bool = False) -> T:
     try:
         return msgspec.convert(data, kind, strict=not text)
     except msgspec.ValidationError as error:
-        raise ConfigError(where, describe_mismatch(str(error), kind)) from None
+        message = str(error).replace("Object contains unknown field", "unknown setting")
+        message = message.replace(" - at `$.", " - at `")
+        unknown = re.search(r"unknown setting `([^`]+)`", message)
+        if unknown and issubclass(kind, msgspec.Struct):
+            names = [field.name for field in msgspec.structs.fields(kind)]
+            message += did_you_mean(near(unknown[1], names))
+        raise ConfigError(where, message) from None
 
 
 def plain(value: Any) -> Any:
@@ -137,14 +143,3 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(str(path), error.strerror or str(error)) from None
     except (ValueError, RecursionError) as error:
         raise ConfigError(str(path), f"not TOML that can be read ({error})") from None
-
-
-def describe_mismatch(message: str, kind: type) -> str:
-    """msgspec's message, with similar names for an unknown key."""
-    message = message.replace("Object contains unknown field", "unknown setting").replace(
-        " - at `$.", " - at `"
-    )
-    unknown = re.search(r"unknown setting `([^`]+)`", message)
-    if unknown and issubclass(kind, msgspec.Struct):
-        message += did_you_mean(near(unknown[1], [f.name for f in msgspec.structs.fields(kind)]))
-    return message

@@ -51,7 +51,7 @@ def decode_json(data: bytes, kind: type[T]) -> T:
 
     try:
         found = msgspec.json.decode(data, type=kind)
-        json.loads(data, object_pairs_hook=check_keys)
+        json.loads(data, object_pairs_hook=_check_keys)
     except msgspec.DecodeError:
         raise
     except (ValueError, RecursionError) as error:
@@ -108,7 +108,7 @@ def check_regular(path: Path, mode: int) -> None:
     raise OSError(errno.EINVAL, f"{kind}, not a file; nothing was read", str(path))
 
 
-def check_keys(pairs: Sequence[tuple[str, Any]]) -> None:
+def _check_keys(pairs: Sequence[tuple[str, Any]]) -> None:
     """ValueError for a key that an object has twice."""
     seen = set()
     for key, _ in pairs:

@@ -43,16 +43,10 @@ def words(sentence: str) -> list[str]:
     """
     if not sentence.isascii():
         folded = unicodedata.normalize("NFKC", sentence.casefold())
-        sentence = "".join(c if is_word_character(c) else " " for c in folded)
+        kept = [c == "_" or c.isalnum() or unicodedata.category(c)[0] == "M" for c in folded]
+        sentence = "".join(c if keep else " " for c, keep in zip(folded, kept, strict=True))
         return [word for word in sentence.split() if any(c.isalnum() for c in word)]
     return [word for word in _WORD.findall(sentence.lower()) if word.strip("_")]
-
-
-def is_word_character(character: str) -> bool:
-    """Whether this is a letter, a digit, an underscore or a mark on a letter."""
-    if character == "_" or character.isalnum():
-        return True
-    return unicodedata.category(character).startswith("M")
 
 
 def shorten(text: str, most: int = 60) -> str:
@@ -70,7 +64,16 @@ def vocabulary(captions: Iterable[str], limit: int = 5000) -> tuple[str, ...]:
     of 2 to LONGEST_PIECE characters. Without words there are no pieces.
     """
     counts = Counter(word for caption in captions for word in words(caption) if len(word) <= WIDEST)
-    pieces = [MARK + piece for piece in list_pieces(counts)[: min(limit // 4, MOST_PIECES)]]
+    single: Counter[str] = Counter()
+    groups: Counter[str] = Counter()
+    for word, count in counts.items():
+        for start in range(len(word)):
+            single[word[start]] += count
+            for size in range(2, min(LONGEST_PIECE, len(word) - start) + 1):
+                groups[word[start : start + size]] += count
+    ranked = dict.fromkeys([*ascii_lowercase, *digits, *rank(single), *rank(groups)])
+    room = min(limit // 4, MOST_PIECES) if counts else 0
+    pieces = [MARK + piece for piece in list(ranked)[:room]]
     return (*rank(counts)[: limit - len(pieces)], *pieces)
 
 
@@ -132,17 +135,3 @@ def index_entries(vocabulary: Sequence[str]) -> dict[str, int]:
 def rank(counts: Counter[str]) -> list[str]:
     """Entries by count, ties in alphabetical order."""
     return sorted(counts, key=lambda entry: (-counts[entry], entry))
-
-
-def list_pieces(counts: Counter[str]) -> list[str]:
-    """Pieces of the counted words: a to z and 0 to 9, other characters, then groups."""
-    if not counts:
-        return []
-    single: Counter[str] = Counter()
-    groups: Counter[str] = Counter()
-    for word, count in counts.items():
-        for start in range(len(word)):
-            single[word[start]] += count
-            for size in range(2, min(LONGEST_PIECE, len(word) - start) + 1):
-                groups[word[start : start + size]] += count
-    return list(dict.fromkeys([*ascii_lowercase, *digits, *rank(single), *rank(groups)]))

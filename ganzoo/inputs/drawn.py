@@ -145,8 +145,13 @@ class Codes(Input, frozen=True):
             codes[:, offset : offset + size] = 0
             codes[:, offset + hot] = 1
         elif key.startswith("c") and 0 <= index < self.continuous:
-            column = sum(self.categories) + index
-            codes[:, column] = codes.new_tensor(parse_sweep(text, rows))
+            first, dots, last = text.partition("..")
+            low, high = float(first), float(last if dots else first)
+            if not max(abs(low), abs(high)) <= LARGEST_CODE:
+                raise ValueError(text)
+            steps = rows.columns or rows.whole
+            values = [low + (high - low) * (row % steps) / max(1, steps - 1) for row in rows]
+            codes[:, sum(self.categories) + index] = codes.new_tensor(values)
         else:
             raise InputError(name, f"no code {key!r} ({self.describe()})")
 
@@ -199,16 +204,6 @@ def parse_numbers(value: Any, name: str, rows: Rows, size: int) -> Tensor:
     if tuple(tensor.shape) != (rows.whole, size):
         raise InputError(name, f"shape {tuple(tensor.shape)}, expected ({rows.whole}, {size})")
     return tensor[rows.start : rows.start + rows.count]
-
-
-def parse_sweep(text: str, rows: Rows) -> list[float]:
-    """One value per row: `0.5` for all, or `-2..2` in equal steps along each line of the grid."""
-    first, dots, last = text.partition("..")
-    low, high = float(first), float(last if dots else first)
-    if not max(abs(low), abs(high)) <= LARGEST_CODE:
-        raise ValueError(text)
-    steps = rows.columns or rows.whole
-    return [low + (high - low) * (row % steps) / max(1, steps - 1) for row in rows]
 
 
 def list_few(names: Sequence[str], most: int = 12) -> str:

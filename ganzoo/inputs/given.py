@@ -98,7 +98,7 @@ class Vector(Input, frozen=True):
         import torch
 
         try:
-            given = [load_vectors(path, name) for path in list_paths(value)]
+            given = [_load_vectors(path, name) for path in list_paths(value)]
             vectors = [self.check(one, name) for one in given or [torch.as_tensor(value)]]
         except (TypeError, ValueError, RuntimeError) as error:
             raise InputError(name, f"not a tensor of numbers ({error})") from None
@@ -189,7 +189,7 @@ class Image(Input, frozen=True):
         return torch.stack([torch.from_numpy(image) for image in drawn])
 
 
-def load_vectors(path: Path, name: str) -> Tensor:
+def _load_vectors(path: Path, name: str) -> Tensor:
     """The only array of a .npy or .safetensors file; never a pickle."""
     import io
     import tokenize

@@ -50,7 +50,7 @@ def make_prompt_grid(
     sheet = Image.new(blocks[0].mode, (width, total), "white")
     pen, top = ImageDraw.Draw(sheet), 0
     for text, block in zip(texts, blocks, strict=True):
-        pen.text((GAP, top + GAP), cut_text(text, font, width - 2 * GAP), fill="black", font=font)
+        pen.text((GAP, top + GAP), _cut_text(text, font, width - 2 * GAP), fill="black", font=font)
         sheet.paste(block, (0, top + band))
         top += band + block.height
     return sheet
@@ -79,7 +79,7 @@ def band_height(height: int) -> int:
     return round(1.3 * letter_size(height)) + GAP
 
 
-def cut_text(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+def _cut_text(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
     """`text`, cut to `width` pixels."""
     if font.getlength(text) <= width:
         return text

@@ -91,9 +91,9 @@ def write_bulk(
     origin = msgspec.structs.replace(origin, view=view)
     try:
         if resume:
-            done = check_resumable(model, path, origin, given)
+            done = _check_resumable(model, path, origin, given)
         else:
-            check_room(path, n, force)
+            _check_room(path, n, force)
             done = 0
         place: Destination = Shards(path, origin) if path.suffix == ".tar" else Folder(path)
         done = place.safe(done)
@@ -104,14 +104,14 @@ def write_bulk(
         if done < n:
             options = {"seed": seed, "batch_size": batch_size, "columns": columns, **given}
             feed = model.stream(n, start=done, views=() if view is None else view, **options)
-            pack_stream(feed, place, job, view, progress)
+            _pack_stream(feed, place, job, view, progress)
         write_json(place.record, BulkJob(origin=origin, done=n))
     except OSError as error:
         raise GanzooError(f"{path} cannot be written ({error.strerror or error})") from None
     return name_shards(path, n) if path.suffix == ".tar" else str(path)
 
 
-def pack_stream(
+def _pack_stream(
     feed: Iterator[Samples],
     place: Destination,
     job: BulkJob,
@@ -119,6 +119,15 @@ def pack_stream(
     progress: Callable[[int], None] | None,
 ) -> None:
     """Compress and write batches, at most BATCHES_AHEAD of them waiting."""
+
+    def pack(part: Samples, pictures: Sequence[Image.Image], start: int) -> list[Packed]:
+        packed = []
+        for row, picture in enumerate(pictures[start : start + TASK_IMAGES], start):
+            packed.append(
+                (name_row(part.first + row), images.encode_png(picture, part.png_text(row)))
+            )
+        return packed
+
     waiting: deque[tuple[int, list[Future[list[Packed]]]]] = deque()
     noted = 0.0
 
@@ -140,7 +149,7 @@ def pack_stream(
                 pictures = shown.images()
                 tasks = []
                 for start in range(0, len(pictures), TASK_IMAGES):
-                    tasks.append(pool.submit(pack_images, shown, pictures, start))
+                    tasks.append(pool.submit(pack, shown, pictures, start))
                 waiting.append((shown.first, tasks))
                 if len(waiting) > BATCHES_AHEAD:
                     write_oldest()
@@ -152,16 +161,7 @@ def pack_stream(
             place.drop()
 
 
-def pack_images(part: Samples, pictures: Sequence[Image.Image], start: int) -> list[Packed]:
-    """The PNGs of one task, with the names of their rows."""
-    packed = []
-    for place in range(start, min(start + TASK_IMAGES, len(pictures))):
-        png = images.encode_png(pictures[place], part.png_text(place))
-        packed.append((name_row(part.first + place), png))
-    return packed
-
-
-def check_resumable(model: Model, path: Path, origin: Origin, given: Mapping[str, Any]) -> int:
+def _check_resumable(model: Model, path: Path, origin: Origin, given: Mapping[str, Any]) -> int:
     """The number of finished rows. RunError where the record is of something else."""
     job = read_record(path)
     before = job.origin
@@ -185,7 +185,7 @@ def check_resumable(model: Model, path: Path, origin: Origin, given: Mapping[str
     return job.done
 
 
-def check_room(path: Path, n: int, force: bool) -> None:
+def _check_room(path: Path, n: int, force: bool) -> None:
     """OutputExists where files would be replaced without `force`, or mixed with others."""
     record = place_record(path)
     if path.suffix == ".tar":

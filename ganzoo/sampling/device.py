@@ -42,8 +42,15 @@ def choose_precision(
         case "fp32" | "bf16":
             return name
         case "auto":
-            has_images = output is None or isinstance(output, Picture)
-            return "bf16" if has_images and has_native_bf16(device) else "fp32"
+            if output is not None and not isinstance(output, Picture):
+                return "fp32"
+            native = False
+            if device.type == "cuda":
+                native = torch.cuda.get_device_capability(device) >= (8, 0)
+            elif device.type == "cpu":
+                probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+                native = any(getattr(torch.cpu, probe, lambda: False)() for probe in probes)
+            return "bf16" if native else "fp32"
         case _:
             raise DeviceError(f"no precision {name!r} (auto, bf16, fp32)")
 
@@ -54,13 +61,3 @@ def describe(device: torch.device) -> str:
         return str(torch.cuda.get_device_name(device))
     capability = torch.backends.cpu.get_cpu_capability()
     return f"{device.type}, {torch.get_num_threads()} threads, {capability}"
-
-
-def has_native_bf16(device: torch.device) -> bool:
-    """Whether the device computes in bf16 itself."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    if device.type == "cpu":
-        probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-        return any(getattr(torch.cpu, probe, lambda: False)() for probe in probes)
-    return False

@@ -85,20 +85,17 @@ def batch_inputs(
     opened = open_images(inputs, values)
     held = any(inputs[name].sweeps(value) for name, value in values.items())
     parts = rows.split(size, held) if held or size < rows.count else [rows]
-    return (fill_inputs(inputs, opened, part) for part in parts)
 
+    def fill(part: Rows) -> dict[str, Tensor]:
+        batch = {}
+        for name, spec in inputs.items():
+            if name in opened:
+                batch[name] = spec.parse(opened[name], name, part)
+            else:
+                batch[name] = spec.draw(name, part)
+        return batch
 
-def fill_inputs(
-    inputs: Mapping[str, Input], values: Mapping[str, Any], rows: Rows
-) -> dict[str, Tensor]:
-    """The inputs of one batch."""
-    batch = {}
-    for name, spec in inputs.items():
-        if name in values:
-            batch[name] = spec.parse(values[name], name, rows)
-        else:
-            batch[name] = spec.draw(name, rows)
-    return batch
+    return map(fill, parts)
 
 
 def move_to_device(inputs: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:

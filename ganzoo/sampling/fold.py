@@ -36,36 +36,34 @@ def fold_batch_norms(gan: GAN[Any]) -> GAN[Any]:
     for module in private.modules():
         uses += [id(child) for child in module._modules.values()]  # children() hides repeats
     for sequence in [module for module in private.modules() if type(module) is nn.Sequential]:
-        free = [is_plain(layer) and uses.count(id(layer)) == 1 for layer in sequence]
+        free = []
+        for module in sequence:  # spectral normalization is a parametrization
+            hooked = module._forward_hooks or module._forward_pre_hooks
+            plain = not (hooked or hasattr(module, "parametrizations"))
+            free.append(plain and uses.count(id(module)) == 1)
         for place in range(len(sequence) - 1):
             layer: Any = sequence[place]
             norm: Any = sequence[place + 1]
-            if free[place] and free[place + 1] and can_fold(layer, norm):
+            if not (free[place] and free[place + 1]):
+                continue
+            if type(layer) not in CONVOLUTIONS or type(norm) not in NORMS:
+                continue
+            # torch folds grouped transposed layers wrongly
+            if norm.running_mean is not None and (
+                type(layer) not in TRANSPOSED or layer.groups == 1
+            ):
                 fused = fuse_conv_bn_eval(layer, norm, transpose=type(layer) in TRANSPOSED)
                 sequence[place], sequence[place + 1] = fused, nn.Identity()
         for place, layer in enumerate(sequence):
             if free[place]:
-                sequence[place] = rewrite(layer)
+                sequence[place] = _rewrite(layer)
     return private
 
 
-def is_plain(module: nn.Module) -> bool:
-    """Whether a layer has no hooks and no parametrization, such as spectral normalization."""
-    hooked = module._forward_hooks or module._forward_pre_hooks
-    return not (hooked or hasattr(module, "parametrizations"))
-
-
-def can_fold(layer: Any, norm: Any) -> bool:
-    """Whether torch folds the norm correctly, which it does not for grouped transposed layers."""
-    if type(layer) not in CONVOLUTIONS or type(norm) not in NORMS or norm.running_mean is None:
-        return False
-    return type(layer) not in TRANSPOSED or bool(layer.groups == 1)
-
-
-def rewrite(layer: nn.Module) -> nn.Module:
+def _rewrite(layer: nn.Module) -> nn.Module:
     """The same map in a faster form where there is one."""
     if type(layer) is NearestConvolution:
-        layer = transpose_nearest(layer)
+        layer = _transpose_nearest(layer)
     if type(layer) not in TRANSPOSED or not isinstance(layer, nn.ConvTranspose2d):
         return layer
     geometry = (layer.stride, layer.padding, layer.output_padding, layer.dilation, layer.groups)
@@ -73,7 +71,7 @@ def rewrite(layer: nn.Module) -> nn.Module:
     return Doubling(layer) if doubles and layer.out_channels <= DOUBLING_CHANNELS else layer
 
 
-def transpose_nearest(layer: NearestConvolution) -> nn.ConvTranspose2d | nn.Sequential:
+def _transpose_nearest(layer: NearestConvolution) -> nn.ConvTranspose2d | nn.Sequential:
     """The transposed convolution of the layer, its taps added up once."""
     taps, beyond = layer.taps(), layer.beyond()
     before, after, side, _ = taps.shape

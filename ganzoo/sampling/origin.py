@@ -78,10 +78,8 @@ def find_difference(
 ) -> str | None:
     """The first input whose value is not the recorded one, or None."""
     now = record_inputs(values, inputs)
-    for name in sorted(recorded.keys() | now.keys()):
-        if recorded.get(name) != now.get(name):
-            return name
-    return None
+    names = sorted(recorded.keys() | now.keys())
+    return next((name for name in names if recorded.get(name) != now.get(name)), None)
 
 
 def read_origin(path: Path) -> Origin:

@@ -14,7 +14,7 @@ from ganzoo.errors import UsageError
 from ganzoo.files import replacing
 from ganzoo.pictures import images, lettered
 from ganzoo.sampling.generation import SAMPLE
-from ganzoo.sampling.origin import KEY, Origin
+from ganzoo.sampling.origin import Origin
 from ganzoo.sampling.target import check_foreign_files, check_target, name_row
 from ganzoo.spec import Curve, Output, Picture
 
@@ -76,7 +76,7 @@ class Samples:
             origin = msgspec.structs.replace(origin, row=self.first + row)
         elif columns:
             origin = msgspec.structs.replace(origin, columns=columns)
-        return {KEY: msgspec.json.encode(origin).decode()}
+        return origin.png_text()
 
     def save(self, path: str | Path, *, columns: int | None = None, force: bool = False) -> Path:
         """Write by extension: .png a grid, .npz the numbers, no extension a folder of PNGs.
@@ -90,7 +90,16 @@ class Samples:
         if path.suffix == ".png":
             images.save_png(self.grid(columns), path, self.png_text(columns=columns))
         elif path.suffix == ".npz":
-            self._save_arrays(path)
+            import numpy as np
+
+            arrays: dict[str, Any] = {}
+            for name, tensor in {SAMPLE: self.tensor, **self.views}.items():
+                if isinstance(self.output, Picture):
+                    arrays[name] = images.to_uint8(tensor)
+                else:
+                    arrays[name] = tensor.float().cpu().numpy()
+            with replacing(path) as temporary, temporary.open("wb") as file:
+                np.savez_compressed(file, **arrays, seed=np.int64(self.seed))
         elif path.suffix:
             raise UsageError(f"{path}: .tar files are written by Model.write or `ganzoo sample`")
         else:
@@ -99,18 +108,6 @@ class Samples:
             for row, (name, image) in enumerate(pictures.items()):
                 images.save_png(image, path / name, self.png_text(row))
         return path
-
-    def _save_arrays(self, path: Path) -> None:
-        import numpy as np
-
-        arrays: dict[str, Any] = {}
-        for name, tensor in {SAMPLE: self.tensor, **self.views}.items():
-            if isinstance(self.output, Picture):
-                arrays[name] = images.to_uint8(tensor)
-            else:
-                arrays[name] = tensor.float().cpu().numpy()
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, **arrays, seed=np.int64(self.seed))
 
     def _repr_png_(self) -> bytes:
         return images.encode_png(self.grid())

@@ -52,8 +52,12 @@ def write_samples(
             inputs=given,
         )
     check_target(path, force)
-    if path.suffix == ".png":
-        check_grid(model, given, n, columns)
+    if path.suffix == ".png" and isinstance(model.output, Picture):  # before anything is generated
+        side, prompts = model.output.size or 1, len(list_prompts(model.inputs, given))
+        if lettered.fits_prompts(n, prompts, columns):
+            lettered.check_prompt_grid(prompts, n // prompts, side, side, columns)
+        else:
+            images.measure_grid(n, side, side, columns)
     every_view = view is None and path.suffix == ".npz"
     made = model.sample(
         n,
@@ -71,17 +75,6 @@ def write_samples(
         raise GanzooError(f"{path} cannot be written ({error.strerror or error})") from None
 
 
-def check_grid(model: Model, given: Mapping[str, Any], n: int, columns: int | None) -> None:
-    """UsageError where a grid of images would be too large, before anything is generated."""
-    if not isinstance(model.output, Picture):
-        return
-    side, prompts = model.output.size or 1, len(list_prompts(model.inputs, given))
-    if lettered.fits_prompts(n, prompts, columns):
-        lettered.check_prompt_grid(prompts, n // prompts, side, side, columns)
-    else:
-        images.measure_grid(n, side, side, columns)
-
-
 def write_again(
     model: Model, origin: Origin, inputs: Mapping[str, Any], path: Path, force: bool
 ) -> None:
@@ -96,9 +89,8 @@ def write_again(
         made = model.sample(origin.n, **options)
     else:
         made = next(model.stream(origin.n, start=origin.row, rows=1, **options))
-    if origin.view is not None:
-        made = made.view(origin.view)
+    shown = made if origin.view is None else made.view(origin.view)
     if origin.row is None:
-        made.save(path, force=force)
+        shown.save(path, force=force)
     else:
-        images.save_png(made.images()[0], path, made.png_text(0))
+        images.save_png(shown.images()[0], path, shown.png_text(0))
