@@ -103,7 +103,7 @@ def eval_(
     _print_comparison(reports[0], reports[1], as_json)
 
 
-def load_model(name: str, device: str, precision: str) -> tuple[Model, Path | None]:
+def _load_model(name: str, device: str, precision: str) -> tuple[Model, Path | None]:
     """A model, and its folder if it is a run."""
     from ganzoo.sampling.model import Model
     from ganzoo.training import record
@@ -113,7 +113,7 @@ def load_model(name: str, device: str, precision: str) -> tuple[Model, Path | No
     return model, folder if folder is not None and (folder / record.RUN).exists() else None
 
 
-def measure(model: Model, options: EvalOptions) -> Evaluation:
+def _measure(model: Model, options: EvalOptions) -> Evaluation:
     """Evaluate with a progress bar on a terminal."""
     from ganzoo.cli.progress import count_parts
     from ganzoo.evaluate import evaluation
@@ -130,15 +130,15 @@ def _evaluate_and_write(
     from ganzoo.files import write_json
     from ganzoo.pictures.images import save_png
 
-    model, run = load_model(name, device, precision)
+    model, run = _load_model(name, device, precision)
     out, metrics, neighbours = paths["out"], paths["metrics"], paths["neighbours"]
     if run is not None:
         out = out or run / protocol.REPORT
         if options.split == "train":
             neighbours = neighbours or run / NEIGHBOURS
-    found = measure(model, dataclasses.replace(options, neighbours=neighbours is not None))
+    found = _measure(model, dataclasses.replace(options, neighbours=neighbours is not None))
     if out:
-        protocol.write_report(out, found.report)
+        write_json(out, found.report)
     if metrics:
         write_json(metrics, found.report.metrics())
     if neighbours and found.neighbours:
@@ -150,13 +150,13 @@ def _reuse_or_measure(name: str, options: EvalOptions, device: str, precision: s
     """The report in a run's folder if it has these options and weights, else a new one."""
     from ganzoo.evaluate import evaluation, protocol
 
-    model, run = load_model(name, device, precision)
+    model, run = _load_model(name, device, precision)
     if run is not None and (run / protocol.REPORT).is_file():
         report = protocol.read_report(run)
         same_command = report.command == evaluation.build_repeat_command(model, options)
         if same_command and report.weights == model.digest:
             return report
-    return measure(model, options).report
+    return _measure(model, options).report
 
 
 def _find_report(name: str, without_data: bool) -> Report | None:
@@ -178,7 +178,7 @@ def _find_report(name: str, without_data: bool) -> Report | None:
     return report
 
 
-def print_warnings(report: Report, prefix: str = "") -> None:
+def _print_warnings(report: Report, prefix: str = "") -> None:
     """Each warning once."""
     texts = {
         f"{figure.title}: {text}": None for figure in report.figures for text in figure.warnings
@@ -189,7 +189,7 @@ def print_warnings(report: Report, prefix: str = "") -> None:
 
 def _print_report(report: Report, as_json: bool) -> None:
     """Table of figures on stdout; protocol, warnings and shares by class on stderr."""
-    print_warnings(report)
+    _print_warnings(report)
     if as_json:
         output.as_json(report)
         return
@@ -198,14 +198,14 @@ def _print_report(report: Report, as_json: bool) -> None:
         output.say(f"{report.model}: {protocol.words()}; {report.seconds:.0f} s")
     table = []
     for figure in report.figures:
-        spread = "-" if figure.spread is None else format_number(figure.spread)
-        interval = f"{format_number(figure.low)} to {format_number(figure.high)}"
+        spread = "-" if figure.spread is None else _format_number(figure.spread)
+        interval = f"{_format_number(figure.low)} to {_format_number(figure.high)}"
         counts = []
         if figure.protocol.fake:
             counts.append(f"{figure.protocol.fake:,} samples")
         if figure.protocol.real:
             counts.append(f"{figure.protocol.real:,} real")
-        row = [figure.title, format_number(figure.value), interval, spread, ", ".join(counts)]
+        row = [figure.title, _format_number(figure.value), interval, spread, ", ".join(counts)]
         table.append(row)
     output.table(["figure", "value", "95 % interval", "spread", "of"], table)
     for figure in report.figures:
@@ -228,7 +228,7 @@ def _print_comparison(first: Report, second: Report, as_json: bool) -> None:
         reasons = "; ".join(pairs[0].unlike)
         raise UsageError(f"{first.model} and {second.model} were measured differently: {reasons}")
     for report in (first, second):
-        print_warnings(report, f"{report.model}: ")
+        _print_warnings(report, f"{report.model}: ")
     if as_json:
         rows = []
         for pair in pairs:
@@ -240,8 +240,8 @@ def _print_comparison(first: Report, second: Report, as_json: bool) -> None:
     for pair in comparable:
         row = [pair.first.title]
         for figure in (pair.first, pair.second):
-            interval = f"{format_number(figure.low)} to {format_number(figure.high)}"
-            row.append(f"{format_number(figure.value)} ({interval})")
+            interval = f"{_format_number(figure.low)} to {_format_number(figure.high)}"
+            row.append(f"{_format_number(figure.value)} ({interval})")
         first_is_better = (pair.first.value < pair.second.value) == (pair.first.better == "low")
         verdict = f"{first.model if first_is_better else second.model} is better"
         if pair.first.better == "level":
@@ -253,6 +253,6 @@ def _print_comparison(first: Report, second: Report, as_json: bool) -> None:
             output.say(f"{pair.first.title} is not compared: {'; '.join(pair.unlike)}")
 
 
-def format_number(value: float) -> str:
+def _format_number(value: float) -> str:
     """Four decimals below 10, else two."""
     return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}"

@@ -30,7 +30,7 @@ def check_python() -> Iterator[Finding]:
 
 def check_ganzoo() -> Iterator[Finding]:
     """Is ganzoo/ ours? The distribution named `ganzoo` on the index is another project's."""
-    foreign, installed = installed_version("ganzoo"), installed_version(OWN_DISTRIBUTION)
+    foreign, installed = _installed_version("ganzoo"), _installed_version(OWN_DISTRIBUTION)
     if foreign:
         detail = (
             f"another package, ganzoo {foreign}, is installed and overwrites ganzoo/__init__.py"
@@ -54,7 +54,7 @@ def check_requirements() -> Iterator[Finding]:
     from packaging.requirements import Requirement
 
     lines = (
-        (metadata.requires(OWN_DISTRIBUTION) or []) if installed_version(OWN_DISTRIBUTION) else []
+        (metadata.requires(OWN_DISTRIBUTION) or []) if _installed_version(OWN_DISTRIBUTION) else []
     )
     requirements = [Requirement(line) for line in lines]
     requirements = [r for r in requirements if r.marker is None or r.marker.evaluate({"extra": ""})]
@@ -62,7 +62,7 @@ def check_requirements() -> Iterator[Finding]:
     for requirement in requirements:
         name, specifier = requirement.name, requirement.specifier
         remedy = f"pip install '{name}{specifier}'"
-        version = installed_version(name)
+        version = _installed_version(name)
         if version is None and name != "torch":  # it has its own check
             problems.append(Finding("requirements", "FAIL", f"{name} is missing", remedy))
         elif version and not specifier.contains(version, prereleases=True):
@@ -115,7 +115,7 @@ def check_torchvision() -> Iterator[Finding]:
     if torch is None:
         yield Finding("torchvision", "warn", "not checked: torch cannot be imported")
         return
-    own, found = str(torch.__version__), installed_version("torchvision") or "of unknown version"
+    own, found = str(torch.__version__), _installed_version("torchvision") or "of unknown version"
     remedy = vision_remedy(own)
     try:
         found = str(import_module("torchvision").__version__)
@@ -124,7 +124,7 @@ def check_torchvision() -> Iterator[Finding]:
         yield Finding("torchvision", "FAIL", detail, remedy)
         return
     builds = {version.partition("+")[2] for version in (own, found)} - {""}
-    if vision_for(own) not in (None, major_minor(found)) or len(builds) > 1:
+    if vision_for(own) not in (None, _major_minor(found)) or len(builds) > 1:
         yield Finding(
             "torchvision", "warn", f"{found} is built for another torch than {own}", remedy
         )
@@ -134,7 +134,7 @@ def check_torchvision() -> Iterator[Finding]:
 
 def vision_for(torch: str) -> str | None:
     """The torchvision series, such as 0.20, built for a torch 2.x; None if unknown."""
-    major, minor = major_minor(torch).split(".")
+    major, minor = _major_minor(torch).split(".")
     return f"0.{int(minor) + VISION_AHEAD}" if major == "2" and minor.isdigit() else None
 
 
@@ -147,12 +147,12 @@ def vision_remedy(torch: str) -> str:
     return f"{install}, or pip uninstall torchvision"
 
 
-def major_minor(version: str) -> str:
+def _major_minor(version: str) -> str:
     """The first two parts of a version; "?" for a missing one."""
     return ".".join((*version.partition("+")[0].split("."), "?")[:2])
 
 
-def installed_version(distribution: str) -> str | None:
+def _installed_version(distribution: str) -> str | None:
     """Version of an installed distribution, or None."""
     try:
         return metadata.version(distribution)

@@ -36,12 +36,12 @@ def check_devices() -> Iterator[Finding]:
     threads = f"{torch.get_num_threads()} threads on {os.cpu_count()} cores"
     capability = torch.backends.cpu.get_cpu_capability()
     native = "native avx512_bf16 or amx"
-    precision = describe_precision(torch.device("cpu"), native, f"no {native}")
+    precision = _describe_precision(torch.device("cpu"), native, f"no {native}")
     yield Finding("cpu", "ok", f"{threads}, {capability}; {precision}")
-    yield from check_cuda()
+    yield from _check_cuda()
     if torch.backends.mps.is_available():
         yield Finding(
-            "mps", "ok", describe_precision(torch.device("mps"), "", "bf16 is not native")
+            "mps", "ok", _describe_precision(torch.device("mps"), "", "bf16 is not native")
         )
     elif sys.platform == "darwin":
         yield Finding("mps", "ok", "none: no Apple GPU")
@@ -50,7 +50,7 @@ def check_devices() -> Iterator[Finding]:
     yield Finding("device", "ok", f"--device auto selects {choose_device().type}")
 
 
-def check_cuda() -> Iterator[Finding]:
+def _check_cuda() -> Iterator[Finding]:
     """Every GPU that torch sees; if none, why. One operation is run on each."""
     import torch
 
@@ -79,12 +79,12 @@ def check_cuda() -> Iterator[Finding]:
             continue
         major, minor = torch.cuda.get_device_capability(device)
         capability = f"capability {major}.{minor}"
-        precision = describe_precision(device, capability, f"{capability}, bf16 needs 8.0")
-        memory = f"{format_gb(free)} of {format_gb(total)} free"
+        precision = _describe_precision(device, capability, f"{capability}, bf16 needs 8.0")
+        memory = f"{_format_gb(free)} of {_format_gb(total)} free"
         yield Finding("cuda", "ok", f"{name}, {memory}; {precision}")
 
 
-def describe_precision(device: torch.device, native: str, otherwise: str) -> str:
+def _describe_precision(device: torch.device, native: str, otherwise: str) -> str:
     """What `--precision auto` selects; `native`, `otherwise`: the reason if bf16, fp32."""
     from ganzoo.sampling.device import choose_precision
 
@@ -107,7 +107,7 @@ def check_cache() -> Iterator[Finding]:
         return
     content = "does not exist yet"
     if folder.exists():
-        content = f"{len(models)} ganzoo models, {format_mb(sum(m.bytes for m in models))}"
+        content = f"{len(models)} ganzoo models, {_format_mb(sum(m.bytes for m in models))}"
     detail = f"{folder}, {content}"
     if not os.access(find_existing(folder), os.W_OK | os.X_OK):
         yield Finding("cache", "warn", f"{detail}; not writable", OTHER_HOME)
@@ -143,10 +143,10 @@ def check_free_space(name: str, folder: Path, least: int = ROOM) -> Finding:
     """Free space on the disk of a folder, which need not exist yet."""
     free = shutil.disk_usage(find_existing(folder)).free
     if free < least:
-        detail = f"{name}: {format_gb(free)} free, less than {format_gb(least)}"
+        detail = f"{name}: {_format_gb(free)} free, less than {_format_gb(least)}"
         remedy = "free some space; ganzoo cache list shows the size of cached models"
         return Finding("disk", "warn", detail, remedy)
-    return Finding("disk", "ok", f"{name}: {format_gb(free)} free")
+    return Finding("disk", "ok", f"{name}: {_format_gb(free)} free")
 
 
 def find_existing(folder: Path) -> Path:
@@ -161,10 +161,10 @@ def check_shared_memory() -> Iterator[Finding]:
         return
     free = shutil.disk_usage(SHARED_MEMORY).free
     if free < SHARED_ROOM:
-        detail = f"{format_mb(free)} free in {SHARED_MEMORY}; training on several GPUs needs more"
+        detail = f"{_format_mb(free)} free in {SHARED_MEMORY}; training on several GPUs needs more"
         yield Finding("shared memory", "warn", detail, "in a container: --shm-size=1g")
     else:
-        yield Finding("shared memory", "ok", f"{format_gb(free)} free")
+        yield Finding("shared memory", "ok", f"{_format_gb(free)} free")
 
 
 def check_environment() -> Iterator[Finding]:
@@ -184,12 +184,12 @@ def check_environment() -> Iterator[Finding]:
     yield Finding("environment", "ok", ", ".join(known) or "no GANZOO_ variable is set")
 
 
-def format_gb(count: int) -> str:
+def _format_gb(count: int) -> str:
     """Bytes as a number of GB."""
     return f"{count / 1e9:.1f} GB"
 
 
-def format_mb(count: int) -> str:
+def _format_mb(count: int) -> str:
     """Bytes as a number of MB."""
     return f"{count / 1e6:.1f} MB"
 

@@ -89,7 +89,7 @@ def time_sampling(model: Model, batch: int, rounds: int) -> Speed:
         ):
             convert(part[generation.SAMPLE])
 
-    return compare_speeds("sampling", textbook, ours, rows.count, rounds)
+    return _compare_speeds("sampling", textbook, ours, rows.count, rounds)
 
 
 def time_training(
@@ -109,10 +109,8 @@ def time_training(
     parameters: dict[str, list[Tensor]] = {}
     optimizers = {}
     for key, player in phase.players.items():
-        unique: dict[Tensor, None] = {}
-        for network in player.networks:
-            unique |= dict.fromkeys(plain.get_submodule(network).parameters())
-        parameters[key] = list(unique)
+        networks = torch.nn.ModuleList(map(plain.get_submodule, player.networks))
+        parameters[key] = list(networks.parameters())
         optimizers[key] = torch.optim.Adam(parameters[key], player.lr, player.betas)
     index = iter(range(10**6))
 
@@ -122,32 +120,26 @@ def time_training(
                 optimizers[update.player].zero_grad()
                 torch.autograd.backward(update.loss, inputs=parameters[update.player])
                 optimizers[update.player].step()
-        synchronize(model.device)
+        _synchronize(model.device)
 
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(
-            gan,
-            (phase,),
-            data,
-            engine,
-            Path(folder),
-            recipe=Recipe(log_every=0, sample_every=0, checkpoint_every=0),
-        )
+        recipe = Recipe(log_every=0, sample_every=0, checkpoint_every=0)
+        trainer = Trainer(gan, (phase,), data, engine, Path(folder), recipe=recipe)
         buffer = Buffer()
 
         def ours() -> None:
             for _ in range(steps):
                 trainer.step(buffer)
-            synchronize(model.device)
+            _synchronize(model.device)
 
         what = f"training, {name}" if name else "training"
         try:
-            return compare_speeds(what, textbook, ours, steps * phase.batch, rounds)
+            return _compare_speeds(what, textbook, ours, steps * phase.batch, rounds)
         finally:
             trainer.ahead.stop()
 
 
-def synchronize(device: torch.device) -> None:
+def _synchronize(device: torch.device) -> None:
     """Wait until the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -155,7 +147,7 @@ def synchronize(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def compare_speeds(what: str, textbook: Work, ours: Work, rows: int, rounds: int) -> Speed:
+def _compare_speeds(what: str, textbook: Work, ours: Work, rows: int, rounds: int) -> Speed:
     """Time both in turn, after one call each. `rows`: samples or examples of one call."""
     textbook()
     ours()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,9 +15,9 @@ import torch
 from ganzoo.data.sources import DataSet, open_set
 from ganzoo.errors import DataError, UsageError
 from ganzoo.evaluate import extractors, requests
-from ganzoo.evaluate.evidence import EvalOptions, Evidence, Measure, MeasureTranslator
+from ganzoo.evaluate.evidence import EvalOptions, Evidence
 from ganzoo.evaluate.extractors import Extractor, require_pictures
-from ganzoo.evaluate.groups import select_groups
+from ganzoo.evaluate.groups import Group, select_groups
 from ganzoo.evaluate.neighbours import Neighbours
 from ganzoo.evaluate.network import to_levels
 from ganzoo.evaluate.observed import Observed
@@ -44,87 +44,98 @@ class Evaluation:
 
 
 def evaluate_model(
-    model: Model, options: EvalOptions, progress: Advance | None = None
+    model: Model, options: EvalOptions, progress: Advance = lambda count: None
 ) -> Evaluation:
     """Measure a model's samples against the images of a data set.
 
     Raises UsageError or DataError before anything is drawn."""
     started = time.perf_counter()
-    advance = progress or (lambda count: None)
-    groups = select_groups(options.figures)
-    if list_directions(model):
-        return Evaluation(evaluate_translator(model, options))
-    if all(group.translators for group in groups.values()):
-        names = ",".join(options.figures)
-        raise UsageError(f"--figures {names}: {model.name} does not translate images")
+    translates = bool(list_directions(model))
+    selected = select_groups(options.figures).values()
+    groups = [group for group in selected if group.translators == translates]
+    if not groups:
+        reason = "does not translate images"
+        if translates:
+            reason = "translates images; use translation"
+        raise UsageError(f"--figures {','.join(options.figures)}: {model.name} {reason}")
+    nearest = None
+    if translates:
+        options = replace(options, split="test")
+        figures = _measure_translator(model, options, groups)
+    else:
+        figures, nearest = _measure_samples(model, options, groups, progress)
+    report = Report(
+        model=model.name,
+        weights=model.digest,
+        figures=figures,
+        command=build_repeat_command(model, options),
+        machine=describe(model.device),
+        date=datetime.date.today().isoformat(),
+        seconds=round(time.perf_counter() - started, 1),
+        version=VERSION,
+        torch=str(torch.__version__),
+    )
+    return Evaluation(report, nearest)
+
+
+def _measure_samples(
+    model: Model, options: EvalOptions, groups: Sequence[Group], progress: Advance
+) -> tuple[list[Figure], Neighbours | None]:
     output = model.plugin.output(model.config)
     if not isinstance(output, Picture):
         kind = type(output).__name__.lower()
         raise UsageError(f"{model.name} makes {kind}s; figures need a model that makes images")
-    data = open_split(options)
+    data = _open_split(options)
     extractor = extractors.find_extractor(options.extractor, data.facts.name, model.device)
     size = output.size or data.facts.size
     if size is None:
         raise UsageError(f"neither {model.name} nor {data.facts.name} has a fixed image size")
     batches = data.bind(Data({"image": Picture(output.channels, size)}))
     count = batches.count if options.real is None else options.real
-    check_counts(options, count, batches.count, data.facts.name)
+    _check_counts(options, count, batches.count, data.facts.name)
     rows = Rows(options.seed, options.samples)
     captions = requests.draw_captions(model.inputs, data, rows)
 
-    fake = Observed(options.samples, extractor)
+    fake, real = Observed(options.samples, extractor), Observed(count, extractor)
     batch = options.batch_size or EVAL_BATCH
-    for part in model.stream(
-        options.samples, seed=options.seed, batch_size=batch, views=(), **captions
-    ):
+    for part in model.stream(rows.count, seed=rows.seed, batch_size=batch, views=(), **captions):
         levels = to_levels(part.tensor)
         fake.see(levels, extractor)
-        advance(len(levels))
+        progress(len(levels))
     nearest = Neighbours(fake.pictures, fake.features) if options.neighbours else None
-    real = Observed(count, extractor)
     for start in range(0, count, EVAL_BATCH):
         levels = batches.take(start, min(EVAL_BATCH, count - start), 0)["image"]
         features = real.see(levels, extractor)
         if nearest:
             nearest.see(levels, features)
-        advance(len(levels))
+        progress(len(levels))
 
-    protocol = build_protocol(model, options, data, size, count, extractor)
+    protocol = _build_protocol(model, options, data, size, count, extractor)
     if captions:
         protocol = msgspec.structs.replace(protocol, inputs=requests.FROM_CAPTIONS)
     labels = requests.draw_labels(model.inputs, extractor.classes, rows)
     evidence = Evidence(
         real=real, fake=fake, extractor=extractor, labels=labels, model=model, rows=rows
     )
-    figures = []
-    for group in groups.values():
-        if not group.translators:
-            measure: Measure = group.load()
-            figures += [draft.complete(protocol) for draft in measure(evidence)]
-    return Evaluation(build_report(model, options, figures, started), nearest)
+    drafts = [draft for group in groups for draft in group.load()(evidence)]
+    return [draft.complete(protocol) for draft in drafts], nearest
 
 
-def evaluate_translator(model: Model, options: EvalOptions) -> Report:
-    """Figures of a model that translates images between two domains, on the test split."""
-    started = time.perf_counter()
-    options = replace(options, split="test")
-    groups = [group for group in select_groups(options.figures).values() if group.translators]
-    if not groups:
-        names = ",".join(options.figures)
-        raise UsageError(f"--figures {names}: {model.name} translates images; use translation")
-    data = open_split(options)
-    count, size = data.facts.count, find_size(model)
+def _measure_translator(
+    model: Model, options: EvalOptions, groups: Sequence[Group]
+) -> list[Figure]:
+    data = _open_split(options)
+    count = data.facts.count
     protocol = msgspec.structs.replace(
-        build_protocol(model, options, data, size, count), fake=count, inputs="images of the data"
+        _build_protocol(model, options, data, find_size(model), count),
+        fake=count,
+        inputs="images of the data",
     )
-    figures = []
-    for group in groups:
-        measure: MeasureTranslator = group.load()
-        figures += [draft.complete(protocol) for draft in measure(model, options)]
-    return build_report(model, options, figures, started)
+    drafts = [draft for group in groups for draft in group.load()(model, options)]
+    return [draft.complete(protocol) for draft in drafts]
 
 
-def check_counts(options: EvalOptions, real: int, available: int, name: str) -> None:
+def _check_counts(options: EvalOptions, real: int, available: int, name: str) -> None:
     """UsageError for too few samples or real images, or for more real images than there are."""
     if options.samples < LEAST_IMAGES:
         advice = f"at least {LEAST_IMAGES} are needed, 10,000 are advised"
@@ -134,7 +145,7 @@ def check_counts(options: EvalOptions, real: int, available: int, name: str) -> 
         raise UsageError(f"--real {real}: {there}; at least {LEAST_IMAGES} are needed")
 
 
-def build_protocol(
+def _build_protocol(
     model: Model,
     options: EvalOptions,
     data: DataSet,
@@ -162,24 +173,7 @@ def build_protocol(
     )
 
 
-def build_report(
-    model: Model, options: EvalOptions, figures: list[Figure], started: float
-) -> Report:
-    """Figures, and what produced them. `started`: when the evaluation started."""
-    return Report(
-        model=model.name,
-        weights=model.digest,
-        figures=figures,
-        command=build_repeat_command(model, options),
-        machine=describe(model.device),
-        date=datetime.date.today().isoformat(),
-        seconds=round(time.perf_counter() - started, 1),
-        version=VERSION,
-        torch=str(torch.__version__),
-    )
-
-
-def open_split(options: EvalOptions) -> DataSet:
+def _open_split(options: EvalOptions) -> DataSet:
     """Open the split of a data set; DataError if it does not exist."""
     if options.split not in ("train", "test"):
         raise UsageError(f"--split {options.split}: must be train or test")

@@ -28,7 +28,7 @@ from ganzoo.inputs.streams import make_generator
 from ganzoo.pictures import images
 from ganzoo.sampling import generation
 from ganzoo.sampling.device import choose_device, choose_precision, describe
-from ganzoo.spec import Data, Labels, Picture
+from ganzoo.spec import Data, Facts, Labels, Picture
 from ganzoo.version import VERSION
 from ganzoo.zoo import manifest, weights
 
@@ -81,25 +81,19 @@ def train_extractor(
     if out.suffix != ".safetensors":
         raise UsageError(f"{out}: the file of an extractor ends in .safetensors")
     source = open_set(data, root=root)
-    name, classes = source.facts.name, source.facts.classes
-    require_pictures(source.facts.kind, name)
-    if task not in (None, "classes", "rotation"):
-        raise UsageError(f"--task {task}: must be classes or rotation")
-    if task == "classes" and not classes:
-        raise UsageError(f"--task classes: {name!r} has no labels; rotation needs none")
-    chosen: Task = "classes" if classes and task != "rotation" else "rotation"
+    name, chosen = source.facts.name, _choose_task(source.facts, task)
+    classes = list(source.facts.classes if chosen == "classes" else ())
     size, where = min(SIDES[1], max(SIDES[0], source.facts.size or SIDES[1])), choose_device(device)
     learnt, tested, description = split_examples(source, data, root, size, chosen)
     count = f"{len(learnt.rows):,} images of {size} pixels"
     tell(f"{name}: training on {count} to predict {chosen}, testing on {description}")
-    outputs = len(classes) if chosen == "classes" else 4
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         precision = choose_precision("auto", where)
-        network = Network(source.facts.channels or 3, size, outputs).to(where)
+        network = Network(source.facts.channels or 3, size, len(classes) or 4).to(where)
         network.to(memory_format=torch.channels_last)
-        fit_network(network, learnt, epochs, seed, where, precision, tell)
-        normalise_features(network, learnt, where)
+        _fit_network(network, learnt, epochs, seed, where, precision, tell)
+        _normalise_features(network, learnt, where)
 
     words = ["ganzoo", "extractor", "train", "--data", data if source.source else name]
     words += ["--task", task] if task else []
@@ -115,7 +109,7 @@ def train_extractor(
             channels=source.facts.channels or 3,
             size=size,
             tested=description,
-            classes=list(classes if chosen == "classes" else ()),
+            classes=classes,
             data=manifest.TrainingData(
                 name=name,
                 count=source.facts.count,
@@ -134,13 +128,22 @@ def train_extractor(
             torch=str(torch.__version__),
             sha256=files.sha256(temporary),
         )
-        accuracy = measure_accuracy(OwnExtractor(record, network, where), tested)
+        accuracy = _measure_accuracy(OwnExtractor(record, network, where), tested)
         record = msgspec.structs.replace(record, accuracy=round(accuracy, 4))
         files.write_json(out.with_suffix(".json"), record)
     return record
 
 
-def measure_accuracy(extractor: OwnExtractor, tested: ExampleRows) -> float:
+def _choose_task(facts: Facts, task: str | None) -> Task:
+    require_pictures(facts.kind, facts.name)
+    if task not in (None, "classes", "rotation"):
+        raise UsageError(f"--task {task}: must be classes or rotation")
+    if task == "classes" and not facts.classes:
+        raise UsageError(f"--task classes: {facts.name!r} has no labels; rotation needs none")
+    return "classes" if facts.classes and task != "rotation" else "rotation"
+
+
+def _measure_accuracy(extractor: OwnExtractor, tested: ExampleRows) -> float:
     """Share of correct predictions; for rotations, over all four turns of every image."""
     right = total = 0
     for batch in tested.parts():
@@ -161,11 +164,11 @@ def split_examples(
 ) -> tuple[ExampleRows, ExampleRows, str]:
     """Examples to train on, to test on, and the latter in words; without a test split, some are
     held out."""
-    learnt = bind_examples(source, size, task)
+    learnt = _bind_examples(source, size, task)
     try:
         other = open_set(data, root=root, split="test")
         if other.digest() != source.digest():
-            tested = bind_examples(other, size, task)
+            tested = _bind_examples(other, size, task)
             return learnt, tested, f"the {len(tested.rows):,} images of the test split"
     except DataError:
         pass
@@ -175,14 +178,11 @@ def split_examples(
         count = f"{source.facts.name!r} has {len(order)} images"
         raise DataError(f"{count}; at least {HELD_OUT} are needed")
     description = f"{held:,} images held out, since there is no test split"
-    train, test = (
-        ExampleRows(learnt.batches, order[held:]),
-        ExampleRows(learnt.batches, order[:held]),
-    )
-    return train, test, description
+    train = ExampleRows(learnt.batches, order[held:])
+    return train, ExampleRows(learnt.batches, order[:held]), description
 
 
-def bind_examples(source: DataSet, size: int, task: str) -> ExampleRows:
+def _bind_examples(source: DataSet, size: int, task: str) -> ExampleRows:
     """All images of a data set, with labels if the task needs them."""
     fields: dict[str, Picture | Labels] = {"image": Picture(source.facts.channels or 3, size)}
     if task == "classes":
@@ -191,7 +191,7 @@ def bind_examples(source: DataSet, size: int, task: str) -> ExampleRows:
     return ExampleRows(batches, np.arange(batches.count))
 
 
-def fit_network(
+def _fit_network(
     network: Network,
     learnt: ExampleRows,
     epochs: int,
@@ -244,7 +244,7 @@ def augment(batch: dict[str, Tensor], stream: np.random.Generator) -> tuple[Tens
 
 
 @torch.inference_mode()
-def normalise_features(network: Network, learnt: ExampleRows, device: torch.device) -> None:
+def _normalise_features(network: Network, learnt: ExampleRows, device: torch.device) -> None:
     """Set mean and deviation of the raw features; constant features keep their scale."""
     parts = [images.to_float(part["image"].to(device)) for part in learnt.parts(SCALED)]
     raw = torch.cat([network.raw(part) for part in parts])

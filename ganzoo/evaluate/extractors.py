@@ -96,7 +96,7 @@ def list_packaged() -> dict[str, Path]:
     return {path.stem: path.with_suffix(".safetensors") for path in sorted(PACKAGED.glob("*.json"))}
 
 
-def read_extractor_record(path: Path) -> ExtractorRecord:
+def _read_extractor_record(path: Path) -> ExtractorRecord:
     """Read the record beside an extractor's file; the file itself is not read."""
     beside = path.with_suffix(".json")
     try:
@@ -112,7 +112,7 @@ def read_extractor_record(path: Path) -> ExtractorRecord:
 
 def read_verified(path: Path) -> ExtractorRecord:
     """Read the record beside an extractor's file, and check the file's hash."""
-    record = read_extractor_record(path)
+    record = _read_extractor_record(path)
     try:
         actual = files.sha256(path)
     except OSError as error:
@@ -132,10 +132,10 @@ def load_extractor(path: Path, device: torch.device) -> OwnExtractor:
     return OwnExtractor(record, network, device)
 
 
-def find_for_data(data: str) -> Path | None:
+def _find_for_data(data: str) -> Path | None:
     """File of the packaged extractor that was trained on a data set."""
     for path in list_packaged().values():
-        if read_extractor_record(path).data.name == data:
+        if _read_extractor_record(path).data.name == data:
             return path
     return None
 
@@ -147,7 +147,7 @@ def find_extractor(name: str | None, data: str, device: torch.device) -> Extract
 
         return Inception(device)
     if name is None:
-        path = find_for_data(data)
+        path = _find_for_data(data)
         if path is None:
             hint = "train one with `ganzoo extractor train` and pass its file to --extractor"
             raise UsageError(f"no extractor was trained on {data!r}; {hint}")
@@ -172,10 +172,10 @@ def build_class_reader(
     """A function that predicts class names of images (n, channels, size, size) in [-1, 1].
 
     None if no packaged extractor knows the classes of the data set."""
-    path = find_for_data(data)
+    path = _find_for_data(data)
     if path is None:
         return None
-    record = read_extractor_record(path)
+    record = _read_extractor_record(path)
     if not record.classes or record.channels < channels:
         return None
     extractor = load_extractor(path, device)

@@ -14,7 +14,7 @@ SUBSET = 1000
 def kernel_distance(real: Tensor, fake: Tensor) -> float:
     """Of features (m, d) and (n, d), kernel (x.y / d + 1)^3. Unbiased: it may be negative."""
     real, fake = real.double(), fake.double()
-    return float(average_pairs(real) + average_pairs(fake) - 2 * apply_kernel(real, fake).mean())
+    return float(_average_pairs(real) + _average_pairs(fake) - 2 * _apply_kernel(real, fake).mean())
 
 
 def kernel_distances(real: Tensor, fake: Tensor) -> list[float]:
@@ -31,12 +31,12 @@ def part_size(real: int, fake: int) -> int:
     return min(SUBSET, real // PARTS, fake // PARTS)
 
 
-def apply_kernel(a: Tensor, b: Tensor) -> Tensor:
+def _apply_kernel(a: Tensor, b: Tensor) -> Tensor:
     """(x.y / d + 1)^3 of features (m, d) and (n, d), (m, n)."""
     return (a @ b.T / a.shape[1] + 1) ** 3
 
 
-def average_pairs(a: Tensor) -> Tensor:
+def _average_pairs(a: Tensor) -> Tensor:
     """Mean kernel over pairs of different features."""
-    table = apply_kernel(a, a)
+    table = _apply_kernel(a, a)
     return torch.as_tensor((table.sum() - table.diagonal().sum()) / (len(a) * (len(a) - 1)))

@@ -35,26 +35,23 @@ def count_neighbours(
     `dense`; covered: whether any sample lies in the ball of a real image."""
     centre = real.mean(0)  # distances come from products, which lose digits far from 0
     real, fake = (real - centre).float(), (fake - centre).float()
-    realmeasure_radii, fakemeasure_radii = (
-        measure_radii(real, (near, dense)),
-        measure_radii(fake, (near,)),
-    )
+    real_radii, fake_radii = _measure_radii(real, (near, dense)), _measure_radii(fake, (near,))
     precise, density, nearest, recalled = [], [], [], []
     for rows in torch.split(fake, CHUNK):
         apart = torch.cdist(rows, real)
-        precise.append((apart <= realmeasure_radii[:, 0]).any(1))
-        density.append((apart <= realmeasure_radii[:, 1]).sum(1) / dense)
+        precise.append((apart <= real_radii[:, 0]).any(1))
+        density.append((apart <= real_radii[:, 1]).sum(1) / dense)
     for rows in torch.split(real, CHUNK):
         apart = torch.cdist(rows, fake)
-        recalled.append((apart <= fakemeasure_radii[:, 0]).any(1))
+        recalled.append((apart <= fake_radii[:, 0]).any(1))
         nearest.append(apart.min(1).values)
-    covered = torch.cat(nearest) <= realmeasure_radii[:, 1]
+    covered = torch.cat(nearest) <= real_radii[:, 1]
     return NeighbourCounts(
         torch.cat(precise).float(), torch.cat(recalled).float(), torch.cat(density), covered.float()
     )
 
 
-def measure_radii(features: Tensor, orders: tuple[int, ...]) -> Tensor:
+def _measure_radii(features: Tensor, orders: tuple[int, ...]) -> Tensor:
     """Distances (n, orders) to the k-th nearest other features."""
     found = []
     for start in range(0, len(features), CHUNK):

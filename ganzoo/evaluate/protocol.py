@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,7 +10,7 @@ import msgspec
 
 from ganzoo import files
 from ganzoo.errors import UsageError
-from ganzoo.files import Record, write_json
+from ganzoo.files import Record
 from ganzoo.zoo.manifest import Metric
 
 REPORT = "evaluation.json"
@@ -88,8 +87,10 @@ class Figure(Record, frozen=True, kw_only=True):
 
     def words(self) -> str:
         """Protocol and interval in one line."""
-        interval = f"95 % interval {round_figure(self.low)} to {round_figure(self.high)}"
-        spread = "" if self.spread is None else f", spread of the parts {round_figure(self.spread)}"
+        interval = f"95 % interval {_round_figure(self.low)} to {_round_figure(self.high)}"
+        spread = (
+            "" if self.spread is None else f", spread of the parts {_round_figure(self.spread)}"
+        )
         return f"{self.protocol.words()}; {interval}{spread}"
 
 
@@ -112,7 +113,7 @@ class Report(Record, frozen=True, kw_only=True):
         return [
             Metric(
                 name=figure.name,
-                value=round_figure(figure.value),
+                value=_round_figure(figure.value),
                 protocol=figure.words(),
                 command=self.command,
             )
@@ -137,37 +138,28 @@ class FigurePair:
         )
 
 
-def list_differences(first: Figure, second: Figure) -> Iterator[str]:
-    """Differences between two protocols, in words."""
-    for field in Protocol.__struct_fields__:
-        one, other = getattr(first.protocol, field), getattr(second.protocol, field)
-        if field not in FREE and one != other:
-            texts = []
-            for value in (str(one), str(other)):
-                texts.append(f"{value[:12]}..." if len(value) == 64 else value or "none")
-            yield f"{field} {texts[0]} and {texts[1]}"
-
-
 def pair_figures(first: Report, second: Report) -> list[FigurePair]:
     """Figures that both reports contain, in the order of the first."""
     others = {figure.name: figure for figure in second.figures}
     found = []
     for one in first.figures:
         other = others.get(one.name)
-        if other is not None:
-            unlike = tuple(list_differences(one, other))
-            found.append(FigurePair(one.name, one, other, unlike))
+        if other is None:
+            continue
+        unlike = []
+        for field in Protocol.__struct_fields__:
+            values = [getattr(figure.protocol, field) for figure in (one, other)]
+            if field not in FREE and values[0] != values[1]:
+                texts = [str(value) for value in values]
+                short = [f"{t[:12]}..." if len(t) == 64 else t or "none" for t in texts]
+                unlike.append(f"{field} {short[0]} and {short[1]}")
+        found.append(FigurePair(one.name, one, other, tuple(unlike)))
     return found
 
 
-def round_figure(value: float) -> float:
+def _round_figure(value: float) -> float:
     """Round to four significant digits."""
     return float(f"{value:.4g}")
-
-
-def write_report(path: Path, report: Report) -> None:
-    """Write a report as JSON."""
-    write_json(path, report)
 
 
 def read_report(path: Path) -> Report:

@@ -23,16 +23,18 @@ def ms_ssim(first: Tensor, second: Tensor) -> Tensor:
     as 0."""
     levels = count_scales(min(first.shape[2:]))
     weights = torch.tensor(WEIGHTS[:levels], dtype=torch.float64) / sum(WEIGHTS[:levels])
-    first, second, found = (
-        first.double(),
-        second.double(),
-        torch.ones(len(first), dtype=torch.float64),
-    )
+    a, b = first.double(), second.double()
+    found = torch.ones(len(first), dtype=torch.float64)
     for level, weight in enumerate(weights):
-        light, structure = compute_ssim(first, second)
-        whole = light * structure if level == levels - 1 else structure
-        found = found * whole.flatten(1).mean(1).clamp(min=0) ** weight
-        first, second = F.avg_pool2d(first, 2), F.avg_pool2d(second, 2)
+        mean_a, mean_b = _blur(a), _blur(b)
+        var_a, var_b = _blur(a * a) - mean_a**2, _blur(b * b) - mean_b**2
+        both = _blur(a * b) - mean_a * mean_b
+        similar = (2 * both + CONTRAST) / (var_a + var_b + CONTRAST)
+        if level == levels - 1:
+            light = (2 * mean_a * mean_b + LUMINANCE) / (mean_a**2 + mean_b**2 + LUMINANCE)
+            similar = light * similar
+        found = found * similar.flatten(1).mean(1).clamp(min=0) ** weight
+        a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
     return found
 
 
@@ -50,16 +52,7 @@ def compare_pairs(pictures: Tensor, groups: Tensor | None = None) -> Tensor:
     return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
 
 
-def compute_ssim(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Maps of luminance and of contrast times structure."""
-    mean_a, mean_b = blur(a), blur(b)
-    var_a, var_b = blur(a * a) - mean_a**2, blur(b * b) - mean_b**2
-    both = blur(a * b) - mean_a * mean_b
-    light = (2 * mean_a * mean_b + LUMINANCE) / (mean_a**2 + mean_b**2 + LUMINANCE)
-    return light, (2 * both + CONTRAST) / (var_a + var_b + CONTRAST)
-
-
-def blur(x: Tensor) -> Tensor:
+def _blur(x: Tensor) -> Tensor:
     """Convolve with a Gaussian window, without padding."""
     at = torch.arange(WINDOW, dtype=x.dtype) - WINDOW // 2
     line = (-(at**2) / (2 * SIGMA**2)).exp()

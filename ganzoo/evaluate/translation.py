@@ -7,7 +7,9 @@ translated images belong. It is independent of the model."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -94,52 +96,50 @@ def measure_direction(
     maps before and after, and of unrelated images as a baseline. `described`: the judge, for the
     protocol."""
     before, after = direction.split("2")
-    originals, targets = real[before], real[after]
-    made = translate(model, originals, direction)
+    originals, made = real[before], translate(model, real[before], direction)
     translated = made[SAMPLE]
-    members = [is_member(judge, part, after) for part in (originals, translated, targets)]
-    start, reached, end = (float(part.mean()) for part in members)
-    labels = (f"real {before}", f"translated {before}", f"real {after}")
-    settings = {"judge": described}
-    for label, rows, fake in zip(labels, members, (0, len(translated), 0), strict=True):
-        yield Draft(
-            name=f"{direction}: {label} called {after}",
-            value=float(rows.mean()),
-            interval=bootstrap(rows),
-            better="level",
-            settings=settings,
-            real=0 if fake else len(rows),
-            fake=fake,
-            bare=True,
-        )
-    means = [resample_means(rows) for rows in members]
+    members = {
+        f"real {before}": is_member(judge, originals, after),
+        f"translated {before}": is_member(judge, translated, after),
+        f"real {after}": is_member(judge, real[after], after),
+    }
+    for label, rows in members.items():
+        name = f"{direction}: {label} called {after}"
+        draft = _average_rows(name, rows, "level", label.startswith("translated"))
+        yield replace(draft, settings={"judge": described})
+    start, reached, end = (float(rows.mean()) for rows in members.values())
+    means = [resample_means(rows) for rows in members.values()]
     yield Draft(
         name=f"{direction}: way gone",
         value=(reached - start) / max(end - start, 1e-6),
         interval=find_interval((means[1] - means[0]) / (means[2] - means[0]).clamp(min=1e-6)),
         better="high",
-        settings=settings,
+        settings={"judge": described},
         fake=len(translated),
         bare=True,
     )
-    old, new = find_edges(originals), find_edges(translated)
-    rows_by_name = {
-        "edges kept": (old * new).sum(dim=1),
-        "edges of unrelated pictures": (old * new.roll(1, 0)).sum(dim=1),
-    }
     if "returned" in made:
         apart = (made["returned"] - originals).abs().flatten(1).mean(dim=1) / 2
-        rows_by_name = {"cycle L1": apart, **rows_by_name}
-    for name, rows in rows_by_name.items():
-        yield Draft(
-            name=f"{direction}: {name}",
-            value=float(rows.mean()),
-            interval=bootstrap(rows),
-            better="high" if name == "edges kept" else "low",
-            real=0,
-            fake=len(translated),
-            bare=True,
-        )
+        yield _average_rows(f"{direction}: cycle L1", apart, "low")
+    old, new = _find_edges(originals), _find_edges(translated)
+    yield _average_rows(f"{direction}: edges kept", (old * new).sum(dim=1), "high")
+    unrelated = (old * new.roll(1, 0)).sum(dim=1)
+    yield _average_rows(f"{direction}: edges of unrelated pictures", unrelated, "low")
+
+
+def _average_rows(
+    name: str, rows: Tensor, better: Literal["low", "high", "level"], generated: bool = True
+) -> Draft:
+    """Mean of a number per image, of translated images or of real ones."""
+    return Draft(
+        name=name,
+        value=float(rows.mean()),
+        interval=bootstrap(rows),
+        better=better,
+        real=0 if generated else len(rows),
+        fake=len(rows) if generated else 0,
+        bare=True,
+    )
 
 
 def bind_domain(
@@ -191,7 +191,7 @@ def is_member(judge: ImageClassifier, pictures: Tensor, letter: str) -> Tensor:
     return (in_b if letter == "B" else ~in_b).float()
 
 
-def find_edges(pictures: Tensor) -> Tensor:
+def _find_edges(pictures: Tensor) -> Tensor:
     """Edge maps (n, (h - 2) (w - 2)): Sobel magnitude of brightness, centred, of length 1."""
     grey = pictures.mean(dim=1, keepdim=True)
     across = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])

@@ -106,7 +106,7 @@ def write_golden(
 
 
 def compare(generated: NDArray[Any], stored: NDArray[Any]) -> tuple[float, float]:
-    """Mean and largest absolute difference; WeightsError if shapes or dtypes differ."""
+    """Mean and largest absolute difference, in grey levels; WeightsError if shapes differ."""
     if generated.shape != stored.shape or generated.dtype != stored.dtype:
         raise WeightsError(
             GOLDEN,

@@ -61,11 +61,7 @@ def checks() -> tuple[Check, ...]:
 
 def run_checks(name: str) -> list[Result]:
     """Run every check of the plugin called `name`. Raises what `registry.get` raises."""
-    return check_record(registry.get(name))
-
-
-def check_record(plugin: Plugin[Any]) -> list[Result]:
-    """Run every check of a plugin."""
+    plugin = registry.get(name)
     return [run_check(check, plugin) for check in checks()]
 
 

@@ -96,7 +96,7 @@ def config_is_strict(plugin: Plugin[Any]) -> None:
 
 def config_is_bounded(plugin: Plugin[Any]) -> None:
     """Every number and every list has an upper bound: no small file can ask for a giant network."""
-    found = list(list_unbounded(msgspec.json.schema(plugin.config)))
+    found = list(_list_unbounded(msgspec.json.schema(plugin.config)))
     require_that(
         not found,
         f"without upper bounds: {', '.join(found)}; "
@@ -145,11 +145,11 @@ def inputs_follow_their_rows(plugin: Plugin[Any]) -> None:
         )
 
 
-def list_unbounded(node: Any, where: str = "") -> Iterator[str]:
+def _list_unbounded(node: Any, where: str = "") -> Iterator[str]:
     """Fields of a JSON schema: numbers without maximum, lists without maximal length."""
     if isinstance(node, list):
         for part in node:
-            yield from list_unbounded(part, where)
+            yield from _list_unbounded(part, where)
     if not isinstance(node, dict):
         return
     bounds = {"maximum", "exclusiveMaximum", "enum"}
@@ -157,8 +157,8 @@ def list_unbounded(node: Any, where: str = "") -> Iterator[str]:
     if number or (node.get("type") == "array" and "maxItems" not in node):
         yield where
     for name, part in node.get("properties", {}).items():
-        yield from list_unbounded(part, f"{where}.{name}".lstrip("."))
+        yield from _list_unbounded(part, f"{where}.{name}".lstrip("."))
     for part in node.get("$defs", {}).values():
-        yield from list_unbounded(part, where)
+        yield from _list_unbounded(part, where)
     for key in ("anyOf", "items", "prefixItems", "additionalProperties"):
-        yield from list_unbounded(node.get(key), where)
+        yield from _list_unbounded(node.get(key), where)

@@ -37,7 +37,7 @@ def samples_are_as_declared(plugin: Plugin[Any]) -> None:
     require_that(
         SAMPLE in made, f"sample returns a mapping without {SAMPLE!r}, only {', '.join(made)}"
     )
-    require_declared(made[SAMPLE], plugin.output(plugin.tiny))
+    _require_declared(made[SAMPLE], plugin.output(plugin.tiny))
     for name, view in made.items():
         require_that(
             len(view) == CHECKED_ROWS,
@@ -118,7 +118,7 @@ def encode_gives_inputs(plugin: Plugin[Any]) -> None:
         shape, expected = list(tensor.shape), list(inputs[name].shape)
         message = f"encode returns {name!r} of shape {shape}, the input's is {expected}"
         require_that(shape == expected, message)
-    require_declared(draw_samples(gan, {**inputs, **found})[SAMPLE], output)
+    _require_declared(draw_samples(gan, {**inputs, **found})[SAMPLE], output)
 
 
 def meaning_stands_for_text(plugin: Plugin[Any]) -> None:
@@ -141,10 +141,10 @@ def meaning_stands_for_text(plugin: Plugin[Any]) -> None:
     far = max_difference(expected, draw_samples(gan, {**others, MEANING: found})[SAMPLE])
     require_that(far <= 1e-5, f"samples of a sentence and of its vector differ by {far:.2g}")
     between = draw_samples(gan, {**others, MEANING: (found + found.flip(0)) / 2})[SAMPLE]
-    require_declared(between, plugin.output(plugin.tiny))
+    _require_declared(between, plugin.output(plugin.tiny))
 
 
-def require_declared(sample: Tensor, output: Output) -> None:
+def _require_declared(sample: Tensor, output: Output) -> None:
     """A sample has the declared shape and range."""
     match output:
         case Picture(channels, size):

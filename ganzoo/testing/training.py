@@ -34,7 +34,7 @@ TURN_LIMIT = 12
 
 def only_the_player_moves(plugin: Plugin[Any]) -> None:
     """`losses` changes no weights itself; every player has updates, which move all its networks."""
-    for phase, turns in play_phases(plugin, "fp32"):
+    for phase, turns in _play_phases(plugin, "fp32"):
         for turn in turns:
             changed = f"`losses` changed weights of {list_first(turn.touched)}"
             require_that(
@@ -50,8 +50,8 @@ def only_the_player_moves(plugin: Plugin[Any]) -> None:
 
 def losses_are_finite(plugin: Plugin[Any]) -> None:
     """Losses and logged values are finite scalars in float32."""
-    for _, turns in play_phases(plugin, "fp32"):
-        require_finite(turns)
+    for _, turns in _play_phases(plugin, "fp32"):
+        _require_finite(turns)
 
 
 def losses_draw_from_the_step(plugin: Plugin[Any]) -> None:
@@ -59,7 +59,7 @@ def losses_draw_from_the_step(plugin: Plugin[Any]) -> None:
     dropout = any(
         isinstance(layer, nn.modules.dropout._DropoutNd) for layer in build_tiny(plugin).modules()
     )
-    for _, turns in play_phases(plugin, "fp32"):
+    for _, turns in _play_phases(plugin, "fp32"):
         for turn in turns:
             hint = "uses a global random generator; use step.noise, step.uniform or step.rng"
             require_that(dropout or not turn.drew, f"{turn.where}: {hint}")
@@ -67,8 +67,8 @@ def losses_draw_from_the_step(plugin: Plugin[Any]) -> None:
 
 def bf16_is_finite(plugin: Plugin[Any]) -> None:
     """Under bf16 autocast losses are finite and computed in float32; samples are finite."""
-    for _, turns in play_phases(plugin, "bf16"):
-        require_finite(turns)
+    for _, turns in _play_phases(plugin, "bf16"):
+        _require_finite(turns)
         for turn in turns:
             hint = f"a loss in {turn.loss.dtype}; call .float() on outputs first"
             require_that(turn.loss.dtype == torch.float32, f"{turn.where}: {hint}")
@@ -80,16 +80,16 @@ def bf16_is_finite(plugin: Plugin[Any]) -> None:
 def a_restart_changes_nothing(plugin: Plugin[Any]) -> None:
     """Training that stops inside a phase and resumes in new objects gives the same bits."""
     with tempfile.TemporaryDirectory() as folder:
-        straight = build_trainer(plugin, Path(folder, "straight"), seed=0)
+        straight = _build_trainer(plugin, Path(folder, "straight"), seed=0)
         straight.run()
-        expected, done = collect_state(straight), 0
+        expected, done = _collect_state(straight), 0
         for phase in straight.phases:
             stopped = Path(folder, phase.name)
-            build_trainer(plugin, stopped, seed=0).run(until=done + phase.steps // 2)
-            second = build_trainer(plugin, stopped, seed=1)
+            _build_trainer(plugin, stopped, seed=0).run(until=done + phase.steps // 2)
+            second = _build_trainer(plugin, stopped, seed=1)
             second.resume()
             second.run()
-            actual = collect_state(second)
+            actual = _collect_state(second)
             differ = []
             for name, tensor in expected.items():
                 if name not in actual or not equal_bits(tensor, actual[name]):
@@ -119,7 +119,7 @@ class Turn:
         return f"player {self.player!r} at step {self.index} of phase {self.phase!r}"
 
 
-def play_phases(plugin: Plugin[Any], precision: str) -> Iterator[tuple[Phase, list[Turn]]]:
+def _play_phases(plugin: Plugin[Any], precision: str) -> Iterator[tuple[Phase, list[Turn]]]:
     """Steps of each phase until every player has an update: at least 2, at most TURN_LIMIT."""
     engine = Engine("cpu", precision)
     gan, batches = engine.place(build_tiny(plugin)), Synthetic(plugin.data(plugin.tiny))
@@ -154,7 +154,7 @@ def play_step(
         if update is None:
             return
         drew, between = read_generators() != unused, copy_tensors(gan.state_dict())
-        require_valid(update, movers, f"step {index} of phase {phase.name!r}")
+        _require_valid(update, movers, f"step {index} of phase {phase.name!r}")
         mover = movers[update.player]
         try:
             engine.move(mover, update.loss, index)
@@ -171,13 +171,13 @@ def play_step(
                 )
             where = f"player {update.player!r} of phase {phase.name!r}"
             raise Nonconforming(f"{where}: {reason}") from error
-        touched = list_changed(gan, before, between)
-        moved = list_changed(gan, between, gan.state_dict())
+        touched = _list_changed(gan, before, between)
+        moved = _list_changed(gan, between, gan.state_dict())
         loss = update.loss.detach()
         yield Turn(phase.name, index, update.player, loss, update.log, touched, moved, drew)
 
 
-def require_valid(update: Update, movers: Iterable[str], where: str) -> None:
+def _require_valid(update: Update, movers: Iterable[str], where: str) -> None:
     """An Update of a declared player, whose loss is a scalar that depends on weights."""
     kind = type(update).__name__
     require_that(isinstance(update, Update), f"{where}: losses yields a {kind}, not an Update")
@@ -189,7 +189,7 @@ def require_valid(update: Update, movers: Iterable[str], where: str) -> None:
     require_that(loss.requires_grad, f"{where} depends on no weights")
 
 
-def list_changed(
+def _list_changed(
     gan: GAN[Any], before: Mapping[str, Tensor], after: Mapping[str, Tensor]
 ) -> tuple[str, ...]:
     """Networks with a parameter (not a buffer) that differs."""
@@ -199,7 +199,7 @@ def list_changed(
     return tuple(dict.fromkeys(name.partition(".")[0] for name in names))
 
 
-def require_finite(turns: Iterable[Turn]) -> None:
+def _require_finite(turns: Iterable[Turn]) -> None:
     """Losses and logged values are finite scalars."""
     for turn in turns:
         loss = float(turn.loss)
@@ -209,7 +209,7 @@ def require_finite(turns: Iterable[Turn]) -> None:
             require_that(finite, f"{turn.where}: logs {key!r}, which is not a finite scalar")
 
 
-def build_trainer(plugin: Plugin[Any], folder: Path, seed: int) -> Trainer:
+def _build_trainer(plugin: Plugin[Any], folder: Path, seed: int) -> Trainer:
     """A trainer over four steps of each phase."""
     folder.mkdir(exist_ok=True)
     gan = build_tiny(plugin, seed)
@@ -219,7 +219,7 @@ def build_trainer(plugin: Plugin[Any], folder: Path, seed: int) -> Trainer:
     return Trainer(gan, phases, data, engine, folder, recipe=recipe)
 
 
-def collect_state(trainer: Trainer) -> dict[str, Tensor]:
+def _collect_state(trainer: Trainer) -> dict[str, Tensor]:
     """Weights, buffers, averages and moments of a trainer."""
     found = dict(trainer.gan.state_dict())
     found |= {f"average of {name}": tensor for name, tensor in trainer.average.state().items()}

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from ganzoo import files
 from ganzoo.errors import UsageError
 from ganzoo.evaluate import protocol
 from ganzoo.evaluate.protocol import Figure, Protocol, Report
@@ -111,7 +112,7 @@ def test_metrics_are_what_a_manifest_holds() -> None:
 
 def test_a_report_is_read_as_it_was_written(tmp_path: Path) -> None:
     made = report("m", figure(1, settings={"k": 3}))
-    protocol.write_report(tmp_path / protocol.REPORT, made)
+    files.write_json(tmp_path / protocol.REPORT, made)
     assert (
         protocol.read_report(tmp_path) == protocol.read_report(tmp_path / protocol.REPORT) == made
     )
