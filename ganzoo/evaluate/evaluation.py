@@ -44,7 +44,7 @@ class Evaluation:
 
 
 def evaluate_model(
-    model: Model, options: EvalOptions, progress: Advance = lambda count: None
+    model: Model, options: EvalOptions, progress: Advance | None = None
 ) -> Evaluation:
     """Measure a model's samples against the images of a data set.
 
@@ -63,7 +63,9 @@ def evaluate_model(
         options = replace(options, split="test")
         figures = _measure_translator(model, options, groups)
     else:
-        figures, nearest = _measure_samples(model, options, groups, progress)
+        figures, nearest = _measure_samples(
+            model, options, groups, progress or (lambda count: None)
+        )
     report = Report(
         model=model.name,
         weights=model.digest,
