@@ -90,12 +90,10 @@ def is_image(path: PurePosixPath) -> bool:
 
 
 def is_caption_file(path: PurePosixPath) -> bool:
-    """Whether the path is like text_c10/CLASS/NAME.txt."""
     return path.suffix == ".txt" and len(path.parts) > 2 and path.parts[-3] in CAPTION_FOLDERS
 
 
 def is_used(path: PurePosixPath) -> bool:
-    """Whether a data set may use this file: images, captions, embeddings, tables; none hidden."""
     if any(part.startswith((".", "__MACOSX")) for part in path.parts):
         return False
     by_name = path.name in (*CAPTION_LISTS, *CUB_TABLES, EMBEDDINGS)
