@@ -25,24 +25,25 @@ def read_prompts(path: Path) -> list[str]:
         with path.open("rb") as file:
             data = file.read(FILE_LIMIT + 1)
         if len(data) > FILE_LIMIT:
-            problem = f"more than {FILE_LIMIT:,} bytes; too long for a list of prompts"
-            raise UsageError(f"{option}: {problem}")
+            raise UsageError(
+                f"{option}: more than {FILE_LIMIT:,} bytes; too long for a list of prompts"
+            )
         text = data.decode("utf-8-sig")
     except OSError as error:
         raise UsageError(f"{option}: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         number = error.object[: error.start].count(b"\n") + 1
-        problem = f"line {number} is not UTF-8; save the file in that encoding"
-        raise UsageError(f"{option}: {problem}") from None
+        raise UsageError(
+            f"{option}: line {number} is not UTF-8; save the file in that encoding"
+        ) from None
     prompts = []
     for number, line in enumerate(text.split("\n"), start=1):
         prompt = line.strip()
-        if not prompt:
-            continue
-        if not words(prompt):
+        if prompt and not words(prompt):
             problem = f"no word in line {number}, {shorten(prompt)!r}"
             raise UsageError(f"{option}: {problem}; letters or digits are needed")
-        prompts.append(prompt)
+        if prompt:
+            prompts.append(prompt)
     if not 0 < len(prompts) <= PROMPT_LIMIT:
         raise UsageError(
             f"{option}: {len(prompts):,} prompts; give 1 to {PROMPT_LIMIT:,}, one per line"
