@@ -1,15 +1,15 @@
-"""The parts of StackGAN taken away one by one, in short runs of equal length (Zhang et al. 2017,
-table 2, on other data).
+"""StackGAN without one part at a time, in short runs of equal length (Zhang et al. 2017, table 2,
+on other data).
 
     python benchmarks/ablation.py --data anime-split --word hair --out ablation
 
-One stage alone draws 32 pixels directly; two stages draw 16, then 32. All runs have the same seed,
-the same vectors of sentences, learnt once, and as many steps of pictures in all: a single stage is
-given those of both. All learn from the same pictures of 32 pixels, squares of 2 x 2 of 64. FID is
-to those of the train split, with the extractor given; R-precision and words as in
-benchmarks/sentences.py, on captions of the test split. A finished run in --out is measured as it
-is. Ends with a line of JSON for each run, and one for real pictures. With --steps 1000, 25 minutes
-on two cores with bf16.
+A single stage generates 32 pixels directly; two stages generate 16, then 32. All runs share the
+seed, the text embeddings, which are trained once, and the total number of steps: a single stage
+gets the steps of both. All train on the same images of 32 pixels, means of 2 x 2 pixels of 64. FID
+compares with the train split, in features of the given extractor; R-precision and words are those
+of benchmarks/sentences.py, on captions of the test split. A finished run in --out is measured
+without training it again. Prints a line of JSON for each run, and one for real images. Takes 25
+minutes with --steps 1000 on two cores with bf16.
 """
 
 from __future__ import annotations
@@ -81,15 +81,15 @@ class Split:
     large: CaptionedImages
 
 
-def split(name: str, part: str) -> Split:
+def load_split(name: str, part: str) -> Split:
     large = load_captioned(name, part, 3, 2 * SIDE)
     return Split(
         replace(large, pictures=to_levels(F.avg_pool2d(to_float(large.pictures), 2))), large
     )
 
 
-def begin(options: argparse.Namespace) -> None:
-    """Notes what the runs in --out are made with, and refuses to mix them with others."""
+def record_plan(options: argparse.Namespace) -> None:
+    """Record the options of the runs in --out; exits if the folder holds runs of others."""
     plan = {name: getattr(options, name) for name in ("steps", "text_steps", "seed")} | {
         "data": open_set(options.data).digest()
     }
@@ -103,8 +103,8 @@ def begin(options: argparse.Namespace) -> None:
     noted.write_text(json.dumps(plan), "utf-8")
 
 
-def encoded(known: CaptionedImages, options: argparse.Namespace) -> Ranker:
-    """The vectors of sentences, learnt once: runs that are finished were given these."""
+def load_encoder(known: CaptionedImages, options: argparse.Namespace) -> Ranker:
+    """Train the text encoder, or load the one that earlier runs in --out used."""
     kept = options.out / "encoder.safetensors"
     if kept.exists():
         made = build_ranker(known, SIDE)
@@ -116,8 +116,8 @@ def encoded(known: CaptionedImages, options: argparse.Namespace) -> Ranker:
     return made
 
 
-def prepared(encoder: Ranker, known: CaptionedImages, place: Path) -> Path:
-    """A folder of pictures and vectors of their captions."""
+def write_folder(encoder: Ranker, known: CaptionedImages, place: Path) -> Path:
+    """Write images and the embeddings of their captions into a folder."""
     place.mkdir(parents=True, exist_ok=True)
     for number, image in enumerate(images.make_images(to_float(known.pictures))):
         image.save(place / f"{number}.png")
@@ -130,7 +130,7 @@ def prepared(encoder: Ranker, known: CaptionedImages, place: Path) -> Path:
     return place
 
 
-def trained(variant: Variant, options: argparse.Namespace, data: Path) -> Path:
+def train_variant(variant: Variant, options: argparse.Namespace, data: Path) -> Path:
     out: Path = options.out / variant.name.replace(", ", "-").replace(" ", "-")
     if (out / "run.json").exists() and json.loads((out / "run.json").read_text("utf-8"))["done"]:
         return out
@@ -152,22 +152,22 @@ def trained(variant: Variant, options: argparse.Namespace, data: Path) -> Path:
     )
 
 
-def observed(shown: CaptionedImages, extractor: extractors.Extractor) -> Observed:
+def observe(shown: CaptionedImages, extractor: extractors.Extractor) -> Observed:
     found = Observed(len(shown.pictures), extractor)
     for part in shown.pictures.split(BATCH):
         found.see(part, extractor)
     return found
 
 
-def table(options: argparse.Namespace) -> list[dict[str, Any]]:
-    known, test = (split(options.data, part) for part in ("train", "test"))
-    begin(options)
-    encoder = encoded(known.large, options)
+def measure_variants(options: argparse.Namespace) -> list[dict[str, Any]]:
+    known, test = (load_split(options.data, part) for part in ("train", "test"))
+    record_plan(options)
+    encoder = load_encoder(known.large, options)
     folders = [
-        prepared(encoder, one, options.out / f"data-{SIDE * (n + 1)}")
+        write_folder(encoder, one, options.out / f"data-{SIDE * (n + 1)}")
         for n, one in enumerate((known.small, known.large))
     ]
-    runs = [trained(variant, options, folders[variant.stages == 1]) for variant in VARIANTS]
+    runs = [train_variant(variant, options, folders[variant.stages == 1]) for variant in VARIANTS]
     judge = train_ranker(known.large, SIDE, options.judge_steps, options.judge_seed)
     eye = (
         train_reader(known.small, options.word, options.judge_steps, options.judge_seed)
@@ -175,10 +175,10 @@ def table(options: argparse.Namespace) -> list[dict[str, Any]]:
         else None
     )
     extractor = extractors.find_extractor(options.extractor, options.data, torch.device("cpu"))
-    real = observed(known.small, extractor)
+    real = observe(known.small, extractor)
 
-    def row(name: str, shown: CaptionedImages, captions: list[str]) -> dict[str, Any]:
-        evidence = Evidence(real=real, fake=observed(shown, extractor), extractor=extractor)
+    def build_row(name: str, shown: CaptionedImages, captions: list[str]) -> dict[str, Any]:
+        evidence = Evidence(real=real, fake=observe(shown, extractor), extractor=extractor)
         (fid,) = figures.measure_frechet(evidence)
         pictures = to_float(shown.pictures)
         found = {
@@ -206,13 +206,13 @@ def table(options: argparse.Namespace) -> list[dict[str, Any]]:
             f"stage-{variant.stages}"
         ]
         rows.append(
-            row(
+            build_row(
                 variant.name, CaptionedImages(to_levels(made), test.small.captions * EACH), captions
             )
         )
     return [
         *rows,
-        row("real pictures of the test split", test.small, test.small.one_each(options.seed)),
+        build_row("real pictures of the test split", test.small, test.small.one_each(options.seed)),
     ]
 
 
@@ -231,7 +231,7 @@ def main() -> None:
     parser.add_argument("--judge-steps", type=int, default=1500, help="of matcher and classifier")
     parser.add_argument("--judge-seed", type=int, default=7)
     parser.add_argument("--out", type=Path, required=True)
-    for found in table(parser.parse_args()):
+    for found in measure_variants(parser.parse_args()):
         print(
             json.dumps(
                 {

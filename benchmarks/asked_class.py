@@ -22,7 +22,7 @@ import ganzoo
 EACH = 1000
 
 
-def right(name: str, judge: reader.Reader, seed: int) -> torch.Tensor:
+def measure_accuracy(name: str, judge: reader.Reader, seed: int) -> torch.Tensor:
     """The share of samples of each class that are read as that class, (classes,)."""
     labels = torch.arange(len(judge.classes)).repeat_interleave(EACH)
     samples = ganzoo.load(name).sample(len(labels), seed=seed, batch_size=250, label="all").tensor
@@ -49,7 +49,7 @@ def main() -> None:
     options = parser.parse_args()
     judge = reader.asked_for(options)
     print(f"classifier: {100 * judge.accuracy:.2f} % of the test split right")
-    read = {name: right(name, judge, options.seed) for name in options.models}
+    read = {name: measure_accuracy(name, judge, options.seed) for name in options.models}
     name, choice = reader.median({name: float(shares.mean()) for name, shares in read.items()})
     mean, least = float(read[name].mean()), float(read[name].min())
     told = command(parser, options, [name])

@@ -1,14 +1,14 @@
-"""How near the colours of pictures come to the truth, and how strong they are.
+"""How close predicted colours are to the true ones, and how strong they are.
 
     python benchmarks/colorize.py colorizer-landscapes ./runs/x --data landscapes --out colorize
 
-Every picture of the test split (folders train/ and test/ in the data) is turned grey and coloured
-by each model. Beside the models stands the grey copy: L of Lab alone. Figures are means over
-pictures: PSNR of RGB in dB, the distance of a and b from the true ones, and chroma, all in units of
-Lab; the grey copy's distance is the chroma of the truth. Writes into --out `beside.png`, a picture
-a row: grey, each model, the truth (these are pictures of the data set). Ends with the metrics of
-the first model, and those of the others by name, as JSON. Half a minute for 400 pictures of 64
-pixels and two models.
+Each model colours a grey copy of every image of the test split (folders train/ and test/ in the
+data). The grey copy itself, L of Lab alone, is the baseline. Figures are means over images: PSNR of
+RGB in dB, the distance of a and b from the true ones, and chroma, both in units of Lab; the grey
+copy's distance is the chroma of the truth. Writes `beside.png` into --out, one image a row: grey,
+each model, truth (these are images of the data set). Ends with the metrics of the first model as
+JSON; those of the others follow, with their names. Takes half a minute for 400 images of 64 pixels
+and two models.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SHOWN, PART = 16, 64
 FIGURES = {"PSNR": "dB", "ab error": "units of Lab", "chroma": "units of Lab"}
 
 
-def held_out(name: str, root: Path | None, split: str, size: int) -> Tensor:
+def load_split(name: str, root: Path | None, split: str, size: int) -> Tensor:
     """All pictures of a split, (n, 3, size, size) in [-1, 1], in the order of their names."""
     batches = open_set(name, root=root, split=split).bind(Data({"image": Picture(3, size)}))
     return images.to_float(
@@ -41,12 +41,12 @@ def held_out(name: str, root: Path | None, split: str, size: int) -> Tensor:
     ).contiguous()
 
 
-def grey(pictures: Tensor) -> Tensor:
+def remove_colour(pictures: Tensor) -> Tensor:
     lightness = to_lab(pictures)[:, :1]
     return to_rgb(lightness, torch.zeros(len(pictures), 2, *pictures.shape[2:]))
 
 
-def figures(made: Tensor, truth: Tensor) -> dict[str, float]:
+def measure_part(made: Tensor, truth: Tensor) -> dict[str, float]:
     """Of pictures (n, 3, h, w) as they are written, in 8 bits."""
     shown, real = (
         images.to_float(torch.from_numpy(images.to_uint8(part))).permute(0, 3, 1, 2)
@@ -63,17 +63,17 @@ def figures(made: Tensor, truth: Tensor) -> dict[str, float]:
     }
 
 
-def whole(made: Tensor, truth: Tensor) -> dict[str, float]:
+def measure_images(made: Tensor, truth: Tensor) -> dict[str, float]:
     """The same of many pictures, a part at a time."""
     parts = [
-        (len(one), figures(one, real))
+        (len(one), measure_part(one, real))
         for one, real in zip(made.split(PART), truth.split(PART), strict=True)
     ]
     return {name: math.fsum(n * found[name] for n, found in parts) / len(truth) for name in FIGURES}
 
 
-def metrics(
-    found: dict[str, dict[str, float]], first: str, protocol: str, told: str
+def list_metrics(
+    found: dict[str, dict[str, float]], first: str, protocol: str, repeat: str
 ) -> list[dict[str, object]]:
     """As the manifest has them; of others than the `first` model with its name."""
     strength = {who: values["chroma"] / found[TRUTH]["chroma"] for who, values in found.items()}
@@ -94,7 +94,7 @@ def metrics(
             "name": name if who == first else f"{name}, {who}",
             "value": round(value, 3),
             "protocol": protocol,
-            "command": told,
+            "command": repeat,
         }
         for who, name, value in rows
     ]
@@ -116,8 +116,8 @@ def main() -> None:
     options = parser.parse_args()
     models = {name: ganzoo.load(name) for name in options.models}
     size = options.size or next(iter(models.values())).config.size
-    truth = held_out(options.data, options.data_root, options.split, size)
-    made = {GREY: grey(truth)} | {
+    truth = load_split(options.data, options.data_root, options.split, size)
+    made = {GREY: remove_colour(truth)} | {
         name: model.sample(len(truth), seed=0, image=truth).tensor for name, model in models.items()
     }
     made[TRUTH] = truth
@@ -128,14 +128,16 @@ def main() -> None:
         images.save_png(
             images.make_grid(rows.flatten(0, 1), columns=len(made)), options.out / "beside.png"
         )
-    found = {name: whole(pictures, truth) for name, pictures in made.items()}
+    found = {name: measure_images(pictures, truth) for name, pictures in made.items()}
     for name, values in found.items():
         shown = "  ".join(f"{key} {value:6.2f}" for key, value in values.items())
         strength = 100 * values["chroma"] / found[TRUTH]["chroma"]
         print(f"{name:>32}  {shown}  {strength:3.0f} % of the truth's")
     count = f"{len(truth):,} pictures of the {options.split} split at {size} pixels"
     protocol = f"{count}, in 8 bits; means over pictures"
-    listed = metrics(found, options.models[0], protocol, command(parser, options, options.models))
+    listed = list_metrics(
+        found, options.models[0], protocol, command(parser, options, options.models)
+    )
     print(json.dumps(listed, indent=2))
     if options.json:
         options.json.write_text(json.dumps(listed), "utf-8")

@@ -25,7 +25,7 @@ from ganzoo.zoo import registry
 STEPS = 3
 
 
-def trainer(name: str, batch: int, device: str, compile: bool) -> Callable[[int], float]:
+def build_trainer(name: str, batch: int, device: str, compile: bool) -> Callable[[int], float]:
     """Gives a function that does a step of the first phase and says how long it took."""
     plugin = registry.get(name)
     config = plugin.config()
@@ -47,11 +47,11 @@ def trainer(name: str, batch: int, device: str, compile: bool) -> Callable[[int]
     clock = time.thread_time if engine.device.type == "cpu" else time.perf_counter
 
     def step(index: int) -> float:
-        begun = clock()
+        started = clock()
         for update in engine.drive(gan.losses(engine.batch(pictures), engine.step(phase, index))):
             engine.move(movers[update.player], update.loss, index)
         float(update.loss.detach())
-        return clock() - begun
+        return clock() - started
 
     return step
 
@@ -67,7 +67,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     steps = {
-        name: trainer(options.plugin, options.batch_size, options.device, name == "compiled")
+        name: build_trainer(options.plugin, options.batch_size, options.device, name == "compiled")
         for name in ("eager", "compiled")
     }
     for name, step in steps.items():

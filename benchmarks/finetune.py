@@ -1,21 +1,19 @@
-"""Few pictures: training from scratch against fine-tuning at equal steps, measured on pictures that
-neither has seen.
+"""Few images: training from scratch against fine-tuning, with equal numbers of steps.
 
     python benchmarks/finetune.py --data anime-faces-64.zip --out runs/few
 
-The pictures are put in an order by --seed: the first 500 are trained on, the next half teach the
-extractor, the rest are held out and measured against. Fakes are those of each run's averaged
-generator.
+--seed shuffles the images: the first 500 train the models, half of the rest trains the extractor,
+the other half is held out for the measurement. Samples come from each run's averaged generator.
 
-- KID: unbiased squared MMD with the kernel (x.y / d + 1)^3 (Binkowski et al. 2018), in the features
-of a small network that was trained to tell by how many quarters a picture is turned (Gidaris et al.
-2018), standardised. The extractor is not Inception: figures compare within this table and with
-nothing else. Beside it: the deviation over ten disjoint parts. - nearest: RMS difference in grey
-levels from a fake to the nearest training picture or its mirror image, median; divided by the same
-for held-out pictures. Far below 1 would mean that training pictures are copied.
+- KID: unbiased squared MMD with the kernel (x.y / d + 1)^3 (Binkowski et al. 2018), in standardised
+  features of a small network trained to predict rotations (Gidaris et al. 2018). The extractor is
+  not Inception: compare values within this table only. Beside it: the standard error over ten
+  disjoint parts.
+- nearest: median RMS difference in grey levels from a sample to the nearest training image or its
+  mirror image, divided by the same for held-out images. Values far below 1 mean copied images.
 
-The rows `held out` and `trained on` say what real pictures get. A finished run in --out is measured
-as it is.
+The rows `held out` and `trained on` give the values of real images. A finished run in --out is
+measured without training it again.
 """
 
 from __future__ import annotations
@@ -75,13 +73,13 @@ class Turned(nn.Module):
         )
 
 
-def quarters(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Every picture in its four turns, and by how many quarters each is turned."""
+def rotate_images(images: Tensor) -> tuple[Tensor, Tensor]:
+    """All four rotations of each image, and the number of quarter turns of each."""
     turned = torch.cat([images.rot90(k, (2, 3)) for k in range(4)])
     return turned, torch.arange(4).repeat_interleave(len(images))
 
 
-def extractor(images: Tensor, epochs: int, seed: int, device: str) -> Turned:
+def train_extractor(images: Tensor, epochs: int, seed: int, device: str) -> Turned:
     torch.manual_seed(seed)
     model = Turned(images.shape[1]).to(device)
     model.to(memory_format=torch.channels_last)
@@ -93,7 +91,7 @@ def extractor(images: Tensor, epochs: int, seed: int, device: str) -> Turned:
         for rows in torch.randperm(len(images), generator=order).split(BATCH)[
             : len(images) // BATCH
         ]:
-            turned, answer = quarters(images[rows])
+            turned, answer = rotate_images(images[rows])
             optimizer.zero_grad()
             F.cross_entropy(model(turned.to(device)), answer.to(device)).backward()
             optimizer.step()
@@ -101,25 +99,25 @@ def extractor(images: Tensor, epochs: int, seed: int, device: str) -> Turned:
     return model.eval()
 
 
-def accuracy(model: Turned, images: Tensor) -> float:
+def measure_accuracy(model: Turned, images: Tensor) -> float:
     with torch.inference_mode():
         right = [
             model(x.to(next(model.parameters()).device)).argmax(1).cpu() == y
-            for x, y in map(quarters, images.split(100))
+            for x, y in map(rotate_images, images.split(100))
         ]
     return float(torch.cat(right).float().mean())
 
 
-def spread(real: Tensor, fake: Tensor) -> float:
-    """Deviation of KID over PARTS disjoint parts, of the mean of them all."""
+def measure_spread(real: Tensor, fake: Tensor) -> float:
+    """Standard error of the mean KID of PARTS disjoint parts."""
     parts = [
         kernel_distance(a, b) for a, b in zip(real.chunk(PARTS), fake.chunk(PARTS), strict=True)
     ]
     return float(np.std(parts, ddof=1) / PARTS**0.5)
 
 
-def nearest(images: Tensor, known: Tensor) -> float:
-    """Median RMS difference, in grey levels of 255, from a picture to the nearest known one or
+def measure_nearest(images: Tensor, known: Tensor) -> float:
+    """Median RMS difference, in grey levels of 255, from an image to the nearest known one or
     its mirror image."""
     both = torch.cat([known, known.flip(3)]).flatten(1)
     least = torch.cat(
@@ -128,61 +126,60 @@ def nearest(images: Tensor, known: Tensor) -> float:
     return float(float(least.median()) / both.shape[1] ** 0.5 * 127.5)
 
 
-def loaded(entries: Iterable[files.DataFile], channels: int, size: int) -> Tensor:
+def load_images(entries: Iterable[files.DataFile], channels: int, size: int) -> Tensor:
     levels = np.stack([decode_image(entry, channels, size) for entry in entries])
     return to_float(torch.from_numpy(levels).permute(0, 3, 1, 2).contiguous())
 
 
-def written(entries: list[files.DataFile], folder: Path) -> Path:
-    """The pictures to be trained on, as a folder."""
+def write_images(entries: list[files.DataFile], folder: Path) -> Path:
+    """Write the training images into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for entry in entries:
         (folder / Path(entry.name).name).write_bytes(entry.read())
     return folder
 
 
-def variants(
-    asked: argparse.Namespace, plugin: str, config: dict[str, Any]
+def list_variants(
+    options: argparse.Namespace, plugin: str, config: dict[str, Any]
 ) -> dict[str, Callable[[Path], Path]]:
-    """Runs by name: the same networks, settings, steps, batch and seed; only the beginning and
-    the options differ."""
-    few = str(asked.out / "few")
+    """Runs by name. All share networks, settings, steps, batch and seed."""
+    few = str(options.out / "few")
     common: dict[str, Any] = {
-        "steps": asked.steps,
-        "seed": asked.seed,
-        "device": asked.device,
+        "steps": options.steps,
+        "seed": options.seed,
+        "device": options.device,
         "sample_every": 0,
         "checkpoint_every": 0,
         "force": True,
-        "batch_size": asked.batch_size,
+        "batch_size": options.batch_size,
     }
 
-    def scratch(**more: Any) -> Callable[[Path], Path]:
+    def train_scratch(**more: Any) -> Callable[[Path], Path]:
         return lambda out: ganzoo.train(plugin, few, out=out, settings=config, **common, **more)
 
-    def tuned(**more: Any) -> Callable[[Path], Path]:
-        return lambda out: ganzoo.finetune(asked.parent, few, out=out, **common, **more)
+    def finetune(**more: Any) -> Callable[[Path], Path]:
+        return lambda out: ganzoo.finetune(options.parent, few, out=out, **common, **more)
 
     return {
-        "scratch": scratch(),
-        "scratch-augment": scratch(augment=asked.augment),
-        "finetune": tuned(),
-        "finetune-augment": tuned(augment=asked.augment),
-        "finetune-freeze-augment": tuned(augment=asked.augment, freeze=asked.freeze),
+        "scratch": train_scratch(),
+        "scratch-augment": train_scratch(augment=options.augment),
+        "finetune": finetune(),
+        "finetune-augment": finetune(augment=options.augment),
+        "finetune-freeze-augment": finetune(augment=options.augment, freeze=options.freeze),
     }
 
 
-def run(name: str, make: Callable[[Path], Path], asked: argparse.Namespace) -> Path:
-    """The run's folder; trained unless it is there, finished, with as many steps."""
-    folder: Path = asked.out / name
+def run(name: str, make: Callable[[Path], Path], options: argparse.Namespace) -> Path:
+    """The folder of a run, which is trained unless it is finished with as many steps."""
+    folder: Path = options.out / name
     if (folder / record.RUN).exists():
         found, _ = record.read_run(folder)
-        if found.done and set(found.phases.values()) == {asked.steps}:
+        if found.done and set(found.phases.values()) == {options.steps}:
             return folder
     return make(folder)
 
 
-def arguments() -> argparse.Namespace:
+def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -205,40 +202,41 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    asked = arguments()
-    recorded = weights.read_config(pull.pull(asked.parent, training=True).folder)
+    options = parse_options()
+    recorded = weights.read_config(pull.pull(options.parent, training=True).folder)
     channels, size = recorded.config["channels"], recorded.config["size"]
     everything = sorted(
         (
             entry
-            for entry in files.list_data_files(asked.data)
+            for entry in files.list_data_files(options.data)
             if entry.path.name not in files.CAPTION_LISTS
         ),
         key=lambda e: e.name,
     )
-    order = np.random.default_rng(asked.seed).permutation(len(everything))
+    order = np.random.default_rng(options.seed).permutation(len(everything))
     shuffled = [everything[i] for i in order]
-    few, rest = shuffled[: asked.pictures], shuffled[asked.pictures :]
-    known = loaded(few, channels, size)
-    lessons, held = (
-        loaded(part, channels, size) for part in (rest[: len(rest) // 2], rest[len(rest) // 2 :])
+    few, rest = shuffled[: options.pictures], shuffled[options.pictures :]
+    known = load_images(few, channels, size)
+    others, held = (
+        load_images(part, channels, size)
+        for part in (rest[: len(rest) // 2], rest[len(rest) // 2 :])
     )
-    written(few, asked.out / "few")
+    write_images(few, options.out / "few")
 
-    model = extractor(lessons, asked.epochs, asked.seed, asked.device)
-    raw = model.features(lessons)
+    model = train_extractor(others, options.epochs, options.seed, options.device)
+    raw = model.features(others)
     mean, deviation = raw.mean(0), raw.std(0) + 1e-6
 
-    def features(images: Tensor) -> Tensor:
+    def normalise(images: Tensor) -> Tensor:
         return (model.features(images) - mean) / deviation
 
-    real, far = features(held), nearest(held, known)
-    share = accuracy(model, held[:500])
+    real, far = normalise(held), measure_nearest(held, known)
+    share = measure_accuracy(model, held[:500])
     protocol = (
-        f"KID against {len(held):,} held-out pictures, {asked.samples:,} samples from seed "
-        f"{asked.seed}; features of a rotation network trained on {len(lessons):,} others "
-        f"({100 * share:.1f} % of held-out turns right); {asked.pictures} pictures "
-        f"trained on, {asked.steps:,} steps, seed {asked.seed}"
+        f"KID against {len(held):,} held-out pictures, {options.samples:,} samples from seed "
+        f"{options.seed}; features of a rotation network trained on {len(others):,} others "
+        f"({100 * share:.1f} % of held-out turns right); {options.pictures} pictures "
+        f"trained on, {options.steps:,} steps, seed {options.seed}"
     )
     print(
         f"{protocol}\nheld-out pictures lie {far:.1f} grey levels from the nearest one trained on",
@@ -248,41 +246,41 @@ def main() -> None:
     rows: dict[str, Any] = {
         "held out": (
             kernel_distance(real[:half], real[half:]),
-            spread(real[:half], real[half : 2 * half]),
+            measure_spread(real[:half], real[half : 2 * half]),
             1.0,
             0.0,
         )
     }
     rows["trained on"] = (
-        kernel_distance(real, features(known)),
-        spread(real, features(known)),
+        kernel_distance(real, normalise(known)),
+        measure_spread(real, normalise(known)),
         0.0,
         0.0,
     )
 
-    def measured(name: str | Path, seconds: float) -> tuple[float, float, float, float]:
+    def measure_run(name: str | Path, seconds: float) -> tuple[float, float, float, float]:
         samples = (
-            ganzoo.load(name, device=asked.device)
-            .sample(asked.samples, seed=asked.seed)
+            ganzoo.load(name, device=options.device)
+            .sample(options.samples, seed=options.seed)
             .tensor.float()
             .cpu()
         )
-        fake = features(samples)
+        fake = normalise(samples)
         return (
             kernel_distance(real, fake),
-            spread(real, fake),
-            nearest(samples, known) / far,
+            measure_spread(real, fake),
+            measure_nearest(samples, known) / far,
             seconds / 60,
         )
 
-    rows["parent, untouched"] = measured(asked.parent, 0.0)
-    for name, make in variants(asked, recorded.plugin, recorded.config).items():
-        if asked.only and name not in asked.only:
+    rows["parent, untouched"] = measure_run(options.parent, 0.0)
+    for name, make in list_variants(options, recorded.plugin, recorded.config).items():
+        if options.only and name not in options.only:
             continue
-        begun = time.perf_counter()
-        folder = run(name, make, asked)
-        print(f"{name}: {time.perf_counter() - begun:.0f} s", flush=True)
-        rows[name] = measured(folder.absolute(), record.read_run(folder)[0].seconds)
+        started = time.perf_counter()
+        folder = run(name, make, options)
+        print(f"{name}: {time.perf_counter() - started:.0f} s", flush=True)
+        rows[name] = measure_run(folder.absolute(), record.read_run(folder)[0].seconds)
 
     print(f"\n{'':>26} {'KID':>10} {'+-':>8} {'nearest':>8} {'minutes':>8}")
     for name, (value, error, distance, minutes) in rows.items():
@@ -291,7 +289,7 @@ def main() -> None:
         {"name": name, "kid": row[0], "error": row[1], "nearest": row[2], "minutes": row[3]}
         for name, row in rows.items()
     ]
-    (asked.out / "measured.json").write_text(
+    (options.out / "measured.json").write_text(
         json.dumps({"protocol": protocol, "rows": table}, indent=2), "utf-8"
     )
 

@@ -1,10 +1,9 @@
-"""How far a photograph in tiles is from the same at once, in tone: means of squares of 128 pixels,
-in grey levels of 255.
+"""Difference in tone between a photograph translated in tiles and in one pass.
 
     python benchmarks/tone.py cyclegan-summer2winter --photo china.jpg --times 3
 
-For each direction the largest and the mean difference. The photograph is enlarged, --times its
-sides, to be worth cutting. Ends with the figures as JSON.
+Compares means of squares of 128 pixels, in grey levels of 255, and prints the largest and the mean
+difference for each direction as JSON. --times enlarges the photograph so that it needs tiles.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ SQUARE = 128
 usual = photograph.choose_tiling
 
 
-def at_once(spec: Any) -> Any:
+def choose_untiled(spec: Any) -> Any:
     return dataclasses.replace(usual(spec), at_once=1 << 62)
 
 
-def made(
+def measure_squares(
     model: Model, picture: Image.Image, inputs: dict[str, str], tiling: Any
 ) -> NDArray[np.float64]:
     """Means of squares (rows, columns, 3)."""
@@ -54,11 +53,11 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--photo", type=Path, required=True)
     parser.add_argument("--times", type=float, default=1)
-    asked = parser.parse_args()
-    model = ganzoo.load(asked.model)
-    photo = Image.open(asked.photo).convert("RGB")
+    options = parser.parse_args()
+    model = ganzoo.load(options.model)
+    photo = Image.open(options.photo).convert("RGB")
     picture = photo.resize(
-        (round(photo.width * asked.times), round(photo.height * asked.times)),
+        (round(photo.width * options.times), round(photo.height * options.times)),
         Image.Resampling.LANCZOS,
     )
     if usual(photograph.require_image_input(model)[1]).fits_at_once(picture.height, picture.width):
@@ -70,7 +69,10 @@ def main() -> None:
     ways = choice.options if isinstance(choice, Choice) else ()
     found = []
     for inputs in [{"direction": way} for way in ways] or [dict[str, str]()]:
-        apart = abs(made(model, picture, inputs, usual) - made(model, picture, inputs, at_once))
+        apart = abs(
+            measure_squares(model, picture, inputs, usual)
+            - measure_squares(model, picture, inputs, choose_untiled)
+        )
         found.append(
             {
                 **inputs,

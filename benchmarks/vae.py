@@ -1,13 +1,13 @@
-"""What an autoencoder keeps of pictures it has not seen, and what its latent space looks like.
+"""What an autoencoder keeps of unseen images, and its latent space.
 
     python benchmarks/vae.py vae-mnist --data mnist --data-root DATA --out vae
 
-Every picture of the test split is encoded and given back; a classifier that is trained apart, on
-the train split alone, reads what came back. Writes into --out: `grid.png` (latents at even steps of
-the normal distribution; one class a row where the model takes a class), `scatter.png` (the test
-split in latent space, coloured by class) and `reconstructions.png` (a hundred test pictures beside
-what came back: these are pictures of the data set). Ends with the manifest's metrics as JSON. About
-two minutes on two cores.
+Reconstructs every image of the test split; a classifier trained on the train split alone predicts
+the classes of the reconstructions. Writes into --out: `grid.png` (latents at even steps of the
+normal distribution; one class a row if the model takes a class), `scatter.png` (the test split in
+latent space, coloured by class) and `reconstructions.png` (a hundred test images beside their
+reconstructions; these are images of the data set). Ends with the manifest's metrics as JSON. Takes
+about two minutes on two cores.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PART = 500
 
 
 @torch.inference_mode()
-def bound(model: Model, held: Held) -> tuple[float, float]:
+def measure_bound(model: Model, held: Held) -> tuple[float, float]:
     """Reconstruction and KL in nats, means over pictures, without dropout; one draw of the
     latent each."""
     total, whole = torch.zeros(2), {"image": held.pictures, **held.known}
@@ -78,7 +78,7 @@ def draw(model: Model, test: Held, made: ganzoo.Samples, out: Path) -> None:
     )
 
 
-def classes_kept(test: Held, told: Tensor) -> float:
+def measure_kept_classes(test: Held, told: Tensor) -> float:
     """The share of reconstructions `told` to be of their picture's class, printed class by
     class."""
     right = told == test.labels
@@ -108,12 +108,12 @@ def main() -> None:
     )
     made = model.reconstruct(test.pictures, **test.known)
     draw(model, test, made, options.out)
-    bounds = {"train": bound(model, learnt), "test": bound(model, test)}
+    bounds = {"train": measure_bound(model, learnt), "test": measure_bound(model, test)}
     for name, (reconstruction, kl) in bounds.items():
         print(f"{name:>12} reconstruction {reconstruction:.2f} nats, KL {kl:.3f} nats")
 
     reader = asked_for(options)
-    kept = classes_kept(test, reader.read(made.tensor))
+    kept = measure_kept_classes(test, reader.read(made.tensor))
     count = f"{len(test.labels):,}"
     print(
         f"class kept: {100 * kept:.2f} % of {count} reconstructions; "
