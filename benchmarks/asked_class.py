@@ -4,7 +4,7 @@ apart (benchmarks/reader.py).
     python benchmarks/asked_class.py cgan-mnist --data mnist --data-root DATA
     python benchmarks/asked_class.py runs/0 runs/1 runs/2 --data mnist --data-root DATA
 
-1,000 samples of each class are read. Of several runs all are printed, and the median is told. Ends
+1,000 samples of each class are read. Of several runs all are printed, and the median is reported. Ends
 with the manifest's metrics of that one as JSON.
 """
 
@@ -26,14 +26,18 @@ def measure_accuracy(name: str, judge: reader.Reader, seed: int) -> torch.Tensor
     """The share of samples of each class that are read as that class, (classes,)."""
     labels = torch.arange(len(judge.classes)).repeat_interleave(EACH)
     samples = ganzoo.load(name).sample(len(labels), seed=seed, batch_size=250, label="all").tensor
-    told = judge.read(samples)
+    predicted = judge.read(samples)
     lost = Counter(
-        zip(labels[told != labels].tolist(), told[told != labels].tolist(), strict=True)
+        zip(
+            labels[predicted != labels].tolist(),
+            predicted[predicted != labels].tolist(),
+            strict=True,
+        )
     ).most_common(3)
     wrong = ", ".join(
         f"{judge.classes[a]} read as {judge.classes[b]} {n} times" for (a, b), n in lost
     )
-    shares = (told == labels).view(-1, EACH).float().mean(1)
+    shares = (predicted == labels).view(-1, EACH).float().mean(1)
     mean, least = 100 * float(shares.mean()), 100 * float(shares.min())
     print(f"{name}: {mean:.2f} %, worst class {least:.1f} %; most often {wrong}")
     return shares
@@ -47,23 +51,28 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     reader.add_options(parser)
     options = parser.parse_args()
-    judge = reader.asked_for(options)
+    judge = reader.load_or_train(options)
     print(f"classifier: {100 * judge.accuracy:.2f} % of the test split right")
     read = {name: measure_accuracy(name, judge, options.seed) for name in options.models}
     name, choice = reader.median({name: float(shares.mean()) for name, shares in read.items()})
     mean, least = float(read[name].mean()), float(read[name].min())
-    told = command(parser, options, [name])
+    repeat = command(parser, options, [name])
     protocol = f"{EACH:,} samples of each class, seed {options.seed}; {judge.judge}{choice}"
     metrics = [
-        {"name": "class as asked", "value": round(mean, 4), "protocol": protocol, "command": told},
+        {
+            "name": "class as asked",
+            "value": round(mean, 4),
+            "protocol": protocol,
+            "command": repeat,
+        },
         {
             "name": "class as asked, worst class",
             "value": round(least, 4),
             "protocol": protocol,
-            "command": told,
+            "command": repeat,
         },
     ]
-    reader.tell(metrics, options.json)
+    reader.print_metrics(metrics, options.json)
 
 
 if __name__ == "__main__":

@@ -27,29 +27,29 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     reader.add_options(parser)
     options = parser.parse_args()
-    judge = reader.asked_for(options)
+    judge = reader.load_or_train(options)
     samples = ganzoo.load(options.model).sample(SAMPLES, seed=options.seed, batch_size=250).tensor
     shares = torch.bincount(judge.read(samples), minlength=len(judge.classes)) / SAMPLES
     print(f"classifier: {100 * judge.accuracy:.2f} % of the test split right")
     for name, share in zip(judge.classes, shares.tolist(), strict=True):
         print(f"{name:>12} {100 * share:5.1f} % {'#' * round(200 * share)}")
-    told = command(parser, options, [options.model])
+    repeat = command(parser, options, [options.model])
     protocol = f"{SAMPLES:,} samples, seed {options.seed}; {judge.judge}"
     metrics = [
         {
             "name": "smallest class share",
             "value": round(float(shares.min()), 4),
             "protocol": protocol,
-            "command": told,
+            "command": repeat,
         },
         {
             "name": "largest class share",
             "value": round(float(shares.max()), 4),
             "protocol": protocol,
-            "command": told,
+            "command": repeat,
         },
     ]
-    reader.tell(metrics, options.json)
+    reader.print_metrics(metrics, options.json)
 
 
 if __name__ == "__main__":

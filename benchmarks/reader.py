@@ -85,7 +85,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, help="write the metrics here")
 
 
-def tell(metrics: list[dict[str, Any]], path: Path | None) -> None:
+def print_metrics(metrics: list[dict[str, Any]], path: Path | None) -> None:
     """On the screen, and in the file of `--json`."""
     print(json.dumps(metrics, indent=2))
     if path:
@@ -104,7 +104,7 @@ def median(shares: dict[str, float]) -> tuple[str, str]:
     return name, f"; the median of {len(ordered)} training seeds ({values})"
 
 
-def asked_for(options: argparse.Namespace) -> Reader:
+def load_or_train(options: argparse.Namespace) -> Reader:
     return (
         load(options.reader, options.data)
         if options.reader
@@ -156,25 +156,27 @@ def varied(images: Tensor, mirror: bool) -> Tensor:
 
 
 def save(reader: Reader, path: Path) -> None:
-    told = {
+    record = {
         "data": reader.data,
         "classes": list(reader.classes),
         "accuracy": reader.accuracy,
         "seed": reader.seed,
     }
     tensors = {name: tensor.contiguous() for name, tensor in reader.network.state_dict().items()}
-    save_file(tensors, path, {"reader": json.dumps(told)})
+    save_file(tensors, path, {"reader": json.dumps(record)})
 
 
 def load(path: Path, data: str) -> Reader:
     with safe_open(path, "pt") as file:
-        told = json.loads(file.metadata()["reader"])
+        record = json.loads(file.metadata()["reader"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    if told["data"] != data:
-        raise SystemExit(f"{path} reads {told['data']}, not {data}")
-    network = Network(1, len(told["classes"]))
+    if record["data"] != data:
+        raise SystemExit(f"{path} reads {record['data']}, not {data}")
+    network = Network(1, len(record["classes"]))
     network.load_state_dict(tensors)
-    return Reader(network.eval(), data, tuple(told["classes"]), told["accuracy"], told["seed"])
+    return Reader(
+        network.eval(), data, tuple(record["classes"]), record["accuracy"], record["seed"]
+    )
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 import torch
-from reader import add_options, asked_for, stream, tell
+from reader import add_options, load_or_train, print_metrics, stream
 from repeat import command
 from torch import Tensor
 
@@ -53,8 +53,8 @@ def measure_bound(model: Model, held: Held) -> tuple[float, float]:
 
 
 class Held:
-    """A split of a data set in memory: pictures in [-1, 1], their classes, and what of these the
-    model has to be told."""
+    """A split of a data set in memory: pictures in [-1, 1], their classes, and those inputs
+    that the model takes."""
 
     def __init__(self, name: str, root: Path | None, split: str, model: Model) -> None:
         self.batches, self.classes = stream(name, root, split)
@@ -78,14 +78,13 @@ def draw(model: Model, test: Held, made: ganzoo.Samples, out: Path) -> None:
     )
 
 
-def measure_kept_classes(test: Held, told: Tensor) -> float:
-    """The share of reconstructions `told` to be of their picture's class, printed class by
-    class."""
-    right = told == test.labels
+def measure_kept_classes(test: Held, predicted: Tensor) -> float:
+    """Share of reconstructions whose predicted class is that of the image, printed by class."""
+    right = predicted == test.labels
     for number, name in enumerate(test.classes):
         print(f"{name:>12} {100 * float(right[test.labels == number].float().mean()):5.1f} %")
     lost = Counter(
-        zip(test.labels[~right].tolist(), told[~right].tolist(), strict=True)
+        zip(test.labels[~right].tolist(), predicted[~right].tolist(), strict=True)
     ).most_common(5)
     print(
         "most often:",
@@ -112,14 +111,14 @@ def main() -> None:
     for name, (reconstruction, kl) in bounds.items():
         print(f"{name:>12} reconstruction {reconstruction:.2f} nats, KL {kl:.3f} nats")
 
-    reader = asked_for(options)
+    reader = load_or_train(options)
     kept = measure_kept_classes(test, reader.read(made.tensor))
     count = f"{len(test.labels):,}"
     print(
         f"class kept: {100 * kept:.2f} % of {count} reconstructions; "
         f"of the pictures themselves {100 * reader.accuracy:.2f} %"
     )
-    told = command(parser, options, [options.model])
+    repeat = command(parser, options, [options.model])
     values = {
         "class kept": round(kept, 4),
         "reconstruction (nats)": round(bounds["test"][0], 2),
@@ -131,10 +130,10 @@ def main() -> None:
         for name in values
     }
     metrics = [
-        {"name": name, "value": v, "protocol": protocol[name], "command": told}
+        {"name": name, "value": v, "protocol": protocol[name], "command": repeat}
         for name, v in values.items()
     ]
-    tell(metrics, options.json)
+    print_metrics(metrics, options.json)
 
 
 if __name__ == "__main__":
