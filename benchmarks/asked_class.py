@@ -4,8 +4,8 @@ apart (benchmarks/reader.py).
     python benchmarks/asked_class.py cgan-mnist --data mnist --data-root DATA
     python benchmarks/asked_class.py runs/0 runs/1 runs/2 --data mnist --data-root DATA
 
-1,000 samples of each class are read. Of several runs all are printed, and the median is reported. Ends
-with the manifest's metrics of that one as JSON.
+Classifies 1,000 samples of each class. Prints all runs; ends with the manifest's metrics of the
+median run as JSON.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     reader.add_options(parser)
     options = parser.parse_args()
-    judge = reader.asked_for(options)
+    judge = reader.load_or_train(options)
     shares, changes = {}, {}
     for run in options.models:
         model = Model.load(run)
@@ -98,7 +98,7 @@ def main() -> None:
                     "command": words,
                 }
             )
-    reader.tell(metrics, options.json)
+    reader.print_metrics(metrics, options.json)
 
 
 if __name__ == "__main__":

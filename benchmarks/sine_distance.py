@@ -38,13 +38,13 @@ def main() -> None:
         "mean distance from the sine": float((y - x.sin()).abs().mean()),
         "Kolmogorov-Smirnov distance of x": float(gap),
     }
-    told = command(parser, options, [options.model])
+    repeat = command(parser, options, [options.model])
     metrics = [
         {
             "name": name,
             "value": round(value, 4),
             "protocol": f"{SAMPLES:,} points, seed {options.seed}",
-            "command": told,
+            "command": repeat,
         }
         for name, value in figures.items()
     ]
