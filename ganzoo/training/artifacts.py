@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,10 @@ class Artifacts:
         self.engine, self.folder = engine, folder
         self.output, self.data = plugin.output(gan.config), plugin.data(gan.config)
         self.fixed = self._fix_inputs(self.output.default_count)
-        self.metadata = weights.build_metadata(model_config(plugin, gan))
+
+    @cached_property
+    def metadata(self) -> dict[str, str]:
+        return weights.build_metadata(model_config(self.plugin, self.gan))
 
     def sample(self, average: Average, step: int, phase: Phase) -> Tensor | None:
         """Write samples/step-0000500.png; in a phase with a view of its name, that view.
@@ -80,12 +84,20 @@ class Artifacts:
 
     def finish(self, average: Average, seed: int) -> None:
         """Write the final files: model and training networks, sample grid, plot and GIF."""
+        from ganzoo.pictures import plots
+
         with average.applied() as gan:
             self._reestimate(gan, seed)
             self._save(weights.MODEL, weights.collect_tensors(gan, gan.ema))
         rest = [name for name, _ in self.gan.named_children() if name not in self.gan.ema]
         self._save(weights.TRAINING, weights.collect_tensors(self.gan, rest))
-        self._draw()
+        paths = sorted((self.folder / SAMPLES).glob("step-*.png"))
+        frames = [Image.open(path).convert("RGB") for path in paths]
+        images.save_png(frames[-1], self.folder / "samples.png")
+        images.save_gif(frames, self.folder / "samples.gif")
+        rows = log.read_rows(self.folder)
+        if rows:
+            images.save_png(plots.plot_losses(rows, self.folder.name), self.folder / "losses.png")
 
     def settle(self, names: Sequence[str]) -> None:
         """Re-estimate BatchNorm of networks that later phases build on."""
@@ -118,17 +130,6 @@ class Artifacts:
                 place = number * ESTIMATE_SIZE
                 feed[name] = self._take_input(name, spec, place, ESTIMATE_SIZE)
             yield feed
-
-    def _draw(self) -> None:
-        from ganzoo.pictures import plots
-
-        paths = sorted((self.folder / SAMPLES).glob("step-*.png"))
-        frames = [Image.open(path).convert("RGB") for path in paths]
-        images.save_png(frames[-1], self.folder / "samples.png")
-        images.save_gif(frames, self.folder / "samples.gif")
-        rows = log.read_rows(self.folder)
-        if rows:
-            images.save_png(plots.plot_losses(rows, self.folder.name), self.folder / "losses.png")
 
     def _fix_inputs(self, count: int) -> dict[str, Tensor]:
         """Drawn from the seed; images and captions from the data; labels in equal runs."""

@@ -116,11 +116,23 @@ class Trainer:
             if self.index == self.phases[self.phase].steps:
                 self._next_phase()
             self.step(buffer)
-            done, last = self.done, self.done == until
-            ends = self.index == self.phases[self.phase].steps
+            done, last, phase = self.done, self.done == until, self.phases[self.phase]
+            ends = self.index == phase.steps
             saves = last or _is_due(done, self.recipe.checkpoint_every)
             if saves or ends or _is_due(done, self.recipe.log_every):
-                self._log(buffer, time.perf_counter() - started, done - since)
+                seconds = time.perf_counter() - started
+                images = (done - since) * phase.batch * self.engine.world
+                row = {
+                    "step": done,
+                    "phase": phase.name,
+                    "index": self.index,
+                    **buffer.means(phase.name),
+                    "images_per_second": round(images / max(seconds, 1e-9), 1),
+                }
+                if self.engine.main:
+                    log.append_row(self.folder, row)
+                    self.reporter.row(row)
+                    self._warn(self.health.row(row))
                 started, since = time.perf_counter(), done
             if last or _is_due(done, self.recipe.sample_every):
                 self._sample()
@@ -223,22 +235,6 @@ class Trainer:
             )
         self.average.update(self.index)
         self.index += 1
-
-    def _log(self, buffer: log.Buffer, seconds: float, steps: int) -> None:
-        phase = self.phases[self.phase]
-        means = buffer.means(phase.name)
-        rate = steps * phase.batch * self.engine.world / max(seconds, 1e-9)
-        row = {
-            "step": self.done,
-            "phase": phase.name,
-            "index": self.index,
-            **means,
-            "images_per_second": round(rate, 1),
-        }
-        if self.engine.main:
-            log.append_row(self.folder, row)
-            self.reporter.row(row)
-            self._warn(self.health.row(row))
 
     def _sample(self) -> None:
         """Draw samples. When asked to stop on collapse: checkpoint, then raise Collapsed.

@@ -134,11 +134,6 @@ class VanillaConfig(Config, frozen=True, kw_only=True):
                 "set batch_norm and new_latent too"
             )
 
-    @property
-    def values(self) -> int:
-        """Size of one example."""
-        return self.channels * self.size**2 if self.kind == "images" else self.dims
-
 
 def adapt(config: VanillaConfig, facts: Facts) -> VanillaConfig:
     """Take kind and shape from the data."""

@@ -32,13 +32,19 @@ def build_perceptron(
     return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
 
 
+def count_values(config: VanillaConfig) -> int:
+    """Size of one example."""
+    c = config
+    return c.channels * c.size**2 if c.kind == "images" else c.dims
+
+
 class Generator(nn.Module):
     """latent (n, latent) -> examples (n, ...): images and curves in [-1, 1], or points."""
 
     def __init__(self, config: VanillaConfig) -> None:
         super().__init__()
         self.layers = build_perceptron(
-            (config.latent, *config.generator, config.values),
+            (config.latent, *config.generator, count_values(config)),
             config,
             config.activation,
             dropout=config.generator_dropout,
@@ -64,7 +70,10 @@ class Discriminator(nn.Module):
         if activation == "same":
             activation = config.activation
         self.layers = build_perceptron(
-            (config.values, *config.discriminator, 1), config, activation, dropout=config.dropout
+            (count_values(config), *config.discriminator, 1),
+            config,
+            activation,
+            dropout=config.dropout,
         )
 
     def forward(self, examples: Tensor) -> Tensor:

@@ -265,4 +265,4 @@ def test_verify_and_manifest(ganzoo: Call, tmp_path: Path) -> None:
     done = ganzoo("verify", "--all")
     assert all(name in done.stdout for name in manifest.load_official().models)
     ganzoo("manifest", "check")
-    assert json.loads(ganzoo("manifest", "schema").stdout)["$defs"]["Entry"]
+    assert json.loads(ganzoo("manifest", "schema").stdout)["$defs"]["ModelEntry"]
