@@ -93,7 +93,7 @@ def print_metrics(metrics: list[dict[str, Any]], path: Path | None) -> None:
 
 
 def median(shares: dict[str, float]) -> tuple[str, str]:
-    """Of training seeds, by name: the median one, and what a protocol says of the choice; told
+    """Of training seeds, by name: the median one, and what a protocol says of the choice; printed
     where there is one."""
     ordered = sorted(shares, key=lambda name: shares[name])
     name = ordered[len(ordered) // 2]

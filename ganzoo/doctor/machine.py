@@ -185,12 +185,10 @@ def check_environment() -> Iterator[Finding]:
 
 
 def _format_gb(count: int) -> str:
-    """Bytes as a number of GB."""
     return f"{count / 1e9:.1f} GB"
 
 
 def _format_mb(count: int) -> str:
-    """Bytes as a number of MB."""
     return f"{count / 1e6:.1f} MB"
 
 

@@ -45,7 +45,6 @@ def max_difference(a: Tensor, b: Tensor) -> float:
 
 
 def copy_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Detached copies."""
     return {name: tensor.detach().clone() for name, tensor in tensors.items()}
 
 
