@@ -75,18 +75,20 @@ class MissingPlugin(GanzooError):
 
 
 class BrokenPlugin(GanzooError):
-    """An installed plugin cannot be loaded; the others are not affected."""
+    """An installed plugin cannot be loaded; the others are not affected.
 
-    def __init__(self, name: str, distribution: str, reason: str) -> None:
+    `kind`: what it is if not a plugin, for example "data set"."""
+
+    def __init__(self, name: str, distribution: str, reason: str, kind: str = "plugin") -> None:
         self.name, self.distribution, self.reason = name, distribution, reason
-        super().__init__(f"plugin {name!r} of {distribution} is broken: {reason}")
+        super().__init__(f"{kind} {name!r} of {distribution} is broken: {reason}")
 
 
 class PluginClash(GanzooError):
-    def __init__(self, name: str, distributions: Sequence[str]) -> None:
+    def __init__(self, name: str, distributions: Sequence[str], kind: str = "plugin") -> None:
         self.name, self.distributions = name, tuple(distributions)
         super().__init__(
-            f"plugin {name!r} is claimed by {' and '.join(self.distributions)}; "
+            f"{kind} {name!r} is claimed by {' and '.join(self.distributions)}; "
             "uninstall all but one of them"
         )
 

@@ -17,28 +17,46 @@ from typing import TypeVar
 from ganzoo.errors import BrokenPlugin, PluginClash
 
 T = TypeVar("T")
+OWN_DISTRIBUTION = "ganzoo-torch"
 
 
 def find(group: str) -> dict[str, list[EntryPoint]]:
-    """Entry points of a group by name; more than one under a name when distributions clash."""
+    """Entry points of a group by name; more than one under a name when distributions clash.
+
+    Ganzoo's own entry point is the first of them."""
     return _find(group, tuple(sys.path))
 
 
-def load(points: Sequence[EntryPoint], kind: type[T]) -> T:
-    """The object that an entry point of `find` names. Raises PluginClash or BrokenPlugin."""
-    if len(points) > 1:
-        raise PluginClash(points[0].name, sorted(identify(point)[0] for point in points))
+def load(points: Sequence[EntryPoint], kind: type[T], noun: str = "plugin") -> T:
+    """The object that an entry point of `find` names. Raises PluginClash or BrokenPlugin.
+
+    Ganzoo's own object is used even if other distributions claim its name. `noun`: what it is, for
+    the errors."""
     point = points[0]
+    if len(points) > 1:
+        claims = sorted(identify(each)[0] for each in points)
+        if claims.count(OWN_DISTRIBUTION) != 1:
+            raise PluginClash(point.name, claims, noun)
     try:
         found = point.load()
     except Exception as error:  # whatever the module raises, other extensions must still work
         reason = f"{type(error).__name__}: {error}"
-        raise BrokenPlugin(point.name, identify(point)[0], reason) from error
+        raise BrokenPlugin(point.name, identify(point)[0], reason, noun) from error
     if not isinstance(found, kind):
         expected = f"{kind.__module__}.{kind.__qualname__}"
         reason = f"{point.value} is a {type(found).__name__}, not a {expected}"
-        raise BrokenPlugin(point.name, identify(point)[0], reason)
+        raise BrokenPlugin(point.name, identify(point)[0], reason, noun)
     return found
+
+
+def list_ignored(group: str) -> dict[str, list[str]]:
+    """Names that ganzoo has itself -> other distributions that claim them and are not used."""
+    ignored = {}
+    for name, points in find(group).items():
+        owners = [identify(point)[0] for point in points] if len(points) > 1 else []
+        if owners.count(OWN_DISTRIBUTION) == 1:
+            ignored[name] = sorted(owners[1:])
+    return ignored
 
 
 def identify(point: EntryPoint) -> tuple[str, str]:
@@ -63,5 +81,7 @@ def _find(group: str, _: tuple[str, ...]) -> dict[str, list[EntryPoint]]:
     for name, points in found.items():
         if len(points) > 1:  # an editable install can announce the same line twice
             distinct = {(identify(point)[0], point.value): point for point in points}
-            found[name] = list(distinct.values())
+            found[name] = sorted(
+                distinct.values(), key=lambda point: identify(point)[0] != OWN_DISTRIBUTION
+            )
     return found

@@ -22,6 +22,7 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
     """List the packaged extractors, with verified hashes, and the names of other packages' ones."""
     from ganzoo import extensions
     from ganzoo.evaluate import extractors
+    from ganzoo.evaluate.groups import EXTRACTOR_POINTS
 
     found = [extractors.read_verified(path) for path in extractors.list_packaged().values()]
     if as_json:
@@ -32,7 +33,7 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
         accuracy = f"{100 * record.accuracy:.2f} %"
         row = [record.name, record.data.name, record.task, accuracy, record.sha256[:12]]
         table.append([*row, record.tested])
-    for name, points in extensions.find(extractors.EXTRACTOR_POINTS).items():
+    for name, points in extensions.find(EXTRACTOR_POINTS).items():
         owners = ", ".join(extensions.identify(point)[0] for point in points)
         table.append([name, "-", "-", "-", "-", f"from {owners}"])
     output.table(["name", "data", "task", "accuracy", "sha256", "tested on"], table)

@@ -97,12 +97,17 @@ def _describe_data_sets(pattern: str) -> list[dict[str, Any]]:
 def _print_tables(found: dict[str, list[dict[str, Any]]]) -> None:
     rows = []
     if found.get("data"):
-        from ganzoo.data.named import default_root
+        from ganzoo import extensions
+        from ganzoo.data.named import DATA_GROUP, default_root
 
         for one in found["data"]:
             rows.append([one["name"], one["broken"] or one["licence"], one["source"]])
         output.table(["DATA", "LICENCE", "SOURCE"], rows)
         output.say(f"looked for under {default_root()} (GANZOO_DATA or --data-root to change)")
+        for name, owners in extensions.list_ignored(DATA_GROUP).items():
+            output.say(
+                f"{name!r} of {' and '.join(owners)} is not used: ganzoo has its own {name!r}"
+            )
     if plugins := found.get("plugins"):
         rows = []
         for one in plugins:

@@ -14,10 +14,12 @@ from ganzoo.data.batches import Taker
 from ganzoo.data.captions import caption_taker
 from ganzoo.data.embeddings import EmbeddingTable
 from ganzoo.data.images import ArrayImages, FileImages
-from ganzoo.data.named import ValueArrays
+from ganzoo.data.named import ValueArrays, report_broken
 from ganzoo.data.order import flips
 from ganzoo.errors import ConfigError, DataError
 from ganzoo.spec import Captions, Curve, Embeddings, Facts, Field, Labels, Picture, Points
+
+LABELS_LACK = "its record names classes, but its reader gives no labels"
 
 
 class Content:
@@ -71,7 +73,7 @@ class ValueContent(Content):
     def __init__(self, name: str, examples: ValueArrays) -> None:
         self.values = np.asarray(examples.values, dtype=np.float32)
         if self.values.ndim != 2:
-            raise DataError(f"data set {name!r} is broken: its values are not (n, dims)")
+            raise report_broken(name, "its values are not (n, dims)")
         count, dims = self.values.shape
         low, high = examples.low, examples.high
         facts = Facts(name=name, kind=examples.kind, count=count, dims=dims, low=low, high=high)
@@ -155,4 +157,6 @@ class ImageContent(Content):
                 requested = f"{field.size} numbers in a text embedding"
                 raise self.describe_mismatch(key, requested, f"vectors of {self.embeddings.size}")
             return self.embeddings.take
+        if isinstance(field, Labels) and facts.classes:
+            raise report_broken(facts.name, LABELS_LACK)
         raise self.describe_lack(key, field)

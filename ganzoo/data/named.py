@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ganzoo import extensions
 from ganzoo.data.files import is_archive
-from ganzoo.errors import BrokenPlugin, DataError, PluginClash
+from ganzoo.errors import BrokenPlugin, DataError, GanzooError, PluginClash
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,44 +114,54 @@ def find_named_set(name: str) -> NamedSet:
     if points is None:
         raise DataError(f"no data set is named {name!r} (sets: {', '.join(list_names())})")
     try:
-        found = extensions.load(points, NamedSet)
-    except PluginClash as error:
-        claims = " and ".join(error.distributions)
-        raise DataError(
-            f"data set {name!r} is claimed by {claims}; uninstall all but one of them"
-        ) from None
-    except BrokenPlugin as error:
-        raise DataError(
-            f"data set {name!r} of {error.distribution} is broken: {error.reason}"
-        ) from error
+        found = extensions.load(points, NamedSet, "data set")
+    except (BrokenPlugin, PluginClash) as error:
+        raise DataError(str(error)) from error
     if found.name != name:
-        distribution = extensions.identify(points[0])[0]
-        raise DataError(
-            f"data set {name!r} of {distribution} is broken: its record is named {found.name!r}"
-        )
+        raise report_broken(name, f"its record is named {found.name!r}")
     return found
+
+
+def report_broken(name: str, reason: str) -> DataError:
+    """The error for a fault in the package of a named set, which it names."""
+    points = extensions.find(DATA_GROUP).get(name)
+    owner = f" of {extensions.identify(points[0])[0]}" if points else ""
+    return DataError(f"data set {name!r}{owner} is broken: {reason}")
 
 
 def read_examples(found: NamedSet, request: DataRequest, download: bool) -> Examples:
     """Examples of a set, downloaded if need be. DataError, saying what to do, if it is missing."""
-    examples = found.read(request)
-    if examples is None and download and found.download:
-        found.download(request.root)
+    step = "read"
+    try:
         examples = found.read(request)
+        if examples is None and download and found.download:
+            step = "download"
+            found.download(request.root)
+            step = "read"
+            examples = found.read(request)
+    except (GanzooError, OSError, MemoryError):
+        raise
+    except Exception as error:  # whatever it raises, the fault is in the set's package
+        fault = f"{type(error).__name__}: {error}"
+        raise report_broken(found.name, f"its `{step}` raised {fault}") from error
     if examples is None:
         hint = (
             '; or let `--download` fetch it (needs pip install "ganzoo-torch[data]")'
             if found.download
             else ""
         )
-        raise DataError(
-            f"data set {found.name!r} is not under {request.root}: put {found.files} there, "
-            f"or name another folder by --data-root{hint}"
-        )
+        remedy = f"put {found.files} there, or name another folder by --data-root"
+        if not found.files:
+            remedy = (
+                "name another folder by --data-root; the set does not say which files it reads "
+                f"(its source: {found.source})"
+            )
+        raise DataError(f"data set {found.name!r} is not under {request.root}: {remedy}{hint}")
     if not isinstance(examples, Examples):
-        raise DataError(
-            f"data set {found.name!r} is broken: its reader returned a {type(examples).__name__}, "
-            "not ImageArrays, ImageFiles or ValueArrays"
+        raise report_broken(
+            found.name,
+            f"its reader returned a {type(examples).__name__}, "
+            "not ImageArrays, ImageFiles or ValueArrays",
         )
     return examples
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ganzoo.data.batches import Batches
-from ganzoo.data.content import Content, ImageContent, ValueContent
+from ganzoo.data.content import LABELS_LACK, Content, ImageContent, ValueContent
 from ganzoo.data.cub_oxford import arrange_cub_oxford
 from ganzoo.data.embeddings import list_embeddings, read_embeddings
 from ganzoo.data.files import (
@@ -31,6 +31,7 @@ from ganzoo.data.named import (
     find_named_set,
     list_names,
     read_examples,
+    report_broken,
 )
 from ganzoo.errors import DataError, UsageError, did_you_mean, near
 from ganzoo.spec import Data, Facts
@@ -111,22 +112,28 @@ def open_set(
 
 def _open_images(examples: ImageArrays, found: NamedSet, only: str | None) -> ImageContent:
     """Images in memory, of one class if `only` is given."""
-    levels, labels, classes = examples.images, examples.labels, found.classes
+    levels, labels, classes = np.asarray(examples.images), examples.labels, found.classes
     if levels.dtype != np.uint8 or levels.ndim != 4 or levels.shape[3] not in (1, 3):
         shape = " x ".join(map(str, levels.shape))
-        raise DataError(
-            f"data set {found.name!r} is broken: its images are {shape} of {levels.dtype}, "
-            "not n x height x width x (1 or 3) of uint8"
+        raise report_broken(
+            found.name,
+            f"its images are {shape} of {levels.dtype}, not n x height x width x (1 or 3) of uint8",
+        )
+    if labels is not None and not classes:
+        raise report_broken(
+            found.name, "its reader gives labels, but its record names no `classes`"
         )
     if labels is not None:
         labels = np.asarray(labels, dtype=np.int64)
         if labels.shape != levels.shape[:1] or not np.isin(labels, range(len(classes))).all():
-            raise DataError(
-                f"data set {found.name!r} is broken: its labels are not one number for each "
-                f"image, from 0 to {len(classes) - 1}"
+            raise report_broken(
+                found.name,
+                f"its labels are not one number for each image, from 0 to {len(classes) - 1}",
             )
     if only is not None:
-        number = _find_class(only, classes if labels is not None else (), found)
+        if classes and labels is None:
+            raise report_broken(found.name, LABELS_LACK)
+        number = _find_class(only, classes, found)
         levels, classes = levels[labels == number], (classes[number],)
         labels = np.zeros(len(levels), dtype=np.int64)
     count, height, width, channels = levels.shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
-OWN_DISTRIBUTION = "ganzoo-torch"
+from ganzoo.extensions import OWN_DISTRIBUTION
 
 REINSTALL = f"pip install --force-reinstall --no-deps {OWN_DISTRIBUTION}"
 

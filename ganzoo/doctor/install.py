@@ -8,13 +8,8 @@ from collections.abc import Iterator
 from importlib import import_module, metadata
 from importlib.util import find_spec
 
-from ganzoo.doctor.findings import (
-    OWN_DISTRIBUTION,
-    REINSTALL,
-    Finding,
-    InstallCheck,
-    describe_error,
-)
+from ganzoo.doctor.findings import REINSTALL, Finding, InstallCheck, describe_error
+from ganzoo.extensions import OWN_DISTRIBUTION
 from ganzoo.version import VERSION
 
 VISION_AHEAD = 15

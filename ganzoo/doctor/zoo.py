@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from ganzoo.doctor.findings import OWN_DISTRIBUTION, REINSTALL, Finding, InstallCheck
-from ganzoo.errors import BrokenPlugin, GanzooError, PluginClash, did_you_mean, near
+from ganzoo import extensions
+from ganzoo.doctor.findings import REINSTALL, Finding, InstallCheck
+from ganzoo.errors import GanzooError, did_you_mean, near
 
 
 def check_plugins() -> Iterator[Finding]:
@@ -17,17 +18,11 @@ def check_plugins() -> Iterator[Finding]:
     for name in registry.list_names():
         try:
             registry.get(name)
-        except BrokenPlugin as error:
-            owner = error.distribution
-            remedy = f"pip install --upgrade {owner}, or pip uninstall {owner}"
-            if owner == OWN_DISTRIBUTION:
-                remedy = REINSTALL
-            yield Finding("plugins", "FAIL", str(error), remedy)
-        except PluginClash as error:
-            remedy = f"pip uninstall {error.distributions[-1]}, or the other"
-            yield Finding("plugins", "FAIL", str(error), remedy)
+        except GanzooError as error:
+            yield Finding("plugins", "FAIL", str(error), _suggest_remedy(registry.GROUP, name))
         else:
             loaded.append(name)
+    yield from _warn_of_ignored("plugins", registry.GROUP)
     selected = os.environ.get("GANZOO_PLUGINS")
     names = {name.strip() for name in (selected or "").split(",")} - {""}
     for name in sorted(names.difference(registry.list_names())):
@@ -39,6 +34,49 @@ def check_plugins() -> Iterator[Finding]:
     elif not registry.list_names():
         remedy = REINSTALL if selected is None else "unset GANZOO_PLUGINS"
         yield Finding("plugins", "warn", "none found", remedy)
+
+
+def check_extensions() -> Iterator[Finding]:
+    """Can every data set, and every figure and extractor of another package, be loaded?"""
+    from ganzoo.data.named import DATA_GROUP, find_named_set
+    from ganzoo.evaluate.groups import ENTRY_POINTS, EXTRACTOR_POINTS, Group
+
+    for check, group in (
+        ("data sets", DATA_GROUP),
+        ("figures", ENTRY_POINTS),
+        ("extractors", EXTRACTOR_POINTS),
+    ):
+        loaded = []
+        for name, points in sorted(extensions.find(group).items()):
+            try:
+                if group == DATA_GROUP:
+                    find_named_set(name)
+                else:
+                    kind = Group if group == ENTRY_POINTS else object
+                    extensions.load(points, kind, check.removesuffix("s"))
+            except GanzooError as error:
+                yield Finding(check, "FAIL", str(error), _suggest_remedy(group, name))
+            else:
+                loaded.append(name)
+        yield from _warn_of_ignored(check, group)
+        if loaded:
+            yield Finding(check, "ok", f"{len(loaded)} load: {', '.join(loaded)}")
+
+
+def _suggest_remedy(group: str, name: str) -> str:
+    """For an entry point that is broken, or that several distributions claim."""
+    owners = sorted(extensions.identify(point)[0] for point in extensions.find(group)[name])
+    if extensions.OWN_DISTRIBUTION in owners:
+        return REINSTALL
+    if len(owners) > 1:
+        return f"pip uninstall {owners[-1]}, or the other"
+    return f"pip install --upgrade {owners[0]}, or pip uninstall {owners[0]}"
+
+
+def _warn_of_ignored(check: str, group: str) -> Iterator[Finding]:
+    for name, owners in extensions.list_ignored(group).items():
+        detail = f"{name!r} of {' and '.join(owners)} is not used: ganzoo has its own {name!r}"
+        yield Finding(check, "warn", detail, f"pip uninstall {owners[0]}, or rename its {name!r}")
 
 
 def check_weights() -> Iterator[Finding]:
@@ -69,4 +107,8 @@ def check_weights() -> Iterator[Finding]:
     yield Finding("weights", "ok", detail)
 
 
-ZOO_CHECKS: dict[str, InstallCheck] = {"plugins": check_plugins, "weights": check_weights}
+ZOO_CHECKS: dict[str, InstallCheck] = {
+    "plugins": check_plugins,
+    "data sets": check_extensions,
+    "weights": check_weights,
+}

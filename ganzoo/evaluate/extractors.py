@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 import torch
@@ -12,14 +12,13 @@ from torch import Tensor
 
 from ganzoo import extensions, files
 from ganzoo.errors import DataError, HashMismatch, UsageError, WeightsError, did_you_mean, near
+from ganzoo.evaluate.groups import EXTRACTOR_POINTS
 from ganzoo.evaluate.network import Network, describe_resize, fit_images, to_levels, without_tf32
 from ganzoo.files import Record
 from ganzoo.zoo import manifest, weights
 from ganzoo.zoo.manifest import TrainingData
 
 INCEPTION = "inception"
-EXTRACTOR_POINTS = "ganzoo.extractors"
-"""Entry-point group: name -> function of a torch.device that returns an Extractor."""
 PACKAGED = Path(__file__).parent / "extractors"
 Task = Literal["classes", "rotation"]
 EXTRACTOR_RECORD_LIMIT = 100_000
@@ -156,8 +155,9 @@ def find_extractor(name: str | None, data: str, device: torch.device) -> Extract
     if name in packaged:
         return load_extractor(packaged[name], device)
     if name in points:
-        build: Callable[[torch.device], Extractor] = extensions.load(points[name], object)  # type: ignore[assignment]
-        return build(device)
+        build: Any = extensions.load(points[name], object, "extractor")
+        extractor: Extractor = build(device)
+        return extractor
     if not Path(name).is_file():
         known = [*packaged, INCEPTION, *points]
         hint = did_you_mean(near(name, known))

@@ -14,6 +14,8 @@ from ganzoo import extensions
 from ganzoo.errors import UsageError, did_you_mean, near
 
 ENTRY_POINTS = "ganzoo.figures"
+EXTRACTOR_POINTS = "ganzoo.extractors"
+"""Entry-point group: name -> function of a torch.device that returns an Extractor."""
 
 
 @dataclass(frozen=True)
@@ -61,5 +63,6 @@ def select_groups(names: Iterable[str]) -> dict[str, Group]:
         if name not in known:
             hint = did_you_mean(near(name, known))
             raise UsageError(f"--figures {name}: unknown{hint} (available: {', '.join(known)})")
-        selected[name] = GROUPS[name] if name in GROUPS else extensions.load(points[name], Group)
+        ours = GROUPS.get(name)
+        selected[name] = ours or extensions.load(points[name], Group, "figure")
     return selected

@@ -88,8 +88,8 @@ class Recipe(Fixed, frozen=True, kw_only=True):
     data: Annotated[
         str | None,
         option(
-            "mnist, fashion-mnist, cifar10, celeba, sine, sinusoids, gaussians, "
-            "a folder, a zip or tar.gz.",
+            "mnist, fashion-mnist, cifar10, celeba, sine, sinusoids, gaussians "
+            "(`ganzoo list --data` shows all), a folder, a zip or tar.gz.",
             repeats=False,
         ),
     ] = None

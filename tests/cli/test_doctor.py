@@ -32,13 +32,13 @@ NMS = "import torch\ntorch.library.register_fake('torchvision::nms')(print)"
 Row = dict[str, str]
 
 
-def distribution(site: Path, name: str, points: str = "") -> None:
+def distribution(site: Path, name: str, points: str = "", group: str = "ganzoo.plugins") -> None:
     """A wheel's record of itself, as pip leaves it."""
     folder = site / f"{name.replace('-', '_')}-1.0.dist-info"
     folder.mkdir(parents=True)
     (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
     if points:
-        (folder / "entry_points.txt").write_text(f"[ganzoo.plugins]\n{points}\n")
+        (folder / "entry_points.txt").write_text(f"[{group}]\n{points}\n")
 
 
 def process(
@@ -96,6 +96,7 @@ def test_an_installation_that_is_well(ganzoo: Call) -> None:
         *(["shared memory"] if Path("/dev/shm").is_dir() else []),
         "environment",
         "plugins",
+        "data sets",
         "weights",
     ]
     assert "FAIL" not in states.values()
@@ -251,6 +252,45 @@ def test_plugins_that_break_or_claim_one_name(
     assert [(finding.state, finding.remedy) for finding in findings("plugins")] == [
         ("warn", "unset GANZOO_PLUGINS")
     ]
+
+
+@pytest.mark.parametrize(
+    ("group", "check", "noun"),
+    [
+        ("ganzoo.data", "data sets", "data set"),
+        ("ganzoo.figures", "figures", "figure"),
+        ("ganzoo.extractors", "extractors", "extractor"),
+    ],
+)
+def test_broken_extensions_of_other_kinds(
+    group: str, check: str, noun: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distribution(tmp_path, "ganzoo-bad", "bad = nothing_there:found", group)
+    distribution(tmp_path, "ganzoo-one", "twice = nothing_there:found", group)
+    distribution(tmp_path, "ganzoo-two", "twice = nothing_there:found", group)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    bad, twice, *rest = findings(check)
+    assert f"{noun} 'bad' of ganzoo-bad is broken: ModuleNotFoundError" in bad.detail
+    assert bad.remedy == "pip install --upgrade ganzoo-bad, or pip uninstall ganzoo-bad"
+    assert f"{noun} 'twice' is claimed by ganzoo-one and ganzoo-two" in twice.detail
+    assert twice.remedy == "pip uninstall ganzoo-two, or the other"
+    states = [finding.state for finding in (bad, twice, *rest)]
+    assert states == ["FAIL", "FAIL", *(["ok"] if check == "data sets" else [])]
+
+
+@pytest.mark.parametrize(
+    ("group", "check", "name"),
+    [("ganzoo.data", "data sets", "mnist"), ("ganzoo.plugins", "plugins", "dcgan")],
+)
+def test_a_name_of_ours_that_another_package_claims(
+    group: str, check: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distribution(tmp_path, "ganzoo-probe", f"{name} = nothing_there:found", group)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    warning, rest = findings(check)
+    assert (warning.state, rest.state) == ("warn", "ok")
+    assert warning.detail == f"{name!r} of ganzoo-probe is not used: ganzoo has its own {name!r}"
+    assert name in rest.detail
 
 
 def test_weights_that_are_not_what_they_should_be(site: Site) -> None:

@@ -13,8 +13,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
-from ganzoo.data.named import DATA_GROUP, find_named_set, list_names
+from ganzoo import extensions
+from ganzoo.cli import app as cli
+from ganzoo.data.named import (
+    DATA_GROUP,
+    DataRequest,
+    NamedSet,
+    find_named_set,
+    list_names,
+    read_examples,
+)
 from ganzoo.data.sources import open_set
 from ganzoo.errors import DataError, UsageError
 from ganzoo.spec import Data, Labels, Picture
@@ -80,6 +90,15 @@ def test_a_set_of_a_third_party(letters: Path) -> None:
         open_set("letters", root=letters / "elsewhere")
 
 
+def test_a_set_that_is_made_without_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    install(tmp_path, "ganzoo_example", spiral="ganzoo_example.spiral:spiral")
+    monkeypatch.syspath_prepend(str(EXAMPLE))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    data = open_set("spiral", root=tmp_path / "nowhere")
+    assert (data.facts.kind, data.facts.count, data.facts.dims) == ("points", 4096, 2)
+    assert data.digest() == open_set("spiral", split="test").digest()
+
+
 def test_it_trains(letters: Path, tmp_path: Path) -> None:
     """As the page on data says, in a process of its own."""
     paths = [tmp_path / "site", EXAMPLE, os.environ["PYTHONPATH"]]
@@ -105,7 +124,7 @@ def test_the_page_shows_the_example_as_it_is() -> None:
     page = (ROOT / "docs" / "data.md").read_text("utf-8")
     blocks = re.findall(r"```(?:python|toml)\n(.*?)```", page, re.DOTALL)
     shown = [block for block in blocks if "NamedSet" in block or DATA_GROUP in block]
-    assert len(shown) == 2
+    assert len(shown) == 3
     assert [block for block in shown if not any(block in file for file in files)] == []
 
 
@@ -120,7 +139,29 @@ def test_the_page_shows_the_example_as_it_is() -> None:
         ("found = named('odd', images=images[..., [0, 0]])", "its images are 4 x 8 x 8 x 2"),
         ("found = named('odd', labels=labels[:3])", "its labels are not one number for each"),
         ("found = named('odd', labels=labels + 1)", "from 0 to 1"),
-        ("found = NamedSet(name='odd', licence='', source='', read=len)", "has no len"),
+        ("found = named('odd', labels=None)", "its record names classes, but its reader gives no"),
+        (
+            "import dataclasses\nfound = dataclasses.replace(named('odd'), classes=())",
+            "'odd' of strange is broken: its reader gives labels, but its record names no `classes`",
+        ),
+        (
+            "found = NamedSet(name='odd', licence='', source='', read=len)",
+            "'odd' of strange is broken: its `read` raised TypeError: .* has no len",
+        ),
+        (
+            "from ganzoo.data.named import ImageFiles\n"
+            "found = NamedSet(name='odd', licence='', source='', read=lambda r: ImageFiles([r.root]))",
+            r"'odd' of strange is broken: its `read` raised TypeError: .*ImageFiles.*positional",
+        ),
+        (
+            "found = NamedSet(name='odd', licence='', source='', read=lambda request: None,"
+            " download=lambda root: 1 / 0)",
+            "'odd' of strange is broken: its `download` raised ZeroDivisionError",
+        ),
+        (
+            "found = NamedSet(name='odd', licence='', source='there', read=lambda request: None)",
+            r"is not under [^:]*: name another .*--data-root; the set does not say .*source: there",
+        ),
         (
             "found = NamedSet(name='odd', licence='', source='', read=lambda request: 3)",
             "its reader returned a int",
@@ -134,12 +175,8 @@ def test_a_broken_set_is_named_and_the_others_work(
     (tmp_path / f"{module}.py").write_text(GOOD + source)
     install(tmp_path, "strange", odd=f"{module}:found")
     monkeypatch.syspath_prepend(str(tmp_path))
-    if problem.startswith("has no len"):
-        with pytest.raises(TypeError, match="has no len"):
-            open_set("odd")
-    else:
-        with pytest.raises(DataError, match=problem):
-            open_set("odd")
+    with pytest.raises(DataError, match=problem):
+        open_set("odd", download="download=" in source).bind(Data({"label": Labels(2)}))
     assert open_set("sine").facts.count == 1024
 
 
@@ -149,6 +186,46 @@ def test_a_name_that_two_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(DataError, match="'odd' is claimed by one and other; uninstall all but"):
         open_set("odd")
+
+
+@pytest.mark.parametrize("fault", [DataError("an index is missing"), PermissionError("denied")])
+def test_what_a_reader_says_of_its_files_is_not_changed(
+    fault: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(request: DataRequest) -> None:
+        raise fault
+
+    found = NamedSet(name="odd", licence="", source="", read=read)
+    with pytest.raises(type(fault), match=f"^{fault}$"):
+        read_examples(found, DataRequest(root=Path()), download=False)
+
+
+def test_only_of_a_set_without_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "unlabelled.py").write_text(GOOD + "found = named('odd', labels=None)")
+    install(tmp_path, "strange", odd="unlabelled:found")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert open_set("odd").bind(Data({"image": Picture(1, 8)})).take(0, 4, 0)["image"].shape[0] == 4
+    with pytest.raises(DataError, match="its record names classes, but its reader gives no labels"):
+        open_set("odd", only="a")
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["before ours", "after ours"])
+def test_a_name_of_ours_that_another_claims(
+    first: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours stays usable; the list names the other."""
+    install(tmp_path, "strange", sine="no_such_module:found")
+    if first:
+        monkeypatch.syspath_prepend(str(tmp_path))
+    else:
+        monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    assert len(extensions.find(DATA_GROUP)["sine"]) == 2
+    assert open_set("sine").facts.count == 1024
+    assert extensions.list_ignored(DATA_GROUP) == {"sine": ["strange"]}
+    cli.register(cli.COMMANDS)
+    done = CliRunner().invoke(cli.app, ["list", "--data"])
+    assert "'sine' of strange is not used: ganzoo has its own 'sine'" in done.output
+    assert "broken" not in done.output
 
 
 def test_records_import_no_torch_and_no_numpy() -> None:
