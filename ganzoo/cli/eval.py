@@ -93,8 +93,8 @@ def eval_(
 
     if not compare:
         paths = {"out": out, "metrics": metrics, "neighbours": neighbours}
-        report = _evaluate_and_write(names[0], build_options(), device, precision, paths)
-        _print_report(report, as_json)
+        found = _evaluate_and_write(names[0], build_options(), device, precision, paths)
+        _print_report(found, as_json)
         return
     reports = []
     for name in names:
@@ -124,7 +124,7 @@ def _measure(model: Model, options: EvalOptions) -> Evaluation:
 
 def _evaluate_and_write(
     name: str, options: EvalOptions, device: str, precision: str, paths: dict[str, Path | None]
-) -> Report:
+) -> Evaluation:
     """Evaluate a model and write files; those of a run go into its folder by default."""
     from ganzoo.evaluate import protocol
     from ganzoo.files import write_json
@@ -143,7 +143,7 @@ def _evaluate_and_write(
         write_json(metrics, found.report.metrics())
     if neighbours and found.neighbours:
         save_png(found.neighbours.picture(), neighbours)
-    return found.report
+    return found
 
 
 def _reuse_or_measure(name: str, options: EvalOptions, device: str, precision: str) -> Report:
@@ -187,15 +187,14 @@ def _print_warnings(report: Report, prefix: str = "") -> None:
         output.say(f"warning: {prefix}{text}")
 
 
-def _print_report(report: Report, as_json: bool) -> None:
+def _print_report(found: Evaluation, as_json: bool) -> None:
     """Table of figures on stdout; protocol, warnings and shares by class on stderr."""
+    report = found.report
     _print_warnings(report)
     if as_json:
         output.as_json(report)
         return
-    if report.figures:
-        protocol = max((figure.protocol for figure in report.figures), key=lambda one: one.real)
-        output.say(f"{report.model}: {protocol.words()}; {report.seconds:.0f} s")
+    output.say(f"{report.model}: {found.protocol.words()}; {report.seconds:.0f} s")
     table = []
     for figure in report.figures:
         spread = "-" if figure.spread is None else _format_number(figure.spread)

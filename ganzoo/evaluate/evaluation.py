@@ -37,9 +37,12 @@ Advance = Callable[[int], None]
 
 @dataclass
 class Evaluation:
-    """Report of an evaluation, and the nearest real images if requested."""
+    """Report of an evaluation, and the nearest real images if requested.
+
+    `protocol`: of the evaluation, without settings of single figures; a figure may use less."""
 
     report: Report
+    protocol: Protocol
     neighbours: Neighbours | None = None
 
 
@@ -61,9 +64,9 @@ def evaluate_model(
     nearest = None
     if translates:
         options = replace(options, split="test")
-        figures = _measure_translator(model, options, groups)
+        protocol, figures = _measure_translator(model, options, groups)
     else:
-        figures, nearest = _measure_samples(
+        protocol, figures, nearest = _measure_samples(
             model, options, groups, progress or (lambda count: None)
         )
     report = Report(
@@ -77,15 +80,15 @@ def evaluate_model(
         version=VERSION,
         torch=str(torch.__version__),
     )
-    return Evaluation(report, nearest)
+    return Evaluation(report, protocol, nearest)
 
 
 def _measure_samples(
     model: Model, options: EvalOptions, groups: Sequence[Group], progress: Advance
-) -> tuple[list[Figure], Neighbours | None]:
+) -> tuple[Protocol, list[Figure], Neighbours | None]:
     output = model.plugin.output(model.config)
     if not isinstance(output, Picture):
-        kind = type(output).__name__.lower()
+        kind = type(output).__name__.lower().removesuffix("s")  # Points, Curve
         raise UsageError(f"{model.name} makes {kind}s; figures need a model that makes images")
     data = _open_split(options)
     extractor = extractors.find_extractor(options.extractor, data.facts.name, model.device)
@@ -120,12 +123,12 @@ def _measure_samples(
         real=real, fake=fake, extractor=extractor, labels=labels, model=model, rows=rows
     )
     drafts = [draft for group in groups for draft in group.load()(evidence)]
-    return [draft.complete(protocol) for draft in drafts], nearest
+    return protocol, [draft.complete(protocol) for draft in drafts], nearest
 
 
 def _measure_translator(
     model: Model, options: EvalOptions, groups: Sequence[Group]
-) -> list[Figure]:
+) -> tuple[Protocol, list[Figure]]:
     data = _open_split(options)
     count = data.facts.count
     protocol = msgspec.structs.replace(
@@ -134,7 +137,7 @@ def _measure_translator(
         inputs="images of the data",
     )
     drafts = [draft for group in groups for draft in group.load()(model, options)]
-    return [draft.complete(protocol) for draft in drafts]
+    return protocol, [draft.complete(protocol) for draft in drafts]
 
 
 def _check_counts(options: EvalOptions, real: int, available: int, name: str) -> None:
@@ -202,4 +205,6 @@ def build_repeat_command(model: Model, options: EvalOptions) -> str:
         words += ["--split", options.split]
     words += ["--samples", str(options.samples), "--precision", model.precision]
     words += ["--seed", str(options.seed)]
+    if options.figures:
+        words += ["--figures", ",".join(options.figures)]
     return shlex.join(words)

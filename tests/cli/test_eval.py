@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,33 @@ def test_a_table_for_people(ganzoo: Call, shapes: tuple[Path, Path], model: Any)
     assert "120 images of shapes (test split)" in shown.stderr
     assert "class shares: checks" in shown.stderr
     assert not (Path.cwd() / "evaluation.json").exists()
+
+
+@pytest.mark.parametrize("group", ["is", "msssim"])
+def test_the_protocol_shown_is_that_of_the_evaluation(
+    ganzoo: Call, shapes: tuple[Path, Path], run: Path, group: str
+) -> None:
+    """Not that of one figure, which may leave out images and has settings of its own."""
+    words = ("eval", run, "--data", shapes[0], "--extractor", shapes[1], "-n", 100)
+    shown = ganzoo(*words, "--figures", group, "--device", "cpu").stderr
+    line = next(line for line in shown.splitlines() if line.startswith("run: "))
+    assert "run: 100 samples from seed 0, 180 images of shapes (train split), shapes-" in line
+    assert "splits" not in line
+    assert "scales" not in line
+
+
+def test_the_command_of_a_report_repeats_its_figures(
+    ganzoo: Call, shapes: tuple[Path, Path], run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("eval", run, "--data", shapes[0], "--extractor", shapes[1], "-n", 100)
+    first = json.loads(ganzoo(*words, "--figures", "kid,classes", "--json").stdout)
+    assert first["command"].endswith(" --seed 0 --figures kid,classes")
+    monkeypatch.chdir(shapes[0].parent)
+    (shapes[0].parent / "run").symlink_to(run)
+    again = json.loads(ganzoo(*shlex.split(first["command"])[1:], "--json", "--force").stdout)
+    (shapes[0].parent / "run").unlink()
+    assert again["figures"] == first["figures"]
+    assert again["command"] == first["command"]
 
 
 def test_the_same_again_is_the_same_figure(
@@ -448,7 +476,7 @@ def test_sentences_are_those_of_the_data(
 def test_points_and_splits_that_are_not_there(
     ganzoo: Call, shapes: tuple[Path, Path], model: Any, tmp_path: Path
 ) -> None:
-    assert "makes points" in ganzoo("eval", "vanilla-sine", "--data", "sine", code=2).stderr
+    assert "makes points; " in ganzoo("eval", "vanilla-sine", "--data", "sine", code=2).stderr
     whole = folder(tmp_path / "whole", 40, None)
     words = (
         "eval",
