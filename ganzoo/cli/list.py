@@ -104,10 +104,11 @@ def _print_tables(found: dict[str, list[dict[str, Any]]]) -> None:
             rows.append([one["name"], one["broken"] or one["licence"], one["source"]])
         output.table(["DATA", "LICENCE", "SOURCE"], rows)
         output.say(f"looked for under {default_root()} (GANZOO_DATA or --data-root to change)")
+        shown = {one["name"] for one in found["data"]}
         for name, owners in extensions.list_ignored(DATA_GROUP).items():
-            output.say(
-                f"{name!r} of {' and '.join(owners)} is not used: ganzoo has its own {name!r}"
-            )
+            if name in shown:
+                others = " and ".join(owners)
+                output.say(f"{name!r} of {others} is not used: ganzoo has its own {name!r}")
     if plugins := found.get("plugins"):
         rows = []
         for one in plugins:

@@ -226,6 +226,7 @@ def test_a_name_of_ours_that_another_claims(
     done = CliRunner().invoke(cli.app, ["list", "--data"])
     assert "'sine' of strange is not used: ganzoo has its own 'sine'" in done.output
     assert "broken" not in done.output
+    assert "strange" not in CliRunner().invoke(cli.app, ["list", "--data", "mnist"]).output
 
 
 def test_records_import_no_torch_and_no_numpy() -> None:
