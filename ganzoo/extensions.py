@@ -9,12 +9,13 @@ Nothing is loaded until it is used, and one broken extension does not affect the
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeVar
 
-from ganzoo.errors import BrokenPlugin, PluginClash
+from ganzoo.errors import BrokenPlugin, GanzooError, PluginClash
 
 T = TypeVar("T")
 OWN_DISTRIBUTION = "ganzoo-torch"
@@ -47,6 +48,21 @@ def load(points: Sequence[EntryPoint], kind: type[T], noun: str = "plugin") -> T
         reason = f"{point.value} is a {type(found).__name__}, not a {expected}"
         raise BrokenPlugin(point.name, identify(point)[0], reason, noun)
     return found
+
+
+@contextmanager
+def blame(point: EntryPoint, noun: str) -> Iterator[None]:
+    """Raise BrokenPlugin, which names the extension, for its errors.
+
+    Errors for the user and of memory stay as they are."""
+    try:
+        yield
+    except Exception as error:
+        is_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+        if is_memory or isinstance(error, GanzooError):
+            raise
+        reason = f"{type(error).__name__}: {error}"
+        raise BrokenPlugin(point.name, identify(point)[0], reason, noun) from error
 
 
 def list_ignored(group: str) -> dict[str, list[str]]:

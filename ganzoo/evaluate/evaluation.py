@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime
 import shlex
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import torch
@@ -17,7 +18,7 @@ from ganzoo.errors import DataError, UsageError
 from ganzoo.evaluate import extractors, requests
 from ganzoo.evaluate.evidence import EvalOptions, Evidence
 from ganzoo.evaluate.extractors import Extractor, require_pictures
-from ganzoo.evaluate.groups import Group, select_groups
+from ganzoo.evaluate.groups import Group, blame_group, select_groups
 from ganzoo.evaluate.neighbours import Neighbours
 from ganzoo.evaluate.network import to_levels
 from ganzoo.evaluate.observed import Observed
@@ -54,8 +55,8 @@ def evaluate_model(
     Raises UsageError or DataError before anything is drawn."""
     started = time.perf_counter()
     translates = bool(list_directions(model))
-    selected = select_groups(options.figures).values()
-    groups = [group for group in selected if group.translators == translates]
+    selected = select_groups(options.figures).items()
+    groups = {name: group for name, group in selected if group.translators == translates}
     if not groups:
         reason = "does not translate images"
         if translates:
@@ -84,7 +85,7 @@ def evaluate_model(
 
 
 def _measure_samples(
-    model: Model, options: EvalOptions, groups: Sequence[Group], progress: Advance
+    model: Model, options: EvalOptions, groups: Mapping[str, Group], progress: Advance
 ) -> tuple[Protocol, list[Figure], Neighbours | None]:
     output = model.plugin.output(model.config)
     if not isinstance(output, Picture):
@@ -122,12 +123,11 @@ def _measure_samples(
     evidence = Evidence(
         real=real, fake=fake, extractor=extractor, labels=labels, model=model, rows=rows
     )
-    drafts = [draft for group in groups for draft in group.load()(evidence)]
-    return protocol, [draft.complete(protocol) for draft in drafts], nearest
+    return protocol, _measure_groups(groups, protocol, evidence), nearest
 
 
 def _measure_translator(
-    model: Model, options: EvalOptions, groups: Sequence[Group]
+    model: Model, options: EvalOptions, groups: Mapping[str, Group]
 ) -> tuple[Protocol, list[Figure]]:
     data = _open_split(options)
     count = data.facts.count
@@ -136,8 +136,17 @@ def _measure_translator(
         fake=count,
         inputs="images of the data",
     )
-    drafts = [draft for group in groups for draft in group.load()(model, options)]
-    return protocol, [draft.complete(protocol) for draft in drafts]
+    return protocol, _measure_groups(groups, protocol, model, options)
+
+
+def _measure_groups(
+    groups: Mapping[str, Group], protocol: Protocol, *arguments: Any
+) -> list[Figure]:
+    figures: list[Figure] = []
+    for name, group in groups.items():
+        with blame_group(name):
+            figures += [draft.complete(protocol) for draft in group.load()(*arguments)]
+    return figures
 
 
 def _check_counts(options: EvalOptions, real: int, available: int, name: str) -> None:

@@ -52,7 +52,7 @@ class Evidence:
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """A figure before the protocol is added.
+    """A figure before the protocol is added. TypeError or ValueError for wrong fields.
 
     `real`, `fake`: number of images, where not all were used; `spread`: standard deviation between
     parts; `shares`: values by class; `bare`: the extractor was not used."""
@@ -68,6 +68,21 @@ class Draft:
     real: int | None = None
     fake: int | None = None
     bare: bool = False
+
+    def __post_init__(self) -> None:
+        where = f"figure {self.name!r}"
+        if not isinstance(self.interval, Interval):
+            raise TypeError(f"{where}: interval is a {type(self.interval).__name__}, not Interval")
+        low, high = self.interval
+        numbers = {"value": self.value, "interval.low": low, "interval.high": high, **self.shares}
+        if self.spread is not None:
+            numbers["spread"] = self.spread
+        for field_name, number in numbers.items():
+            # reports cannot hold tensors, nor numpy's subclass of float
+            if type(number) not in (int, float):
+                raise TypeError(f"{where}: {field_name} is a {type(number).__name__}, not a float")
+        if self.better not in ("low", "high", "level"):
+            raise ValueError(f"{where}: better is {self.better!r}, not low, high or level")
 
     def complete(self, common: Protocol) -> Figure:
         """The figure, with what of the common protocol applies to it."""

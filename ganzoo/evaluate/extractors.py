@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -90,6 +91,28 @@ class OwnExtractor:
         return features.cpu(), logits.cpu()
 
 
+class ForeignExtractor:
+    """An extractor of another package; its errors name it and the package."""
+
+    def __init__(self, points: Sequence[EntryPoint], device: torch.device) -> None:
+        build: Any = extensions.load(points, object, "extractor")
+        self.point = points[0]
+        with extensions.blame(self.point, "extractor"):
+            self.inner: Extractor = build(device)
+            self.name, self.sha256 = self.inner.name, self.inner.sha256
+            self.dims, self.outputs = self.inner.dims, self.inner.outputs
+            self.classes, self.scores = self.inner.classes, self.inner.scores
+
+    def resizes(self, side: int) -> str:
+        with extensions.blame(self.point, "extractor"):
+            return self.inner.resizes(side)
+
+    def __call__(self, levels: Tensor) -> tuple[Tensor, Tensor]:
+        with extensions.blame(self.point, "extractor"):
+            features, logits = self.inner(levels)
+            return features, logits
+
+
 def list_packaged() -> dict[str, Path]:
     """Files of the extractors that come with ganzoo, by name."""
     return {path.stem: path.with_suffix(".safetensors") for path in sorted(PACKAGED.glob("*.json"))}
@@ -155,9 +178,7 @@ def find_extractor(name: str | None, data: str, device: torch.device) -> Extract
     if name in packaged:
         return load_extractor(packaged[name], device)
     if name in points:
-        build: Any = extensions.load(points[name], object, "extractor")
-        extractor: Extractor = build(device)
-        return extractor
+        return ForeignExtractor(points[name], device)
     if not Path(name).is_file():
         known = [*packaged, INCEPTION, *points]
         hint = did_you_mean(near(name, known))

@@ -6,6 +6,7 @@ package of yours announces a Group under the entry-point group `ganzoo.figures`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -50,6 +51,13 @@ GROUPS = {
 }
 FORMER = {"balls": "prdc"}
 """Former names, which older commands use."""
+
+
+def blame_group(name: str) -> AbstractContextManager[None]:
+    """A context whose errors name the group and its package, unless it is ours."""
+    if name in GROUPS:
+        return nullcontext()
+    return extensions.blame(extensions.find(ENTRY_POINTS)[name][0], "figure")
 
 
 def select_groups(names: Iterable[str]) -> dict[str, Group]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from ganzoo.errors import BrokenPlugin, UsageError
 from ganzoo.evaluate import extractors
-from ganzoo.evaluate.groups import GROUPS, select_groups
+from ganzoo.evaluate.evidence import Draft
+from ganzoo.evaluate.groups import GROUPS, blame_group, select_groups
+from ganzoo.evaluate.resampling import Interval
 
 MODULE = """
 from ganzoo.evaluate.groups import Group
@@ -79,6 +83,38 @@ def test_figures_of_another_package() -> None:
     assert group.load().__name__ == "measure"
     with pytest.raises(BrokenPlugin, match="number is a int"):
         select_groups(("broken",))
+
+
+@pytest.mark.usefixtures("package")
+def test_errors_name_the_figure_or_extractor_and_its_package() -> None:
+    said = "figure 'bright' of ganzoo-bright is broken: ZeroDivisionError"
+    with pytest.raises(BrokenPlugin, match=said), blame_group("bright"):
+        1 / 0  # noqa: B018
+    with pytest.raises(ZeroDivisionError), blame_group("fid"):
+        1 / 0  # noqa: B018
+    with pytest.raises(UsageError), blame_group("bright"):
+        raise UsageError("for the user")
+    found = extractors.find_extractor("mean", "anything", torch.device("cpu"))
+    with pytest.raises(BrokenPlugin, match="extractor 'mean' of ganzoo-bright is broken: Attrib"):
+        found(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"value": torch.tensor(1.0)}, "figure 'bright': value is a Tensor, not a float"),
+        ({"value": np.float64(1)}, "figure 'bright': value is a float64, not a float"),
+        ({"spread": torch.tensor(1.0)}, "figure 'bright': spread is a Tensor"),
+        ({"shares": {"a": np.float32(1)}}, "figure 'bright': a is a float32"),
+        ({"interval": Interval(0.0, np.float64(1))}, "interval.high is a float64"),
+        ({"interval": (0.0, 1.0)}, "interval is a tuple, not Interval"),
+        ({"better": "sideways"}, "better is 'sideways', not low, high or level"),
+    ],
+)
+def test_a_wrong_draft_is_refused_when_it_is_made(wrong: dict[str, Any], said: str) -> None:
+    fields: dict[str, Any] = {"name": "bright", "value": 1.0, "interval": Interval(0.0, 1.0)}
+    with pytest.raises((TypeError, ValueError), match=said):
+        Draft(**{**fields, **wrong})
 
 
 @pytest.mark.usefixtures("package")
