@@ -323,7 +323,8 @@ def test_the_added_figure_and_extractor_work(
     observed = Observed(len(images), extractor)
     observed.see(images, extractor)
     evidence = Evidence(real=observed, fake=observed, extractor=extractor)
-    (drawn,) = select_groups(["brightness"])["brightness"].load()(evidence)
-    assert drawn.value == pytest.approx(float(images.float().mean()))
+    drawn, of_data = select_groups(["brightness"])["brightness"].load()(evidence)
+    assert drawn.value == of_data.value == pytest.approx(float(images.float().mean()))
+    assert (drawn.real, drawn.fake, of_data.real, of_data.fake) == (0, 8, 8, 0)
     (distance,) = select_groups(["kid"])["kid"].load()(evidence)
     assert distance.name == "KID"

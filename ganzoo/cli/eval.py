@@ -42,7 +42,12 @@ def eval_(
     extractor: Annotated[
         str | None, typer.Option(help="A name, a file, or inception. Default: the data set's own.")
     ] = None,
-    figures: Annotated[str, typer.Option(help=f"Some of {','.join(GROUPS)}. Default: all.")] = "",
+    figures: Annotated[
+        str,
+        typer.Option(
+            help=f"Some of {','.join(GROUPS)}, or of other packages. Default: all of ganzoo's own."
+        ),
+    ] = "",
     seed: Annotated[int, typer.Option(help="Seed of the first sample.")] = 0,
     batch_size: Annotated[int | None, typer.Option(help="Samples at a time. Default: 250.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
