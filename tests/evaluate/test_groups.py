@@ -18,7 +18,7 @@ from ganzoo.evaluate.resampling import Interval
 MODULE = """
 from ganzoo.evaluate.groups import Group
 
-group = Group("brightness", "ganzoo_bright:measure")
+group = Group("brightness", "ganzoo_dim:measure")
 number = 5
 
 def measure(evidence):
@@ -42,23 +42,23 @@ class Mean:
         return both, both
 """
 POINTS = """[ganzoo.figures]
-bright = ganzoo_bright:group
-broken = ganzoo_bright:number
-fid = ganzoo_bright:group
+bright = ganzoo_dim:group
+broken = ganzoo_dim:number
+fid = ganzoo_dim:group
 
 [ganzoo.extractors]
-mean = ganzoo_bright:Mean
+mean = ganzoo_dim:Mean
 """
 
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An installed package with figures and an extractor."""
-    (tmp_path / "ganzoo_bright.py").write_text(MODULE)
-    information = tmp_path / "ganzoo_bright-1.0.dist-info"
+    (tmp_path / "ganzoo_dim.py").write_text(MODULE)
+    information = tmp_path / "ganzoo_dim-1.0.dist-info"
     information.mkdir()
     (information / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: ganzoo-bright\nVersion: 1\n"
+        "Metadata-Version: 2.1\nName: ganzoo-dim\nVersion: 1\n"
     )
     (information / "entry_points.txt").write_text(POINTS)
     monkeypatch.syspath_prepend(str(tmp_path))
