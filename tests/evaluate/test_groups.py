@@ -57,9 +57,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "ganzoo_dim.py").write_text(MODULE)
     information = tmp_path / "ganzoo_dim-1.0.dist-info"
     information.mkdir()
-    (information / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: ganzoo-dim\nVersion: 1\n"
-    )
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: ganzoo-dim\nVersion: 1\n")
     (information / "entry_points.txt").write_text(POINTS)
     monkeypatch.syspath_prepend(str(tmp_path))
 
