@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import re
 import shlex
+import sys
 import textwrap
 import tomllib
 from pathlib import Path
@@ -317,6 +318,7 @@ def test_the_added_figure_and_extractor_work(
         lines += [f"{key} = {value}" for key, value in members.items()]
     (information / "entry_points.txt").write_text("\n".join(lines))
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "ganzoo_bright", raising=False)  # of other tests
     device = torch.device("cpu")
     images = torch.randint(256, (8, 1, 28, 28), dtype=torch.uint8)
     extractor = extractors.find_extractor("thumbnail", "mnist", device)
