@@ -31,7 +31,7 @@ SAMPLES = "samples"
 FIXED = 64
 """Images in a sample grid; points are more and curves fewer."""
 ESTIMATE_BATCHES, ESTIMATE_SIZE = 100, 64
-"""BatchSource, and rows in each, that BatchNorm statistics are re-estimated from."""
+"""Number of batches, and examples in each, for re-estimating BatchNorm statistics."""
 FIELDS: dict[type[Input], type] = {Text: Captions, Vector: Embeddings, ImageInput: Picture}
 """Inputs that cannot be drawn, and the data field that provides them."""
 
@@ -120,7 +120,7 @@ class Artifacts:
         )
 
     def _feed(self, seed: int) -> Iterator[dict[str, Tensor]]:
-        """BatchSource of inputs: images and captions from the data, all else drawn."""
+        """Batches of inputs: images and captions from the data, everything else drawn."""
         inputs = self.plugin.inputs(self.gan.config)
         given = {name: spec for name, spec in inputs.items() if isinstance(spec, tuple(FIELDS))}
         drawn = {name: spec for name, spec in inputs.items() if name not in given}

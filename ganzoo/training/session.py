@@ -63,7 +63,7 @@ class Session:
         self.folder = Path(out) if out else Path("runs") / f"{model}-{Path(self.name).stem}"
 
     def begin(self, force: bool) -> None:
-        """ParentModel a run. Everything that can be wrong is found before the folder changes.
+        """Start a run. Everything that can be wrong is found before the folder changes.
 
         `force`: replace an existing run.
         """
