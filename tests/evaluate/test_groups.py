@@ -61,7 +61,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: ganzoo-dim\nVersion: 1\n")
     (information / "entry_points.txt").write_text(POINTS)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "ganzoo_bright", raising=False)  # of other tests
+    monkeypatch.delitem(sys.modules, "ganzoo_dim", raising=False)  # of other tests
 
 
 def test_every_group_can_be_loaded() -> None:
@@ -87,7 +87,7 @@ def test_figures_of_another_package() -> None:
 
 @pytest.mark.usefixtures("package")
 def test_errors_name_the_figure_or_extractor_and_its_package() -> None:
-    said = "figure 'bright' of ganzoo-bright is broken: ZeroDivisionError"
+    said = "figure 'bright' of ganzoo-dim is broken: ZeroDivisionError"
     with pytest.raises(BrokenPlugin, match=said), blame_group("bright"):
         1 / 0  # noqa: B018
     with pytest.raises(ZeroDivisionError), blame_group("fid"):
@@ -95,7 +95,7 @@ def test_errors_name_the_figure_or_extractor_and_its_package() -> None:
     with pytest.raises(UsageError), blame_group("bright"):
         raise UsageError("for the user")
     found = extractors.find_extractor("mean", "anything", torch.device("cpu"))
-    with pytest.raises(BrokenPlugin, match="extractor 'mean' of ganzoo-bright is broken: Attrib"):
+    with pytest.raises(BrokenPlugin, match="extractor 'mean' of ganzoo-dim is broken: Attrib"):
         found(None)  # type: ignore[arg-type]
 
 
