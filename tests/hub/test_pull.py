@@ -71,7 +71,7 @@ def test_where_it_came_from(hub: HubServer, ganzoo: Ganzoo) -> None:
     hub.requests.clear()
     assert ganzoo("pull", f"me/gan@{commit}").err.startswith(f"me/gan@{commit}: from the cache, ")
     assert (
-        ganzoo("pull", "dcgan-mnist").err == "dcgan-mnist: came with the package, 4 files checked\n"
+        ganzoo("pull", "dcgan-mnist").err == "dcgan-mnist: came with the package, 5 files checked\n"
     )
     assert hub.requests == []
 
